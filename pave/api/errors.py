@@ -1,0 +1,101 @@
+"""Errors as RFC 9457 problem+json."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(
+    status_code: int,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    *,
+    slug: str = "about:blank",
+) -> dict[str, Any]:
+    """Return the members of a problem.
+
+    Args:
+        status_code: The HTTP status.
+        detail: A sentence for a person: what is wrong and what to do.
+        errors: ``{"pointer", "detail"}`` for each field at fault; pointers as in RFC 6901.
+        slug: The problem's type; ``about:blank`` says that the status tells all.
+    """
+    body: dict[str, Any] = {
+        "type": slug,
+        "title": HTTPStatus(status_code).phrase,
+        "status": status_code,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = errors
+    return body
+
+
+def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn an exception of a view into a problem; None for one that is a fault of ours.
+
+    Set as REST framework's ``EXCEPTION_HANDLER``.
+    """
+    response = exception_handler(exc, context)
+    if response is None:
+        return None
+    errors = _field_errors(exc.detail) if isinstance(exc, exceptions.ValidationError) else None
+    if errors:
+        detail = "; ".join(
+            f"{error['pointer'].lstrip('/') or 'body'}: {error['detail']}" for error in errors[:3]
+        )
+    else:
+        detail = str(getattr(exc, "detail", "") or HTTPStatus(response.status_code).description)
+    response.data = problem(response.status_code, detail, errors)
+    response.content_type = MEDIA_TYPE
+    return response
+
+
+def problem_page(status_code: int, detail: str) -> HttpResponse:
+    """Return a problem as a plain Django response, for what never reaches a view."""
+    return HttpResponse(
+        json.dumps(problem(status_code, detail)), status=status_code, content_type=MEDIA_TYPE
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a path that no route knows (Django's ``handler404``)."""
+    return problem_page(404, "There is nothing here. The API is described at /docs.")
+
+
+def not_found_view(request: HttpRequest) -> HttpResponse:
+    """Answer a path that no route knows, as the last route of all."""
+    return not_found(request, Http404())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a fault of ours (Django's ``handler500``)."""
+    return problem_page(500, "Pave failed to answer this. The failure is in its log.")
+
+
+def _field_errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
+    """Flatten REST framework's nested errors into pointers and sentences."""
+    if isinstance(detail, dict):
+        found = []
+        for name, inner in detail.items():
+            step = "" if name == "non_field_errors" else f"/{_escape(str(name))}"
+            found += _field_errors(inner, pointer + step)
+        return found
+    if isinstance(detail, list):
+        found = []
+        for index, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            found += _field_errors(inner, f"{pointer}/{index}" if nested else pointer)
+        return found
+    return [{"pointer": pointer, "detail": str(detail)}]
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,17 @@
+"""What a view can raise beside REST framework's own exceptions."""
+
+from rest_framework import exceptions, status
+
+
+class PayloadTooLarge(exceptions.APIException):
+    """The body is larger than the route takes."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The body is too large."
+
+
+class Conflict(exceptions.APIException):
+    """The request is well formed and does not fit the present state."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This does not fit the present state."

@@ -1,0 +1,24 @@
+"""What the API answers with: JSON, whatever was asked for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+class JSONAlways(DefaultContentNegotiation):
+    """Picks the parser by the body's type, and always the view's first renderer.
+
+    A client that asks for something else is better served by a JSON answer than by 406.
+    """
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Sequence[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[Any, str]:
+        """Return the first renderer and its media type."""
+        return renderers[0], renderers[0].media_type

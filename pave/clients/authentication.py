@@ -1,0 +1,38 @@
+"""``Authorization: Api-Key <key>`` names the client."""
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from pave.clients import keys
+from pave.clients.models import ApiKey, Client
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """Sets ``request.client`` (and ``request.user``) to the key's client."""
+
+    keyword = "Api-Key"
+
+    def authenticate(self, request: Request) -> tuple[Client, ApiKey] | None:
+        """Return the client and its key; None where the header is missing or of another scheme.
+
+        Raises:
+            AuthenticationFailed: The key is wrong, revoked or expired, or its client inactive.
+            PermissionDenied: The ``client-id`` header names another client.
+        """
+        scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() != self.keyword.lower():
+            return None
+        key = keys.authenticate(secret.strip())
+        if key is None:
+            raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
+        named = request.META.get("HTTP_CLIENT_ID")
+        if named is not None and named != key.client.client_id:
+            raise PermissionDenied("The client-id header names another client than the API key's.")
+        keys.note_use(key=key)
+        request.client = key.client
+        return key.client, key
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge that goes with a 401."""
+        return f'{self.keyword} realm="Pave"'

@@ -1,0 +1,54 @@
+"""Who calls Pave."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+from rest_framework_api_key.models import AbstractAPIKey
+
+
+class Client(models.Model):
+    """A bank or fintech that has its transactions normalized."""
+
+    client_id = models.CharField(
+        "client id",
+        max_length=64,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"^[A-Za-z0-9][A-Za-z0-9._:-]*\Z",
+                "Use letters, digits and . _ : - and begin with a letter or digit.",
+            )
+        ],
+        help_text="What the client calls itself in the client-id header, such as 1234.",
+    )
+    name = models.CharField(max_length=200, blank=True, help_text="For people; may change.")
+    active = models.BooleanField(
+        default=True, help_text="Unticked, none of the client's keys is accepted."
+    )
+    notes = models.TextField(blank=True, help_text="For staff only.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["client_id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.client_id})" if self.name else self.client_id
+
+    @property
+    def is_authenticated(self) -> bool:
+        """A client made by authentication is, to REST framework, a signed-in user."""
+        return True
+
+
+class ApiKey(AbstractAPIKey):
+    """One of a client's keys. Only its hash is kept; the key is shown once."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="api_keys")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta(AbstractAPIKey.Meta):
+        abstract = False
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… ({self.name})"

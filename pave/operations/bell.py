@@ -1,0 +1,71 @@
+"""The bells that wake the cluster.
+
+Rows are the truth: they say what there is to do. A task of django-q2 is only a bell, which says
+"look now". So a bell may be lost (the supervisor's sweep rings again within about a second), may
+ring twice (the second finds nothing to do), and need not ring while somebody is looking anyway.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.db import transaction
+from django_q.brokers import get_broker
+from django_q.tasks import async_task
+
+logger = logging.getLogger(__name__)
+
+# A bell that has rung is taken to be heard for this long; then it is rung again.
+RUNG_SECONDS = 2
+# Whoever is awake says so at least this often, in seconds; see ``awake``.
+AWAKE_SECONDS = 3
+# However often a bell is rung into a cluster that is away, no more tasks than this wait for it.
+MAX_WAITING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """A task that works through rows until none is due.
+
+    Args:
+        task: Dotted path of the task; it takes no arguments.
+        queue: The queue of the cluster that hears it.
+        flag: Whether the listener stays awake and says so (``awake``), so that ringing can be
+            spared. Without it a ring is spared only while enough tasks wait.
+    """
+
+    task: str
+    queue: str
+    flag: bool = True
+
+    def ring(self, times: int = 1) -> None:
+        """Wake a listener once the open transaction is committed. Never raises."""
+        transaction.on_commit(lambda: self._ring(times))
+
+    def _ring(self, times: int) -> None:
+        try:
+            if self.flag:
+                if cache.get(self._key):
+                    return
+                cache.set(self._key, "rung", RUNG_SECONDS)
+            waiting = get_broker(self.queue).queue_size()
+            for _ in range(min(times, MAX_WAITING - waiting)):
+                async_task(self.task, cluster=self.queue, save=False)
+        except Exception:
+            # The rows are committed; the sweep will ring when the broker is back.
+            logger.warning("bell.not_rung task=%s", self.task, exc_info=True)
+
+    def stay_awake(self) -> None:
+        """Say that a listener is looking, so that nobody needs to ring for a while."""
+        cache.set(self._key, "awake", AWAKE_SECONDS)
+
+    def fall_asleep(self) -> None:
+        """Take back ``stay_awake``. The listener must look at the rows once more after this.
+
+        Whoever found the bell ringing had committed its row before, so that last look finds it.
+        """
+        cache.delete(self._key)
+
+    @property
+    def _key(self) -> str:
+        return f"bell:{self.task}"

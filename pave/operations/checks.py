@@ -1,0 +1,61 @@
+"""System checks of Pave's own settings."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+
+@register(Tags.compatibility)
+def positive_numbers(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse durations and counts that make no sense."""
+    limits = {
+        "PAVE_WORKERS": 1,
+        "PAVE_HEURISTIC_SECONDS": 0,
+        "PAVE_HEURISTIC_TIMEOUT": 1,
+        "PAVE_WEBHOOK_TIMEOUT": 0.1,
+        "PAVE_RETENTION_DAYS": 1,
+    }
+    return [
+        Error(f"{name} is {getattr(settings, name)}; it must be at least {least}.", id="pave.E001")
+        for name, least in limits.items()
+        if getattr(settings, name) < least
+    ]
+
+
+@register(Tags.compatibility)
+def retry_schedule(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse a schedule that would retry at once for ever."""
+    if all(seconds > 0 for seconds in settings.PAVE_WEBHOOK_RETRY_SCHEDULE):
+        return []
+    return [Error("PAVE_WEBHOOK_RETRY_SCHEDULE has a pause that is not positive.", id="pave.E002")]
+
+
+@register(Tags.compatibility)
+def heuristic_path(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse a PAVE_HEURISTIC that cannot be imported."""
+    try:
+        import_string(settings.PAVE_HEURISTIC)
+    except (ImportError, ImproperlyConfigured) as error:
+        return [Error(f"PAVE_HEURISTIC cannot be imported: {error}", id="pave.E003")]
+    return []
+
+
+@register(Tags.compatibility)
+def leases(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Hold HTTP time-out < task time-out < lease, and the broker's retry above all waiting."""
+    quick, heuristic = settings.PAVE_QUICK_TASK_TIMEOUT, settings.PAVE_HEURISTIC_TASK_TIMEOUT
+    orders = [
+        (settings.PAVE_WEBHOOK_TIMEOUT, quick, "webhook time-out, quick task time-out"),
+        (quick, settings.PAVE_DELIVERY_LEASE, "quick task time-out, delivery lease"),
+        (settings.PAVE_HEURISTIC_TIMEOUT, heuristic, "heuristic time-out, its task time-out"),
+        (heuristic, settings.PAVE_RESOLUTION_LEASE, "heuristic task time-out, its lease"),
+        (quick + heuristic, settings.Q_CLUSTER["retry"], "task time-outs, broker's retry"),
+    ]
+    return [
+        Error(f"These must grow in this order, and do not: {names}.", id="pave.E004")
+        for lower, upper, names in orders
+        if lower >= upper
+    ]

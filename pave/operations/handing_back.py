@@ -1,0 +1,24 @@
+"""Giving back what a dead worker had claimed."""
+
+import logging
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+logger = logging.getLogger(__name__)
+
+
+def hand_back(worker: str) -> None:
+    """Let every app put back what ``worker`` had claimed.
+
+    Never raises: what is not given back here is put back when its lease ends.
+
+    Args:
+        worker: A worker's name, or a cluster's, which stands for all of its workers
+            (``pave.operations.identity``).
+    """
+    for path in settings.PAVE_HAND_BACKS:
+        try:
+            import_string(path)(worker)
+        except Exception:
+            logger.exception("hand_back.failed worker=%s by=%s", worker, path)

@@ -1,0 +1,22 @@
+"""``manage.py qcluster``: process requests and deliveries."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from pave.operations.supervisor import QUEUES, Supervisor
+
+
+class Command(BaseCommand):
+    help = (
+        "Process requests and deliveries until stopped: a cluster for each queue, watched and "
+        "started anew when it stalls. Several may run on several machines."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queue", choices=QUEUES, help="Run the cluster of this queue alone.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        queues = (options["queue"],) if options["queue"] else QUEUES
+        Supervisor(queues).run()

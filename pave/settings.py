@@ -1,0 +1,274 @@
+"""Pave's settings: read from the environment, with defaults for a machine that has no server.
+
+Every setting of Pave's own is described in docs/settings.md. With nothing set, Pave runs on
+SQLite under ``var/``, keeps its cache in that database and rings its cluster through it too.
+"""
+
+import ipaddress
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+env = environ.Env()
+
+INSECURE_SECRET_KEY = "pave-insecure-development-key"  # noqa: S105 - refused when DEBUG is off
+# Encrypts webhook secrets while DEBUG is on and no key of one's own is set.
+INSECURE_ENCRYPTION_KEY = "cGF2ZS1pbnNlY3VyZS1kZXZlbG9wbWVudC1rZXktMDA="
+
+# --- Security -------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_SECRET_KEY)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+if not DEBUG and SECRET_KEY == INSECURE_SECRET_KEY:
+    raise ImproperlyConfigured(
+        "DEBUG is off and SECRET_KEY is not set. Set SECRET_KEY to a long random value."
+    )
+if not FIELD_ENCRYPTION_KEYS:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "DEBUG is off and FIELD_ENCRYPTION_KEYS is not set. Make a key with: "
+            'python -c "from cryptography.fernet import Fernet; '
+            'print(Fernet.generate_key().decode())"'
+        )
+    FIELD_ENCRYPTION_KEYS = [INSECURE_ENCRYPTION_KEY]
+
+# TLS ends at a proxy in front of Pave, which says so in this header.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
+SECURE_HSTS_PRELOAD = not DEBUG
+SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", default=not DEBUG)
+CSRF_COOKIE_SECURE = env.bool("CSRF_COOKIE_SECURE", default=not DEBUG)
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+# The proxy redirects to https; doing it here too would break health checks inside the network.
+SILENCED_SYSTEM_CHECKS = ["security.W008"]
+
+# --- Applications ---------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework_api_key",
+    "pave.operations",  # before django_q: its qcluster command is to be found first
+    "django_q",
+    "pave.clients",
+    "webhooks",
+    "merchants",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "pave.urls"
+WSGI_APPLICATION = "pave.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "pave" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Without this a checkout would have to run collectstatic before its admin has any style.
+WHITENOISE_USE_FINDERS = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Data -----------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'pave.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = None
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    VAR_DIR.mkdir(exist_ok=True)
+    # Immediate transactions and WAL: several processes share the file without one
+    # "database is locked". Deferred ones that read and then write fail whatever the time-out.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL:
+    CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "pave",
+            "OPTIONS": {
+                # A cache that is away must look empty, never break a request.
+                "IGNORE_EXCEPTIONS": True,
+                "SOCKET_CONNECT_TIMEOUT": 0.5,
+                "SOCKET_TIMEOUT": 1,
+            },
+        }
+    }
+else:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "pave_cache",  # pave.operations.models.CacheEntry
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    }
+
+# --- Pave's own -----------------------------------------------------------------------------
+
+PAVE_BROKER = env.str("PAVE_BROKER", default="orm")
+PAVE_WORKERS = env.int("PAVE_WORKERS", default=2)
+PAVE_HEURISTIC = env.str("PAVE_HEURISTIC", default="merchants.catalogue.CatalogueHeuristic")
+PAVE_HEURISTIC_SECONDS = env.float("PAVE_HEURISTIC_SECONDS", default=0.0)
+PAVE_HEURISTIC_TIMEOUT = env.float("PAVE_HEURISTIC_TIMEOUT", default=60.0)
+PAVE_WEBHOOK_TIMEOUT = env.float("PAVE_WEBHOOK_TIMEOUT", default=15.0)
+PAVE_WEBHOOK_RETRY_SCHEDULE = env.list(
+    "PAVE_WEBHOOK_RETRY_SCHEDULE",
+    cast=float,
+    default=[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+)
+PAVE_WEBHOOK_ALLOWED_NETWORKS = [
+    ipaddress.ip_network(network)
+    for network in env.list("PAVE_WEBHOOK_ALLOWED_NETWORKS", default=[])
+]
+PAVE_WEBHOOK_ALLOW_HTTP = env.bool("PAVE_WEBHOOK_ALLOW_HTTP", default=True)
+PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)
+
+# Called by the supervisor about once a second, by name, since it stands below these apps:
+# each puts back what is due and not under way, and rings for it.
+PAVE_SWEEPS = ["webhooks.tasks.sweep", "merchants.tasks.sweep"]
+# Called in a cluster before it forks its workers.
+PAVE_PRELOADS = ["webhooks.tasks.preload", "merchants.tasks.preload"]
+# Called with a worker's name when that worker died: each gives back what it had claimed.
+PAVE_HAND_BACKS = ["webhooks.tasks.hand_back", "merchants.tasks.hand_back"]
+
+# --- The cluster ----------------------------------------------------------------------------
+
+# The slices of time that the cluster's processes work in, in seconds. A task that works through
+# rows ends after a slice, so that a worker is never long out of reach of its cluster.
+PAVE_TASK_SLICE = 20.0
+PAVE_QUICK_TASK_TIMEOUT = int(PAVE_TASK_SLICE + PAVE_WEBHOOK_TIMEOUT + 10)
+PAVE_HEURISTIC_TASK_TIMEOUT = int(PAVE_HEURISTIC_TIMEOUT + 10)
+# What a worker has claimed is its own for so long; after that it is taken to be dead.
+PAVE_DELIVERY_LEASE = PAVE_QUICK_TASK_TIMEOUT + 15
+PAVE_RESOLUTION_LEASE = PAVE_HEURISTIC_TASK_TIMEOUT + 15
+
+Q_CLUSTER = {
+    "name": "pave",
+    "poll": 0.05,
+    "guard_cycle": 0.5,
+    "save_limit": -1,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "scheduler": False,
+    "catch_up": False,
+    "cache": "default",
+    # Tasks are bells; a bell that rings twice finds no work the second time.
+    "retry": 2 * (PAVE_QUICK_TASK_TIMEOUT + PAVE_HEURISTIC_TASK_TIMEOUT),
+    "timeout": PAVE_QUICK_TASK_TIMEOUT,
+    "workers": 3,
+    "queue_limit": 3,
+    "recycle": 500,
+    "ALT_CLUSTERS": {
+        "quick": {},
+        "heuristic": {
+            "timeout": PAVE_HEURISTIC_TASK_TIMEOUT,
+            "workers": PAVE_WORKERS,
+            "queue_limit": PAVE_WORKERS,
+        },
+    },
+}
+if PAVE_BROKER == "orm":
+    Q_CLUSTER["orm"] = "default"
+elif PAVE_BROKER == "redis":
+    if not REDIS_URL:
+        raise ImproperlyConfigured("PAVE_BROKER is redis, and REDIS_URL is not set.")
+    Q_CLUSTER["django_redis"] = "default"
+else:
+    raise ImproperlyConfigured(f"PAVE_BROKER is {PAVE_BROKER!r}; choose orm or redis.")
+
+# --- HTTP API -------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["pave.clients.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["pave.clients.permissions.IsClient"],
+    "DEFAULT_PARSER_CLASSES": ["pave.api.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "pave.api.errors.problem_response",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "pave.api.negotiation.JSONAlways",
+    "UNAUTHENTICATED_USER": None,
+}
+PAVE_MAX_BODY = 256 * 1024
+# Django itself also refuses form posts over this, in the admin.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# --- Mail and logging -----------------------------------------------------------------------
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pave@localhost")
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "pave.operations.logging.JSONFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain" if DEBUG else "json",
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        # One line per task would drown Pave's own lines, which say what came of each.
+        "django-q": {"level": "WARNING"},
+        "requests_hardened": {"level": "ERROR"},
+    },
+}

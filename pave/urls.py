@@ -1,0 +1,21 @@
+"""All routes."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from pave.api import errors
+
+admin.site.site_header = admin.site.site_title = "Pave"
+admin.site.index_title = "Staff"
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("pave.operations.urls")),
+    path("", include("webhooks.urls")),
+    path("", include("merchants.urls")),
+    # Whatever else is asked for gets a problem, in development too, where Django would show
+    # its own page of HTML.
+    re_path(r"", errors.not_found_view),
+]
+handler404 = "pave.api.errors.not_found"
+handler500 = "pave.api.errors.server_error"
