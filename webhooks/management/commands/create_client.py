@@ -1,0 +1,76 @@
+"""``manage.py create_client``: make a client that can start at once.
+
+It stands on this floor, above the clients, since it makes the client's webhook too.
+"""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from pave.clients import keys
+from pave.clients.models import Client
+from webhooks import endpoints
+from webhooks.addresses import AddressError
+from webhooks.models import Webhook
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a client, or complete one; print its new API key, and its webhook's id and secret. "
+        "Neither is shown again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("client_id", help="What the client calls itself, such as 1234.")
+        parser.add_argument("--name", default="", help="Its name, for people.")
+        parser.add_argument("--webhook-url", default="", help="Where its results are posted.")
+        parser.add_argument("--json", action="store_true", help="Print JSON and nothing else.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        url = options["webhook_url"]
+        try:
+            if url:
+                endpoints.address_policy().check_resolves(url)
+            with transaction.atomic():
+                client = self._client(options["client_id"], options["name"])
+                _, key = keys.issue(client=client, name="create_client")
+                webhook, secret = self._webhook(client, url) if url else (None, None)
+        except AddressError as error:
+            raise CommandError(f"--webhook-url: {error}") from error
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        made = {
+            "client_id": client.client_id,
+            "api_key": key,
+            "webhook": webhook and {"id": str(webhook.pk), "url": webhook.url, "secret": secret},
+        }
+        self.stdout.write(json.dumps(made) if options["json"] else _in_words(made))
+
+    def _client(self, client_id: str, name: str) -> Client:
+        client = Client.objects.filter(client_id=client_id).first() or Client(client_id=client_id)
+        client.name = name or client.name
+        client.full_clean(validate_unique=client._state.adding)
+        client.save()
+        return client
+
+    def _webhook(self, client: Client, url: str) -> tuple[Webhook, str]:
+        """Make the webhook; one that is there already for this URL gets a new secret to show."""
+        webhook = Webhook.objects.for_client(client).filter(url=url).first()
+        if webhook is None:
+            return endpoints.create(client=client, url=url)
+        return webhook, endpoints.rotate_secret(webhook=webhook)
+
+
+def _in_words(made: dict[str, Any]) -> str:
+    lines = [f"Client          {made['client_id']}", f"API key         {made['api_key']}"]
+    if made["webhook"]:
+        lines += [
+            f"Webhook         {made['webhook']['url']}",
+            f"Webhook id      {made['webhook']['id']}",
+            f"Signing secret  {made['webhook']['secret']}",
+        ]
+    return "\n".join([*lines, "Copy these now: the key and the secret are not shown again."])
