@@ -1,0 +1,7 @@
+"""The bells that wake those who admit requests and those who run the heuristic."""
+
+from pave.operations.bell import Bell
+
+ADMIT = Bell(task="merchants.tasks.admit", queue="quick")
+# One for every worker that shall run: each works on one question at a time.
+RESOLVE = Bell(task="merchants.tasks.resolve", queue="heuristic", flag=False)

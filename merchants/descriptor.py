@@ -1,0 +1,231 @@
+"""From the raw text of a card transaction to its parts.
+
+A descriptor is what acquirers and banks made of a merchant's name in 22 to 40 characters:
+`DEBIT PURCHASE -VISA SQ *LOWE FAMILY FARMSTEADKuna ID`. Parsing goes from the outside in: the
+bank's words (`rails`), the processor (`intermediaries`), the place behind (`location`), then store
+numbers, references and legal forms.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from merchants.folding import words_of
+from merchants.intermediaries import split_intermediary
+from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT, is_common
+from merchants.location import DOMAIN, Place, read_place, split_place
+from merchants.rails import peel
+
+LONGEST = 500
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "\xa0": " "})
+_STORE = re.compile(
+    r"""(?:\s+|(?<=[^\s\d])(?=\#)|^)(?:
+      (?:\#|№|NO\.?|NR\.?|N°|STR|STORE|LOC|FIL(?:IALE)?|SHOP|UNIT|BR|TRM)\s*[-.:]?\s*[A-Z]{0,2}-?\d[\w-]*
+    | \#\s*[\w-]* | [A-Z]{1,2}-?\d{2,}[\w-]* | ST\d{2,} | \d{3,}[\w/-]* | \d{2}-\d{3,}
+    | [A-Z]*\d+[A-Z]+\d[A-Z\d]*
+    )(?=\s|$|[,;*])""",
+    re.X | re.I,
+)
+_STREET = re.compile(
+    r"\s\d{1,6}[A-Z]?\s+(?:[NSEW]\.?\s+)?(?:[\w.']+\s+){1,3}?(?:ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR"
+    r"|DRIVE|LN|LANE|HWY|HIGHWAY|PKWY|WAY|CT|PL|TERRACE|SQ|SQUARE)\b\.?.*$",
+    re.I,
+)
+_REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}$|^[A-Z0-9]*\d[A-Z0-9]*$", re.I)
+_DASH = re.compile(r"\s+[-–—|]\s*|\s*[-–—|]\s+|\s[-–—]$")
+_TRAILING = " \t-–—*#.,;:/|&+_('\""
+_SMALL_NUMBER = re.compile(r"\s+\d{1,2}$")
+_CODE = re.compile(r"\s+[A-Z]{2}$")
+# The characters that fit a name's column on the common rails, the processor's prefix included.
+_COLUMN_WIDTHS = frozenset({16, 20, 21, 22, 23, 24, 25})
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """The parts of one descriptor; a part that is not there is empty (intermediary: None)."""
+
+    raw: str
+    text: str  # the merchant as printed, without everything else
+    words: tuple[str, ...]  # folded words of the merchant's part, store numbers still inside
+    intermediary: str | None = None
+    domain: str = ""
+    phone: str = ""
+    store_number: str = ""
+    reference: str = ""
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    country: str = ""
+    legal_form: str = ""
+    hint: str = ""  # the start of a web address that a column cut off
+    truncated: bool = False  # the name fills its column: it may go on
+    starred: str = ""  # what stood behind the star of a merchant: UBER *EATS
+
+    @property
+    def evidence_of_a_shop(self) -> bool:
+        """Whether the rail printed something that only merchants have: a number, place, phone."""
+        return bool(
+            self.store_number or self.city or self.region or self.phone or self.domain
+            or self.street or self.legal_form
+        )  # fmt: skip
+
+
+def parse(raw: str, country: str = "") -> Descriptor:
+    """The parts of a raw descriptor; `country` (alpha-2) is the transaction's, if known.
+
+    Never raises for any text: what cannot be understood stays in `text`.
+    """
+    tidy = tidied(raw)
+    peeled = peel(tidy)
+    split = split_intermediary(peeled.body)
+    body, street = _cut_street(split.body)
+    place = split_place(body, split.offset, country)
+    if peeled.place:
+        column = read_place(peeled.place)
+        place = _joined(place, column, body)
+    name, starred, reference = _cut_star(place.name)
+    domain = place.domain
+    own = DOMAIN.match(name)
+    if own and own.end() >= 5:
+        domain = own[1].lower()
+        name = own[1].rsplit(".", 1)[0].removesuffix(".co").removesuffix(".com").rsplit(".", 1)[
+            -1
+        ] + re.sub(r"^/\S*", "", name[own.end() :])
+    words = tuple(words_of(name))
+    text, store = _cut_store(name)
+    text, truncated = _cut_location_words(text, split.offset)
+    text, legal = _cut_legal(text)
+    text = _repeated_in_hint(text, place.hint, domain)
+    return Descriptor(
+        raw=raw,
+        text=re.sub(r"\s+", " ", text).strip(_TRAILING) or re.sub(r"\s+", " ", name).strip(),
+        words=words,
+        intermediary=split.intermediary,
+        domain=domain,
+        phone=place.phone,
+        store_number=store,
+        reference=reference,
+        street=street,
+        city=place.city,
+        region=place.region,
+        country=place.country,
+        legal_form=legal,
+        hint=place.hint.lower(),
+        truncated=truncated,
+        starred=starred,
+    )
+
+
+def tidied(raw: str) -> str:
+    """Compatible forms composed, control characters and odd blanks made plain; runs of blanks stay."""
+    text = raw[:LONGEST]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    text = "".join(
+        char if char.isprintable() else " " for char in text if unicodedata.category(char) != "Cf"
+    ) if not (text.isascii() and text.isprintable()) else text
+    return text.strip()
+
+
+def is_noise(words: tuple[str, ...] | list[str]) -> bool:
+    """Whether these words name no merchant: movements of the bank, numbers, single letters."""
+    return all(
+        word in NO_MERCHANT or word.isdigit() or len(word) == 1 or _REFERENCE.match(word)
+        for word in words
+    )
+
+
+def _joined(place: Place, column: Place, body: str) -> Place:
+    """The name's own findings, completed by the place column's."""
+    return Place(
+        name=place.name,
+        city=column.city or place.city,
+        region=column.region or place.region,
+        country=column.country or place.country,
+        phone=column.phone or place.phone,
+        domain=column.domain or place.domain,
+        hint=column.hint or place.hint,
+    )
+
+
+def _cut_street(body: str) -> tuple[str, str]:
+    found = _STREET.search(body)
+    if found and found.start() >= 3 and any(char.isalpha() for char in body[: found.start()]):
+        rest = found[0]
+        tail = re.search(r"\s+((?:[\w.-]+\s+)?(?:\d{5}\s+)?[A-Z]{2}(?:\s+USA?)?)$", rest)
+        return body[: found.start()] + (f"  {tail[1]}" if tail else ""), rest.strip()
+    return body, ""
+
+
+def _cut_star(name: str) -> tuple[str, str, str]:
+    """The name, the words behind its star, and the reference behind its star."""
+    before, star, after = name.partition("*")
+    if not star:
+        return name, "", ""
+    before, after = before.strip(), after.strip(" *")
+    if not before:
+        return after, "", ""
+    first = after.split(" ", 1)[0]
+    if not after or (any(char.isdigit() for char in first) and _REFERENCE.match(first)):
+        return before, "", first
+    return f"{before} {after}", after, ""
+
+
+def _cut_store(name: str) -> tuple[str, str]:
+    """The name up to its store number or reference, and that number."""
+    for found in _STORE.finditer(name):
+        head = name[: found.start()].strip(_TRAILING)
+        if len(head) > 1 and any(char.isalpha() for char in head):
+            return head, found[0].strip(" #")
+    return name.rstrip(" #"), ""
+
+
+def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
+    """The name without the branch behind a dash or `AT THE`; and whether the column cut it off."""
+    truncated = len(text) + offset in _COLUMN_WIDTHS
+    dash = _DASH.search(text)
+    if dash and _stands_alone(text[: dash.start()]):
+        return text[: dash.start()], False
+    if truncated:
+        at = re.search(r"\s+(?:AT|ON|IN|@)\s+(?:THE\s+)?\w*$|\s+(?:AT|ON|IN|@)\s+THE\b.*$", text, re.I)
+        if at and _stands_alone(text[: at.start()]):
+            return text[: at.start()], False
+    shorter = _SMALL_NUMBER.sub("", text)
+    if _stands_alone(shorter):
+        text = shorter
+    return text, truncated
+
+
+def _stands_alone(text: str) -> bool:
+    """Whether a name is left that is not merely a kind of shop."""
+    words = words_of(text)
+    return bool(words) and not all(is_common(word) or len(word) < 2 for word in words[:1]) or (
+        len(words) > 1
+    )
+
+
+def _cut_legal(text: str) -> tuple[str, str]:
+    """The name without its legal form (`SMOKO INC.` gives SMOKO), and the form."""
+    form = ""
+    while True:
+        head, _, last = text.rstrip(_TRAILING).rpartition(" ")
+        word = last.strip("(),").replace(".", "").casefold()
+        if not head.strip() or word not in LEGAL_FORMS:
+            return text, form
+        text, form = head.rstrip(_TRAILING), last
+
+
+def _repeated_in_hint(text: str, hint: str, domain: str) -> str:
+    """`KIRO PRO` with kiro.dev behind it is Kiro: the address says where the name ends."""
+    parts = domain.split(".")
+    # Schools, offices and clubs are known by more than their address says (smith.edu).
+    label = parts[-2] if len(parts) > 1 and parts[-1] not in ("edu", "gov", "org") else ""
+    label = re.sub(r"\W", "", label)
+    words = text.split()
+    if len(label) >= 4:
+        for count in range(1, len(words)):
+            if "".join(words_of(" ".join(words[:count]))) == label:
+                return " ".join(words[:count])
+    if hint and len(words) > 1 and len(words[-1]) == 1 and not text.endswith("."):
+        return " ".join(words[:-1])
+    return text

@@ -1,0 +1,55 @@
+"""How two spellings of one name are made equal: case, accents, punctuation, joined words."""
+
+import re
+import unicodedata
+
+# Letters that Unicode does not decompose into a base letter and an accent.
+_UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+)
+_GERMANIC = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_NO_SPACE = str.maketrans("", "", "'’‘`´.")
+_PLUS = re.compile(r"(?<=\w)\+(?!\w)")
+_WORDS = re.compile(r"[^\W_]+")
+
+
+def fold(text: str) -> str:
+    """Lower case without accents; every other character stays as it is."""
+    if text.isascii():
+        return text.lower()
+    lowered = text.casefold().translate(_UNDECOMPOSED)
+    decomposed = unicodedata.normalize("NFKD", lowered)
+    return unicodedata.normalize(
+        "NFC", "".join(char for char in decomposed if not unicodedata.combining(char))
+    )
+
+
+def words_of(text: str) -> list[str]:
+    """The folded words of a name: `O'Reilly & Sons` gives oreilly, and, sons; `Disney+` disneyplus.
+
+    An apostrophe and a full stop join (`L.L.Bean` is llbean), all other punctuation separates.
+    """
+    folded = fold(text).translate(_NO_SPACE)
+    if "&" in folded:
+        folded = folded.replace("&", " and ")
+    if "+" in folded:
+        folded = _PLUS.sub("plus", folded)
+    return _WORDS.findall(folded)
+
+
+def compact(text: str) -> str:
+    """The words of a name run together, without a leading article: `The Gap` gives gap."""
+    return join(words_of(text))
+
+
+def join(words: list[str]) -> str:
+    """The words run together, without a leading article."""
+    if len(words) > 1 and words[0] == "the":
+        return "".join(words[1:])
+    return "".join(words)
+
+
+def germanic(text: str) -> str | None:
+    """The spelling with ae, oe, ue for umlauts that rails without them print, if there is any."""
+    spelled = text.casefold().translate(_GERMANIC)
+    return spelled if spelled != text.casefold() else None

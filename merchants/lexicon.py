@@ -1,0 +1,155 @@
+"""Words that say what kind of thing a text is part of, in the languages card descriptors come in.
+
+All in folded form (`merchants.folding`): lower case, no accents.
+"""
+
+import gzip
+from functools import cache
+from pathlib import Path
+
+WORDS_FILE = Path(__file__).parent / "data" / "english-words.txt.gz"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Endings that name a company's legal form; they say nothing about which company it is.
+LEGAL_FORMS = _words(
+    """inc incorporated llc ltd limited llp lp plc corp corporation co company pllc pc pty pte bhd
+    gmbh ag kg ohg ug mbh ev eg kgaa sa sas sarl sasu eurl srl spa snc sl slu sau bv nv cv vof
+    as asa ab oy oyj aps sro doo zrt kft ltda eireli sp spzoo sia uab oue"""
+)
+
+# Alone or together these name no merchant: the bank's own movements and the rail's words.
+NO_MERCHANT = _words(
+    """transfer transfers xfer transf trf tfr fee fees interest int payment payments pmt pymt pay
+    paid credit debit deposit deposits withdrawal withdrawals withdraw wdl wd cash atm card cards
+    purchase purchases pos ach wire incoming outgoing inbound outbound internal external online
+    mobile banking bank account acct acc savings saving checking chequing chk sav current loan
+    mortgage overdraft od service services charge charges monthly annual maintenance minimum balance
+    adjustment reversal refund return returned item nsf insufficient funds foreign transaction
+    transactions exchange conversion atmfee direct dd autopay automatic auto bill billpay e epay
+    check cheque chq number no nr ref reference to from the of for on at in a and date value
+    misc miscellaneous statement earned posted dividend payroll salary wages tax withholding
+    cashback reward rewards redemption bonus opening closing brought forward carried thank you
+    received recd scheduled recurring standing order eft ebanking p2p zelle branch teller counter
+    ueberweisung uberweisung gutschrift zinsen zins gebuehr gebuhr gebuhren entgelt kontofuehrung
+    kontofuhrung kontoabschluss abschluss lastschrift dauerauftrag bargeld bargeldauszahlung
+    auszahlung einzahlung geldautomat ga lohn gehalt rechnung
+    virement retrait especes versement depot interets interet frais cotisation agios commission
+    commissions carte cb dab prelevement prlv vir remise cheques salaire tenue compte de du des le
+    la
+    transferencia traspaso ingreso efectivo reintegro cajero comision comisiones nomina recibo pago
+    cargo abono intereses cuota anualidad mantenimiento
+    bonifico prelievo versamento canone bollo imposta commissione interessi stipendio giroconto
+    levantamento deposito juros tarifa saque ted doc pix transferencias
+    overboeking opname storting rente kosten spaarrekening
+    overforing overfoering overforsel rente gebyr uttak uttag innskudd lon loenn ranta avgift
+    nosto tilisiirto palkka korko
+    przelew wyplata wplata oplata prowizja odsetki prevod vyber vklad poplatek urok"""
+)
+
+# Kinds of shop and of wares: a name that is only such words is generic, and behind a brand such a
+# word adds nothing (`WM SUPERCENTER`, `SHELL STATION`).
+KINDS = _words(
+    """store stores shop shops market markets mkt mkts supermarket supermarkets supercenter
+    supercentre superstore hypermarket hyper super express mini outlet outlets factory mall center
+    centre centers centres ctr plaza station stations service services srvc gas fuel fuels oil
+    petrol gasoline petroleum energy ev charging car wash auto automotive parts tire tires pharmacy
+    pharm pharma pharmacies drug drugs drugstore apotheke pharmacie farmacia apotek apoteket
+    restaurant restaurants rest resto ristorante restaurante restauracja cafe coffee coffees
+    coffeehouse tea teahouse bar bars grill grille pub inn tavern brewing brewery bakery bakeries
+    boulangerie patisserie baeckerei backerei panaderia pizza pizzeria pizzas burger burgers
+    sandwich sandwiches subs sushi ramen noodle noodles taco tacos kebab kitchen kitchens eatery
+    diner bistro buffet deli delicatessen food foods foodmart grocery groceries grocer fresh
+    produce meat meats butcher seafood fish chicken wings bbq steakhouse steak ice cream gelato
+    dessert desserts donut donuts doughnuts bagel bagels juice smoothie wine wines liquor liquors
+    spirits beer hotel hotels motel suites resort resorts lodge hostel rental rentals rent hire
+    parking park garage transit transport taxi travel travels tours airlines airways air cinema
+    cinemas theatre theatres theater theaters gym fitness club clubs sport sports sporting goods
+    outdoors clothing clothes apparel fashion fashions boutique wear shoes shoe footwear jewelry
+    jewellers jewelers jewellery beauty salon salons spa nails nail hair barber barbershop
+    cosmetics perfume perfumes optical optics opticians eyewear vision dental dentist clinic
+    hospital medical health healthcare care doctor vet veterinary pet pets animal supply supplies
+    hardware home homes garden gardens nursery lumber furniture mattress appliance appliances
+    electronics electronic computer computers mobile phone phones wireless telecom telecoms
+    internet digital online web site website app apps com net org www tv video videos music games
+    gaming toys toy book books bookstore bookshop stationery office print printing photo gifts gift
+    cards card flowers florist cleaners cleaning laundry dry school college university academy
+    insurance assurance finance financial bank credit union solutions systems technologies
+    technology tech software studio studios gallery museum zoo church trust foundation group
+    holdings international intl global worldwide company co corp inc llc ltd
+    usa us uk canada eu europe america na north south east west central
+    markt maerkte markte laden geschaeft kaufhaus warenhaus baumarkt drogerie drogeriemarkt
+    tankstelle getraenke getraenkemarkt lebensmittel filiale fil sagt danke
+    magasin marche supermarche hypermarche hyper proximite city contact drive boutique station
+    carburant essence epicerie tabac presse
+    tienda supermercado supermercados mercado gasolinera estacion farmacias libreria ferreteria
+    comercial
+    negozio supermercato mercato distributore stazione ipermercato
+    mercearia loja lojas posto padaria
+    winkel supermarkt tankstation apotheek slagerij bakkerij
+    butik kiosk livs kauppa apteekki marked bensin
+    sklep stacja apteka piekarnia prodejna obchod lekarna"""
+)
+
+# Words behind a brand that the brand's own descriptors carry: where and how, not who.
+TAILS = KINDS | _words(
+    """retail wholesale direct ecom ecomm ecommerce internet order orders payment payments pay bill
+    billing billpay autopay purchase subscription subscriptions subscr sub member membership plan
+    prime plus premium pro monthly annual recurring renewal trip ride rides delivery pickup
+    takeaway dd drive thru thruway self checkout kiosk vending trm terminal pos qsr pfs gb ie de fr
+    nl au nz ca it es at ch be se no dk fi pl pt mx br jp sg ap dp aus can inc emea intl int
+    airport arpt apt aero rail railway downtown street road rd st ave avenue blvd highway hwy
+    rue via plein platz strasse str centrum centro centru zentrum bahnhof hbf hauptbahnhof nord
+    sued sud ost west bc bcc co uk m s x e sa ag ltd mktplace marketplace mktp mkt digital media
+    svcs svc serv the of and at on in der die das le la les du des di del della il lo el los las
+    gift reload wallet topup top up insurance premium auto policy tickets ticket booking bookings
+    bkng reservation fare transaction account acct customer support help invoice deposit rentals
+    stansted heathrow gatwick schiphol jfk lax bnkcrd fd pmt ref no nr loc unit gate term lvl
+    superstore stores hyp supc sc sn s/mkts smkts pfs filling forecourt t2 t3 t5"""
+)
+
+# Everyday words of other languages and short words that are also the name of some brand.
+_FOREIGN_COMMON = _words(
+    """real bon bonjour casa sol luna mar rey plaza dia mas vida maison plus nuit roi reine soleil
+    jour bio eco nature fleur monde ville petit grand belle beau bella bello dolce oro stella fiore
+    primo uno due tre centro nord sud ost stern sonne mond haus hof dorf stadt berg tal wald blume
+    rose krone adler loewe lowe hirsch engel koenig konig mega maxi mini max extra top super hyper
+    ultra prima ideal royal imperial central metro city euro europa asia america orient global
+    universal national nova neo alfa alpha beta gamma delta omega sigma zeta polo aqua terra luz
+    mama papa pop joe max leo felix oscar hugo victor alex anna maria marie emma lena sofia julia
+    nina lisa eva sara laura diana monica angela rosa clara carla paula daniel david michael martin
+    peter paul john james thomas robert richard charles george henry william edward frank harry
+    jack sam ben tom tony nick mike steve bill bob dan jim joan ann anne jane kate lucy mary nancy
+    susan linda ruth helen alice lily daisy ruby amber jade pearl ali omar hassan ahmed mohammed
+    mustafa ibrahim mario luigi giuseppe antonio giovanni marco paolo luca pedro juan jose carlos
+    luis miguel jorge diego pablo santiago jean pierre jacques michel claude francois andre louis
+    klaus hans karl otto fritz heinz walter werner jan piet lars erik anders olaf sven
+    wilson smith jones brown taylor evans thomas johnson walker wright robinson thompson white
+    hughes edwards green hall lewis harris clarke patel jackson wood turner moore cooper hill ward
+    morris king lee baker allen young scott adams nelson carter mitchell perez roberts phillips
+    campbell parker collins stewart murphy rivera cook rogers morgan bell bailey reed kelly howard
+    cox richardson watson brooks gray ramirez bennett mendoza ruiz alvarez castillo price hoffman
+    garcia lopez gonzalez hernandez martinez rodriguez sanchez torres flores gomez diaz cruz reyes
+    morales ortiz gutierrez chavez ramos vargas muller mueller schmidt schneider fischer weber
+    meyer wagner becker schulz hoffmann koch bauer richter klein wolf schroeder neumann schwarz
+    zimmermann braun kruger hofmann hartmann lange krause lehmann werner dubois durand leroy moreau
+    simon laurent lefebvre roux bertrand morel fournier girard bonnet rossi russo ferrari esposito
+    bianchi romano colombo ricci marino greco bruno gallo conti costa silva santos oliveira souza
+    pereira lima carvalho ferreira gomes ribeiro martins jansen bakker visser smit nguyen tran
+    singh kumar sharma khan chen wang li liu zhang yang kim park lin"""
+)
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Words that are not distinctive by themselves: everyday English (SCOWL) and more languages."""
+    with gzip.open(WORDS_FILE, "rt", encoding="utf-8") as content:
+        return frozenset(content.read().split()) | _FOREIGN_COMMON | KINDS
+
+
+def is_common(word: str) -> bool:
+    """Whether a folded word is in everyday use, so that a brand of this name needs evidence."""
+    return word in common_words()

@@ -1,0 +1,42 @@
+"""``manage.py import_merchants``: load or refresh the merchant catalogue."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from merchants import catalogue
+from merchants.builtin import load_builtin, load_supplement, merge
+from merchants.nsi import read_records
+
+
+class Command(BaseCommand):
+    help = (
+        "Load or refresh the merchant catalogue: the one that comes with Pave, or a newer release "
+        "of the npm package name-suggestion-index. Safe to repeat."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "source",
+            nargs="?",
+            type=Path,
+            help="The package's tarball or its unpacked folder. Left out: the shipped catalogue.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source: Path | None = options["source"]
+        try:
+            records = (
+                load_builtin() if source is None else merge(load_supplement(), read_records(source))
+            )
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{source} cannot be read: {error}") from error
+        done = catalogue.import_records(
+            records, note=f"Imported {source.name if source else 'the shipped catalogue'}"
+        )
+        self.stdout.write(
+            f"{done.added:,} merchants added, {done.changed:,} changed, {done.left:,} left as "
+            "they were."
+        )

@@ -1,0 +1,257 @@
+"""What Pave answers: merchants, the questions asked, and the answers remembered."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from merchants.heuristic import Transaction
+from pave.clients.models import Client
+from pave.identifiers import new_id
+
+KEY_LENGTH = 200
+# Answers: what a Resolution says, and a request repeats.
+METHODS = [
+    ("rule", "A rule of the staff's"),
+    ("catalogue", "Found in the catalogue"),
+    ("fuzzy", "Nearly as in the catalogue"),
+    ("cleaned", "Not in the catalogue: the cleaned name"),
+    ("none", "No merchant in the text"),
+]
+
+
+class Merchant(models.Model):
+    """A merchant of the catalogue."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=200)
+    website = models.CharField(max_length=300, blank=True)
+    wikidata = models.CharField(
+        max_length=20, blank=True, help_text="Its item in Wikidata, such as Q37158."
+    )
+    mccs = models.JSONField(
+        "MCCs", default=list, blank=True, help_text="Merchant category codes (ISO 18245)."
+    )
+    countries = models.JSONField(
+        default=list, blank=True, help_text="Where it trades (ISO 3166 alpha-2). Empty: anywhere."
+    )
+    category = models.CharField(max_length=100, blank=True)
+    logo_url = models.CharField("logo URL", max_length=500, blank=True)
+    active = models.BooleanField(default=True, help_text="Unticked, it is no longer answered.")
+    source_key = models.CharField(
+        max_length=120,
+        unique=True,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Its key in the imported catalogue; empty if staff made it.",
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        indexes = [models.Index(fields=["name"], name="merchant_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Alias(models.Model):
+    """Another spelling by which descriptors name a merchant."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="aliases")
+    text = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["text"]
+        verbose_name_plural = "aliases"
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "text"], name="one_alias_a_spelling")
+        ]
+        indexes = [models.Index(fields=["text"], name="alias_text")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Ruleset(models.Model):
+    """A published version of the catalogue and its rules; the newest answers."""
+
+    number = models.AutoField(primary_key=True)
+    note = models.CharField(max_length=300, blank=True)
+    published_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"ruleset {self.number}"
+
+
+class ResolutionQuerySet(models.QuerySet["Resolution"]):
+    """Domain words for selecting resolutions."""
+
+    def due(self, now: datetime) -> "ResolutionQuerySet":
+        """Those to be worked on by ``now``."""
+        return self.filter(status=Resolution.Status.PENDING, next_attempt_at__lte=now)
+
+    def stale(self, now: datetime) -> "ResolutionQuerySet":
+        """Those under way whose worker has not been heard of within its lease."""
+        return self.filter(status=Resolution.Status.RUNNING, lease_expires_at__lte=now)
+
+
+class Resolution(models.Model):
+    """One question, asked once of one ruleset, and its answer: the unit of slow work."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        RESOLVED = "resolved"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    key = models.CharField(
+        max_length=KEY_LENGTH, help_text="What makes two transactions the same question."
+    )
+    ruleset = models.ForeignKey(Ruleset, on_delete=models.PROTECT, db_index=False)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    transaction = models.JSONField(help_text="The first transaction that asked it.")
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="Runs begun; counted before the heuristic runs."
+    )
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=128, blank=True)
+    answer = models.JSONField(
+        null=True, blank=True, help_text="The members merchant and match of the API's object."
+    )
+    merchant = models.ForeignKey(
+        Merchant, null=True, blank=True, on_delete=models.SET_NULL, related_name="resolutions"
+    )
+    method = models.CharField(max_length=16, blank=True, choices=METHODS)
+    confidence = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    evidence = models.JSONField(default=list, help_text="How the heuristic came to its answer.")
+    error = models.CharField(max_length=500, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ResolutionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # Single flight: a question has one row, however many ask it at once. Also the index
+            # by which admission finds what is known.
+            models.UniqueConstraint(fields=["key", "ruleset"], name="one_resolution_a_question")
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], name="resolution_due", condition=Q(status="pending")
+            ),
+            models.Index(
+                fields=["lease_expires_at"],
+                name="resolution_under_way",
+                condition=Q(status="running"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
+    """Domain words for selecting requests."""
+
+    def queued(self) -> "NormalizationRequestQuerySet":
+        """Those that wait for admission, oldest first."""
+        return self.filter(status=NormalizationRequest.Status.QUEUED).order_by("id")
+
+    def waiting_for(self, resolution: Resolution) -> "NormalizationRequestQuerySet":
+        """Those that get the resolution's answer once there is one."""
+        return self.filter(resolution=resolution, status=NormalizationRequest.Status.PROCESSING)
+
+    def for_client(self, client: Client) -> "NormalizationRequestQuerySet":
+        """The client's own, newest first."""
+        return self.filter(client=client).order_by("-id")
+
+
+class NormalizationRequest(models.Model):
+    """A transaction that a client wants to know the merchant of."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        PROCESSING = "processing"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELED = "canceled"
+
+    id = models.UUIDField("request id", primary_key=True, default=new_id, editable=False)
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="requests", db_index=False
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
+    description = models.CharField(max_length=500)
+    # The decimal in the client's own digits: it is given back, never reckoned with.
+    amount = models.CharField(max_length=40, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    date = models.DateField(null=True, blank=True)
+    mcc = models.CharField("MCC", max_length=4, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    reference = models.CharField(max_length=255, blank=True, help_text="The client's own id.")
+    resolution = models.ForeignKey(
+        Resolution,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="requests",
+        db_index=False,
+    )
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NormalizationRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "request"
+        indexes = [
+            # A client's requests, newest first: ids begin with the time.
+            models.Index(fields=["client", "-id"], name="request_of_client"),
+            # Admission: what is queued, oldest first. As small as the backlog.
+            models.Index(fields=["id"], name="request_queued", condition=Q(status="queued")),
+            # Who waits for a resolution, and who had its answer.
+            models.Index(
+                fields=["resolution", "status"],
+                name="request_of_resolution",
+                condition=Q(resolution__isnull=False),
+            ),
+            # A client's look-up by its own id.
+            models.Index(
+                fields=["client", "reference"],
+                name="request_reference",
+                condition=~Q(reference=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    def as_transaction(self) -> Transaction:
+        """Return the transaction as the heuristic takes it."""
+        return Transaction(
+            description=self.description,
+            amount=Decimal(self.amount) if self.amount else None,
+            currency=self.currency,
+            date=self.date,
+            mcc=self.mcc,
+            country=self.country,
+            city=self.city,
+        )

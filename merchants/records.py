@@ -1,0 +1,36 @@
+"""The catalogue's records before they are rows of a database: what every source of merchants gives."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantRecord:
+    """One merchant as a source describes it.
+
+    `key` never changes for the same merchant of the same source (a wikidata id, else a slug):
+    identifiers are derived from it.  `mccs` are ISO 18245 codes, `countries` ISO 3166 alpha-2
+    codes (empty: anywhere), `aliases` other spellings of the name as descriptors print them.
+    """
+
+    key: str
+    name: str
+    website: str = ""
+    wikidata: str = ""
+    mccs: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    category: str = ""
+    logo_url: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        return slugify(self.name)
+
+
+def slugify(text: str) -> str:
+    """`text` in lower case, accents dropped, letters and digits of any script joined by hyphens."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("&", " and ")).casefold()
+    kept = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return re.sub(r"[\W_]+", "-", kept.replace("'", "").replace("’", "")).strip("-")
