@@ -29,9 +29,13 @@ logger = logging.getLogger(__name__)
 
 Status = Resolution.Status
 
+# Attempts in which the heuristic failed by itself.
 MAX_ATTEMPTS = 3
-# Pauses before the 2nd and 3rd attempt, in seconds.
-PAUSES = (2, 10)
+# Attempts in all, when the worker did not live to the end of one: that may be the question's
+# fault, and may be that of somebody who restarted the machine.
+MAX_LOST = 5
+# Pauses before the 2nd, 3rd, … attempt, in seconds.
+PAUSES = (2, 10, 30)
 # How long a worker goes on to the next question, in seconds: many fast ones, or one slow one.
 TURN_SECONDS = 5.0
 SWEEP_BATCH = 500
@@ -146,10 +150,16 @@ def finish(resolution: Resolution, answer: Answer) -> bool:
     return True
 
 
-def give_up(resolution: Resolution, error: str) -> None:
-    """End an attempt that failed: another one after a pause, or the end of the resolution."""
+def give_up(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> None:
+    """End an attempt that failed: another one after a pause, or the end of the resolution.
+
+    Args:
+        resolution: As it was claimed.
+        error: A sentence for the client.
+        limit: With so many attempts, this was the last one.
+    """
     now = timezone.now()
-    final = resolution.attempts >= MAX_ATTEMPTS
+    final = resolution.attempts >= limit
     with transaction.atomic():
         changed = _ours(resolution).update(
             status=Status.FAILED if final else Status.PENDING,
@@ -189,7 +199,7 @@ def hand_back(*, worker: str) -> None:
 
 def _end_lost(lost: QuerySet[Resolution]) -> None:
     for resolution in lost:
-        give_up(resolution, "The process that ran the heuristic ended.")
+        give_up(resolution, "The process that ran the heuristic ended.", limit=MAX_LOST)
 
 
 def _ours(resolution: Resolution) -> QuerySet[Resolution]:

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client
+from pave.operations.admin_pages import ReadOnlyInline
 
 
 def show_key(request: HttpRequest, key: ApiKey, secret: str) -> None:
@@ -21,11 +22,8 @@ def show_key(request: HttpRequest, key: ApiKey, secret: str) -> None:
     )
 
 
-class ApiKeyInline(admin.TabularInline):
+class ApiKeyInline(ReadOnlyInline):
     model = ApiKey
-    extra = 0
-    can_delete = False
-    show_change_link = True
     fields = readonly_fields = (
         "prefix",
         "name",
@@ -34,9 +32,6 @@ class ApiKeyInline(admin.TabularInline):
         "revoked",
         "last_used_at",
     )
-
-    def has_add_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
-        return False
 
 
 @admin.register(Client)

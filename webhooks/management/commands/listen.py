@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console, Group
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         "Receive webhooks on 127.0.0.1, verify and print them. "
         "Can play a failing (--status 500) or a slow (--delay 20) endpoint."
     )
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -1,0 +1,11 @@
+"""Staff's view of the running clusters."""
+
+from django.contrib import admin
+
+from pave.operations.admin_pages import ReadOnlyAdmin
+from pave.operations.models import ClusterBeat
+
+
+@admin.register(ClusterBeat)
+class ClusterBeatAdmin(ReadOnlyAdmin):
+    list_display = ("queue", "host", "pid", "started_at", "seen_at", "restarts")

@@ -1,0 +1,132 @@
+import datetime
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from webhooks.addresses import AddressPolicy
+from webhooks.receiver import Receiver, Reply, in_turn
+from webhooks.transport import ErrorClass, Outcome, Transport
+
+LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for hooks.example that nobody has signed but itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hooks.example")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example")]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def receiver(certificate: Path) -> Iterator[Receiver]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Receiver(tls=context) as running:
+        yield running
+
+
+def look_up(host: str, port: int, **kwargs: Any) -> list[tuple[Any, ...]]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+def make_transport(certificate: Path | None = None, *, timeout: float = 5) -> Transport:
+    return Transport(
+        policy=AddressPolicy(LOOPBACK, True, look_up),
+        timeout=timeout,
+        ca_file=None if certificate is None else str(certificate),
+    )
+
+
+def post(transport: Transport, port: int, host: str = "hooks.example") -> Outcome:
+    return transport.post(f"https://{host}:{port}/", body=b"{}", headers={})
+
+
+def test_a_trusted_certificate(receiver: Receiver, certificate: Path) -> None:
+    with closing(make_transport(certificate)) as transport:
+        first, second = post(transport, receiver.port), post(transport, receiver.port)
+    assert first.ok
+    assert second.ok
+    assert set(first.timings) == {"dns", "connect", "tls", "first_byte"}
+    assert set(second.timings) == {"first_byte"}
+
+
+def test_a_self_signed_certificate(receiver: Receiver) -> None:
+    with closing(make_transport()) as transport:
+        outcome = post(transport, receiver.port)
+    assert (outcome.ok, outcome.error) == (False, ErrorClass.TLS)
+    assert "self-signed" in outcome.detail
+    assert not receiver.messages
+
+
+def test_a_certificate_for_another_host(receiver: Receiver, certificate: Path) -> None:
+    with closing(make_transport(certificate)) as transport:
+        for host in ("other.example", "127.0.0.1"):
+            assert post(transport, receiver.port, host).error == ErrorClass.TLS
+    assert not receiver.messages
+
+
+def test_a_port_that_does_not_speak_tls() -> None:
+    with Receiver() as plain, closing(make_transport()) as transport:
+        outcome = post(transport, plain.port)
+    assert (outcome.ok, outcome.error) == (False, ErrorClass.TLS)
+
+
+def test_a_handshake_that_never_comes() -> None:
+    # The kernel accepts the connection for a server that never does.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(make_transport(timeout=0.3)) as transport,
+    ):
+        outcome = post(transport, server.getsockname()[1])
+    assert (outcome.ok, outcome.error) == (False, ErrorClass.TIMEOUT)
+    assert outcome.duration_ms < 5000
+
+
+def test_the_deadline_holds_over_tls(receiver: Receiver, certificate: Path) -> None:
+    drip = Reply(raw=[b"HTTP/1.1 200 OK\r\n", *[b"x"] * 1000], pause=0.02)
+    receiver.behaviour = in_turn(Reply(), drip)
+    with closing(make_transport(certificate, timeout=0.5)) as transport:
+        assert post(transport, receiver.port).ok
+        outcome = post(transport, receiver.port)
+    assert (outcome.ok, outcome.error) == (False, ErrorClass.TIMEOUT)
+    assert outcome.duration_ms < 5000
+
+
+def test_a_kept_connection_that_died_is_replaced(receiver: Receiver, certificate: Path) -> None:
+    receiver.behaviour = in_turn(Reply(), Reply(reset=True), Reply())
+    with closing(make_transport(certificate)) as transport:
+        assert post(transport, receiver.port).ok
+        assert post(transport, receiver.port).ok
+    assert len(receiver.messages) == 3
