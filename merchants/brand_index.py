@@ -129,10 +129,12 @@ class BrandIndex:
         if telling and (len(telling[0]) >= 5 or len(own) > 1):
             return True
         if telling:
-            return self.word_count(hit.spelling) == 1 and not gazetteer().regions(hit.spelling.upper())
+            return self.word_count(hit.spelling) == 1 and not gazetteer().regions(
+                hit.spelling.upper()
+            )
         # Several everyday words together are a name of their own, unless all say only what it is.
         kinds = [word for word in own if word in KINDS or word in LEGAL_FORMS or len(word) < 2]
-        return len(own) >= 2 and len(own) - len(kinds) >= 2
+        return len(own) >= 2 and len(own) > len(kinds) and len(hit.spelling) >= 9
 
 
 def _spellings(name: str, words: list[str]) -> Iterable[str]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+from merchants.brand_index import host_of
 from merchants.records import MerchantRecord, slugify
 
 DATA = Path(__file__).parent / "data"
@@ -51,11 +52,17 @@ def save_index(records: list[MerchantRecord], path: Path = INDEX_FILE) -> None:
 def merge(preferred: list[MerchantRecord], others: list[MerchantRecord]) -> list[MerchantRecord]:
     """Both lists as one; a merchant in both keeps the preferred name and gains the other's facts.
 
-    The same merchant is recognised by wikidata id, or by its name where a shared country (or no
-    country at all) does not speak against it and the preferred record has no wikidata id.
+    The same merchant is recognised by wikidata id, by its name where the countries do not speak
+    against it and the preferred record has no wikidata id, or by another name and the web site.
     """
     by_wikidata = {record.wikidata: at for at, record in enumerate(preferred) if record.wikidata}
     by_slug = {record.slug: at for at, record in enumerate(preferred) if not record.wikidata}
+    by_alias = {
+        (slugify(alias), host_of(record.website)): at
+        for at, record in enumerate(preferred)
+        if record.website
+        for alias in record.aliases
+    }
     merged = list(preferred)
     rest = []
     for record in others:
@@ -64,6 +71,8 @@ def merge(preferred: list[MerchantRecord], others: list[MerchantRecord]) -> list
             at = by_slug.get(record.slug)
             if at is not None and not _share_a_country(merged[at], record):
                 at = None
+        if at is None:
+            at = by_alias.get((record.slug, host_of(record.website)))
         if at is None:
             rest.append(record)
         else:

@@ -1,54 +1,23 @@
-"""The catalogue: loaded for the heuristic, imported, published as rulesets."""
+"""The merchants in the database: loaded and refreshed from a source."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from django.conf import settings
-from django.db import transaction
-from django.utils.module_loading import import_string
+from django.db import DatabaseError, transaction
 
-from merchants.heuristic import CatalogueMerchant, Heuristic, Match, PaveHeuristic, Transaction
-from merchants.models import Alias, Merchant, Ruleset
+from merchants import rulesets
+from merchants.builtin import load_builtin
+from merchants.heuristic import Heuristic
+from merchants.models import Alias, Merchant
+from merchants.question import CatalogueMerchant
 from merchants.records import MerchantRecord
 
 # Ids of imported merchants are made from their keys in the source, so that they are the same in
 # every installation and after every import.
 NAMESPACE = UUID("6f1c1d4e-9f0b-5b1e-8c57-3d2f6a0b7a11")
 _BATCH = 500
-
-_loaded: tuple[int, Heuristic] | None = None
-
-
-class CatalogueHeuristic:
-    """Pave's own heuristic over the merchants in the database; the default PAVE_HEURISTIC."""
-
-    def __init__(self) -> None:
-        self._heuristic = PaveHeuristic(merchants=list(_catalogue_merchants()))
-
-    def key(self, transaction: Transaction) -> str:
-        """Return what makes two transactions the same question."""
-        return self._heuristic.key(transaction)
-
-    def match(self, transaction: Transaction) -> Match:
-        """Return the merchant of ``transaction``; pure CPU, and possibly much of it."""
-        return self._heuristic.match(transaction)
-
-
-def current_ruleset() -> Ruleset:
-    """Return the newest published ruleset; the first is made where there is none."""
-    ruleset = Ruleset.objects.first()
-    if ruleset is None:
-        ruleset, _ = Ruleset.objects.get_or_create(number=1, defaults={"note": "The first"})
-    return ruleset
-
-
-def heuristic_for(ruleset: Ruleset) -> Heuristic:
-    """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset."""
-    global _loaded
-    if _loaded is None or _loaded[0] != ruleset.number:
-        _loaded = (ruleset.number, import_string(settings.PAVE_HEURISTIC)())
-    return _loaded[1]
+_FIELDS = ["name", "website", "wikidata", "mccs", "countries", "category", "logo_url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +62,10 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
         ]
         Alias.objects.bulk_create(aliases, batch_size=_BATCH, ignore_conflicts=True)
         if new or changed or aliases:
-            Ruleset.objects.create(note=note)
+            rulesets.publish(note=note, by="import")
     respelled = {alias.merchant_id for alias in aliases} - {_merchant_id(key) for key in new}
     touched = len({merchant.pk for merchant in changed} | respelled)
     return Imported(added=len(new), changed=touched, left=len(records) - len(new) - touched)
-
-
-_FIELDS = ["name", "website", "wikidata", "mccs", "countries", "category", "logo_url"]
 
 
 def _merchant_id(source_key: str) -> UUID:
@@ -127,22 +93,34 @@ def _refresh(merchant: Merchant, record: MerchantRecord) -> bool:
     return changed
 
 
-def _catalogue_merchants() -> Iterable[CatalogueMerchant]:
-    aliases: dict[UUID, list[str]] = {}
-    for merchant_id, text in Alias.objects.order_by().values_list("merchant_id", "text"):
-        aliases.setdefault(merchant_id, []).append(text)
-    rows = (
-        Merchant.objects.filter(active=True)
-        .order_by()
-        .values_list("pk", "name", "website", "mccs", "countries", "category")
-    )
-    for pk, name, website, mccs, countries, category in rows:
-        yield CatalogueMerchant(
-            id=str(pk),
-            name=name,
-            website=website,
-            mccs=tuple(mccs),
-            countries=tuple(countries),
-            category=category,
-            aliases=tuple(aliases.get(pk, ())),
+def offline_heuristic() -> Heuristic:
+    """Return the heuristic for work outside the queue.
+
+    That is the one which answers online. Where nothing has been published yet, or there is no
+    database at all, it is Pave's own over the catalogue that comes with it.
+    """
+    if rulesets.is_ours():
+        try:
+            nothing = not rulesets.current_content().merchants
+        except DatabaseError:
+            nothing = True
+        if nothing:
+            return rulesets.CatalogueHeuristic(_shipped())
+    return rulesets.heuristic_for(rulesets.current())
+
+
+def _shipped() -> rulesets.Content:
+    return rulesets.Content(
+        merchants=tuple(
+            CatalogueMerchant(
+                id=str(_merchant_id(record.key)),
+                name=record.name,
+                website=record.website,
+                mccs=record.mccs,
+                countries=record.countries,
+                category=record.category,
+                aliases=record.aliases,
+            )
+            for record in load_builtin()
         )
+    )

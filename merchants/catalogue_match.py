@@ -10,7 +10,7 @@ from merchants import confidence
 from merchants.brand_index import BrandIndex, Hit
 from merchants.descriptor import Descriptor
 from merchants.folding import compact, join, words_of
-from merchants.lexicon import TAILS, is_common
+from merchants.lexicon import TAILS, TRADES, is_common
 from merchants.places import gazetteer
 from merchants.question import CatalogueMerchant
 
@@ -96,12 +96,12 @@ class CatalogueMatcher:
     ) -> Found | None:
         for hit in self._index.prefixes(words):
             tail = words[hit.length :]
-            kind = _tail_kind(tail)
-            if (kind == "none") is not whole:
+            if (_tail_kind(tail, ()) == "none") is not whole:
                 continue
             choice = self._choose(hit.merchants, question)
             if choice is None:
                 continue
+            kind = _tail_kind(tail, choice.merchant.mccs)
             distinctive = self._index.is_distinctive(hit, words)
             sure = confidence.named(
                 kind=kind,
@@ -140,7 +140,9 @@ class CatalogueMatcher:
             rest = words[count:]
             hits = self._index.prefixes(rest)
             if hits and self._index.is_distinctive(hits[0], rest):
-                return self._by_words(question, rest, whole=_tail_kind(rest[hits[0].length :]) == "none")
+                return self._by_words(question, rest, whole=False) or self._by_words(
+                    question, rest, whole=True
+                )
             if descriptor.truncated:
                 return self._continued(question, rest)
         return None
@@ -148,14 +150,19 @@ class CatalogueMatcher:
     def _glued(self, question: "_Question") -> Found | None:
         """`GRUBHUBORIENTALTASTE`, `LINKEDINPREA`: a distinctive name with more behind it."""
         words = question.descriptor.words
-        if not words or len(words[0]) <= _SHORTEST_GLUED:
+        glued = join(list(words[:2]))
+        if question.intermediary or len(glued) <= _SHORTEST_GLUED:
             return None
-        spelling = self._index.beginning(words[0], _SHORTEST_GLUED)
-        hit = Hit(spelling, 1, self._index.exact(spelling)) if spelling else None
-        if hit is None or self._index.word_count(spelling) > 1 or not self._index.is_distinctive(hit, [spelling]):
+        spelling = self._index.beginning(glued, _SHORTEST_GLUED)
+        if not spelling or (len(spelling) > len(words[0])) is (
+            self._index.word_count(spelling) == 1
+        ):
+            return None
+        hit = Hit(spelling, 1, self._index.exact(spelling))
+        if not self._index.is_distinctive(hit, [spelling]):
             return None
         choice = self._choose(hit.merchants, question)
-        if choice is None or choice.foreign or question.intermediary:
+        if choice is None or choice.foreign:
             return None
         return choice.found(confidence.GLUED, f"begins with {choice.merchant.name}")
 
@@ -171,7 +178,7 @@ class CatalogueMatcher:
             return None
         merchants = {
             at for name in self._index.continuing(start) for at in self._index.exact(name)
-            if len(start) >= 0.55 * len(name)
+            if len(start) >= 0.5 * len(name)
         }  # fmt: skip
         choice = self._choose(sorted(merchants), question)
         if choice is None or choice.foreign or not choice.alone:
@@ -237,13 +244,20 @@ def _digits(text: str) -> str:
     return "".join(char for char in text if char.isdigit())
 
 
-def _tail_kind(tail: Sequence[str]) -> str:
-    """What stands behind a name: nothing, words that say where and how, or something unknown."""
+def _tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
+    """What stands behind a name: nothing, words that say where and how, or something unknown.
+
+    A trade (`WIRELESS`, `PHARMACY`) is only what it seems if the merchant is in that trade.
+    """
     words = list(takewhile(lambda word: not _is_number(word), tail))
     if not words:
         return "none"
     places = gazetteer()
     rest = [word for word in words if word not in TAILS and len(word) > 1]
+    if any(
+        word in TRADES and confidence.mcc_agrees(TRADES[word], mccs) is not True for word in words
+    ):
+        return "unknown"
     if not rest:
         return "benign"
     town = " ".join(rest).upper()
@@ -253,4 +267,4 @@ def _tail_kind(tail: Sequence[str]) -> str:
 
 
 def _is_number(word: str) -> bool:
-    return sum(char.isdigit() for char in word) * 2 >= len(word)
+    return any(char.isdigit() for char in word)

@@ -65,7 +65,7 @@ def named(
     `country` whether they agree, `alone` whether only one merchant has the name.
     """
     if not distinctive:
-        return _common_name(kind, letters, shop, mcc, country, intermediary, alone)
+        return _common_name(kind, letters, words, shop, mcc, country, intermediary, alone)
     if kind == "none":
         sure = 0.97
     elif kind == "benign":
@@ -80,6 +80,7 @@ def named(
 def _common_name(
     kind: str,
     letters: int,
+    words: int,
     shop: bool,
     mcc: bool | None,
     country: bool | None,
@@ -90,9 +91,15 @@ def _common_name(
     if kind == "unknown" or mcc is False or country is False or intermediary:
         return None
     support = (mcc is True) * 2 + (country is True) + shop
-    if kind == "benign":
+    if kind == "benign" or (words > 1 and letters >= 5):
         support += 1
     if not support or (letters < 3 and support < 2):
         return None
     sure = 0.93 if support >= 2 else 0.9
     return sure if alone else sure - 0.05
+
+
+def alike(ratio: float, intermediary: bool) -> float:
+    """Confidence in a name spelled like the descriptor; `ratio` is rapidfuzz's, 0 to 100."""
+    sure = 0.75 + (ratio - 88.0) / 12.0 * 0.13
+    return sure - 0.06 if intermediary else sure

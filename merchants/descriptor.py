@@ -121,18 +121,27 @@ def tidied(raw: str) -> str:
     text = raw[:LONGEST]
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    text = "".join(
-        char if char.isprintable() else " " for char in text if unicodedata.category(char) != "Cf"
-    ) if not (text.isascii() and text.isprintable()) else text
+    text = (
+        "".join(
+            char if char.isprintable() else " "
+            for char in text
+            if unicodedata.category(char) != "Cf"
+        )
+        if not (text.isascii() and text.isprintable())
+        else text
+    )
     return text.strip()
 
 
 def is_noise(words: tuple[str, ...] | list[str]) -> bool:
     """Whether these words name no merchant: movements of the bank, numbers, single letters."""
-    return all(
-        word in NO_MERCHANT or word.isdigit() or len(word) == 1 or _REFERENCE.match(word)
-        for word in words
-    )
+    if "and" in words and not any(word in NO_MERCHANT and word != "and" for word in words):
+        return False  # initials: B & Q
+    return all(word in NO_MERCHANT or len(word) == 1 or _mostly_digits(word) for word in words)
+
+
+def _mostly_digits(word: str) -> bool:
+    return sum(char.isdigit() for char in word) * 2 > len(word)
 
 
 def _joined(place: Place, column: Place, body: str) -> Place:
@@ -187,7 +196,9 @@ def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
     if dash and _stands_alone(text[: dash.start()]):
         return text[: dash.start()], False
     if truncated:
-        at = re.search(r"\s+(?:AT|ON|IN|@)\s+(?:THE\s+)?\w*$|\s+(?:AT|ON|IN|@)\s+THE\b.*$", text, re.I)
+        at = re.search(
+            r"\s+(?:AT|ON|IN|@)\s+(?:THE\s+)?\w*$|\s+(?:AT|ON|IN|@)\s+THE\b.*$", text, re.I
+        )
         if at and _stands_alone(text[: at.start()]):
             return text[: at.start()], False
     shorter = _SMALL_NUMBER.sub("", text)
@@ -199,8 +210,10 @@ def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
 def _stands_alone(text: str) -> bool:
     """Whether a name is left that is not merely a kind of shop."""
     words = words_of(text)
-    return bool(words) and not all(is_common(word) or len(word) < 2 for word in words[:1]) or (
-        len(words) > 1
+    return (
+        bool(words)
+        and not all(is_common(word) or len(word) < 2 for word in words[:1])
+        or (len(words) > 1)
     )
 
 

@@ -8,6 +8,7 @@ from webhooks.publishing import Occurrence
 
 COMPLETED = "normalization.completed"
 FAILED = "normalization.failed"
+UPDATED = "normalization.updated"
 
 
 def describe(request: NormalizationRequest, resolution: Resolution | None) -> dict[str, Any]:

@@ -23,7 +23,15 @@ from merchants.question import (
 )
 from merchants.rule_match import RuleBook
 
-__all__ = ["CatalogueMerchant", "Heuristic", "Match", "MatchRule", "Method", "PaveHeuristic", "Transaction"]
+__all__ = [
+    "CatalogueMerchant",
+    "Heuristic",
+    "Match",
+    "MatchRule",
+    "Method",
+    "PaveHeuristic",
+    "Transaction",
+]
 
 _LONGEST_KEY = 200
 _REMEMBERED = 4096  # descriptors whose parts are kept: `match` often follows `key`

@@ -94,6 +94,39 @@ KINDS = _words(
     sklep stacja apteka piekarnia prodejna obchod lekarna"""
 )
 
+# Trades, with an MCC of each: behind a brand such a word fits only a brand of that trade.
+TRADES: dict[str, str] = {
+    word: mcc
+    for mcc, trade in {
+        "4812": "wireless phone telecom telecoms internet",
+        "5912": "pharmacy pharm pharma pharmacies drug drugs apotheke pharmacie farmacia apotek",
+        "5541": "gas fuel fuels petrol gasoline petroleum tankstelle carburant gasolinera bensin",
+        "5814": "cafe coffee coffees coffeehouse tea donut donuts doughnuts juice smoothie burger"
+        " burgers taco tacos kebab sandwich sandwiches subs",
+        "5812": "restaurant restaurants ristorante restaurante pizza pizzeria sushi ramen noodle grill"
+        " grille bbq steakhouse bistro eatery diner kitchen",
+        "5813": "bar bars pub tavern brewing brewery",
+        "5462": "bakery bakeries boulangerie patisserie baeckerei panaderia bagel bagels",
+        "5411": "grocery groceries supermarket supermarkets supermercado supermarche supermarkt",
+        "7011": "hotel hotels motel resort resorts hostel lodge",
+        "5651": "clothing clothes apparel fashion fashions boutique",
+        "8021": "dental dentist",
+        "7230": "salon salons hair barber barbershop nails nail spa beauty",
+        "5732": "electronics computer computers",
+        "7997": "gym fitness",
+        "6300": "insurance assurance",
+        "7538": "auto automotive tire tires",
+        "5712": "furniture mattress",
+        "5921": "wine wines liquor liquors",
+        "4722": "travel tours",
+        "8220": "college university academy school",
+        "6513": "realty properties apartments",
+        "7349": "cleaners cleaning",
+        "5992": "florist flowers",
+    }.items()
+    for word in trade.split()
+}
+
 # Words behind a brand that the brand's own descriptors carry: where and how, not who.
 TAILS = KINDS | _words(
     """retail wholesale direct ecom ecomm ecommerce internet order orders payment payments pay bill

@@ -122,11 +122,19 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
     shorter = name[: name.rstrip().rfind(name.split()[-1])].rstrip(" ,")
     if not shorter:
         return place
-    if region and (not country or not _ends_in_city(shorter, country) or len(last) == 2
-                   and last in US_STATES and _ends_in_city(shorter, region)):
+    if region and (
+        not country
+        or not _ends_in_city(shorter, country)
+        or len(last) == 2
+        and last in US_STATES
+        and _ends_in_city(shorter, region)
+    ):
         return replace(place, name=shorter, region=region, country=region[:2])
-    if not country or (len(last) == 2 and not _ends_in_city(shorter, country)
-                       and last not in {"US", "GB", "UK", "AU", "NZ"}):
+    if not country or (
+        len(last) == 2
+        and not _ends_in_city(shorter, country)
+        and last not in {"US", "GB", "UK", "AU", "NZ"}
+    ):
         return place
     found = replace(place, name=shorter, country=country)
     rest = shorter.split()
@@ -135,7 +143,9 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
         if state.startswith(country):
             return replace(found, name=shorter[: -len(rest[-1])].rstrip(" ,"), region=state)
         if (zipped := _POSTCODE.search(shorter)) and zipped.start() > 3:
-            return _strip_region(replace(found, name=shorter[: zipped.start()].rstrip()), tokens[:1], 0)
+            return _strip_region(
+                replace(found, name=shorter[: zipped.start()].rstrip()), tokens[:1], 0
+            )
     return found
 
 
@@ -178,9 +188,11 @@ def _strip_city(place: Place, region: str, offset: int, certain: bool = False) -
     best = 0
     for start in starts[1:][-_LONGEST_CITY:]:
         city = _city_key(name[start:])
-        if places.lies_in(city, region) or (
-            9 <= len(city) <= 13 and " " in city and places.begins_in(city, region)
-        ) or (len(city) >= 10 and places.begins_in(city, region)):
+        if (
+            places.lies_in(city, region)
+            or (9 <= len(city) <= 13 and " " in city and places.begins_in(city, region))
+            or (len(city) >= 10 and places.begins_in(city, region))
+        ):
             best = start
             break
     glued = _glued_city(name, starts, region, offset, places)
@@ -206,9 +218,7 @@ def _wide_gap(name: str, offset: int) -> int:
     return 0
 
 
-def _glued_city(
-    name: str, starts: list[int], region: str, offset: int, places: Gazetteer
-) -> int:
+def _glued_city(name: str, starts: list[int], region: str, offset: int, places: Gazetteer) -> int:
     """Where a city begins inside a word (`CATAUSTIN`), 0 if none does."""
     wide = False
     for start in starts[-3:]:
@@ -218,16 +228,18 @@ def _glued_city(
             before, here = name[at - 1], name[at]
             if not here.isalpha():
                 continue
-            shift = before.isalpha() and before.isupper() and here.isupper() and (
-                at + 1 < len(name) and name[at + 1].islower()
+            shift = (
+                before.isalpha()
+                and before.isupper()
+                and here.isupper()
+                and (at + 1 < len(name) and name[at + 1].islower())
             )
             edge = before.isdigit() or before in ".#-*&" or shift
             if not (edge or wide or (at + offset) in _COLUMNS):
                 continue
             city = _city_key(name[at:])
             if len(city) >= 4 and (
-                places.lies_in(city, region)
-                or (len(city) >= 10 and places.begins_in(city, region))
+                places.lies_in(city, region) or (len(city) >= 10 and places.begins_in(city, region))
             ):
                 return at
             if before == "#" and at + offset in _COLUMNS:
@@ -283,7 +295,11 @@ def _strip_lone_city(place: Place, country: str) -> Place:
         if country and not any(found[:2] == country for found in regions):
             continue
         rest = words[:-count]
-        if rest[-1].upper() in _NOT_BEFORE_A_CITY or all(is_common(fold(w)) for w in rest) and len(rest) == 1:
+        if (
+            rest[-1].upper() in _NOT_BEFORE_A_CITY
+            or all(is_common(fold(w)) for w in rest)
+            and len(rest) == 1
+        ):
             continue
         at = place.name.rstrip().rfind(" ".join(words[-count:]))
         if at <= 0:

@@ -3,11 +3,13 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from merchants.heuristic import Transaction
+from merchants.question import Transaction
+from merchants.rule_match import BadExpression, compiled
 from pave.clients.models import Client
 from pave.identifiers import new_id
 
@@ -76,11 +78,74 @@ class Alias(models.Model):
         return self.text
 
 
+class Rule(models.Model):
+    """A decision of the staff's about descriptors; it counts once it is published."""
+
+    class Kind(models.TextChoices):
+        EXACT = "exact", "is exactly"
+        PREFIX = "prefix", "begins with"
+        CONTAINS = "contains", "contains"
+        REGEX = "regex", "matches the expression"
+
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.EXACT)
+    pattern = models.CharField(
+        max_length=300,
+        help_text="Compared with the cleaned descriptor. Case, accents and punctuation do not "
+        "count, but in an expression (RE2).",
+    )
+    mcc = models.CharField("MCC", max_length=4, blank=True, help_text="Only with this MCC.")
+    country = models.CharField(max_length=2, blank=True, help_text="Only in this country.")
+    intermediary = models.CharField(
+        max_length=60, blank=True, help_text="Only behind this processor, such as Square."
+    )
+    priority = models.SmallIntegerField(default=0, help_text="Higher ones are tried first.")
+    merchant = models.ForeignKey(
+        Merchant,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="rules",
+        help_text='Empty: there is no merchant in such a text ("n/a").',
+    )
+    active = models.BooleanField(default=True)
+    note = models.CharField(max_length=300, blank=True, help_text="Why it is there; for staff.")
+    hits = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Requests that it has answered."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-priority", "kind", "pattern"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pattern}"
+
+    def clean(self) -> None:
+        """Refuse an expression that cannot be used, with the reason."""
+        if self.kind == self.Kind.REGEX:
+            try:
+                compiled(self.pattern)
+            except BadExpression as error:
+                raise ValidationError({"pattern": f"Not an expression for RE2: {error}"}) from error
+
+
 class Ruleset(models.Model):
     """A published version of the catalogue and its rules; the newest answers."""
 
     number = models.AutoField(primary_key=True)
     note = models.CharField(max_length=300, blank=True)
+    content = models.BinaryField(
+        help_text="The merchants and rules as they were when it was published."
+    )
+    restores = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="The ruleset that it went back to.",
+    )
+    published_by = models.CharField(max_length=150, blank=True)
     published_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -88,6 +153,37 @@ class Ruleset(models.Model):
 
     def __str__(self) -> str:
         return f"ruleset {self.number}"
+
+
+class Revision(models.Model):
+    """The look at earlier answers after a ruleset was published, with its progress."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+
+    ruleset = models.OneToOneField(Ruleset, on_delete=models.CASCADE, related_name="revision")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)
+    since = models.DateTimeField(help_text="Requests from before it are left as they are.")
+    position = models.UUIDField(
+        null=True, blank=True, help_text="The oldest request that was looked at so far."
+    )
+    total = models.PositiveBigIntegerField(default=0)
+    examined = models.PositiveBigIntegerField(default=0)
+    changed = models.PositiveBigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["id"], name="revision_running", condition=Q(status="running"))
+        ]
+
+    def __str__(self) -> str:
+        return f"revision for {self.ruleset}"
 
 
 class ResolutionQuerySet(models.QuerySet["Resolution"]):
@@ -130,6 +226,9 @@ class Resolution(models.Model):
     merchant = models.ForeignKey(
         Merchant, null=True, blank=True, on_delete=models.SET_NULL, related_name="resolutions"
     )
+    rule = models.ForeignKey(
+        Rule, null=True, blank=True, on_delete=models.SET_NULL, related_name="resolutions"
+    )
     method = models.CharField(max_length=16, blank=True, choices=METHODS)
     confidence = models.FloatField(
         null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)]
@@ -164,6 +263,11 @@ class Resolution(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it has its answer."""
+        return self.status == self.Status.RESOLVED
+
 
 class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
     """Domain words for selecting requests."""
@@ -175,6 +279,10 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
     def waiting_for(self, resolution: Resolution) -> "NormalizationRequestQuerySet":
         """Those that get the resolution's answer once there is one."""
         return self.filter(resolution=resolution, status=NormalizationRequest.Status.PROCESSING)
+
+    def answered(self, since: datetime) -> "NormalizationRequestQuerySet":
+        """Those completed, of all that were made since a time."""
+        return self.filter(status=NormalizationRequest.Status.COMPLETED, created_at__gte=since)
 
     def for_client(self, client: Client) -> "NormalizationRequestQuerySet":
         """The client's own, newest first."""
@@ -255,3 +363,45 @@ class NormalizationRequest(models.Model):
             country=self.country,
             city=self.city,
         )
+
+
+class Feedback(models.Model):
+    """Somebody's word that an answer is wrong, and what became of it."""
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        REJECTED = "rejected"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    request = models.ForeignKey(
+        NormalizationRequest, on_delete=models.CASCADE, related_name="feedback"
+    )
+    merchant_name = models.CharField("right name", max_length=200)
+    comment = models.CharField(max_length=1000, blank=True)
+    given_by = models.CharField(
+        max_length=150, blank=True, help_text="The staff member; empty: the client."
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.OPEN)
+    merchant = models.ForeignKey(
+        Merchant,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="feedback",
+        help_text="The merchant that it was accepted for.",
+    )
+    reviewed_by = models.CharField(max_length=150, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "feedback"
+        indexes = [
+            # The review list.
+            models.Index(fields=["-id"], name="feedback_open", condition=Q(status="open"))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request} is {self.merchant_name}"

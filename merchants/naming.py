@@ -2,6 +2,8 @@
 
 import re
 
+from merchants.segmentation import segmented
+
 # Words inside a name that stay small, in the languages that have such words.
 _SMALL = frozenset(
     """a an and at by for from in of on or the to with y e et und de del della delle dei di da do dos
@@ -30,6 +32,8 @@ def written_well(text: str) -> str:
     """
     if not any(char.isalpha() for char in text):
         return text
+    if " " not in text:
+        text = segmented(text)
     if not (text.isupper() or text.islower()):
         return _french_cafe(text)
     text = _POSSESSIVE.sub(r"\1'S", text.upper())

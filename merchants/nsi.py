@@ -43,7 +43,13 @@ def read_source(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 brands = _member(package, BRANDS_FILE)
                 wikidata = _member(package, WIKIDATA_FILE)
         return brands["nsi"], wikidata["wikidata"]
-    except (tarfile.TarError, KeyError, TypeError, json.JSONDecodeError, FileNotFoundError) as error:
+    except (
+        tarfile.TarError,
+        KeyError,
+        TypeError,
+        json.JSONDecodeError,
+        FileNotFoundError,
+    ) as error:
         raise NotTheIndex(f"{source} is not a name-suggestion-index package: {error}") from error
 
 

@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from merchants import normalization
 from merchants.bells import RESOLVE
-from merchants.catalogue import heuristic_for
-from merchants.heuristic import Match, Transaction
-from merchants.models import Merchant, Resolution
+from merchants.models import Merchant, Resolution, Rule
+from merchants.question import Match, Transaction
+from merchants.rulesets import heuristic_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
 
@@ -72,12 +72,18 @@ def resolve_due() -> int:
     return worked
 
 
-def claim(*, worker: str) -> Resolution | None:
-    """Take the resolution that is due longest, with a lease, and count the attempt."""
+def claim(*, worker: str, pk: UUID | None = None) -> Resolution | None:
+    """Take the resolution that is due longest, with a lease, and count the attempt.
+
+    Args:
+        worker: The name of this process.
+        pk: Take this one, or none.
+    """
     now = timezone.now()
     with transaction.atomic():
         resolution = (
             Resolution.objects.due(now)
+            .filter(**({"pk": pk} if pk else {}))
             .order_by("next_attempt_at")
             .select_for_update(skip_locked=True)
             .first()
@@ -126,6 +132,7 @@ def finish(resolution: Resolution, answer: Answer) -> bool:
             status=Status.RESOLVED,
             answer=resolution.answer,
             merchant=merchant,
+            rule=_rule(match),
             method=match.method,
             confidence=match.confidence,
             evidence=list(match.evidence),
@@ -138,7 +145,7 @@ def finish(resolution: Resolution, answer: Answer) -> bool:
         )
         if not changed:
             return False
-        resolution.status = Status.RESOLVED
+        resolution.refresh_from_db()
         completed = normalization.settle(resolution, now=now)
     logger.info(
         "resolution.resolved resolution=%s method=%s ms=%s requests=%s",
@@ -269,6 +276,13 @@ def _merchant(match: Match) -> Merchant | None:
     except ValueError:
         return None
     return Merchant.objects.filter(pk=pk).first()
+
+
+def _rule(match: Match) -> Rule | None:
+    """Return the row of the rule that decided, if one did and it is still there."""
+    if match.rule_id and match.rule_id.isdigit():
+        return Rule.objects.filter(pk=match.rule_id).first()
+    return None
 
 
 def _as_json(match: Match, merchant: Merchant | None, ruleset: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Entry points for django-q2 and the supervisor."""
 
-from merchants import normalization, resolving
-from merchants.catalogue import current_ruleset, heuristic_for
+from merchants import normalization, resolving, revising, rulesets
 
 
 def admit() -> int:
@@ -14,17 +13,24 @@ def resolve() -> int:
     return resolving.resolve_due()
 
 
+def revise() -> int:
+    """Look at earlier answers after a publication."""
+    return revising.revise()
+
+
 def sweep() -> None:
     """Put back what was lost, and ring for what is due."""
     normalization.sweep()
     resolving.sweep()
+    revising.sweep()
 
 
 def hand_back(worker: str) -> None:
     """Put back what a dead worker had claimed."""
     resolving.hand_back(worker=worker)
+    revising.hand_back(worker=worker)
 
 
 def preload() -> None:
     """Load the catalogue, which takes a second or so."""
-    heuristic_for(current_ruleset())
+    rulesets.heuristic_for(rulesets.current())

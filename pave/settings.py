@@ -161,7 +161,7 @@ else:
 
 PAVE_BROKER = env.str("PAVE_BROKER", default="orm")
 PAVE_WORKERS = env.int("PAVE_WORKERS", default=2)
-PAVE_HEURISTIC = env.str("PAVE_HEURISTIC", default="merchants.catalogue.CatalogueHeuristic")
+PAVE_HEURISTIC = env.str("PAVE_HEURISTIC", default="merchants.rulesets.CatalogueHeuristic")
 PAVE_HEURISTIC_SECONDS = env.float("PAVE_HEURISTIC_SECONDS", default=0.0)
 PAVE_HEURISTIC_TIMEOUT = env.float("PAVE_HEURISTIC_TIMEOUT", default=60.0)
 PAVE_WEBHOOK_TIMEOUT = env.float("PAVE_WEBHOOK_TIMEOUT", default=15.0)

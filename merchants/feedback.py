@@ -1,0 +1,87 @@
+"""Corrections: somebody says that an answer is wrong, and staff decide."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from merchants.folding import words_of
+from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
+
+# An alias this short stands in too many texts; for such a descriptor a rule is written, which
+# compares the whole of it.
+SHORTEST_ALIAS = 5
+
+
+class NotOpen(Exception):
+    """Somebody has decided on this feedback already."""
+
+
+def give(
+    *, request: NormalizationRequest, merchant: str, comment: str = "", by: str = ""
+) -> Feedback:
+    """Put a correction on the review list.
+
+    Args:
+        request: The request whose answer is wrong.
+        merchant: The right name.
+        comment: What else there is to say.
+        by: The staff member who says so; empty for the client.
+    """
+    return Feedback.objects.create(
+        request=request, merchant_name=merchant, comment=comment, given_by=by
+    )
+
+
+def accept(*, feedback: Feedback, merchant: Merchant | None, by: str) -> Alias | Rule:
+    """Write what makes such descriptors lead to the right merchant into the draft.
+
+    It counts once the draft is published, and then reaches earlier requests too.
+
+    Args:
+        feedback: The correction.
+        merchant: The right merchant; None: there is no merchant in such a text.
+        by: The staff member who decides.
+
+    Raises:
+        NotOpen: It has been decided on before.
+    """
+    with transaction.atomic():
+        _review(feedback, Feedback.Status.ACCEPTED, merchant, by)
+        descriptor = _descriptor(feedback.request)
+        if merchant is None or len("".join(words_of(descriptor))) < SHORTEST_ALIAS:
+            rule, _ = Rule.objects.get_or_create(
+                kind=Rule.Kind.EXACT,
+                pattern=descriptor[:300],
+                merchant=merchant,
+                defaults={"note": f"From feedback of {feedback.created_at:%Y-%m-%d}"},
+            )
+            return rule
+        alias, _ = Alias.objects.get_or_create(merchant=merchant, text=descriptor[:200])
+        return alias
+
+
+def reject(*, feedback: Feedback, by: str) -> None:
+    """Leave the answer as it is.
+
+    Raises:
+        NotOpen: It has been decided on before.
+    """
+    _review(feedback, Feedback.Status.REJECTED, None, by)
+
+
+def likely_merchant(feedback: Feedback) -> Merchant | None:
+    """Return the active merchant that bears the name given, for staff to begin with."""
+    return Merchant.objects.filter(active=True, name__iexact=feedback.merchant_name).first()
+
+
+def _review(feedback: Feedback, status: str, merchant: Merchant | None, by: str) -> None:
+    if not Feedback.objects.filter(pk=feedback.pk, status=Feedback.Status.OPEN).update(
+        status=status, merchant=merchant, reviewed_by=by, reviewed_at=timezone.now()
+    ):
+        raise NotOpen
+    feedback.refresh_from_db()
+
+
+def _descriptor(request: NormalizationRequest) -> str:
+    """Return the cleaned descriptor of a request, or its raw text while it has none."""
+    answer = (request.resolution.answer if request.resolution else None) or {}
+    return (answer.get("match") or {}).get("descriptor") or request.description

@@ -1,0 +1,152 @@
+"""``manage.py normalize``: an offline bulk run, without the queue."""
+
+import csv
+import multiprocessing
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from django import db
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import Progress
+
+from merchants import catalogue
+from merchants.heuristic import Heuristic
+from merchants.question import Transaction
+
+ADDED = ["merchant", "merchant_id", "confidence", "method", "intermediary"]
+# Rows in one piece of a worker's work: large enough that handing it over costs nothing beside it.
+PIECE = 500
+
+Row = dict[str, str]
+
+# Set before the workers are forked, which have no other way to share what it holds.
+_heuristic: Heuristic
+
+
+class Command(BaseCommand):
+    help = "Name the merchant of every row of a CSV file, in several processes."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "input",
+            type=Path,
+            help="CSV with a column description; also read: amount, currency, date, mcc, country, "
+            "city.",
+        )
+        parser.add_argument("-o", "--output", type=Path, required=True, help="CSV to write.")
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=multiprocessing.cpu_count(),
+            help="Processes; by default one for each core.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source: Path = options["input"]
+        target: Path = options["output"]
+        if options["workers"] < 1:
+            raise CommandError("--workers must be at least 1.")
+        try:
+            with source.open(newline="", encoding="utf-8-sig") as lines:
+                rows = csv.DictReader(lines)
+                columns = list(rows.fieldnames or [])
+                if "description" not in columns:
+                    raise CommandError(f"{source} has no column description.")
+                with target.open("w", newline="", encoding="utf-8") as out:
+                    kept = [column for column in columns if column not in ADDED]
+                    writer = csv.DictWriter(out, kept + ADDED, extrasaction="ignore")
+                    writer.writeheader()
+                    count = self._run(rows, writer, options["workers"], source.stat().st_size)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise CommandError(f"{source}: {error}") from error
+        self.stdout.write(f"{count:,} rows written to {target}.")
+
+    def _run(self, rows: Iterable[Row], writer: Any, workers: int, size: int) -> int:
+        """Write every row with its answer, in the order of the input; return how many."""
+        count = 0
+        # Read here and forked, so that the processes share the catalogue's memory.
+        global _heuristic
+        _heuristic = catalogue.offline_heuristic()
+        db.connections.close_all()
+        with (
+            multiprocessing.get_context("fork").Pool(workers) as pool,
+            Progress(console=Console(file=sys.stderr), transient=True) as progress,
+        ):
+            bar = progress.add_task("Normalizing", total=size)
+            for piece in _bounded(pool, _pieces(rows), workers * 4):
+                writer.writerows(piece)
+                count += len(piece)
+                # The file's size stands for its rows, which nobody has counted.
+                progress.advance(bar, sum(len(",".join(map(str, row.values()))) for row in piece))
+        return count
+
+
+def _bounded(pool: Any, pieces: Iterator[list[Row]], ahead: int) -> Iterator[list[Row]]:
+    """Yield finished pieces in order, with only so many ahead: memory does not grow with the file.
+
+    ``Pool.imap`` would read the whole input at once.
+    """
+    waiting: list[Any] = []
+    for piece in pieces:
+        waiting.append(pool.apply_async(_answer_piece, (piece,)))
+        if len(waiting) >= ahead:
+            yield waiting.pop(0).get()
+    for result in waiting:
+        yield result.get()
+
+
+def _pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    piece: list[Row] = []
+    for row in rows:
+        piece.append(row)
+        if len(piece) >= PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _answer_piece(piece: list[Row]) -> list[Row]:
+    for row in piece:
+        match = _heuristic.match(_transaction(row))
+        row.update(
+            merchant=match.name,
+            merchant_id=match.merchant_id or "",
+            confidence=f"{match.confidence:g}",
+            method=match.method,
+            intermediary=match.intermediary or "",
+        )
+    return piece
+
+
+def _transaction(row: Row) -> Transaction:
+    """Return a row's transaction; what cannot be read in an optional column was not given."""
+    return Transaction(
+        description=(row.get("description") or "").replace("\x00", ""),
+        amount=_amount(row.get("amount")),
+        currency=(row.get("currency") or "").strip().upper(),
+        date=_date(row.get("date")),
+        mcc=(row.get("mcc") or "").strip(),
+        country=(row.get("country") or "").strip().upper(),
+        city=(row.get("city") or "").strip(),
+    )
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        return Decimal(text or "")
+    except InvalidOperation:
+        return None
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None

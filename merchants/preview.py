@@ -1,0 +1,109 @@
+"""What publishing the draft would change, before it is published."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from merchants import rulesets
+from merchants.heuristic import PaveHeuristic
+from merchants.models import Feedback, NormalizationRequest
+from merchants.question import Match, Transaction
+
+# How many of the latest requests are looked at, and how many examples of a kind are shown.
+RECENT = 3000
+EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One transaction and its answers before and after."""
+
+    description: str
+    before: str
+    after: str
+    method: str
+
+
+@dataclass(slots=True)
+class Preview:
+    """Differences between two contents, over a sample of transactions.
+
+    Gained: a merchant of the catalogue where there was none. Lost: the other way round. Changed:
+    another merchant, or another name where neither is in the catalogue.
+    """
+
+    examined: int = 0
+    gained: int = 0
+    lost: int = 0
+    changed: int = 0
+    examples: dict[str, list[Example]] = field(
+        default_factory=lambda: {"gained": [], "lost": [], "changed": []}
+    )
+    labelled: int = 0
+    right_before: int = 0
+    right_after: int = 0
+
+
+def preview(content: rulesets.Content | None = None) -> Preview:
+    """Compare what answers now with ``content``, by default the draft.
+
+    Looks at recent requests, and at those whose right name is known from accepted feedback.
+    """
+    older = rulesets.current_content()
+    newer = rulesets.draft() if content is None else content
+    changes = rulesets.changes_between(older, newer)
+    before = PaveHeuristic(older.merchants, older.rules)
+    after = PaveHeuristic(newer.merchants, newer.rules)
+    result = Preview()
+    for transaction in _recent():
+        result.examined += 1
+        if changes.may_affect(transaction, None):
+            _note(result, transaction, before.match(transaction), after.match(transaction))
+        else:
+            match = before.match(transaction)
+            if changes.may_affect(transaction, {"merchant": {"id": match.merchant_id}}):
+                _note(result, transaction, match, after.match(transaction))
+    _score(result, before.match, after.match)
+    return result
+
+
+def _recent() -> Iterator[Transaction]:
+    """Yield the transactions of the latest requests, each text once."""
+    seen: set[str] = set()
+    for request in NormalizationRequest.objects.order_by("-id")[:RECENT].iterator():
+        if request.description not in seen:
+            seen.add(request.description)
+            yield request.as_transaction()
+
+
+def _note(result: Preview, transaction: Transaction, before: Match, after: Match) -> None:
+    if (before.merchant_id, before.name) == (after.merchant_id, after.name):
+        return
+    if after.merchant_id and not before.merchant_id:
+        kind = "gained"
+    elif before.merchant_id and not after.merchant_id:
+        kind = "lost"
+    else:
+        kind = "changed"
+    setattr(result, kind, getattr(result, kind) + 1)
+    if len(result.examples[kind]) < EXAMPLES:
+        result.examples[kind].append(
+            Example(transaction.description, before.name, after.name, after.method)
+        )
+
+
+def _score(
+    result: Preview,
+    before: Callable[[Transaction], Match],
+    after: Callable[[Transaction], Match],
+) -> None:
+    accepted: Iterable[Feedback] = (
+        Feedback.objects.filter(status=Feedback.Status.ACCEPTED)
+        .select_related("request", "merchant")
+        .order_by("-id")[:RECENT]
+    )
+    for feedback in accepted:
+        right = feedback.merchant.name if feedback.merchant else "n/a"
+        transaction = feedback.request.as_transaction()
+        result.labelled += 1
+        result.right_before += before(transaction).name == right
+        result.right_after += after(transaction).name == right

@@ -1,0 +1,189 @@
+"""Earlier answers, looked at again after a ruleset was published.
+
+A revision goes through a window of answered requests, newest first, in batches. Where the new
+ruleset may give another answer it is worked out, and where it is another one the request gets it
+and its client a ``normalization.updated``. Others are not touched.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from merchants import resolving
+from merchants.bells import REVISE
+from merchants.events import UPDATED, occurrence
+from merchants.models import NormalizationRequest, Resolution, Revision
+from merchants.questions import key_of, may_differ, resolutions_for
+from pave.operations import shutdown
+from pave.operations.identity import worker_name
+from webhooks.publishing import publish
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+# How long one task goes on, in seconds; then another worker may have its turn.
+TURN_SECONDS = 10.0
+
+
+def revise() -> int:
+    """Go on with the running revision for a turn; return how many requests were looked at."""
+    revision = _claim()
+    if revision is None:
+        return 0
+    examined = 0
+    begun = time.monotonic()
+    while time.monotonic() - begun < TURN_SECONDS and not shutdown.requested():
+        batch = _next_batch(revision)
+        if not batch:
+            _finish(revision)
+            return examined
+        changed = _revise_batch(revision, batch)
+        examined += len(batch)
+        if not _advance(revision, batch, changed):
+            return examined  # a newer ruleset has taken over
+    Revision.objects.filter(pk=revision.pk).update(lease_expires_at=None, claimed_by="")
+    REVISE.ring()
+    return examined
+
+
+def sweep() -> None:
+    """Ring for a revision that nobody works on."""
+    if _unclaimed().exists():
+        REVISE.ring()
+
+
+def hand_back(*, worker: str) -> None:
+    """Let somebody else go on where the dead ``worker``, or any of its cluster, ended."""
+    Revision.objects.filter(status=Revision.Status.RUNNING, claimed_by__startswith=worker).update(
+        lease_expires_at=None, claimed_by=""
+    )
+
+
+def _unclaimed() -> QuerySet[Revision]:
+    return Revision.objects.filter(status=Revision.Status.RUNNING).filter(
+        Q(lease_expires_at=None) | Q(lease_expires_at__lte=timezone.now())
+    )
+
+
+def _claim() -> Revision | None:
+    revision = _unclaimed().order_by("id").last()
+    if revision is None or not _unclaimed().filter(pk=revision.pk).update(
+        claimed_by=worker_name(), lease_expires_at=_lease()
+    ):
+        return None
+    revision.refresh_from_db()
+    return revision
+
+
+def _lease() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.PAVE_RESOLUTION_LEASE)
+
+
+def _next_batch(revision: Revision) -> list[NormalizationRequest]:
+    """Return the next older answered requests, with their resolutions."""
+    requests = NormalizationRequest.objects.answered(revision.since).select_related("resolution")
+    if revision.position:
+        requests = requests.filter(pk__lt=revision.position)
+    return list(requests.order_by("-id")[:BATCH])
+
+
+def _revise_batch(revision: Revision, batch: Sequence[NormalizationRequest]) -> int:
+    """Give the requests of a batch their new answers; return how many have another one."""
+    ruleset = revision.ruleset
+    affected: dict[str, list[NormalizationRequest]] = {}
+    for request in batch:
+        if may_differ(request, request.resolution, ruleset):
+            affected.setdefault(key_of(request, ruleset), []).append(request)
+    if not affected:
+        return 0
+    with transaction.atomic():
+        resolutions = resolutions_for(affected, ruleset, timezone.now())
+    changed: list[tuple[NormalizationRequest, Resolution]] = []
+    for key, requests in affected.items():
+        resolution = _resolved(resolutions[key])
+        if resolution is not None:
+            changed += [
+                (request, resolution)
+                for request in requests
+                if _merchant(resolution) != _merchant(request.resolution)
+            ]
+    return _apply(changed)
+
+
+def _resolved(resolution: Resolution) -> Resolution | None:
+    """Return the resolution with its answer, worked out here and now if it has none yet.
+
+    None if it cannot be answered: then what was answered before stays.
+    """
+    end = time.monotonic() + settings.PAVE_RESOLUTION_LEASE
+    while not resolution.is_resolved:
+        if resolution.status == Resolution.Status.FAILED or time.monotonic() > end:
+            return None
+        claimed = resolving.claim(worker=worker_name(), pk=resolution.pk)
+        if claimed is not None:
+            resolving.work(claimed)
+        else:
+            time.sleep(0.1)  # somebody else is at it, or it pauses after a failure
+        resolution.refresh_from_db()
+    return resolution
+
+
+def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> int:
+    """Tie requests to their new answers and tell their clients, in one transaction."""
+    now = timezone.now()
+    updated = []
+    with transaction.atomic():
+        for request, resolution in changed:
+            # Only from the answer that was compared, so that a repeat changes nothing twice.
+            if NormalizationRequest.objects.filter(
+                pk=request.pk,
+                status=NormalizationRequest.Status.COMPLETED,
+                resolution=request.resolution,
+            ).update(resolution=resolution):
+                request.resolution = resolution
+                updated.append(request)
+        publish([occurrence(UPDATED, request, request.resolution) for request in updated], now=now)
+    return len(updated)
+
+
+def _merchant(resolution: Resolution) -> tuple[str | None, str | None]:
+    """Return what makes an answer another one: the merchant's id and name."""
+    merchant = (resolution.answer or {}).get("merchant") or {}
+    return merchant.get("id"), merchant.get("name")
+
+
+def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed: int) -> bool:
+    """Write down how far the revision is; return whether it is still this worker's."""
+    revision.position = batch[-1].pk
+    return bool(
+        Revision.objects.filter(
+            pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()
+        ).update(
+            position=revision.position,
+            examined=F("examined") + len(batch),
+            changed=F("changed") + changed,
+            lease_expires_at=_lease(),
+        )
+    )
+
+
+def _finish(revision: Revision) -> None:
+    Revision.objects.filter(pk=revision.pk, status=Revision.Status.RUNNING).update(
+        status=Revision.Status.DONE,
+        finished_at=timezone.now(),
+        lease_expires_at=None,
+        claimed_by="",
+    )
+    revision.refresh_from_db()
+    logger.info(
+        "revision.done ruleset=%s examined=%s changed=%s",
+        revision.ruleset_id,
+        revision.examined,
+        revision.changed,
+    )

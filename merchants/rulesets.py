@@ -1,0 +1,217 @@
+"""Rulesets: the draft that staff edit, what is published of it, and the heuristic that it makes.
+
+The rows of merchants, aliases and rules are the draft. What answers is the content of the newest
+ruleset: a copy of the draft at the moment of its publication.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import lru_cache
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from merchants.bells import REVISE
+from merchants.changes import Changes
+from merchants.heuristic import Heuristic, PaveHeuristic
+from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Rule, Ruleset
+from merchants.question import CatalogueMerchant, Match, MatchRule, Transaction
+
+_loaded: tuple[int, Heuristic] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The merchants and rules of a ruleset, or of the draft."""
+
+    merchants: tuple[CatalogueMerchant, ...] = ()
+    rules: tuple[MatchRule, ...] = ()
+
+    def packed(self) -> bytes:
+        """Return it as it is stored."""
+        plain = {
+            "merchants": [asdict(merchant) for merchant in self.merchants],
+            "rules": [asdict(rule) for rule in self.rules],
+        }
+        # No time stamp inside: equal contents are equal bytes.
+        return gzip.compress(json.dumps(plain, separators=(",", ":")).encode(), 6, mtime=0)
+
+    @classmethod
+    def unpacked(cls, stored: bytes) -> "Content":
+        """Return what ``packed`` made bytes of; nothing of no bytes."""
+        if not stored:
+            return cls()
+        plain = json.loads(gzip.decompress(stored))
+        return cls(
+            merchants=tuple(
+                CatalogueMerchant(
+                    **{
+                        name: tuple(value) if isinstance(value, list) else value
+                        for name, value in merchant.items()
+                    }
+                )
+                for merchant in plain["merchants"]
+            ),
+            rules=tuple(MatchRule(**rule) for rule in plain["rules"]),
+        )
+
+
+class CatalogueHeuristic:
+    """Pave's own heuristic over the published catalogue; the default PAVE_HEURISTIC."""
+
+    def __init__(self, content: Content | None = None) -> None:
+        content = current_content() if content is None else content
+        self._heuristic = PaveHeuristic(content.merchants, content.rules)
+
+    def key(self, transaction: Transaction) -> str:
+        """Return what makes two transactions the same question."""
+        return self._heuristic.key(transaction)
+
+    def match(self, transaction: Transaction) -> Match:
+        """Return the merchant of ``transaction``; pure CPU, and possibly much of it."""
+        return self._heuristic.match(transaction)
+
+
+def current() -> Ruleset:
+    """Return the newest ruleset, without its content; an empty first one where there is none."""
+    ruleset = Ruleset.objects.defer("content").first()
+    if ruleset is None:
+        # Two processes may both do this on an empty database: two empty ones do no harm.
+        ruleset = Ruleset.objects.create(note="Nothing published yet", content=b"")
+    return ruleset
+
+
+def current_content() -> Content:
+    """Return what the newest ruleset holds."""
+    return content_of(current().number)
+
+
+@lru_cache(maxsize=2)
+def content_of(number: int) -> Content:
+    """Return what a ruleset holds; it never changes."""
+    stored = Ruleset.objects.values_list("content", flat=True).get(number=number)
+    return Content.unpacked(bytes(stored))
+
+
+def heuristic_for(ruleset: Ruleset) -> Heuristic:
+    """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset."""
+    global _loaded
+    if _loaded is None or _loaded[0] != ruleset.number:
+        heuristic_class = import_string(settings.PAVE_HEURISTIC)
+        if is_ours(heuristic_class):
+            heuristic = heuristic_class(content_of(ruleset.number))
+        else:
+            heuristic = heuristic_class()
+        _loaded = (ruleset.number, heuristic)
+    return _loaded[1]
+
+
+def is_ours(heuristic_class: object = None) -> bool:
+    """Return whether PAVE_HEURISTIC is one that answers from rulesets."""
+    heuristic_class = heuristic_class or import_string(settings.PAVE_HEURISTIC)
+    return isinstance(heuristic_class, type) and issubclass(heuristic_class, CatalogueHeuristic)
+
+
+@lru_cache(maxsize=8)
+def changes(older: int, newer: int) -> Changes:
+    """Return what differs between two rulesets, by their numbers."""
+    return changes_between(content_of(older), content_of(newer))
+
+
+def changes_between(older: Content, newer: Content) -> Changes:
+    """Return what differs between two contents."""
+    return Changes(
+        merchants=_differing(older.merchants, newer.merchants),
+        rules=_differing(older.rules, newer.rules),
+    )
+
+
+def draft() -> Content:
+    """Return what would be published now."""
+    aliases: dict[UUID, list[str]] = {}
+    for merchant_id, text in Alias.objects.order_by("merchant_id", "id").values_list(
+        "merchant_id", "text"
+    ):
+        aliases.setdefault(merchant_id, []).append(text)
+    return Content(
+        merchants=tuple(
+            CatalogueMerchant(
+                id=str(merchant.pk),
+                name=merchant.name,
+                website=merchant.website,
+                mccs=tuple(merchant.mccs),
+                countries=tuple(merchant.countries),
+                category=merchant.category,
+                aliases=tuple(aliases.get(merchant.pk, ())),
+            )
+            for merchant in Merchant.objects.filter(active=True).order_by("id")
+        ),
+        rules=tuple(
+            MatchRule(
+                id=str(rule.pk),
+                kind=rule.kind,
+                pattern=rule.pattern,
+                merchant_id=str(rule.merchant_id) if rule.merchant_id else None,
+                priority=rule.priority,
+                mcc=rule.mcc,
+                country=rule.country,
+                intermediary=rule.intermediary,
+            )
+            for rule in Rule.objects.filter(active=True).order_by("id")
+        ),
+    )
+
+
+def publish(*, note: str, by: str) -> Ruleset:
+    """Let the draft answer from now on, and have earlier answers looked at.
+
+    Args:
+        note: What changed, for staff.
+        by: Who publishes it.
+
+    Returns:
+        The new ruleset; the present one if the draft is no different.
+    """
+    return _publish(draft().packed(), note=note, by=by)
+
+
+def roll_back(*, to: Ruleset, by: str) -> Ruleset:
+    """Let an earlier ruleset answer again, as a new one with its content.
+
+    The draft stays as it is: what was wrong in it can be mended and published.
+    """
+    return _publish(bytes(to.content), note=f"Back to {to}", by=by, restores=to)
+
+
+def _publish(content: bytes, *, note: str, by: str, restores: Ruleset | None = None) -> Ruleset:
+    now = timezone.now()
+    since = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
+    with transaction.atomic():
+        present = current()
+        if bytes(Ruleset.objects.values_list("content", flat=True).get(pk=present.pk)) == content:
+            return present
+        ruleset = Ruleset.objects.create(
+            note=note[:300], content=content, published_by=by[:150], restores=restores
+        )
+        # One look at earlier answers is enough, with the newest ruleset.
+        Revision.objects.filter(status=Revision.Status.RUNNING).update(
+            status=Revision.Status.DONE, finished_at=now
+        )
+        Revision.objects.create(
+            ruleset=ruleset,
+            since=since,
+            total=NormalizationRequest.objects.answered(since).count(),
+        )
+        REVISE.ring()
+    return ruleset
+
+
+def _differing(older: Iterable, newer: Iterable) -> tuple:
+    """Return the members that are in only one of two collections, in both their versions."""
+    return tuple(set(older) ^ set(newer))

@@ -1,0 +1,45 @@
+"""Finds the words in a name that a rail printed without blanks: TENANTEVALUATION."""
+
+from functools import lru_cache
+
+from merchants.lexicon import is_common
+
+SHORTEST = 12  # letters; shorter names are often meant to be one word (Honeyhouse, DoorDash)
+_LITTLE = frozenset("a and at by for go in it my of on or the to up us we".split())
+
+
+@lru_cache(maxsize=4096)
+def segmented(word: str) -> str:
+    """`word` (letters only) as known words with blanks between, or as it is if that fails.
+
+    The fewest words win, and of these the split whose shortest word is longest.
+    """
+    if len(word) < SHORTEST or not word.isalpha() or not word.isascii():
+        return word
+    lower = word.lower()
+    # best[end]: the best split of lower[:end] as (number of words, -shortest word, start of last)
+    best: list[tuple[int, int, int] | None] = [(0, -99, 0)] + [None] * len(lower)
+    for end in range(1, len(lower) + 1):
+        for start in range(max(0, end - 15), end):
+            before, piece = best[start], lower[start:end]
+            if before is None or not _is_word(piece):
+                continue
+            shortest = before[1] if piece in _LITTLE else max(before[1], -len(piece))
+            split = (before[0] + 1, shortest, start)
+            current = best[end]
+            if current is None or split < current:
+                best[end] = split
+    whole = best[-1]
+    if whole is None or whole[0] > 4 or -whole[1] < 4:
+        return word
+    pieces, end = [], len(word)
+    while end:
+        step = best[end]
+        assert step is not None  # every end on the way back was reached on the way there
+        pieces.append(word[step[2] : end])
+        end = step[2]
+    return " ".join(reversed(pieces))
+
+
+def _is_word(piece: str) -> bool:
+    return piece in _LITTLE or (len(piece) >= 4 and is_common(piece))

@@ -1,0 +1,28 @@
+"""Small heuristics for tests, named by PAVE_HEURISTIC."""
+
+import time
+
+from merchants.heuristic import Match, Transaction
+
+
+class FirstWord:
+    """Asks and answers by the first word: ``NETFLIX 1`` and ``NETFLIX 2`` are one question."""
+
+    runs = 0
+
+    def key(self, transaction: Transaction) -> str:
+        if transaction.description.startswith("UNREADABLE"):
+            raise ValueError("no key in this")
+        return transaction.description.split()[0].lower()
+
+    def match(self, transaction: Transaction) -> Match:
+        FirstWord.runs += 1
+        word = transaction.description.split()[0]
+        if word == "RAISE":
+            raise RuntimeError("told to")
+        while word == "HANG":
+            try:
+                time.sleep(0.01)
+            except Exception:  # noqa: S110 - the rude kind of heuristic, which swallows everything
+                pass
+        return Match(name=word.title(), method="cleaned", confidence=0.5, descriptor=word)

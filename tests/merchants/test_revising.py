@@ -1,0 +1,214 @@
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from merchants import feedback, normalization, resolving, revising, rulesets
+from merchants.models import (
+    Alias,
+    Merchant,
+    NormalizationRequest,
+    Resolution,
+    Revision,
+    Rule,
+    Ruleset,
+)
+from merchants.preview import preview
+from webhooks.models import Event
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+COFFEE = "SQ *BLUE BOTTLE COFFEE OAKLAND CA"
+
+
+@pytest.fixture
+def netflix():
+    return Merchant.objects.create(name="Netflix", website="netflix.com")
+
+
+@pytest.fixture
+def submit(client_1234):
+    def submit(description):
+        return normalization.submit(client=client_1234.client, fields={"description": description})
+
+    return submit
+
+
+@pytest.fixture
+def answered(submit, netflix, webhook):
+    """Answer three requests with the first ruleset: Netflix twice, and a coffee shop."""
+    rulesets.publish(note="first", by="test")
+    run_revision()
+    requests = [submit("NETFLIX.COM 866-579-7172 CA"), submit("NETFLIX.COM"), submit(COFFEE)]
+    run_cluster()
+    return requests
+
+
+def run_cluster():
+    while normalization.admit_batch() or resolving.resolve_due():
+        pass
+
+
+def run_revision():
+    while revising.revise():
+        pass
+
+
+def name_of(request):
+    request.refresh_from_db()
+    return request.resolution.answer["merchant"]["name"]
+
+
+def updates():
+    return [
+        json.loads(bytes(event.body))
+        for event in Event.objects.filter(type="normalization.updated").order_by("id")
+    ]
+
+
+def test_the_draft_does_not_answer_before_it_is_published(submit, netflix):
+    request = submit("NETFLIX.COM")
+    run_cluster()
+    request.refresh_from_db()
+    assert request.resolution.answer["merchant"]["id"] is None
+
+
+def test_a_published_rule_answers_and_counts_its_hits(answered, submit, netflix):
+    rule = Rule.objects.create(kind="prefix", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    request = submit(COFFEE)
+    run_cluster()
+    request.refresh_from_db()
+    assert request.resolution.answer["match"]["method"] == "rule"
+    assert request.resolution.answer["match"]["rule"] == str(rule.pk)
+    rule.refresh_from_db()
+    assert rule.hits == 1
+
+
+def test_publishing_asks_nothing_anew_that_it_cannot_affect(answered, submit, netflix):
+    Rule.objects.create(kind="prefix", pattern="something else", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    run_revision()
+    before = Resolution.objects.count()
+    again = submit(COFFEE)
+    normalization.admit_batch()
+    again.refresh_from_db()
+    assert again.status == "completed"
+    assert Resolution.objects.count() == before
+    assert updates() == []
+
+
+def test_only_requests_whose_answer_changes_are_told(answered, webhook, netflix):
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    run_revision()
+    assert [name_of(request) for request in answered] == ["Netflix"] * 3
+    (told,) = updates()
+    assert told["request_id"] == str(answered[2].pk)
+    assert told["merchant"] == {"name": "Netflix"}
+    assert told["data"]["match"]["method"] == "rule"
+    revision = Revision.objects.get(ruleset=rulesets.current())
+    assert (revision.status, revision.examined, revision.changed) == ("done", 3, 1)
+
+
+def test_a_revision_that_is_repeated_tells_nobody_twice(answered, webhook, netflix):
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    run_revision()
+    latest = Revision.objects.filter(ruleset=rulesets.current())
+    latest.update(status="running", position=None)
+    run_revision()
+    assert len(updates()) == 1
+
+
+def test_a_revision_goes_on_where_a_dead_worker_ended(answered, webhook, netflix):
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    Revision.objects.filter(status="running").update(
+        claimed_by="host/1/2", lease_expires_at=timezone.now() + timedelta(hours=1)
+    )
+    run_revision()
+    assert updates() == []
+    revising.hand_back(worker="host/1/")
+    run_revision()
+    assert len(updates()) == 1
+
+
+def test_requests_older_than_the_retention_time_are_left_alone(answered, webhook, netflix):
+    NormalizationRequest.objects.update(created_at=timezone.now() - timedelta(days=100))
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    run_revision()
+    assert updates() == []
+
+
+def test_going_back_gives_the_old_answers_again(answered, webhook, netflix):
+    first = rulesets.current()
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a mistake", by="test")
+    run_revision()
+    back = rulesets.roll_back(to=Ruleset.objects.get(pk=first.pk), by="test")
+    run_revision()
+    assert back.restores == first
+    assert name_of(answered[2]) == "Blue Bottle Coffee"
+    assert len(updates()) == 2
+
+
+def test_publishing_without_a_change_makes_no_ruleset(answered):
+    before = rulesets.current()
+    assert rulesets.publish(note="nothing", by="test") == before
+
+
+def test_an_added_alias_reaches_earlier_requests(answered, webhook):
+    shop = Merchant.objects.create(name="Blue Bottle")
+    Alias.objects.create(merchant=shop, text="BLUE BOTTLE COFFEE")
+    rulesets.publish(note="an alias", by="test")
+    run_revision()
+    answered[2].refresh_from_db()
+    assert answered[2].resolution.answer["merchant"]["id"] == str(shop.pk)
+    assert len(updates()) == 1
+
+
+def test_the_preview_says_what_publishing_would_change(answered, netflix):
+    shop = Merchant.objects.create(name="Blue Bottle")
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=shop)
+    seen = preview()
+    assert (seen.gained, seen.lost, seen.changed) == (1, 0, 0)
+    (example,) = seen.examples["gained"]
+    assert (example.description, example.before, example.after) == (
+        COFFEE,
+        "Blue Bottle Coffee",
+        "Blue Bottle",
+    )
+    netflix.active = False
+    netflix.save()
+    assert preview().lost == 2
+
+
+def test_accepted_feedback_changes_the_answer_once_published(answered, webhook):
+    shop = Merchant.objects.create(name="Blue Bottle Roasters")
+    given = feedback.give(request=answered[2], merchant="Blue Bottle Roasters")
+    assert feedback.likely_merchant(given) == shop
+    feedback.accept(feedback=given, merchant=shop, by="ann")
+    assert preview().right_before == 0
+    assert preview().right_after == 1
+    rulesets.publish(note="feedback", by="ann")
+    run_revision()
+    assert name_of(answered[2]) == "Blue Bottle Roasters"
+
+
+def test_feedback_that_there_is_no_merchant_becomes_a_rule(answered, webhook):
+    given = feedback.give(request=answered[2], merchant="n/a")
+    rule = feedback.accept(feedback=given, merchant=None, by="ann")
+    assert (rule.kind, rule.merchant) == ("exact", None)
+    rulesets.publish(note="feedback", by="ann")
+    run_revision()
+    assert name_of(answered[2]) == "n/a"
+
+
+def test_feedback_is_decided_on_once(answered):
+    given = feedback.give(request=answered[2], merchant="X")
+    feedback.reject(feedback=given, by="ann")
+    with pytest.raises(feedback.NotOpen):
+        feedback.accept(feedback=given, merchant=None, by="bob")
