@@ -179,7 +179,13 @@ PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)
 
 # Called by the supervisor about once a second, by name, since it stands below these apps:
 # each puts back what is due and not under way, and rings for it.
-PAVE_SWEEPS = ["webhooks.tasks.sweep", "merchants.tasks.sweep"]
+PAVE_SWEEPS = ["webhooks.tasks.sweep", "merchants.tasks.sweep", "pave.operations.upkeep.sweep"]
+# What each app tells of the state of its tables, for /metrics and the admin's home page.
+PAVE_GAUGES = [
+    "pave.operations.gauges.cluster_gauges",
+    "webhooks.gauges.gauges",
+    "merchants.gauges.gauges",
+]
 # Called in a cluster before it forks its workers.
 PAVE_PRELOADS = ["webhooks.tasks.preload", "merchants.tasks.preload"]
 # Called with a worker's name when that worker died: each gives back what it had claimed.

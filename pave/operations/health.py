@@ -1,9 +1,25 @@
 """Whether this process lives, and whether Pave can do its work."""
 
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
 from django.core.cache import cache
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
+
+from pave.operations.models import ClusterBeat
+
+logger = logging.getLogger(__name__)
+
+# A supervisor says every five seconds that its clusters are at work.
+SEEN_WITHIN = timedelta(seconds=30)
+QUEUES = {"quick", "heuristic"}
+
+_migrated = False
 
 
 @never_cache
@@ -14,22 +30,29 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer whether the database and the cache are there, each by name; 503 if one is not."""
-    checks = {"database": _passes(_database), "cache": _passes(_cache)}
-    ready = all(checks.values())
+    """Answer what of Pave's parts is there, each by name.
+
+    503 without the database or with migrations missing: then nothing can be taken. Without the
+    cache or a cluster Pave is slower, or answers later, and goes on taking requests: "degraded".
+    """
+    vital = {"database": _passes(_database)}
+    vital["migrations"] = vital["database"] and _passes(_migrations)
+    other = {"cache": _passes(_cache), "cluster": vital["database"] and _passes(_cluster)}
+    if not all(vital.values()):
+        status = "unavailable"
+    else:
+        status = "ok" if all(other.values()) else "degraded"
+    checks = {name: "ok" if passed else "failed" for name, passed in (vital | other).items()}
     return JsonResponse(
-        {
-            "status": "ok" if ready else "unavailable",
-            "checks": {name: "ok" if passed else "failed" for name, passed in checks.items()},
-        },
-        status=200 if ready else 503,
+        {"status": status, "checks": checks}, status=503 if status == "unavailable" else 200
     )
 
 
-def _passes(check: object) -> bool:
+def _passes(check: Callable[[], bool]) -> bool:
     try:
-        return bool(check())  # type: ignore[operator]
+        return check()
     except Exception:
+        logger.warning("readyz.failed check=%s", check.__name__, exc_info=True)
         return False
 
 
@@ -39,6 +62,20 @@ def _database() -> bool:
     return True
 
 
+def _migrations() -> bool:
+    """Return whether every migration of this code is applied; once it is so, without a look."""
+    global _migrated
+    if not _migrated:
+        executor = MigrationExecutor(connection)
+        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _migrated
+
+
 def _cache() -> bool:
     cache.set("readyz", "ok", 10)
     return cache.get("readyz") == "ok"
+
+
+def _cluster() -> bool:
+    seen = ClusterBeat.objects.filter(seen_at__gte=timezone.now() - SEEN_WITHIN)
+    return set(seen.values_list("queue", flat=True)) >= QUEUES

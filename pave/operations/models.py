@@ -35,3 +35,32 @@ class ClusterBeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue} on {self.host}"
+
+
+class Tally(models.Model):
+    """How often something happened in a minute: what plots and metrics are made of.
+
+    Written only by adding rows, since a row that every process counts up would make them wait for
+    each other. ``pave.operations.tallies.fold`` later makes one row of those that differ in
+    nothing but their counts.
+    """
+
+    at = models.DateTimeField(help_text="The beginning of the minute, or of the hour once folded.")
+    name = models.CharField(max_length=40)
+    label = models.CharField(max_length=40, blank=True)
+    subject = models.CharField(max_length=40, blank=True, help_text="Of which webhook, if of one.")
+    count = models.BigIntegerField()
+    total = models.FloatField(default=0, help_text="The sum of what was measured.")
+    folded = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        indexes = [
+            # Plots: a name over a stretch of time.
+            models.Index(fields=["name", "at"], name="tally_of_name"),
+            # Folding: what has been added since.
+            models.Index(fields=["at"], name="tally_unfolded", condition=models.Q(folded=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.label} {self.count}"

@@ -1,0 +1,43 @@
+"""What the state of the tables is right now: depths, ages, states."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from pave.operations.models import ClusterBeat
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One number.
+
+    Args:
+        name: As in the metrics, without the prefix ``pave_``.
+        text: What it says.
+        value: The number.
+        labels: What tells it from others of its name.
+    """
+
+    name: str
+    text: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def gauges() -> Iterator[Gauge]:
+    """Yield the gauges of every app (``PAVE_GAUGES``)."""
+    for path in settings.PAVE_GAUGES:
+        yield from import_string(path)()
+
+
+def cluster_gauges() -> Iterator[Gauge]:
+    """Yield how long ago each cluster was seen at work, and how often it was started anew."""
+    now = timezone.now()
+    for beat in ClusterBeat.objects.order_by("host", "queue"):
+        labels = {"host": beat.host, "queue": beat.queue}
+        age = (now - beat.seen_at).total_seconds()
+        yield Gauge("cluster_seen_seconds_ago", "Since a cluster was seen at work.", age, labels)
+        yield Gauge("cluster_restarts", "Restarts by its supervisor.", beat.restarts, labels)

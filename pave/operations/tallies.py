@@ -1,0 +1,153 @@
+"""Counting what happens: exact across processes, and no hindrance to them.
+
+Tallies are added in the transaction of what they count, so they are right whatever dies. Old ones
+are folded together by the supervisor, so that a plot of a week reads some thousands of rows
+whatever the traffic was.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Max, Sum
+from django.db.models.functions import TruncHour
+
+from pave.operations.models import Tally
+
+# Upper bounds of the classes in which durations are counted, in seconds. Each is about twice the
+# one before: a percentile read from them is right to a factor of two or better.
+BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+BEYOND = "inf"
+
+# Minutes are kept apart for the plot of a day, hours for ever.
+MINUTES_KEPT = timedelta(hours=26)
+# Nothing writes tallies for a minute that is so long over.
+SETTLED = timedelta(minutes=3)
+# Minutes, and hours, folded in one go.
+FOLD_AT_ONCE = 10
+
+
+class Counter:
+    """Tallies of one batch of work, to be written with it.
+
+    Args:
+        now: When it happened.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._at = now.replace(second=0, microsecond=0)
+        self._sums: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0, 0.0])
+
+    def add(
+        self, name: str, label: str = "", *, subject: str = "", count: int = 1, total: float = 0
+    ) -> None:
+        """Count ``count`` times ``name``, of which ``total`` was measured in sum."""
+        sums = self._sums[name, label, subject]
+        sums[0] += count
+        sums[1] += total
+
+    def observe(self, name: str, seconds: float, *, subject: str = "") -> None:
+        """Count a duration in its class."""
+        place = bisect_left(BOUNDS, seconds)
+        label = f"{BOUNDS[place]:g}" if place < len(BOUNDS) else BEYOND
+        self.add(name, label, subject=subject, total=seconds)
+
+    def write(self) -> None:
+        """Write the tallies, in one statement; call it in the transaction of the work."""
+        Tally.objects.bulk_create(
+            [
+                Tally(
+                    at=self._at,
+                    name=name,
+                    label=label,
+                    subject=subject,
+                    count=int(count),
+                    total=total,
+                )
+                for (name, label, subject), (count, total) in self._sums.items()
+            ]
+        )
+        self._sums.clear()
+
+
+def percentile(counts: dict[str, int], share: float) -> float | None:
+    """Return a duration that ``share`` of those counted do not exceed, in seconds.
+
+    Args:
+        counts: Counts by class, as ``observe`` labels them.
+        share: Such as 0.95.
+
+    Returns:
+        The upper bound of the class in which it lies; None of nothing.
+    """
+    wanted = share * sum(counts.values())
+    if not wanted:
+        return None
+    seen = 0
+    for bound in BOUNDS:
+        seen += counts.get(f"{bound:g}", 0)
+        if seen >= wanted:
+            return bound
+    return float("inf")
+
+
+def totals() -> Iterable[tuple[str, str, int, float]]:
+    """Return name, label, count and total of everything ever counted, subjects put together."""
+    return (
+        Tally.objects.order_by()
+        .values_list("name", "label")
+        .annotate(Sum("count"), Sum("total"))
+        .order_by("name", "label")
+    )
+
+
+def fold(*, now: datetime) -> None:
+    """Make one row of the rows of a minute, and later of an hour, that differ only in counts."""
+    unfolded = (
+        Tally.objects.filter(folded=False, at__lt=now - SETTLED)
+        .order_by("at")
+        .values_list("at", flat=True)
+        .distinct()[:FOLD_AT_ONCE]
+    )
+    for minute in list(unfolded):
+        _fold_into(minute, [minute])
+    old = (now - MINUTES_KEPT).replace(minute=0, second=0, microsecond=0)
+    hours = (
+        # Only so far back: what an idle week left in minutes does no harm.
+        Tally.objects.filter(folded=True, at__lt=old, at__gte=old - timedelta(days=8))
+        .annotate(hour=TruncHour("at"))
+        .values("hour")
+        .annotate(last=Max("at"), rows=Count("pk"))
+        .order_by("-hour")
+    )
+    for row in hours[:FOLD_AT_ONCE]:
+        if row["last"] != row["hour"]:
+            minutes = [row["hour"] + timedelta(minutes=minute) for minute in range(60)]
+            _fold_into(row["hour"], minutes)
+
+
+def _fold_into(at: datetime, minutes: Sequence[datetime]) -> None:
+    with transaction.atomic():
+        # Locked, so that two supervisors cannot count the same rows twice.
+        rows = list(Tally.objects.filter(at__in=minutes).select_for_update().order_by("pk"))
+        sums: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0, 0.0])
+        for row in rows:
+            sums[row.name, row.label, row.subject][0] += row.count
+            sums[row.name, row.label, row.subject][1] += row.total
+        Tally.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        Tally.objects.bulk_create(
+            [
+                Tally(
+                    at=at,
+                    name=name,
+                    label=label,
+                    subject=subject,
+                    count=int(count),
+                    total=total,
+                    folded=True,
+                )
+                for (name, label, subject), (count, total) in sums.items()
+            ]
+        )

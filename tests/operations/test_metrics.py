@@ -1,0 +1,34 @@
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from merchants import normalization, resolving
+from tests.merchants.heuristics import FirstWord
+
+pytestmark = pytest.mark.django_db
+
+
+def scrape(client):
+    response = client.get("/metrics")
+    assert response.status_code == 200
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.content.decode())
+        for sample in family.samples
+    }
+
+
+def test_metrics_count_requests_answers_and_runs(client, client_1234, settings):
+    settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
+    for description in ("NETFLIX 1", "NETFLIX 2", "UNREADABLE"):
+        normalization.submit(client=client_1234.client, fields={"description": description})
+    assert scrape(client)["pave_queue_depth", ("queue", "admission")] == 3
+    normalization.admit_batch()
+    resolving.resolve_due()
+    seen = scrape(client)
+    assert seen["pave_queue_depth", ("queue", "admission")] == 0
+    assert seen["pave_requests_total", ("status", "queued")] == 3
+    assert seen["pave_requests_total", ("status", "completed")] == 2
+    assert seen["pave_requests_total", ("status", "failed")] == 1
+    assert seen["pave_answers_total", ("method", "cleaned")] == 2
+    assert seen[("pave_heuristic_seconds_count",)] == 1
+    assert seen["pave_wait_seconds_bucket", ("le", "+Inf")] == 3
