@@ -1,0 +1,78 @@
+# Pave's commands; `make` alone lists them. All they need is Python 3.11+ and make.
+
+PYTHON ?= python3
+# Not taken from the environment, where PORT may mean something else: make run PORT=8000
+PORT = 9898
+# For pytest: make test ARGS="tests/webhooks -x"
+ARGS =
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Stamps: what is installed is as new as the requirements that it was installed from.
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+
+# Lint looks at no database of anybody's, and `check --deploy` at settings as in production.
+LINT_ENV := DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
+PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
+	SECRET_KEY=for-lint-only-Zk3vQ8tYw1LrXb6NcPs0HdUjMgEaFi9o2T5B7RxVqKyW \
+	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint requirements clean
+
+help: ## List these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
+		| awk '{ name = $$1 " " $$2; $$1 = $$2 = ""; printf "  %-18s%s\n", name, $$0 }'
+
+setup: $(DEV) ## Make .venv with everything installed; the others do it themselves
+
+demo: $(RUNTIME) ## Run the main job once on sample transactions, and end
+	@$(BIN)/python manage.py demo --port $(PORT)
+
+run: $(RUNTIME) ## Run web, cluster and a receiver until Ctrl-C
+	@$(BIN)/python manage.py demo --keep-running --port $(PORT)
+
+test: $(DEV) ## Run the tests: what touches storage on SQLite, then all on PostgreSQL and Redis
+	@status=0; \
+	PAVE_TEST_DATABASE=sqlite $(BIN)/python -m pytest -m storage $(ARGS) || status=1; \
+	$(BIN)/python -m pytest $(ARGS) || status=1; \
+	exit $$status
+
+lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compose file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(LINT_ENV) $(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(LINT_ENV) $(BIN)/python manage.py check --fail-level WARNING
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+requirements: $(DEV) ## Compile the pins from the .in files; ARGS=--upgrade for newer ones
+	@$(PIP) install -q uv
+	@for name in requirements requirements-dev; do \
+		$(BIN)/uv pip compile -q --python-version 3.11 --no-python-downloads $(ARGS) \
+			--custom-compile-command "make requirements" -o $$name.txt $$name.in || exit 1; \
+	done
+
+clean: ## Remove .venv, caches and the demo's data; what `make run` keeps in var/ stays
+	@rm -rf $(VENV) staticfiles var/demo.* .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Pave needs Python 3.11 or newer; name it with PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt | $(BIN)/python
+	@echo "Installing what Pave runs on into $(VENV) …"
+	@$(PIP) install -q -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing what Pave is tested with into $(VENV) …"
+	@$(PIP) install -q -r requirements-dev.txt
+	@touch $@ $(RUNTIME)

@@ -1,0 +1,22 @@
+"""How the web server runs: ``gunicorn -c python:pave.gunicorn pave.wsgi``.
+
+The number of worker processes is WEB_CONCURRENCY, as everywhere with gunicorn; 2 when not set.
+"""
+
+import os
+
+bind = "0.0.0.0:9898"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+# Threads, each with its own database connection: as fast as synchronous workers as long as they are
+# few, and whoever waits, sends slowly or reads slowly holds one thread and not a whole process.
+# PAVE_MAX_WAITING must stay below their number.
+worker_class = "gthread"
+threads = int(os.environ.get("PAVE_WEB_THREADS", "12"))
+backlog = 1024
+graceful_timeout = 20
+# A worker that leaks is replaced before it matters, and not all of them at once.
+max_requests = 100_000
+max_requests_jitter = 10_000
+# Heartbeats in memory: on a disk that is busy they would be late.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
+control_socket_disable = True

@@ -1,0 +1,34 @@
+"""What the tests stand on: servers, then Django's settings that name them, then fixtures."""
+
+import os
+
+import django
+import pytest
+
+from tests.servers import ON_SQLITE, Servers
+
+SERVERS = Servers()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers before Django reads its settings, and load fixtures after it has."""
+    SERVERS.start()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "pave.settings"
+    django.setup()
+    config.pluginmanager.import_plugin("tests.fixtures")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers, also after a run that was interrupted."""
+    SERVERS.stop()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what the tests run on."""
+    return "storage: " + ("SQLite" if ON_SQLITE else "PostgreSQL and Redis")
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    """What this run of the tests has started."""
+    return SERVERS

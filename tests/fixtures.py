@@ -1,0 +1,105 @@
+"""Fixtures of all tests: callers of the API, a receiver, and a clean memory."""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from merchants import rulesets
+from pave.clients import keys
+from pave.clients.models import Client
+from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
+from tests.servers import ON_SQLITE, Servers
+from webhooks.models import Webhook
+from webhooks.receiver import Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client of Pave's and the key that it calls with."""
+
+    client: Client
+    key: str
+
+    @property
+    def api(self) -> APIClient:
+        """An HTTP client that sends the key."""
+        return APIClient(HTTP_AUTHORIZATION=f"Api-Key {self.key}")
+
+
+def _caller(client_id: str) -> Caller:
+    client = ClientFactory(client_id=client_id, name="")
+    return Caller(client, keys.issue(client=client)[1])
+
+
+@pytest.fixture
+def client_1234(db: None) -> Caller:
+    """The seed's client."""
+    return _caller("1234")
+
+
+@pytest.fixture
+def stranger(db: None) -> Caller:
+    """Another client, who must never see or change what is client 1234's."""
+    return _caller("stranger")
+
+
+@pytest.fixture
+def api(client_1234: Caller) -> APIClient:
+    """HTTP as client 1234."""
+    return client_1234.api
+
+
+@pytest.fixture
+def stranger_api(stranger: Caller) -> APIClient:
+    """HTTP as the stranger."""
+    return stranger.api
+
+
+@pytest.fixture
+def loopback_allowed(settings: Settings) -> None:
+    """Let webhooks have addresses on this machine."""
+    settings.PAVE_WEBHOOK_ALLOWED_NETWORKS = [
+        ipaddress.ip_network(network) for network in ("127.0.0.0/8", "::1/128")
+    ]
+
+
+@pytest.fixture
+def receiver(loopback_allowed: None) -> Iterator[Receiver]:
+    """A webhook endpoint, which verifies with the secret of SigningSecretFactory."""
+    with Receiver(secrets=[SECRET]) as started:
+        yield started
+
+
+@pytest.fixture
+def webhook(client_1234: Caller, receiver: Receiver) -> Webhook:
+    """An enabled webhook of client 1234's that points at ``receiver``."""
+    webhook = WebhookFactory(client=client_1234.client, url=receiver.url("/hook"))
+    SigningSecretFactory(webhook=webhook)
+    return webhook
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what earlier tests left in the cache and in this process."""
+    if not ON_SQLITE:  # there the cache is in the database, and emptied with it
+        cache.delete_pattern("*")
+    monkeypatch.setattr("merchants.rulesets._loaded", None)
+    # A test's ruleset is rolled back, and its number given out again.
+    rulesets.content_of.cache_clear()
+    rulesets.changes.cache_clear()
+    monkeypatch.setattr("pave.clients.keys._noted", {})
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, servers: Servers
+) -> None:
+    """Keep SQLite's test database in a file: one in memory locks otherwise than Pave's does."""
+    if ON_SQLITE:
+        connection.settings_dict["TEST"]["NAME"] = str(servers.folder / "test.sqlite3")

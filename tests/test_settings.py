@@ -1,0 +1,65 @@
+"""docs/settings.md and pave/settings.py say the same."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_LITERAL = object()
+
+
+def _read_settings() -> dict[str, Any]:
+    """Return what the settings read from the environment: name -> default, where it is literal."""
+    read = {}
+    for node in ast.walk(ast.parse((ROOT / "pave" / "settings.py").read_text())):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "env"
+        ):
+            name = ast.literal_eval(node.args[0])
+            [default] = [keyword.value for keyword in node.keywords if keyword.arg == "default"]
+            try:
+                read[name] = ast.literal_eval(default)
+            except ValueError:
+                read[name] = NO_LITERAL
+    return read
+
+
+def _documented() -> dict[str, str]:
+    """Return the page's rows: name -> default as it stands there."""
+    page = (ROOT / "docs" / "settings.md").read_text()
+    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.MULTILINE))
+
+
+def _as_text(default: Any) -> str:
+    """Return a default as the page writes it."""
+    if default in ("", []):
+        return "none"
+    if isinstance(default, bool):
+        text = str(default).lower()
+    elif isinstance(default, list):
+        text = ",".join(map(str, default))
+    else:
+        text = f"{default:g}" if isinstance(default, float) else str(default)
+    return f"`{text}`"
+
+
+READ = _read_settings()
+
+
+def test_every_setting_has_a_row_and_every_row_a_setting() -> None:
+    assert _documented().keys() == READ.keys()
+
+
+@pytest.mark.parametrize("name", [name for name in READ if READ[name] is not NO_LITERAL])
+def test_the_default_on_the_page_is_the_real_one(name: str) -> None:
+    shown = _documented()[name]
+    if shown == "a known one":
+        assert name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")
+    else:
+        assert shown == _as_text(READ[name])
