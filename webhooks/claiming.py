@@ -1,108 +1,282 @@
 """Taking due deliveries, fairly and each by one sender only."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Count, F, Q
+from django.db import transaction
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
+from webhooks import lanes
 from webhooks.models import Delivery, SigningSecret, Webhook
 
-# Webhooks looked at in one claim; those that wait longest come first.
-MAX_WEBHOOKS = 100
+# Taken in one claim at most, of webhooks and of deliveries.
+MAX_WEBHOOKS = 128
+MAX_CLAIM = 256
+# The search for webhooks with work may take this part of a sender's time, if there are so many
+# that it takes any; in between a sender goes by what it found last.
+SEARCH_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that this sender, and no other, may now attempt."""
+    """A delivery that this sender, and no other, may now attempt.
+
+    What is secret in it does not show when it is printed.
+    """
 
     delivery_id: UUID
     webhook_id: UUID
     event_id: UUID
     number: int
+    trigger: str
     url: str
-    body: bytes
-    headers: dict[str, str]
-    secrets: tuple[str, ...]
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    steady: bool = False
 
 
-def claim(*, now: datetime, slots: int, worker: str) -> list[Claim]:
-    """Claim up to ``slots`` due deliveries, shared out evenly among the webhooks that have any.
+class Claimer:
+    """Takes due deliveries for one sender.
 
-    The webhooks' rows are locked meanwhile, and locked ones passed over, so that two senders
-    together never have more under way for a webhook than its ``max_in_flight``. The cost does not
-    grow with backlogs or with finished rows: everything is found by small partial indexes.
+    Webhooks get their turn in the order in which they were last served, those never served
+    first, and share what a claim takes evenly. So a backlog of any length on one of them delays
+    the others by no more than their own turn.
 
     Args:
-        now: The present.
-        slots: How many messages can be sent at once; at least 1.
-        worker: This process's name (``pave.operations.identity``).
+        worker: this process's name (``pave.operations.identity``).
     """
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._served: dict[UUID, float] = {}
+        self._found: list[Webhook] = []
+        self._search_at = 0.0
+
+    def claim(
+        self,
+        *,
+        now: datetime,
+        room: int,
+        unsteady_room: int | None = None,
+        late: Collection[UUID] = (),
+    ) -> list[Claim]:
+        """Claim deliveries that are due.
+
+        Args:
+            now: the present.
+            room: how many messages can be sent at once.
+            unsteady_room: how many of them to webhooks that are not steady; None for all.
+            late: webhooks that count as not steady for now.
+        """
+        if room < 1 or not Delivery.objects.due(now).exists():
+            return []
+        steady = {
+            webhook.pk: webhook.steady and webhook.pk not in late for webhook in self._search(now)
+        }
+        in_flight = _in_flight()
+        share = _share_out(
+            [
+                _Turn(webhook.pk, webhook.room(in_flight.get(webhook.pk, 0)), steady[webhook.pk])
+                for webhook in self._found
+            ],
+            room=min(room, MAX_CLAIM),
+            unsteady_room=room if unsteady_room is None else unsteady_room,
+        )
+        if not share:
+            return []
+        claims = _take(share, now=now, worker=self._worker, steady=steady)
+        moment = time.monotonic()
+        for pk in share:
+            self._served[pk] = moment
+        missed = share.keys() - {claim.webhook_id for claim in claims}
+        self._found = [webhook for webhook in self._found if webhook.pk not in missed]
+        return claims
+
+    def _search(self, now: datetime) -> list[Webhook]:
+        """Return the webhooks with work, in the order of their turns."""
+        begun = time.monotonic()
+        if begun >= self._search_at:
+            self._found = with_work(now)
+            took = time.monotonic() - begun
+            self._search_at = begun + took / SEARCH_SHARE if took > 0.02 else 0.0
+            if len(self._served) > 10 * max(1000, len(self._found)):
+                self._served.clear()
+        self._found.sort(key=lambda webhook: self._served.get(webhook.pk, 0.0))
+        return self._found
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    webhook_id: UUID
+    room: int
+    steady: bool
+
+
+def with_work(now: datetime) -> list[Webhook]:
+    """Return the webhooks that a sender has something to do for, longest waiting first.
+
+    An endpoint that is to be left alone has none, but for what somebody retries by hand. A
+    disabled one has none, but for what somebody asked for.
+    """
+    fields = ("id", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
+    open_ones = (
+        Webhook.objects.open_for_business(now)
+        .filter(pk__in=lanes.webhooks_with(lanes.PENDING))
+        .annotate(due_at=_first_due(Delivery.objects.waiting()))
+        .filter(due_at__lte=now)
+        .only(*fields)
+        .order_by("due_at")
+    )
+    asked = (
+        Webhook.objects.existing()
+        .filter(Q(enabled=False) | Q(paused_until__gt=now))
+        .filter(pk__in=lanes.webhooks_with(lanes.ASKED_FOR))
+        .annotate(
+            due_at=_first_due(Delivery.objects.asked_for()),
+            by_hand_at=_first_due(
+                Delivery.objects.asked_for().filter(trigger=Delivery.Trigger.MANUAL)
+            ),
+        )
+        .filter(
+            Q(by_hand_at__lte=now)
+            | (Q(due_at__lte=now) & (Q(paused_until=None) | Q(paused_until__lte=now)))
+        )
+        .only(*fields)
+    )
+    return [*asked, *open_ones]
+
+
+def is_work_waiting(now: datetime) -> bool:
+    """Return whether a sender would find anything to send."""
     if not Delivery.objects.due(now).exists():
-        return []
+        return False
+    in_flight = _in_flight()
+    return any(webhook.room(in_flight.get(webhook.pk, 0)) for webhook in with_work(now))
+
+
+def claim_for(delivery: Delivery, *, now: datetime) -> Claim:
+    """Return the claim for a delivery that was written as claimed already."""
+    return _claims([delivery], {delivery.webhook_id: delivery.webhook}, now, {})[0]
+
+
+def live_secrets(webhook: Webhook, *, now: datetime) -> tuple[str, ...]:
+    """Return the secrets that sign a webhook's messages today, newest first."""
+    return _live_secrets([webhook.pk], now)[webhook.pk]
+
+
+def _first_due(deliveries: QuerySet[Delivery]) -> Subquery:
+    return Subquery(
+        deliveries.filter(webhook=OuterRef("pk"))
+        .order_by("next_attempt_at", "id")
+        .values("next_attempt_at")[:1]
+    )
+
+
+def _in_flight(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
+    """Return how many messages are under way, of all senders, by webhook."""
+    under_way = Delivery.objects.under_way()
+    if webhooks is not None:
+        under_way = under_way.filter(webhook__in=list(webhooks))
+    return dict(under_way.order_by().values_list("webhook").annotate(Count("pk")))
+
+
+def _share_out(turns: Sequence[_Turn], *, room: int, unsteady_room: int) -> dict[UUID, int]:
+    """Return how many messages each webhook may send now: evenly, in the order of the turns."""
+    chosen: list[_Turn] = []
+    unsteady = unsteady_room
+    for turn in turns:
+        if turn.room and (turn.steady or unsteady > 0) and len(chosen) < min(room, MAX_WEBHOOKS):
+            chosen.append(turn)
+            unsteady -= not turn.steady
+    share = {turn.webhook_id: 0 for turn in chosen}
+    unsteady = unsteady_room
+    while chosen and room:
+        wanting: list[_Turn] = []
+        for turn in chosen:
+            if not room or not (turn.steady or unsteady > 0):
+                continue
+            share[turn.webhook_id] += 1
+            room -= 1
+            unsteady -= not turn.steady
+            if share[turn.webhook_id] < turn.room:
+                wanting.append(turn)
+        chosen = wanting
+    return {pk: count for pk, count in share.items() if count}
+
+
+def _take(
+    share: dict[UUID, int], *, now: datetime, worker: str, steady: dict[UUID, bool]
+) -> list[Claim]:
+    """Claim what is due for each webhook, up to its share.
+
+    The webhooks' rows are locked meanwhile, and locked ones passed over, so that senders together
+    never have more under way for a webhook than it may have.
+    """
     with transaction.atomic():
         webhooks = {
             webhook.pk: webhook
-            for webhook in Webhook.objects.with_due(now).select_for_update(
-                skip_locked=True, no_key=True, of=("self",)
-            )[: min(slots, MAX_WEBHOOKS)]
+            for webhook in Webhook.objects.existing()
+            .filter(pk__in=share)
+            .select_for_update(skip_locked=True, no_key=True)
         }
-        if not webhooks:
+        # Counted anew under the lock: it may have grown before that was taken.
+        in_flight = _in_flight(webhooks)
+        wanted: dict[str, dict[UUID, int]] = {}
+        for pk, webhook in webhooks.items():
+            count = min(share[pk], webhook.room(in_flight.get(pk, 0)))
+            if count:
+                wanted.setdefault(_kind(webhook, now), {})[pk] = count
+        ids = [pk for kind, counts in wanted.items() for pk in lanes.next_of(counts, kind, now)]
+        if not ids:
             return []
-        ids = _pick(webhooks, now, share=max(1, slots // len(webhooks)))
-        Delivery.objects.filter(pk__in=ids, status=Delivery.Status.PENDING).update(
+        Delivery.objects.waiting().filter(pk__in=ids).update(
             status=Delivery.Status.DELIVERING,
             attempts=F("attempts") + 1,
             lease_expires_at=now + timedelta(seconds=settings.PAVE_DELIVERY_LEASE),
             claimed_by=worker,
         )
         deliveries = list(
-            Delivery.objects.filter(
-                pk__in=ids, status=Delivery.Status.DELIVERING, claimed_by=worker
-            ).select_related("event")
+            Delivery.objects.under_way()
+            .filter(pk__in=ids, claimed_by=worker)
+            .select_related("event")
         )
-        secrets = _live_secrets(webhooks, now)
+        return _claims(deliveries, webhooks, now, steady)
+
+
+def _kind(webhook: Webhook, now: datetime) -> str:
+    """Return what may be sent to a webhook in its present state."""
+    if webhook.is_paused(now):
+        return lanes.BY_HAND
+    return lanes.PENDING if webhook.enabled else lanes.ASKED_FOR
+
+
+def _claims(
+    deliveries: Sequence[Delivery],
+    webhooks: dict[UUID, Webhook],
+    now: datetime,
+    steady: dict[UUID, bool],
+) -> list[Claim]:
+    secrets = _live_secrets({delivery.webhook_id for delivery in deliveries}, now)
     return [
         Claim(
             delivery_id=delivery.pk,
             webhook_id=delivery.webhook_id,
             event_id=delivery.event_id,
             number=delivery.attempts,
+            trigger=delivery.trigger,
             url=webhooks[delivery.webhook_id].url,
             body=bytes(delivery.event.body),
             headers=webhooks[delivery.webhook_id].headers or {},
             secrets=secrets[delivery.webhook_id],
+            steady=steady.get(delivery.webhook_id, False),
         )
         for delivery in deliveries
     ]
-
-
-def _pick(webhooks: dict[UUID, Webhook], now: datetime, share: int) -> list[UUID]:
-    """Return ids of due deliveries: for each webhook its oldest, as many as it has room for."""
-    # Counted anew under the lock: what ``with_due`` saw may have grown before it was taken.
-    in_flight = dict(
-        Delivery.objects.filter(webhook__in=webhooks, status=Delivery.Status.DELIVERING)
-        .order_by()
-        .values_list("webhook")
-        .annotate(Count("pk"))
-    )
-    slices = [
-        Delivery.objects.due(now)
-        .filter(webhook=webhook)
-        .order_by("next_attempt_at", "id")
-        .values_list("pk", flat=True)[: min(room, share)]
-        for pk, webhook in webhooks.items()
-        if (room := webhook.max_in_flight - in_flight.get(pk, 0)) > 0
-    ]
-    if not slices:
-        return []
-    if connection.features.supports_slicing_ordering_in_compound:
-        return list(slices[0].union(*slices[1:], all=True))
-    return list(chain.from_iterable(slices))
 
 
 def _live_secrets(webhooks: Iterable[UUID], now: datetime) -> dict[UUID, tuple[str, ...]]:

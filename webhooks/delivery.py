@@ -1,34 +1,52 @@
-"""The engine: claim due deliveries, send many at once, record, and put back what was lost."""
+"""The engine: claim due deliveries, send many at once, record."""
 
 import logging
 import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
+from pave.operations.bell import Bell
 from pave.operations.identity import worker_name
 from pave.operations.shift import Shift
-from webhooks import endpoints
-from webhooks.bells import SEND
-from webhooks.claiming import Claim, claim
-from webhooks.models import Delivery, DeliveryAttempt
-from webhooks.recording import Sent, record
+from webhooks import endpoints, seats
+from webhooks.bells import HELP, SEND
+from webhooks.breaker import LATE_MS
+from webhooks.claiming import Claim, Claimer, is_work_waiting
+from webhooks.outcome import Outcome
+from webhooks.recording import INTERRUPTED, Sent, record
 from webhooks.signing import signed_headers
 from webhooks.transport import Transport
 
 logger = logging.getLogger(__name__)
 
-# Messages under way at once from one process, each in a thread: 512 threads take 84 MB here.
-THREADS = 256
+# Messages under way at once from one process, each in a thread; threads start when needed.
+THREADS = 512
+# How many of them may be taken by webhooks that are not steady: new, slow or silent ones.
+UNSTEADY_SHARE = 0.5
 # How often the rows are looked at while a sender is awake, in seconds.
 LOOK_EVERY = 0.05
-# Stale deliveries put back in one sweep.
-SWEEP_BATCH = 500
+# What comes back within this time is recorded together, up to so many.
+GATHER_SECONDS = 0.01
+GATHER_COUNT = 128
+# A helper's shift is short, so that a cluster whose workers all send is soon of use again.
+HELP_SECONDS = 5.0
+HELP_EVERY = 1.0
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    webhook_id: UUID
+    begun: float
+    steady: bool
+
+    def is_late(self, now: float) -> bool:
+        return now - self.begun > LATE_MS / 1000
 
 
 class Sender:
@@ -37,13 +55,20 @@ class Sender:
     It claims whenever there is room, and never waits for a slow endpoint before it goes on with
     the others. Only the thread that runs it uses the database, and no transaction is open while
     the network is waited for.
+
+    Args:
+        threads: how many messages can be under way at once.
+        bell: the bell that woke it.
     """
 
-    def __init__(self, *, threads: int = THREADS) -> None:
+    def __init__(self, *, threads: int = THREADS, bell: Bell = SEND) -> None:
         self._threads = threads
+        self._bell = bell
         self._worker = worker_name()
-        self._under_way = 0
+        self._claimer = Claimer(self._worker)
+        self._under_way: dict[UUID, _UnderWay] = {}
         self._done: queue.SimpleQueue[Sent] = queue.SimpleQueue()
+        self._help_at = 0.0
         self._transport = Transport(
             policy=endpoints.address_policy(), timeout=settings.PAVE_WEBHOOK_TIMEOUT
         )
@@ -55,14 +80,13 @@ class Sender:
             How many attempts were made.
         """
         made = 0
-        shift = Shift(SEND, seconds=seconds)
+        shift = Shift(self._bell, seconds=seconds)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
             try:
                 while shift.goes_on():
                     claims = self._claim()
                     for one in claims:
                         pool.submit(self._send, one)
-                    self._under_way += len(claims)
                     recorded = self._record()
                     made += recorded
                     if claims or recorded or self._under_way:
@@ -75,100 +99,96 @@ class Sender:
         return made
 
     def _claim(self) -> list[Claim]:
-        room = self._threads - self._under_way
-        return claim(now=timezone.now(), slots=room, worker=self._worker) if room else []
+        room = self._threads - len(self._under_way)
+        if not room:
+            self._ask_for_help()
+            return []
+        moment = time.monotonic()
+        late = {one.webhook_id for one in self._under_way.values() if one.is_late(moment)}
+        unsteady = sum(not one.steady or one.is_late(moment) for one in self._under_way.values())
+        claims = self._claimer.claim(
+            now=timezone.now(),
+            room=room,
+            unsteady_room=int(self._threads * UNSTEADY_SHARE) - unsteady,
+            late=late,
+        )
+        for one in claims:
+            self._under_way[one.delivery_id] = _UnderWay(one.webhook_id, moment, one.steady)
+        return claims
+
+    def _ask_for_help(self) -> None:
+        """Have another sender woken: this one is full, and there may be more to do."""
+        now = time.monotonic()
+        if now >= self._help_at:
+            self._help_at = now + HELP_EVERY
+            HELP.ring()
 
     def _send(self, claimed: Claim) -> None:
-        """Make one attempt; runs in a thread of its own."""
-        headers = {
-            **claimed.headers,
-            **signed_headers(
-                secrets=claimed.secrets,
-                message_id=str(claimed.event_id),
-                timestamp=int(time.time()),
-                body=claimed.body,
-            ),
-        }
-        outcome = self._transport.post(claimed.url, body=claimed.body, headers=headers)
-        self._done.put(Sent(claim=claimed, headers=headers, outcome=outcome))
+        """Make one attempt; runs in a thread of its own, and whatever happens there is noted."""
+        try:
+            sent = attempt(self._transport, claimed)
+        except Exception as error:
+            logger.exception("delivery.not_sent delivery=%s", claimed.delivery_id)
+            sent = Sent(claim=claimed, headers={}, outcome=_interrupted(error))
+        self._done.put(sent)
 
     def _record(self) -> int:
         """Record what has come back, waiting for it for a moment."""
         sent: list[Sent] = []
         try:
             sent.append(self._done.get(timeout=LOOK_EVERY))
-            while True:
-                sent.append(self._done.get_nowait())
+            gathered_at = time.monotonic() + GATHER_SECONDS
+            while len(sent) < min(GATHER_COUNT, len(self._under_way)):
+                sent.append(self._done.get(timeout=max(0.0, gathered_at - time.monotonic())))
         except queue.Empty:
             pass
         record(sent, now=timezone.now(), worker=self._worker)
-        self._under_way -= len(sent)
+        for one in sent:
+            del self._under_way[one.claim.delivery_id]
         return len(sent)
 
     def _hand_over(self) -> None:
         """Go to sleep, and wake another sender if there is work left."""
-        SEND.fall_asleep()
-        if Delivery.objects.due(timezone.now()).exists():
-            SEND.ring()
+        self._bell.fall_asleep()
+        if self._bell is SEND and is_work_waiting(timezone.now()):
+            self._bell.ring()
+
+
+def attempt(transport: Transport, claimed: Claim) -> Sent:
+    """Sign a message and post it once."""
+    headers = signed_headers(
+        secrets=claimed.secrets,
+        message_id=str(claimed.event_id),
+        timestamp=int(time.time()),
+        body=claimed.body,
+    )
+    outcome = transport.post(claimed.url, body=claimed.body, headers={**claimed.headers, **headers})
+    return Sent(claim=claimed, headers=headers, outcome=outcome)
 
 
 def send_due() -> int:
     """Send due deliveries for a slice of time; return how many attempts were made."""
-    return Sender().run(seconds=settings.PAVE_TASK_SLICE)
+    with seats.seat() as seated:
+        return Sender().run(seconds=settings.PAVE_TASK_SLICE) if seated else 0
 
 
-def sweep(*, now: datetime | None = None) -> None:
-    """Put back deliveries whose sender died, and wake a sender if any delivery is due."""
-    now = now or timezone.now()
-    _put_back(Delivery.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH], now)
-    endpoints.settle_disabled(now=now)
-    if Delivery.objects.due(now).exists():
-        SEND.ring()
+def help_send() -> int:
+    """Send beside another sender that has too much to do, for a short while."""
+    with seats.seat() as seated:
+        return Sender(bell=HELP).run(seconds=HELP_SECONDS) if seated else 0
 
 
-def hand_back(*, worker: str) -> None:
-    """Put back what the dead ``worker``, or all workers of a dead cluster, had claimed."""
-    _put_back(
-        Delivery.objects.filter(status=Delivery.Status.DELIVERING, claimed_by__startswith=worker),
-        timezone.now(),
+def _interrupted(error: Exception) -> Outcome:
+    """Return the outcome of an attempt that failed by a fault of ours."""
+    return Outcome(
+        ok=False,
+        status=None,
+        error=INTERRUPTED,
+        detail=f"Pave could not send it: {type(error).__name__}.",
+        started_at=datetime.now(UTC),
+        duration_ms=0,
+        resolved_address=None,
+        response_headers={},
+        response_head="",
+        timings={},
     )
-
-
-def _put_back(lost: QuerySet[Delivery], now: datetime) -> None:
-    """Make deliveries due again at once, with a row for each attempt whose outcome is unknown.
-
-    The endpoint may have taken the message; the repeat bears the same ``webhook-id``.
-    """
-    with transaction.atomic():
-        deliveries = list(
-            lost.select_related("webhook").select_for_update(skip_locked=True, of=("self",))
-        )
-        if not deliveries:
-            return
-        DeliveryAttempt.objects.bulk_create(
-            [
-                DeliveryAttempt(
-                    delivery=delivery,
-                    number=delivery.attempts,
-                    url=delivery.webhook.url,
-                    started_at=now,
-                    error="interrupted",
-                    detail="The sender ended before it could record what came of this attempt.",
-                )
-                for delivery in deliveries
-            ],
-            ignore_conflicts=True,
-        )
-        Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
-            status=Delivery.Status.PENDING,
-            next_attempt_at=now,
-            lease_expires_at=None,
-            claimed_by="",
-        )
-    for delivery in deliveries:
-        logger.warning(
-            "delivery.put_back delivery=%s attempt=%s worker=%s",
-            delivery.pk,
-            delivery.attempts,
-            delivery.claimed_by,
-        )

@@ -109,7 +109,8 @@ class Dialler:
 
     @property
     def exchange(self) -> Exchange:
-        return self._of_thread.exchange  # type: ignore[no-any-return]
+        exchange: Exchange = self._of_thread.exchange
+        return exchange
 
     @exchange.setter
     def exchange(self, exchange: Exchange) -> None:

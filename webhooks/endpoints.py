@@ -1,43 +1,39 @@
-"""Every change of a webhook: made, changed, disabled, enabled, deleted, its secret rotated."""
+"""Every change of a webhook: made, changed, deleted, its secret rotated.
+
+Disabling and enabling are in ``webhooks.holding``, since they concern deliveries too.
+"""
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import mail_admins
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from pave.caching import CachedLookup
 from pave.clients.models import Client
+from webhooks import holding, subscribers
 from webhooks.addresses import AddressPolicy
-from webhooks.bells import SEND
-from webhooks.models import Delivery, SigningSecret, Webhook
+from webhooks.breaker import Condition
+from webhooks.models import SigningSecret, Webhook
 from webhooks.signing import generate_secret
 
 logger = logging.getLogger(__name__)
 
+HOUR = timedelta(hours=1)
 # How long the old secret goes on signing after a rotation, unless the client says otherwise.
-DEFAULT_OVERLAP = timedelta(hours=24)
+DEFAULT_OVERLAP = 24 * HOUR
+MAX_OVERLAP = 168 * HOUR
+# Every message carries a signature by each live secret.
+MAX_LIVE_SECRETS = 5
+# More than anybody needs; few enough that one event is never thousands of deliveries.
+MAX_WEBHOOKS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """What publishing needs to know of a webhook; kept in the cache."""
-
-    webhook_id: UUID
-    events: tuple[str, ...]
-    enabled: bool
-
-    def takes(self, event_type: str) -> bool:
-        """Return whether the webhook wants events of this type."""
-        group = event_type.partition(".")[0] + ".*"
-        return not self.events or event_type in self.events or group in self.events
+class TooMany(Exception):
+    """There is no room for one more; the message is a sentence for the client."""
 
 
 def address_policy() -> AddressPolicy:
@@ -48,145 +44,82 @@ def address_policy() -> AddressPolicy:
     )
 
 
-def subscribers(client_pk: int) -> tuple[Subscriber, ...]:
-    """Return a client's webhooks, from the cache where they are there."""
-    return _by_client.get(str(client_pk)) or ()
-
-
 def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
     """Make a webhook and return it with its secret, which is not shown again.
 
     Args:
         client: Whose it is.
         url: Where messages go; already checked by the caller's form or serializer.
-        fields: Other fields of the model.
+        fields: Other fields of the model. One that begins disabled is so by its client.
+
+    Raises:
+        TooMany: The client has ``MAX_WEBHOOKS`` already.
     """
     secret = generate_secret()
+    if not fields.get("enabled", True):
+        fields |= {"disabled_by": Webhook.DisabledBy.CLIENT, "disabled_at": timezone.now()}
     with transaction.atomic():
+        # One creation of a client's at a time, so that the limit holds.
+        Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+        if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
+            raise TooMany(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
         webhook = Webhook.objects.create(client=client, url=url, **fields)
         SigningSecret.objects.create(webhook=webhook, secret=secret)
-        _forget(client.pk)
+        subscribers.forget(client.pk)
+    logger.info("webhook.created webhook=%s client=%s", webhook.pk, client.client_id)
     return webhook, secret
 
 
 def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
-    """Change fields of a webhook, but for ``enabled``, which has ``enable`` and ``disable``."""
-    with transaction.atomic():
-        for name, value in fields.items():
-            setattr(webhook, name, value)
-        webhook.save(update_fields=list(fields))
-        _forget(webhook.client_id)
+    """Change fields of a webhook, but for ``enabled``, which has ``enable`` and ``disable``.
 
-
-def disable(*, webhook_id: UUID, by: Webhook.DisabledBy, now: datetime | None = None) -> bool:
-    """Stop sending to a webhook and hold its waiting deliveries; none is lost.
-
-    Returns:
-        Whether it was enabled before.
+    With another URL it begins with a clean slate: the old endpoint's failures are not the new
+    one's.
     """
-    now = now or timezone.now()
+    names = list(fields)
+    for name, value in fields.items():
+        if name == "url" and value != webhook.url:
+            webhook.condition = Condition()
+            webhook.failing_since = None
+            names += [*Webhook.CONDITION_FIELDS, "failing_since"]
+        setattr(webhook, name, value)
     with transaction.atomic():
-        changed = Webhook.objects.filter(pk=webhook_id, enabled=True).update(
-            enabled=False, disabled_by=by, disabled_at=now
-        )
-        if not changed:
-            return False
-        held = Delivery.objects.filter(
-            webhook_id=webhook_id, status=Delivery.Status.PENDING
-        ).update(status=Delivery.Status.HELD, next_attempt_at=None)
-        webhook = Webhook.objects.select_related("client").get(pk=webhook_id)
-        _forget(webhook.client_id)
-        transaction.on_commit(lambda: _tell_staff(webhook, held))
-    return True
-
-
-def enable(*, webhook: Webhook) -> int:
-    """Send to a webhook again, and release what is held for it.
-
-    Returns:
-        How many deliveries were released.
-    """
-    now = timezone.now()
-    with transaction.atomic():
-        Webhook.objects.filter(pk=webhook.pk).update(
-            enabled=True, disabled_by="", disabled_at=None, failing_since=None
-        )
-        released = Delivery.objects.filter(webhook=webhook, status=Delivery.Status.HELD).update(
-            status=Delivery.Status.PENDING, next_attempt_at=now
-        )
-        _forget(webhook.client_id)
-        SEND.ring()
-    webhook.refresh_from_db()
-    return released
+        webhook.save(update_fields=names)
+        subscribers.forget(webhook.client_id)
 
 
 def delete(*, webhook: Webhook) -> None:
     """Take a webhook out of use for good; its deliveries stay on record, waiting ones canceled."""
     now = timezone.now()
     with transaction.atomic():
-        Webhook.objects.filter(pk=webhook.pk).update(enabled=False, deleted_at=now)
-        Delivery.objects.filter(
-            webhook=webhook, status__in=[Delivery.Status.PENDING, Delivery.Status.HELD]
-        ).update(status=Delivery.Status.CANCELED, next_attempt_at=None, finished_at=now)
-        _forget(webhook.client_id)
+        Webhook.objects.existing().filter(pk=webhook.pk).update(enabled=False, deleted_at=now)
+        webhook.secrets.all().delete()
+        holding.cancel(webhook.pk, now=now)
+        subscribers.forget(webhook.client_id)
+    logger.info("webhook.deleted webhook=%s", webhook.pk)
 
 
 def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> str:
-    """Give a webhook a new secret; the old ones go on signing beside it for ``overlap``."""
+    """Give a webhook a new secret; the old ones go on signing beside it for ``overlap``.
+
+    Raises:
+        TooMany: So many secrets sign already that one more is refused. With no overlap there is
+            always room, since all the old ones end.
+    """
     secret = generate_secret()
-    expires_at = timezone.now() + overlap
+    now = timezone.now()
+    expires_at = now + overlap
     with transaction.atomic():
+        Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        webhook.secrets.filter(expires_at__lte=now).delete()
         webhook.secrets.filter(Q(expires_at=None) | Q(expires_at__gt=expires_at)).update(
             expires_at=expires_at
         )
+        if overlap and webhook.secrets.count() >= MAX_LIVE_SECRETS:
+            raise TooMany(
+                f"{MAX_LIVE_SECRETS} secrets are live already. Rotate with no overlap, "
+                "or wait until one of them ends."
+            )
         SigningSecret.objects.create(webhook=webhook, secret=secret)
+    logger.info("webhook.secret_rotated webhook=%s", webhook.pk)
     return secret
-
-
-def settle_disabled(*, now: datetime) -> None:
-    """Hold what still waits for a disabled webhook, and cancel what waits for a deleted one.
-
-    An event may be published in the moment in which its webhook is disabled, by a process that
-    has not seen it yet.
-    """
-    waiting = Delivery.objects.filter(status=Delivery.Status.PENDING)
-    deleted = Webhook.objects.exclude(deleted_at=None)
-    disabled = Webhook.objects.existing().filter(enabled=False)
-    waiting.filter(webhook__in=deleted).update(
-        status=Delivery.Status.CANCELED, next_attempt_at=None, finished_at=now
-    )
-    waiting.filter(webhook__in=disabled).update(status=Delivery.Status.HELD, next_attempt_at=None)
-
-
-def _tell_staff(webhook: Webhook, held: int) -> None:
-    logger.warning(
-        "webhook.disabled webhook=%s client=%s by=%s held=%s",
-        webhook.pk,
-        webhook.client.client_id,
-        webhook.disabled_by,
-        held,
-    )
-    if webhook.disabled_by in (Webhook.DisabledBy.GONE, Webhook.DisabledBy.FAILING):
-        mail_admins(
-            f"Webhook of client {webhook.client.client_id} disabled",
-            f"{webhook.get_disabled_by_display()}: {webhook.url}\n"
-            f"{held} deliveries are held. Enabling the webhook in the admin releases them.\n",
-            fail_silently=True,
-        )
-
-
-def _load(client_pk: str) -> tuple[Subscriber, ...]:
-    return tuple(
-        Subscriber(webhook_id=pk, events=tuple(events), enabled=enabled)
-        for pk, events, enabled in Webhook.objects.existing()
-        .filter(client_id=int(client_pk))
-        .order_by("id")
-        .values_list("pk", "events", "enabled")
-    )
-
-
-def _forget(client_pk: int) -> None:
-    _by_client.forget(str(client_pk))
-
-
-_by_client: CachedLookup[tuple[Subscriber, ...]] = CachedLookup("webhooks", _load)

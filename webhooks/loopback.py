@@ -149,5 +149,5 @@ class _Handler(BaseHTTPRequestHandler):
             if stopping.wait(pause):
                 return
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Nothing: what there is to say, `on_message` says."""

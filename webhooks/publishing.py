@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from webhooks.bells import SEND
-from webhooks.endpoints import subscribers
 from webhooks.models import Delivery, Event
+from webhooks.subscribers import subscribers
 
 # Rows in one INSERT; SQLite takes no more than 32,766 values at a time.
 _BATCH = 1000
@@ -66,16 +66,17 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
             created_at=now,
         )
         events.append(event)
-        for taker in takers:
-            deliveries.append(
-                Delivery(
-                    event=event,
-                    webhook_id=taker.webhook_id,
-                    status=Delivery.Status.PENDING if taker.enabled else Delivery.Status.HELD,
-                    next_attempt_at=now if taker.enabled else None,
-                    created_at=now,
-                )
+        deliveries += [
+            Delivery(
+                event=event,
+                webhook_id=taker.webhook_id,
+                status=Delivery.Status.PENDING if taker.enabled else Delivery.Status.HELD,
+                held_by="" if taker.enabled else taker.disabled_by,
+                next_attempt_at=now if taker.enabled else None,
+                created_at=now,
             )
+            for taker in takers
+        ]
     if events:
         Event.objects.bulk_create(events, batch_size=_BATCH)
         Delivery.objects.bulk_create(deliveries, batch_size=_BATCH)

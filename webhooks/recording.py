@@ -3,28 +3,43 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
 
-from webhooks import endpoints
+from webhooks import health
 from webhooks.claiming import Claim
 from webhooks.models import Delivery, DeliveryAttempt, Webhook
+from webhooks.outcome import Outcome
 from webhooks.retry import next_delay
 from webhooks.signing import mask_headers
-from webhooks.transport import Outcome
 
 logger = logging.getLogger(__name__)
 
-GONE = 410
-# With nothing but failure for so long, a webhook is disabled.
-FAILING_LIMIT = timedelta(days=5)
+Status = Delivery.Status
+Trigger = Delivery.Trigger
+MASK = "***"
+# In the place of an error class: it is not known what came of the attempt, by a fault of ours.
+INTERRUPTED = "interrupted"
+
+_CHANGED = (
+    "status",
+    "held_by",
+    "trigger",
+    "step",
+    "next_attempt_at",
+    "resume_status",
+    "resume_at",
+    "lease_expires_at",
+    "claimed_by",
+    "finished_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A claim, the headers that went out with it, and what came back."""
+    """A claim, the headers that Pave put on the message, and what came back."""
 
     claim: Claim
     headers: dict[str, str]
@@ -40,35 +55,59 @@ def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
     if not sent:
         return
     with transaction.atomic():
-        DeliveryAttempt.objects.bulk_create([_attempt(one) for one in sent], ignore_conflicts=True)
+        # Webhooks are locked before deliveries here, as everywhere.
+        health.note(
+            [
+                (one.claim.webhook_id, one.outcome)
+                for one in sent
+                if one.outcome.error != INTERRUPTED
+            ],
+            now=now,
+        )
         ours = {
             delivery.pk: delivery
-            for delivery in Delivery.objects.select_for_update().filter(
-                pk__in=[one.claim.delivery_id for one in sent],
-                status=Delivery.Status.DELIVERING,
-                claimed_by=worker,
-            )
+            for delivery in Delivery.objects.under_way()
+            .select_for_update(no_key=True)
+            .filter(pk__in=[one.claim.delivery_id for one in sent], claimed_by=worker)
         }
         mine = [
-            one
+            (delivery, one)
             for one in sent
             if (delivery := ours.get(one.claim.delivery_id))
             and delivery.attempts == one.claim.number
         ]
         Delivery.objects.filter(
-            pk__in=[one.claim.delivery_id for one in mine if one.outcome.ok]
+            pk__in=[delivery.pk for delivery, one in mine if one.outcome.ok]
         ).update(
-            status=Delivery.Status.SUCCEEDED,
+            status=Status.SUCCEEDED,
             finished_at=now,
             next_attempt_at=None,
+            resume_status="",
+            resume_at=None,
             lease_expires_at=None,
             claimed_by="",
         )
-        failures = [one for one in mine if not one.outcome.ok]
-        _note_health(sent, now)
-        _reschedule([(ours[one.claim.delivery_id], one) for one in failures], now)
+        _settle_failures([(delivery, one) for delivery, one in mine if not one.outcome.ok], now)
+        _write_attempts(sent)
     for one in sent:
         _log(one)
+
+
+def _write_attempts(sent: Sequence[Sent]) -> None:
+    """Write a row for each attempt.
+
+    One that was put back meanwhile has a row that says its outcome is not known; now it is.
+    """
+    DeliveryAttempt.objects.bulk_create(
+        [_attempt(one) for one in sent],
+        update_conflicts=True,
+        unique_fields=["delivery", "number"],
+        update_fields=[
+            field.name
+            for field in DeliveryAttempt._meta.concrete_fields
+            if field.name not in ("id", "delivery", "number")
+        ],
+    )
 
 
 def _attempt(sent: Sent) -> DeliveryAttempt:
@@ -76,6 +115,7 @@ def _attempt(sent: Sent) -> DeliveryAttempt:
     return DeliveryAttempt(
         delivery_id=sent.claim.delivery_id,
         number=sent.claim.number,
+        trigger=sent.claim.trigger,
         url=sent.claim.url,
         started_at=outcome.started_at,
         duration_ms=outcome.duration_ms,
@@ -83,73 +123,85 @@ def _attempt(sent: Sent) -> DeliveryAttempt:
         status_code=outcome.status,
         error=outcome.error,
         detail=outcome.detail[:500],
-        request_headers=mask_headers(sent.headers),
+        # Any header of the client's own may be a secret; which ones were sent is what counts.
+        request_headers=dict.fromkeys(sent.claim.headers, MASK) | mask_headers(sent.headers),
         response_headers=outcome.response_headers,
         response_head=outcome.response_head,
         timings=outcome.timings,
     )
 
 
-def _note_health(sent: Sequence[Sent], now: datetime) -> None:
-    """Keep each webhook's ``failing_since``, and disable those that are gone or long failing."""
-    healthy = {one.claim.webhook_id for one in sent if one.outcome.ok}
-    failing = {one.claim.webhook_id for one in sent if not one.outcome.ok} - healthy
-    if healthy:
-        Webhook.objects.filter(pk__in=healthy).exclude(failing_since=None).update(
-            failing_since=None
-        )
-    if failing:
-        Webhook.objects.filter(pk__in=failing, failing_since=None).update(failing_since=now)
-        for webhook in Webhook.objects.filter(
-            pk__in=failing, enabled=True, failing_since__lte=now - FAILING_LIMIT
-        ):
-            endpoints.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.FAILING, now=now)
-    for webhook_id in {one.claim.webhook_id for one in sent if one.outcome.status == GONE}:
-        endpoints.disable(webhook_id=webhook_id, by=Webhook.DisabledBy.GONE, now=now)
-
-
-def _reschedule(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -> None:
+def _settle_failures(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -> None:
     """Give each failed delivery its next attempt, or its end."""
     if not failures:
         return
-    disabled = set(
+    disabled = dict(
         Webhook.objects.filter(
             pk__in={delivery.webhook_id for delivery, _ in failures}, enabled=False
-        ).values_list("pk", flat=True)
+        ).values_list("pk", "disabled_by")
     )
     for delivery, one in failures:
-        delay = next_delay(
-            attempt=delivery.attempts,
-            schedule=settings.PAVE_WEBHOOK_RETRY_SCHEDULE,
-            retry_after=one.outcome.response_headers.get("retry-after"),
-            now=now,
-        )
         delivery.lease_expires_at = None
         delivery.claimed_by = ""
-        delivery.next_attempt_at = None
-        if delay is None:
-            delivery.status = Delivery.Status.FAILED
-            delivery.finished_at = now
-        elif delivery.webhook_id in disabled:
-            delivery.status = Delivery.Status.HELD
+        aborted = health.ABORT in health.controls(one.outcome)
+        if aborted or delivery.trigger == Trigger.TEST:
+            _fail(delivery, now)
+        elif delivery.trigger == Trigger.MANUAL and delivery.resume_status:
+            _resume(delivery, now)
         else:
-            delivery.status = Delivery.Status.PENDING
-            delivery.next_attempt_at = now + delay
-    Delivery.objects.bulk_update(
-        [delivery for delivery, _ in failures],
-        ["status", "next_attempt_at", "lease_expires_at", "claimed_by", "finished_at"],
-        batch_size=200,
+            _reschedule(delivery, one.outcome, now)
+        if delivery.status == Status.PENDING and delivery.webhook_id in disabled:
+            delivery.status = Status.HELD
+            delivery.held_by = disabled[delivery.webhook_id]
+            delivery.next_attempt_at = None
+    Delivery.objects.bulk_update([delivery for delivery, _ in failures], _CHANGED, batch_size=200)
+
+
+def _fail(delivery: Delivery, now: datetime) -> None:
+    delivery.status = Status.FAILED
+    delivery.next_attempt_at = None
+    delivery.resume_status = ""
+    delivery.resume_at = None
+    delivery.finished_at = now
+
+
+def _resume(delivery: Delivery, now: datetime) -> None:
+    """After an attempt by hand, go on as if there had been none."""
+    delivery.status = delivery.resume_status
+    delivery.next_attempt_at = None
+    if delivery.status == Status.PENDING:
+        delivery.next_attempt_at = max(delivery.resume_at or now, now)
+        delivery.trigger = Trigger.AUTOMATIC
+    delivery.resume_status = ""
+    delivery.resume_at = None
+
+
+def _reschedule(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+    delivery.step += 1
+    delay = next_delay(
+        attempt=delivery.step,
+        schedule=settings.PAVE_WEBHOOK_RETRY_SCHEDULE,
+        retry_after=outcome.response_headers.get("retry-after"),
+        now=now,
     )
+    if delay is None:
+        _fail(delivery, now)
+        return
+    delivery.status = Status.PENDING
+    delivery.next_attempt_at = now + delay
+    delivery.trigger = Trigger.AUTOMATIC
 
 
 def _log(sent: Sent) -> None:
     logger.info(
-        "delivery.%s delivery=%s webhook=%s event=%s attempt=%s status=%s error=%s ms=%s",
+        "delivery.%s delivery=%s webhook=%s event=%s attempt=%s trigger=%s status=%s error=%s "
+        "ms=%s",
         "succeeded" if sent.outcome.ok else "attempt_failed",
         sent.claim.delivery_id,
         sent.claim.webhook_id,
         sent.claim.event_id,
         sent.claim.number,
+        sent.claim.trigger,
         sent.outcome.status,
         sent.outcome.error or "-",
         sent.outcome.duration_ms,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 USER_AGENT = "Pave-Webhooks/1"
 
-SECRET_PREFIX = "whsec_"
+SECRET_PREFIX = "whsec_"  # noqa: S105
 _SECRET_BYTES = 32
 
 # Whatever lets its holder act for somebody; compared in lower case.

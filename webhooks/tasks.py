@@ -1,6 +1,6 @@
 """Entry points for django-q2 and the supervisor."""
 
-from webhooks import delivery
+from webhooks import delivery, recovering, seats, telling, upkeep
 
 
 def send() -> int:
@@ -8,15 +8,31 @@ def send() -> int:
     return delivery.send_due()
 
 
+def help_send() -> int:
+    """Send beside a sender that has too much to do."""
+    return delivery.help_send()
+
+
+def recover() -> None:
+    """Go on with the recoveries that are not done."""
+    recovering.advance_all()
+
+
+def tell_staff() -> int:
+    """Tell staff of webhooks that were disabled by no person."""
+    return telling.tell_staff()
+
+
 def sweep() -> None:
     """Put back what was lost, and ring for what is due."""
-    delivery.sweep()
+    upkeep.sweep()
 
 
 def hand_back(worker: str) -> None:
     """Put back what a dead worker had claimed."""
-    delivery.hand_back(worker=worker)
+    upkeep.hand_back(worker=worker)
 
 
 def preload() -> None:
-    """Nothing beyond what importing this module has loaded."""
+    """Lay out the seats that the workers share, before they are forked."""
+    seats.lay_out()

@@ -41,7 +41,7 @@ MAX_HEADER_LENGTH = 1024
 _READ_SIZE = 16384
 
 
-class _Session(HTTPSession):  # type: ignore[misc]  # the library has no types
+class _Session(HTTPSession):
     """A session without cookies, proxies, .netrc and redirects."""
 
     def __init__(self, adapter: DiallingAdapter, timeout: float) -> None:
@@ -176,7 +176,8 @@ class Transport:
 
     def _session(self) -> _Session:
         try:
-            return self._of_thread.session  # type: ignore[no-any-return]
+            session: _Session = self._of_thread.session
+            return session
         except AttributeError:
             session = self._of_thread.session = _Session(self._adapter, self._timeout)
             return session

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,3 +33,30 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
             return original(self, address)
 
         monkeypatch.setattr(socket.socket, name, guarded)
+
+
+# Models can be imported once Django is set up, which it is not yet when this file is read.
+
+
+@pytest.fixture
+def send(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Send what is due, as the cluster would, and return how many attempts were made."""
+    from webhooks.delivery import Sender
+
+    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+
+    def send(threads: int = 32) -> int:
+        return Sender(threads=threads).run(seconds=10)
+
+    return send
+
+
+@pytest.fixture
+def deliver(webhook: Any) -> Callable[..., Any]:
+    """Make a delivery that is due, to the webhook or another one."""
+    from tests.factories import DeliveryFactory, EventFactory
+
+    def deliver(to: Any = webhook, **fields: Any) -> Any:
+        return DeliveryFactory(webhook=to, event=EventFactory(client=to.client), **fields)
+
+    return deliver

@@ -425,7 +425,7 @@ def test_a_name_that_turns_private_between_two_posts_is_blocked(receiver: Receiv
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
         "[64:ff9b::7f00:1]",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104
         "0",
         "①②⑦.0.0.1",
         "[::127.0.0.1]",

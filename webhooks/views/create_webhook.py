@@ -1,4 +1,4 @@
-"""The routes by which clients manage their webhooks."""
+"""``POST /create_webhook``: the seed's route, kept for its clients."""
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError as ModelValidationError
@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
-from webhooks import endpoints
+from webhooks import endpoints, holding
 from webhooks.models import Webhook
 from webhooks.serializers import CreateWebhookSerializer
 
@@ -30,7 +30,7 @@ class IsClientOrStaff(BasePermission):
 
 
 class CreateWebhookView(APIView):
-    """``POST /create_webhook``: the seed's route, kept for its clients."""
+    """The seed's one route about webhooks."""
 
     authentication_classes = [ApiKeyAuthentication, SessionAuthentication, BasicAuthentication]
     permission_classes = [IsClientOrStaff]
@@ -38,7 +38,9 @@ class CreateWebhookView(APIView):
     def post(self, request: Request) -> Response:
         """Create the client's webhook, or change its URL if it has one.
 
-        A client with several webhooks changes its oldest: under the seed it had no other.
+        A client with several webhooks changes its oldest: under the seed it had no other. One
+        that was disabled is enabled, since this route has no other way to say it; not so if
+        staff disabled it.
         """
         serializer = CreateWebhookSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -48,6 +50,8 @@ class CreateWebhookView(APIView):
         body = {"client_id": client.client_id, "url": url}
         if webhook is not None:
             endpoints.change(webhook=webhook, fields={"url": url})
+            if not webhook.enabled and webhook.disabled_by != Webhook.DisabledBy.STAFF:
+                holding.enable(webhook=webhook)
             return Response({**body, "webhook_id": str(webhook.pk)})
         webhook, secret = endpoints.create(client=client, url=url)
         return Response({**body, "webhook_id": str(webhook.pk), "secret": secret}, status=201)

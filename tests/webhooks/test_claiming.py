@@ -1,0 +1,353 @@
+"""Taking due deliveries: fairly, within limits, and at a cost that does not grow."""
+
+import json
+import uuid
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tests.factories import (
+    ClientFactory,
+    DeliveryFactory,
+    EventFactory,
+    SigningSecretFactory,
+    WebhookFactory,
+)
+from webhooks import lanes
+from webhooks.claiming import Claimer, is_work_waiting, with_work
+from webhooks.models import Delivery, Event, Webhook
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+on_postgresql = pytest.mark.skipif(
+    "connection.vendor != 'postgresql'", reason="it is PostgreSQL's planner"
+)
+
+
+def make_webhook(*, window=64, steady=True, max_in_flight=64, **fields):
+    webhook = WebhookFactory(window=window, steady=steady, max_in_flight=max_in_flight, **fields)
+    SigningSecretFactory(webhook=webhook)
+    return webhook
+
+
+def backlog(webhook, count, *, minutes=60, **fields):
+    """Deliveries that have been due for a while, made in bulk."""
+    due = timezone.now() - timedelta(minutes=minutes)
+    events = Event.objects.bulk_create(
+        Event(
+            client=webhook.client,
+            type="normalization.completed",
+            subject_id=uuid.uuid4(),
+            body=b"{}",
+            created_at=due,
+        )
+        for _ in range(count)
+    )
+    fields = {"next_attempt_at": due, "created_at": due, **fields}
+    return Delivery.objects.bulk_create(
+        Delivery(event=event, webhook=webhook, **fields) for event in events
+    )
+
+
+def claim(claimer=None, *, room=16, worker="here/1/2", **options):
+    claimer = claimer or Claimer(worker)
+    return claimer.claim(now=timezone.now(), room=room, **options)
+
+
+def by_webhook(claims):
+    return Counter(one.webhook_id for one in claims)
+
+
+def test_nothing_due_is_nothing_claimed():
+    backlog(make_webhook(), 1, next_attempt_at=timezone.now() + timedelta(seconds=5))
+    assert claim() == []
+
+
+def test_a_claim_carries_all_that_is_needed_to_send():
+    webhook = make_webhook(headers={"X-Team": "payments"})
+    (delivery,) = backlog(webhook, 1)
+    (claimed,) = claim()
+    assert (claimed.delivery_id, claimed.event_id) == (delivery.pk, delivery.event_id)
+    assert (claimed.url, claimed.body, claimed.number) == (webhook.url, b"{}", 1)
+    assert claimed.headers == {"X-Team": "payments"}
+    assert len(claimed.secrets) == 1
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.claimed_by) == ("delivering", "here/1/2")
+    assert delivery.attempts == 1
+    assert delivery.lease_expires_at > timezone.now()
+
+
+def test_a_claim_shows_no_secret_when_it_is_printed():
+    backlog(make_webhook(headers={"X-Token": "t0ps3cret"}), 1)
+    (claimed,) = claim()
+    assert "whsec_" not in repr(claimed)
+    assert "t0ps3cret" not in repr(claimed)
+
+
+def test_the_oldest_come_first():
+    webhook = make_webhook()
+    young = backlog(webhook, 3, minutes=1)
+    old = backlog(webhook, 3, minutes=9)
+    assert {one.delivery_id for one in claim(room=3)} == {one.pk for one in old}
+    assert {one.delivery_id for one in claim(room=3)} == {one.pk for one in young}
+
+
+def test_what_is_claimed_is_claimed_once():
+    backlog(make_webhook(), 20)
+    first, second = claim(room=12), claim(room=12, worker="there/1/2")
+    assert len(first) == 12
+    assert len({one.delivery_id for one in first + second}) == 20
+
+
+def test_never_more_under_way_than_max_in_flight():
+    webhook = make_webhook(max_in_flight=3)
+    backlog(webhook, 10)
+    assert len(claim(room=2)) == 2
+    assert len(claim(room=10, worker="there/1/2")) == 1
+    assert claim() == []
+
+
+def test_a_new_webhook_is_trusted_with_one_message():
+    webhook = make_webhook(window=1, steady=False)
+    backlog(webhook, 10)
+    assert len(claim()) == 1
+
+
+def test_a_backlog_on_one_webhook_leaves_a_share_to_the_others():
+    long = make_webhook()
+    backlog(long, 200)
+    others = [make_webhook() for _ in range(3)]
+    for other in others:
+        backlog(other, 2, minutes=0)
+    shares = by_webhook(claim(room=16))
+    assert all(shares[other.pk] == 2 for other in others)
+    assert shares[long.pk] == 4  # what the others leave is claimed at the next look
+
+
+def test_with_more_webhooks_than_room_all_get_their_turn():
+    webhooks = [make_webhook() for _ in range(12)]
+    for webhook in webhooks:
+        backlog(webhook, 5)
+    claimer = Claimer("here/1/2")
+    seen = Counter()
+    for _ in range(3):
+        seen += by_webhook(claim(claimer, room=4))
+    assert seen == {webhook.pk: 1 for webhook in webhooks}
+
+
+def test_a_fresh_delivery_goes_before_the_second_turn_of_a_backlog():
+    backlogs = [make_webhook() for _ in range(6)]
+    for webhook in backlogs:
+        backlog(webhook, 20)
+    claimer = Claimer("here/1/2")
+    claim(claimer, room=3)
+    claim(claimer, room=3)
+    fresh = make_webhook()
+    backlog(fresh, 1, minutes=0)
+    assert fresh.pk in by_webhook(claim(claimer, room=3))
+
+
+def test_webhooks_that_are_not_steady_share_what_is_left_to_them():
+    for _ in range(10):
+        backlog(make_webhook(steady=False), 3)
+    healthy = make_webhook()
+    backlog(healthy, 4, minutes=0)
+    claims = claim(room=16, unsteady_room=5)
+    assert by_webhook(claims)[healthy.pk] == 4
+    assert sum(not one.steady for one in claims) == 5
+
+
+def test_with_no_room_for_them_they_wait():
+    backlog(make_webhook(steady=False), 3)
+    assert claim(unsteady_room=0) == []
+    assert claim(unsteady_room=-3) == []
+
+
+def test_a_webhook_that_hangs_at_this_moment_counts_as_not_steady():
+    webhook = make_webhook()
+    backlog(webhook, 3)
+    assert claim(unsteady_room=0, late={webhook.pk}) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"enabled": False},
+        {"deleted_at": timezone.now()},
+        {"paused_until": timezone.now() + timedelta(hours=1)},
+    ],
+)
+def test_what_is_disabled_deleted_or_paused_gets_nothing_and_loses_no_attempt(fields):
+    webhook = make_webhook(**fields)
+    backlog(webhook, 3)
+    assert claim() == []
+    assert not is_work_waiting(timezone.now())
+    assert set(Delivery.objects.values_list("status", "attempts")) == {("pending", 0)}
+
+
+def test_a_half_open_breaker_lets_one_probe_through():
+    now = timezone.now()
+    webhook = make_webhook(
+        breaker_failures=3, breaker_opened_at=now, paused_until=now - timedelta(seconds=1)
+    )
+    assert webhook.breaker == "half-open"
+    backlog(webhook, 10)
+    assert len(claim()) == 1
+    assert claim() == []
+
+
+@pytest.mark.parametrize("trigger", ["manual", "recover"])
+def test_what_somebody_asked_for_goes_to_a_disabled_webhook(trigger):
+    webhook = make_webhook(enabled=False)
+    asked, _ = backlog(webhook, 2)
+    Delivery.objects.filter(pk=asked.pk).update(trigger=trigger)
+    assert is_work_waiting(timezone.now())
+    (claimed,) = claim()
+    assert (claimed.delivery_id, claimed.trigger) == (asked.pk, trigger)
+
+
+def test_what_is_retried_by_hand_goes_to_a_paused_webhook_and_a_recovery_waits():
+    webhook = make_webhook(paused_until=timezone.now() + timedelta(hours=1))
+    by_hand, recovered = backlog(webhook, 2)
+    Delivery.objects.filter(pk=by_hand.pk).update(trigger="manual")
+    Delivery.objects.filter(pk=recovered.pk).update(trigger="recover")
+    (claimed,) = claim()
+    assert claimed.delivery_id == by_hand.pk
+
+
+def test_expired_secrets_do_not_sign():
+    webhook = make_webhook()
+    now = timezone.now()
+    SigningSecretFactory(webhook=webhook, expires_at=now - timedelta(seconds=1))
+    SigningSecretFactory(webhook=webhook, expires_at=now + timedelta(hours=1))
+    backlog(webhook, 1)
+    assert len(claim()[0].secrets) == 2
+
+
+def test_webhooks_that_have_nothing_do_not_take_part_in_the_search():
+    for _ in range(5):
+        make_webhook()
+    busy = make_webhook()
+    backlog(busy, 2)
+    assert [webhook.pk for webhook in with_work(timezone.now())] == [busy.pk]
+
+
+def test_a_claim_costs_the_same_queries_for_one_webhook_and_for_many(
+    django_assert_max_num_queries,
+):
+    if connection.vendor == "sqlite":
+        pytest.skip("on SQLite, where a query costs no round trip, there is one for each webhook")
+    for _ in range(20):
+        backlog(make_webhook(), 5)
+    with django_assert_max_num_queries(14):
+        assert len(claim(room=64)) == 64
+
+
+def plan(query, params=()):
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {query}", params)
+        (found,) = cursor.fetchone()
+    return found if isinstance(found, list) else json.loads(found)
+
+
+def scans(node):
+    """Every scan of the deliveries in a plan: its kind and its index."""
+    if isinstance(node, list):
+        return [scan for part in node for scan in scans(part)]
+    if not isinstance(node, dict):
+        return []
+    own = []
+    if node.get("Relation Name") == "webhooks_delivery":
+        own = [(node["Node Type"], node.get("Index Name"))]
+    return own + [scan for part in node.values() for scan in scans(part)]
+
+
+@pytest.fixture
+def many_finished_rows():
+    """A table in which what is due is a drop in the sea, and statistics that know of it."""
+    webhooks = [make_webhook() for _ in range(20)]
+    for webhook in webhooks:
+        backlog(webhook, 500, status="succeeded", next_attempt_at=None)
+    for webhook in webhooks[:5]:
+        backlog(webhook, 40)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE webhooks_delivery")
+        cursor.execute("ANALYZE webhooks_webhook")
+    return webhooks
+
+
+@on_postgresql
+def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
+    now = timezone.now()
+    pks = [webhook.pk for webhook in many_finished_rows]
+    index = ("Index Scan", "Index Only Scan")
+
+    search = str(
+        Webhook.objects.filter(pk__in=lanes.webhooks_with(lanes.PENDING)).values("pk").query
+    )
+    found = scans(plan(search))
+    assert found
+    assert {name for _, name in found} == {"delivery_due"}
+    assert all(kind in index for kind, _ in found)
+
+    found = scans(plan(lanes.lateral_query(lanes.PENDING), [pks, [4] * len(pks), now]))
+    assert found == [(found[0][0], "delivery_due")]
+    assert found[0][0] in index
+
+    asked = str(
+        Webhook.objects.filter(pk__in=lanes.webhooks_with(lanes.ASKED_FOR)).values("pk").query
+    )
+    assert {name for _, name in scans(plan(asked))} == {"delivery_asked_for"}
+
+    due, params = Delivery.objects.due(now)[:1].query.sql_with_params()
+    ((_, name),) = scans(plan(due, params))
+    assert name in ("delivery_next", "delivery_due")
+
+    under_way, params = Delivery.objects.under_way().query.sql_with_params()
+    assert scans(plan(under_way, params))[0][1] == "delivery_under_way"
+
+    held = str(
+        Webhook.objects.filter(
+            pk__in=lanes.webhooks_with(lanes.HELD, order="webhook_id, status, id")
+        )
+        .values("pk")
+        .query
+    )
+    assert {name for _, name in scans(plan(held))} == {"delivery_unsent"}
+
+
+@on_postgresql
+def test_the_search_hops_over_backlogs(many_finished_rows):
+    """It reads as many rows as there are webhooks with work, not as there are deliveries."""
+    search = str(
+        Webhook.objects.filter(pk__in=lanes.webhooks_with(lanes.PENDING)).values("pk").query
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {search}")
+        (found,) = cursor.fetchone()
+    found = found if isinstance(found, list) else json.loads(found)
+
+    def rows_read(node):
+        if isinstance(node, list):
+            return sum(map(rows_read, node))
+        if not isinstance(node, dict):
+            return 0
+        own = 0
+        if node.get("Relation Name") == "webhooks_delivery":
+            own = node["Actual Rows"] * node["Actual Loops"]
+        return own + sum(map(rows_read, node.values()))
+
+    assert rows_read(found) <= 10  # of 10,200, for five webhooks
+
+
+def test_deliveries_of_one_client_do_not_leak_into_the_claim_of_another():
+    first, second = (make_webhook(client=ClientFactory()) for _ in range(2))
+    for webhook in (first, second):
+        DeliveryFactory(webhook=webhook, event=EventFactory(client=webhook.client))
+    for one in claim():
+        assert Event.objects.get(pk=one.event_id).client_id == (
+            Webhook.objects.get(pk=one.webhook_id).client_id
+        )

@@ -1,0 +1,309 @@
+"""One delivery from the row to the receiver and back: statuses, retries, evidence."""
+
+import json
+import socket
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from webhooks.models import Delivery, Webhook
+from webhooks.receiver import Reply, always, in_turn
+from webhooks.upkeep import sweep
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+SECOND = timedelta(seconds=1)
+
+
+def seconds_until(moment):
+    return (moment - timezone.now()).total_seconds()
+
+
+def test_2xx_is_success(send, deliver, receiver):
+    delivery = deliver()
+    assert send() == 1
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("succeeded", 1)
+    assert delivery.next_attempt_at is None
+    assert delivery.finished_at is not None
+    (message,) = receiver.messages
+    assert message.verified
+    assert message.webhook_id == str(delivery.event_id)
+    assert message.body == bytes(delivery.event.body)
+
+
+def test_each_attempt_leaves_its_evidence(send, deliver, receiver, webhook):
+    webhook.headers = {"X-Team": "payments", "Authorization": "Bearer abc"}
+    webhook.save()
+    receiver.behaviour = always(
+        Reply(status=500, body=b"boom", headers={"X-Trace": "t-1", "Set-Cookie": "a=b"})
+    )
+    delivery = deliver()
+    send()
+    attempt = delivery.attempt_set.get()
+    assert (attempt.number, attempt.trigger, attempt.url) == (1, "automatic", webhook.url)
+    assert (attempt.status_code, attempt.error) == (500, "http")
+    assert attempt.resolved_address == "127.0.0.1"
+    assert attempt.response_head == "boom"
+    assert attempt.response_headers["x-trace"] == "t-1"
+    assert attempt.response_headers["set-cookie"] == "***"
+    assert attempt.request_headers["X-Team"] == attempt.request_headers["Authorization"] == "***"
+    assert attempt.request_headers["webhook-id"] == str(delivery.event_id)
+    assert "webhook-signature" in attempt.request_headers
+    assert "v1," not in json.dumps(attempt.request_headers)
+    assert {"connect", "first_byte"} <= set(attempt.timings)
+    assert attempt.duration_ms is not None
+    assert receiver.messages[0].headers["authorization"] == "Bearer abc"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 418, 500, 503])
+def test_any_other_status_is_tried_again(send, deliver, receiver, webhook, status):
+    receiver.behaviour = always(Reply(status=status))
+    delivery = deliver()
+    send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.step) == ("pending", 1)
+    assert 3 < seconds_until(delivery.next_attempt_at) <= 6
+    webhook.refresh_from_db()
+    assert webhook.failing_since is not None
+    assert webhook.breaker == "closed"
+
+
+def test_the_same_id_and_bytes_come_again_with_a_new_timestamp(send, deliver, receiver):
+    receiver.behaviour = in_turn(Reply(status=500), Reply(status=500), Reply())
+    delivery = deliver()
+    for _ in range(3):
+        Delivery.objects.update(next_attempt_at=timezone.now())
+        send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("succeeded", 3)
+    assert [attempt.number for attempt in delivery.attempt_set.all()] == [1, 2, 3]
+    assert len({(message.webhook_id, message.body) for message in receiver.messages}) == 1
+    assert all(message.verified for message in receiver.messages)
+    assert [message.duplicate for message in receiver.messages] == [False, True, True]
+
+
+def test_after_the_last_attempt_it_has_failed(send, deliver, receiver, settings):
+    settings.PAVE_WEBHOOK_RETRY_SCHEDULE = [5, 300]
+    receiver.behaviour = always(Reply(status=500))
+    delivery = deliver()
+    for _ in range(3):
+        Delivery.objects.update(next_attempt_at=timezone.now())
+        send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("failed", 3)
+    assert delivery.next_attempt_at is None
+
+
+def test_a_redirect_is_a_failure_and_is_not_followed(send, deliver, receiver):
+    receiver.behaviour = always(Reply(status=302, headers={"Location": receiver.url("/other")}))
+    delivery = deliver()
+    send()
+    attempt = delivery.attempt_set.get()
+    assert (attempt.status_code, attempt.error) == (302, "redirect")
+    assert [message.path for message in receiver.messages] == ["/hook"]
+
+
+def test_410_disables_the_webhook_and_holds_the_message(
+    send, deliver, receiver, webhook, django_capture_on_commit_callbacks, caplog
+):
+    receiver.behaviour = always(Reply(status=410))
+    first = deliver()
+    other = deliver(next_attempt_at=timezone.now() + timedelta(hours=1))
+    with django_capture_on_commit_callbacks(execute=True):
+        send()
+    webhook.refresh_from_db()
+    assert (webhook.enabled, webhook.disabled_by) == (False, "gone")
+    assert webhook.disabled_at is not None
+    for delivery in (first, other):
+        delivery.refresh_from_db()
+        assert (delivery.status, delivery.held_by) == ("held", "gone")
+    (line,) = [one.getMessage() for one in caplog.records if "webhook.disabled" in one.msg]
+    assert f"webhook={webhook.pk}" in line
+    assert "client=1234 by=gone" in line
+
+
+@pytest.mark.parametrize(("status", "end"), [(200, "succeeded"), (500, "held")])
+def test_the_header_disable_disables_the_webhook(send, deliver, receiver, webhook, status, end):
+    receiver.behaviour = always(Reply(status=status, headers={"webhook-delivery": "disable"}))
+    delivery = deliver()
+    send()
+    webhook.refresh_from_db()
+    delivery.refresh_from_db()
+    assert (webhook.enabled, webhook.disabled_by) == (False, "asked")
+    assert delivery.status == end
+
+
+def test_the_header_abort_message_ends_the_retries_of_this_message_alone(
+    send, deliver, receiver, webhook
+):
+    receiver.behaviour = in_turn(
+        Reply(status=400, headers={"Webhook-Delivery": "abort-message"}), Reply(status=400)
+    )
+    first, second = deliver(), deliver()
+    send()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert {first.status, second.status} == {"failed", "pending"}
+    webhook.refresh_from_db()
+    assert webhook.enabled
+
+
+def test_retry_after_in_seconds_makes_the_wait_longer(send, deliver, receiver):
+    receiver.behaviour = always(Reply(status=503, headers={"Retry-After": "3600"}))
+    delivery = deliver()
+    send()
+    delivery.refresh_from_db()
+    assert 3590 < seconds_until(delivery.next_attempt_at) <= 3600
+
+
+def test_retry_after_as_a_date_makes_the_wait_longer(send, deliver, receiver):
+    date = format_datetime((timezone.now() + timedelta(hours=2)), usegmt=True)
+    receiver.behaviour = always(Reply(status=500, headers={"Retry-After": date}))
+    delivery = deliver()
+    send()
+    delivery.refresh_from_db()
+    assert 7180 < seconds_until(delivery.next_attempt_at) <= 7200
+
+
+def test_retry_after_is_obeyed_for_a_day_at_most(send, deliver, receiver):
+    receiver.behaviour = always(Reply(status=429, headers={"Retry-After": "999999"}))
+    delivery = deliver()
+    send()
+    delivery.refresh_from_db()
+    assert 86_300 < seconds_until(delivery.next_attempt_at) <= 86_400
+
+
+@pytest.mark.parametrize("status", [429, 502, 504])
+def test_an_overloaded_endpoint_gets_less_and_a_pause(send, deliver, receiver, webhook, status):
+    Webhook.objects.update(window=8, steady=True)
+    receiver.behaviour = always(Reply(status=status))
+    deliver()
+    send()
+    webhook.refresh_from_db()
+    assert (webhook.window, webhook.steady) == (4, False)
+    assert 0 < seconds_until(webhook.paused_until) <= 2
+    assert webhook.breaker == "closed"
+    waiting = deliver()
+    assert send() == 0
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.attempts) == ("pending", 0)
+
+
+def test_five_days_of_nothing_but_failure_disable_the_webhook(send, deliver, receiver, webhook):
+    receiver.behaviour = always(Reply(status=500))
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=5, seconds=1))
+    delivery = deliver()
+    send()
+    webhook.refresh_from_db()
+    delivery.refresh_from_db()
+    assert (webhook.enabled, webhook.disabled_by) == (False, "failing")
+    assert (delivery.status, delivery.held_by) == ("held", "failing")
+
+
+def test_one_success_ends_the_five_days(send, deliver, receiver, webhook):
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6))
+    deliver()
+    send()
+    webhook.refresh_from_db()
+    assert webhook.failing_since is None
+    assert webhook.enabled
+
+
+def test_less_than_five_days_of_failure_disable_nothing(send, deliver, receiver, webhook):
+    receiver.behaviour = always(Reply(status=500))
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=4, hours=23))
+    deliver()
+    send()
+    webhook.refresh_from_db()
+    assert webhook.enabled
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        (lambda receiver: f"http://127.0.0.1:{free_port()}/", "refused"),
+        (lambda receiver: receiver.url().replace("127.0.0.1", "no-such-host.invalid"), "dns"),
+        (lambda receiver: receiver.url().replace("http", "https"), "tls"),
+        (lambda receiver: "http://10.1.2.3/", "blocked"),
+        (lambda receiver: "http://[::ffff:10.1.2.3]/", "blocked"),
+    ],
+)
+def test_what_cannot_be_reached_has_its_error_class(send, deliver, receiver, webhook, url, error):
+    Webhook.objects.update(url=url(receiver))
+    delivery = deliver()
+    send()
+    delivery.refresh_from_db()
+    assert delivery.attempt_set.get().error == error
+    assert (delivery.status, delivery.step) == ("pending", 1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(reset=True), "reset"),
+        (Reply(hang=True), "timeout"),
+        (Reply(delay=5), "timeout"),
+        (Reply(raw=[b"HTTP/1.1 200 OK\r\n\r\n"] + [b"x" * 1024] * 100), "too_large"),
+        (Reply(raw=[b"HTTP/1.1 200 OK\r\n\r\n"] + [b"x"] * 1000, pause=0.1), "timeout"),
+        (Reply(raw=[b"SSH-2.0-OpenSSH\r\n"]), "http"),
+    ],
+)
+def test_bad_answers_have_their_error_class(send, deliver, receiver, settings, reply, error):
+    settings.PAVE_WEBHOOK_TIMEOUT = 0.5
+    receiver.behaviour = always(reply)
+    delivery = deliver()
+    send()
+    assert delivery.attempt_set.get().error == error
+
+
+def test_a_message_that_cannot_be_signed_is_no_fault_of_the_endpoint(send, deliver, webhook):
+    webhook.secrets.all().delete()
+    delivery = deliver()
+    send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.step) == ("pending", 1)
+    assert delivery.attempt_set.get().error == "interrupted"
+    webhook.refresh_from_db()
+    assert webhook.failing_since is None
+
+
+def test_a_delivery_whose_sender_died_is_put_back_with_a_row(send, deliver, receiver):
+    now = timezone.now()
+    delivery = deliver(
+        status="delivering", attempts=1, claimed_by="gone/1/2", lease_expires_at=now - SECOND
+    )
+    sweep(now=now)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.claimed_by) == ("pending", "")
+    assert delivery.attempt_set.get().error == "interrupted"
+    send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("succeeded", 2)
+
+
+def test_a_lease_that_still_runs_is_left_alone(deliver):
+    now = timezone.now()
+    delivery = deliver(
+        status="delivering", attempts=1, claimed_by="busy/1/2", lease_expires_at=now + SECOND
+    )
+    sweep(now=now)
+    delivery.refresh_from_db()
+    assert delivery.status == "delivering"
+
+
+def test_the_timestamp_is_that_of_the_attempt(send, deliver, receiver):
+    deliver()
+    with time_machine.travel(timezone.now() + timedelta(minutes=3), tick=True):
+        send()
+        now = timezone.now().timestamp()
+    assert abs(receiver.messages[0].timestamp - now) < 5

@@ -1,0 +1,163 @@
+"""Sending again what never succeeded in a window."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from webhooks import endpoints, holding, recovering
+from webhooks.models import Delivery, Recovery, Webhook
+from webhooks.receiver import Reply, always
+from webhooks.upkeep import sweep
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def window():
+    now = timezone.now()
+    return {"since": now - 2 * HOUR, "until": now - HOUR}
+
+
+@pytest.fixture
+def inside(window, deliver):
+    """Make deliveries of the window in a state."""
+
+    def inside(status, count=1, **fields):
+        moment = window["since"] + timedelta(minutes=5)
+        if status != "pending":
+            fields = {"next_attempt_at": None, **fields}
+        return [deliver(status=status, created_at=moment, **fields) for _ in range(count)]
+
+    return inside
+
+
+def run(recovery):
+    for _ in range(20):
+        recovering.advance_all()
+    recovery.refresh_from_db()
+
+
+def test_it_sends_what_failed_is_held_or_waits_for_a_retry(
+    send, deliver, inside, window, receiver, webhook
+):
+    never = [
+        *inside("failed", 2, attempts=10, step=10),
+        *inside("held"),
+        *inside("pending", attempts=2, step=2, next_attempt_at=timezone.now() + HOUR),
+    ]
+    inside("succeeded")
+    inside("canceled")
+    inside("failed", trigger="test")
+    inside("pending", next_attempt_at=timezone.now() + HOUR)  # on its way for the first time
+    deliver(status="failed", created_at=window["since"] - HOUR)
+    deliver(status="failed", created_at=window["until"])
+    counted = recovering.count(webhook=webhook, **window)
+    assert counted == {"failed": 2, "held": 1, "pending": 1}
+    recovery = recovering.start(webhook=webhook, **window)
+    assert recovery.total == 4
+    run(recovery)
+    assert send() == 4
+    assert {message.webhook_id for message in receiver.messages} == {
+        str(delivery.event_id) for delivery in never
+    }
+    assert all(delivery.attempt_set.get().trigger == "recover" for delivery in never)
+    run(recovery)
+    assert (recovery.status, recovery.queued) == ("completed", 4)
+    assert recovery.completed_at is not None
+    assert recovering.progress(recovery)["succeeded"] == 4
+
+
+def test_repeating_it_sends_nothing_twice(send, inside, window, receiver, webhook):
+    inside("failed", 3)
+    for _ in range(3):
+        recovering.start(webhook=webhook, **window)
+    for _ in range(5):
+        recovering.advance_all()
+    send()
+    run(recovering.start(webhook=webhook, **window))
+    assert send() == 0
+    assert len(receiver.messages) == 3
+    assert set(Recovery.objects.values_list("status", flat=True)) == {"completed"}
+
+
+def test_it_goes_on_in_batches_each_waiting_for_the_one_before(
+    send, inside, window, webhook, monkeypatch
+):
+    monkeypatch.setattr(recovering, "BATCH", 4)
+    inside("failed", 10)
+    recovery = recovering.start(webhook=webhook, **window)
+    run(recovery)
+    assert recovery.queued == 8  # one batch under way, and one that waits behind it
+    while send():
+        recovering.advance_all()
+    run(recovery)
+    assert (recovery.status, recovery.queued) == ("completed", 10)
+
+
+def test_a_kill_between_two_batches_loses_nothing(send, inside, window, webhook, monkeypatch):
+    monkeypatch.setattr(recovering, "BATCH", 4)
+    inside("failed", 10)
+    recovery = recovering.start(webhook=webhook, **window)
+
+    def dies(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    recovering.advance(recovery.pk)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(recovering, "_queue_batch", dies)
+        recovering.advance(recovery.pk)
+    recovery.refresh_from_db()
+    assert (recovery.status, recovery.queued) == ("running", 4)
+    while send():
+        recovering.advance_all()
+    run(recovery)
+    assert recovery.queued == 10
+
+
+def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook, monkeypatch):
+    rung = []
+    monkeypatch.setattr("webhooks.upkeep.RECOVER.ring", lambda: rung.append(1), raising=False)
+    sweep()
+    assert not rung
+    inside("failed")
+    recovering.start(webhook=webhook, **window)
+    sweep()
+    assert rung
+
+
+def test_what_is_recovered_begins_its_retries_anew(send, inside, window, receiver, webhook):
+    (failed,) = inside("failed", attempts=10, step=10)
+    receiver.behaviour = always(Reply(status=500))
+    recovery = recovering.start(webhook=webhook, **window)
+    run(recovery)
+    send()
+    failed.refresh_from_db()
+    assert (failed.status, failed.step, failed.trigger) == ("pending", 1, "automatic")
+    assert failed.attempts == 11
+    run(recovery)
+    assert recovery.status == "completed"
+    assert recovering.progress(recovery)["pending"] == 1
+
+
+def test_a_disabled_webhook_gets_what_is_recovered_and_stays_disabled(
+    send, inside, window, receiver, webhook
+):
+    inside("pending", 2)
+    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    run(recovering.start(webhook=webhook, **window))
+    sweep()
+    assert send() == 2
+    webhook.refresh_from_db()
+    assert not webhook.enabled
+
+
+def test_deleting_the_webhook_ends_it(inside, window, webhook):
+    inside("failed")
+    recovery = recovering.start(webhook=webhook, **window)
+    endpoints.delete(webhook=webhook)
+    run(recovery)
+    assert recovery.status == "canceled"
+    assert not Delivery.objects.filter(trigger="recover").exists()

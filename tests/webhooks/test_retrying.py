@@ -1,0 +1,173 @@
+"""Retrying by hand, beside the automatic retries."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from webhooks import endpoints, holding, retrying
+from webhooks.models import Delivery, Webhook
+from webhooks.receiver import Reply, always
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+
+@pytest.fixture
+def waiting(deliver):
+    """A delivery that failed once and waits for its second automatic attempt."""
+    return deliver(attempts=1, step=1, next_attempt_at=timezone.now() + timedelta(minutes=5))
+
+
+def triggers(delivery):
+    return list(delivery.attempt_set.order_by("number").values_list("trigger", flat=True))
+
+
+def test_a_success_cancels_the_automatic_attempt(send, waiting, receiver):
+    retrying.retry(delivery_id=waiting.pk)
+    assert send() == 1
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.attempts) == ("succeeded", 2)
+    assert waiting.next_attempt_at is None
+    assert waiting.resume_at is None
+    assert triggers(waiting) == ["manual"]
+    Delivery.objects.filter(status="pending").update(next_attempt_at=timezone.now())
+    assert send() == 0
+    assert len(receiver.messages) == 1
+
+
+def test_a_failure_leaves_the_automatic_attempt_as_it_was(send, waiting, receiver):
+    due = waiting.next_attempt_at
+    receiver.behaviour = always(Reply(status=500))
+    retrying.retry(delivery_id=waiting.pk)
+    send()
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.step, waiting.attempts) == ("pending", 1, 2)
+    assert waiting.next_attempt_at == due
+    assert waiting.trigger == "automatic"
+
+
+def test_what_has_failed_for_good_can_be_retried(send, deliver, receiver):
+    receiver.behaviour = always(Reply(status=500))
+    failed = deliver(status="failed", attempts=10, step=10, next_attempt_at=None)
+    retrying.retry(delivery_id=failed.pk)
+    send()
+    failed.refresh_from_db()
+    assert (failed.status, failed.attempts) == ("failed", 11)
+    receiver.behaviour = always(Reply())
+    retrying.retry(delivery_id=failed.pk)
+    send()
+    failed.refresh_from_db()
+    assert (failed.status, failed.attempts) == ("succeeded", 12)
+
+
+def test_what_has_succeeded_can_be_sent_again_and_stays_a_success(send, deliver, receiver):
+    receiver.behaviour = always(Reply(status=500))
+    done = deliver(status="succeeded", attempts=1, next_attempt_at=None)
+    retrying.retry(delivery_id=done.pk)
+    send()
+    done.refresh_from_db()
+    assert (done.status, done.attempts) == ("succeeded", 2)
+
+
+def test_what_is_held_can_be_retried_while_its_webhook_is_disabled(
+    send, deliver, receiver, webhook
+):
+    held = deliver()
+    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    receiver.behaviour = always(Reply(status=500))
+    retrying.retry(delivery_id=held.pk)
+    send()
+    held.refresh_from_db()
+    assert (held.status, held.held_by) == ("held", "client")
+    receiver.behaviour = always(Reply())
+    retrying.retry(delivery_id=held.pk)
+    send()
+    held.refresh_from_db()
+    assert held.status == "succeeded"
+    webhook.refresh_from_db()
+    assert not webhook.enabled
+
+
+def test_it_goes_out_though_the_breaker_is_open(send, waiting, webhook):
+    now = timezone.now()
+    Webhook.objects.update(
+        breaker_failures=5, breaker_opened_at=now, paused_until=now + timedelta(minutes=9)
+    )
+    retrying.retry(delivery_id=waiting.pk)
+    assert send() == 1
+    webhook.refresh_from_db()
+    assert webhook.breaker == "closed"
+
+
+def test_asking_twice_is_asking_once(send, waiting, receiver):
+    for _ in range(3):
+        retrying.retry(delivery_id=waiting.pk)
+    assert send() == 1
+    assert len(receiver.messages) == 1
+
+
+def test_what_is_under_way_is_not_retried(deliver):
+    under_way = deliver(status="delivering", attempts=1)
+    with pytest.raises(retrying.NotNow, match="under way"):
+        retrying.retry(delivery_id=under_way.pk)
+    under_way.refresh_from_db()
+    assert under_way.status == "delivering"
+
+
+def test_what_was_canceled_is_not_retried(deliver, webhook):
+    canceled = deliver()
+    endpoints.delete(webhook=webhook)
+    with pytest.raises(retrying.NotNow, match="canceled"):
+        retrying.retry(delivery_id=canceled.pk)
+
+
+def test_disabling_meanwhile_holds_it(send, waiting, webhook, receiver):
+    retrying.retry(delivery_id=waiting.pk)
+    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.resume_status) == ("held", "")
+    assert send() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_hand_and_automatic_at_the_same_moment_are_one_at_a_time(send, deliver, receiver):
+    """The endpoint sees no two at once, whoever asks how often while one is under way."""
+    inside, most = [0], [0]
+    lock = threading.Lock()
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def behaviour(message):
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        arrived.set()
+        go_on.wait(5)
+        with lock:
+            inside[0] -= 1
+        return Reply(status=500)
+
+    receiver.behaviour = behaviour
+    delivery = deliver()
+    refused = []
+
+    def ask_by_hand():
+        from django.db import connections
+
+        arrived.wait(5)
+        for _ in range(5):
+            try:
+                retrying.retry(delivery_id=delivery.pk)
+            except retrying.NotNow:
+                refused.append(True)
+        go_on.set()
+        connections.close_all()
+
+    asker = threading.Thread(target=ask_by_hand)
+    asker.start()
+    assert send() == 1
+    asker.join()
+    assert len(refused) == 5
+    assert most == [1]
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("pending", 1)

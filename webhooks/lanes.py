@@ -1,0 +1,92 @@
+"""The two questions of the claim that the ORM has no words for.
+
+Which webhooks have deliveries of a kind? A recursive query hops from webhook to webhook in a
+partial index ("loose index scan"): its cost grows with the number of such webhooks, and not with
+their backlogs, nor with the webhooks that have nothing, nor with the finished rows.
+
+Which deliveries come next for each of some webhooks? On PostgreSQL one lateral join, on SQLite,
+where a query costs no round trip, one query for each.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import UUIDField
+from django.db.models.expressions import RawSQL
+
+from webhooks.models import Delivery
+
+# The predicates of the partial indexes, word for word: only then are they used.
+PENDING = "status = 'pending'"
+ASKED_FOR = "status = 'pending' AND \"trigger\" IN ('manual', 'recover')"
+# By hand: this is sent even to an endpoint that is left alone otherwise.
+BY_HAND = f"{ASKED_FOR} AND \"trigger\" = 'manual'"
+HELD = "status = 'held' AND status IN ('held', 'failed')"
+
+_TABLE = Delivery._meta.db_table
+
+
+def webhooks_with(kind: str, *, order: str = "webhook_id, next_attempt_at, id") -> RawSQL:
+    """Return an expression for the ids of the webhooks that have deliveries of a kind.
+
+    Args:
+        kind: one of this module's predicates.
+        order: the columns of the index that knows that kind.
+    """
+    probe = f"SELECT webhook_id FROM {_TABLE} WHERE {kind}"  # noqa: S608 - constants only
+    return RawSQL(  # noqa: S611 - no parameter comes from outside
+        f"WITH RECURSIVE lane(webhook_id) AS ("  # noqa: S608
+        f"SELECT ({probe} ORDER BY {order} LIMIT 1) "
+        f"UNION ALL "
+        f"SELECT ({probe} AND {_TABLE}.webhook_id > lane.webhook_id ORDER BY {order} LIMIT 1) "
+        f"FROM lane WHERE lane.webhook_id IS NOT NULL"
+        f") SELECT webhook_id FROM lane WHERE webhook_id IS NOT NULL",
+        (),
+        output_field=UUIDField(),
+    )
+
+
+def next_of(wanted: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
+    """Return ids of deliveries that are due: for each webhook its oldest, as many as wanted.
+
+    Args:
+        wanted: how many, by webhook.
+        kind: one of this module's predicates.
+        now: the present.
+    """
+    if not wanted:
+        return []
+    if connection.vendor == "postgresql":
+        return _lateral(wanted, kind, now)
+    return list(chain.from_iterable(_one(pk, count, kind, now) for pk, count in wanted.items()))
+
+
+def _lateral(wanted: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(lateral_query(kind), [list(wanted), list(wanted.values()), now])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def lateral_query(kind: str) -> str:
+    """Return PostgreSQL's query; its parameters are the webhooks, the counts, the present."""
+    return (
+        f"SELECT found.id FROM unnest(%s::uuid[], %s::int[]) AS wanted(webhook_id, count) "  # noqa: S608
+        f"CROSS JOIN LATERAL (SELECT id FROM {_TABLE} WHERE {kind} "
+        f"AND {_TABLE}.webhook_id = wanted.webhook_id AND next_attempt_at <= %s "
+        f"ORDER BY next_attempt_at, id LIMIT wanted.count) AS found"
+    )
+
+
+def _one(webhook_id: UUID, count: int, kind: str, now: datetime) -> list[Any]:
+    found = Delivery.objects.due(now) if kind == PENDING else Delivery.objects.asked_for()
+    if kind == BY_HAND:
+        found = found.filter(trigger=Delivery.Trigger.MANUAL)
+    return list(
+        found.filter(webhook=webhook_id, next_attempt_at__lte=now)
+        .order_by("next_attempt_at", "id")
+        .values_list("pk", flat=True)[:count]
+    )

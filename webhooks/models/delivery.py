@@ -1,0 +1,205 @@
+"""An event on its way to a webhook, and each time that it was tried."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from pave.clients.models import Client
+from pave.identifiers import new_id
+from webhooks.models.event import Event
+from webhooks.models.recovery import Recovery
+from webhooks.models.webhook import Webhook
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Domain words for selecting deliveries."""
+
+    def waiting(self) -> "DeliveryQuerySet":
+        """Those with an attempt to come."""
+        return self.filter(status=Delivery.Status.PENDING)
+
+    def due(self, now: datetime) -> "DeliveryQuerySet":
+        """Those to be attempted by ``now``."""
+        return self.waiting().filter(next_attempt_at__lte=now)
+
+    def asked_for(self) -> "DeliveryQuerySet":
+        """Those whose next attempt somebody asked for: a disabled webhook gets these too."""
+        return self.waiting().filter(trigger__in=Delivery.ASKED_FOR)
+
+    def under_way(self) -> "DeliveryQuerySet":
+        """Those that a sender is attempting now."""
+        return self.filter(status=Delivery.Status.DELIVERING)
+
+    def stale(self, now: datetime) -> "DeliveryQuerySet":
+        """Those under way whose sender has not been heard of within its lease."""
+        return self.under_way().filter(lease_expires_at__lte=now)
+
+    def held(self) -> "DeliveryQuerySet":
+        """Those that wait for their webhook to be enabled."""
+        return self.filter(status=Delivery.Status.HELD)
+
+    def for_client(self, client: Client) -> "DeliveryQuerySet":
+        """Those to the client's webhooks."""
+        return self.filter(webhook__client=client, webhook__deleted_at=None)
+
+
+class Delivery(models.Model):
+    """One event on its way to one webhook."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        DELIVERING = "delivering"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        HELD = "held"
+        CANCELED = "canceled"
+
+    class Trigger(models.TextChoices):
+        AUTOMATIC = "automatic"
+        MANUAL = "manual"
+        RECOVER = "recover"
+        TEST = "test"
+
+    ASKED_FOR = (Trigger.MANUAL, Trigger.RECOVER)
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    # The constraint below is its index.
+    event = models.ForeignKey(
+        Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
+    webhook = models.ForeignKey(
+        Webhook, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
+    held_by = models.CharField(
+        "held because", max_length=16, choices=Webhook.DisabledBy.choices, blank=True
+    )
+    attempts = models.PositiveIntegerField(
+        default=0, help_text="Attempts begun; counted before the message is sent."
+    )
+    step = models.PositiveSmallIntegerField(
+        default=0, help_text="Its place in the retry schedule: failures that count there."
+    )
+    trigger = models.CharField(
+        max_length=16,
+        choices=Trigger.choices,
+        default=Trigger.AUTOMATIC,
+        help_text="What brings about the next attempt, or brought about the last one.",
+    )
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    resume_status = models.CharField(
+        max_length=16,
+        choices=Status.choices,
+        blank=True,
+        help_text="What it goes back to if the attempt that was asked for by hand fails.",
+    )
+    resume_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the automatic attempt was due before that."
+    )
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=128, blank=True)
+    recovery = models.ForeignKey(
+        Recovery,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="deliveries",
+        db_index=False,
+    )
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["event", "webhook"], name="one_delivery_an_event")
+        ]
+        indexes = [
+            # The claim: which webhooks have anything waiting, and what is due for one of them,
+            # oldest first. As small as the backlog.
+            models.Index(
+                fields=["webhook", "next_attempt_at", "id"],
+                name="delivery_due",
+                condition=Q(status="pending"),
+            ),
+            # The same for what somebody asked for.
+            models.Index(
+                fields=["webhook", "next_attempt_at", "id"],
+                name="delivery_asked_for",
+                condition=Q(status="pending", trigger__in=["manual", "recover"]),
+            ),
+            # What is under way for a webhook, and whose lease has ended.
+            models.Index(
+                fields=["webhook", "lease_expires_at"],
+                name="delivery_under_way",
+                condition=Q(status="delivering"),
+            ),
+            # The question whether anything is due at all.
+            models.Index(
+                fields=["next_attempt_at"],
+                name="delivery_next",
+                condition=Q(status="pending"),
+            ),
+            # A webhook's deliveries in the API and the admin, newest first.
+            models.Index(fields=["webhook", "-id"], name="delivery_of_webhook"),
+            # What is held for a webhook, released in order; what has failed, for a recovery.
+            models.Index(
+                fields=["webhook", "status", "id"],
+                name="delivery_unsent",
+                condition=Q(status__in=["held", "failed"]),
+            ),
+            # How a recovery comes on.
+            models.Index(
+                fields=["recovery", "status"],
+                name="delivery_of_recovery",
+                condition=Q(recovery__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.id}"
+
+
+class DeliveryAttempt(models.Model):
+    """One time that a delivery was tried, with all that is known of it."""
+
+    Trigger = Delivery.Trigger
+
+    # The constraint below is its index.
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.CASCADE, related_name="attempt_set", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    trigger = models.CharField(
+        max_length=16, choices=Delivery.Trigger.choices, default=Delivery.Trigger.AUTOMATIC
+    )
+    url = models.CharField("URL", max_length=2048)
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField(null=True)
+    resolved_address = models.CharField(max_length=64, blank=True)
+    status_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    error = models.CharField("error class", max_length=16, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    request_headers = models.JSONField(default=dict)
+    response_headers = models.JSONField(default=dict)
+    response_head = models.TextField(blank=True)
+    timings = models.JSONField(default=dict, help_text="Milliseconds of each phase.")
+
+    class Meta:
+        ordering = ["delivery", "number"]
+        # An attempt has one row, whoever writes it; this is also the index behind its page.
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "number"], name="one_row_an_attempt")
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}: {self.error or self.status_code}"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the endpoint took the message."""
+        return not self.error

@@ -1,0 +1,31 @@
+"""What happened."""
+
+from django.db import models
+
+from pave.clients.models import Client
+from pave.identifiers import new_id
+
+
+class Event(models.Model):
+    """Something that happened, with the bytes that tell of it, fixed when it happened."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
+    type = models.CharField(max_length=64)
+    subject_id = models.UUIDField(help_text="What it is about: a request's or a batch's id.")
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # The deliveries of a request, in the API and the admin.
+            models.Index(fields=["subject_id"], name="event_subject"),
+            # A client's events in a window of time.
+            models.Index(fields=["client", "id"], name="event_client"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"

@@ -1,0 +1,178 @@
+"""Where messages go, and the secrets that they are signed with."""
+
+from datetime import datetime
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from pave.clients.models import Client
+from pave.identifiers import new_id
+from webhooks.breaker import Condition
+from webhooks.fields import EncryptedJSONField, EncryptedTextField
+
+MAX_IN_FLIGHT = 64
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    """Domain words for selecting webhooks."""
+
+    def existing(self) -> "WebhookQuerySet":
+        """Those that are not deleted."""
+        return self.filter(deleted_at=None)
+
+    def for_client(self, client: Client) -> "WebhookQuerySet":
+        """The client's own, deleted ones left out, oldest first."""
+        return self.existing().filter(client=client).order_by("id")
+
+    def open_for_business(self, now: datetime) -> "WebhookQuerySet":
+        """Enabled ones that are not to be left alone at present."""
+        return self.existing().filter(
+            Q(paused_until=None) | Q(paused_until__lte=now),
+            enabled=True,
+        )
+
+    def untold(self) -> "WebhookQuerySet":
+        """Those that were disabled by no person, which staff are still to hear of."""
+        return self.existing().filter(
+            enabled=False, staff_told_at=None, disabled_by__in=Webhook.BY_THEMSELVES
+        )
+
+
+class Webhook(models.Model):
+    """A URL of a client's that is told of events."""
+
+    class DisabledBy(models.TextChoices):
+        GONE = "gone", "The endpoint answered 410 Gone"
+        ASKED = "asked", "The endpoint asked for it in a header of its answer"
+        FAILING = "failing", "Nothing but failure for five days"
+        CLIENT = "client", "The client disabled it"
+        STAFF = "staff", "Staff disabled it"
+
+    # Reasons that no person decided on, so that people have to be told.
+    BY_THEMSELVES = (DisabledBy.GONE, DisabledBy.ASKED, DisabledBy.FAILING)
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="webhooks")
+    url = models.CharField("URL", max_length=2048)
+    description = models.CharField(max_length=500, blank=True)
+    events = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='Event types, such as "normalization.completed" or "normalization.*". '
+        "Empty: all of them.",
+    )
+    headers = EncryptedJSONField(
+        default=dict, blank=True, help_text="Headers of the client's own, sent with each message."
+    )
+    max_in_flight = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_IN_FLIGHT)],
+        help_text="How many messages may be under way to it at the same time.",
+    )
+    enabled = models.BooleanField(
+        default=True, help_text="While it is disabled, deliveries are held, and none is lost."
+    )
+    disabled_by = models.CharField(max_length=16, choices=DisabledBy.choices, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    staff_told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When staff were told that it disabled itself."
+    )
+    failing_since = models.DateTimeField(
+        null=True, blank=True, help_text="When the failures began that no success has ended since."
+    )
+    # How the endpoint does; see webhooks/breaker.py, where these are called a Condition.
+    window = models.PositiveSmallIntegerField(
+        default=1, help_text="How many messages it is trusted with at once at present."
+    )
+    steady = models.BooleanField(
+        default=False, help_text="Its last answer came, and came soon: it cannot block a sender."
+    )
+    breaker_failures = models.PositiveIntegerField(
+        default=0, help_text="Times in a row that it did not answer at all."
+    )
+    breaker_failed_at = models.DateTimeField(null=True, blank=True)
+    breaker_opened_at = models.DateTimeField(null=True, blank=True)
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text="It is left alone until then; its deliveries wait."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="A deleted webhook stays for its deliveries' sake."
+    )
+
+    objects = WebhookQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # The admin's list of webhooks that need a person, and those staff are to hear of.
+            models.Index(
+                fields=["disabled_at"],
+                name="webhook_disabled",
+                condition=Q(enabled=False, deleted_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def condition(self) -> Condition:
+        """How the endpoint does."""
+        return Condition(
+            window=self.window,
+            steady=self.steady,
+            failures=self.breaker_failures,
+            failed_at=self.breaker_failed_at,
+            opened_at=self.breaker_opened_at,
+            paused_until=self.paused_until,
+        )
+
+    @condition.setter
+    def condition(self, condition: Condition) -> None:
+        self.window = condition.window
+        self.steady = condition.steady
+        self.breaker_failures = condition.failures
+        self.breaker_failed_at = condition.failed_at
+        self.breaker_opened_at = condition.opened_at
+        self.paused_until = condition.paused_until
+
+    # The columns that ``condition`` stands for.
+    CONDITION_FIELDS = (
+        "window",
+        "steady",
+        "breaker_failures",
+        "breaker_failed_at",
+        "breaker_opened_at",
+        "paused_until",
+    )
+
+    @property
+    def breaker(self) -> str:
+        """The breaker's state now: closed, open or half-open."""
+        return self.condition.state(timezone.now())
+
+    def is_paused(self, now: datetime) -> bool:
+        """Whether it is to be left alone."""
+        return self.condition.is_paused(now)
+
+    def room(self, in_flight: int) -> int:
+        """Return how many more messages may be under way to it."""
+        return max(0, min(self.condition.limit, self.max_in_flight) - in_flight)
+
+
+class SigningSecret(models.Model):
+    """A secret that a webhook's messages are signed with; after a rotation there are two."""
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="secrets")
+    secret = EncryptedTextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"secret of {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,67 @@
+"""``/v1/deliveries`` and the deliveries of a webhook: what became of messages."""
+
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from pave.api.exceptions import Conflict
+from pave.api.pagination import NewestFirst
+from webhooks import retrying
+from webhooks.models import Delivery
+from webhooks.objects import delivery_object, delivery_with_attempts
+from webhooks.serializers import DeliveryFilterSerializer, EmptySerializer
+from webhooks.views.webhooks import own_webhook, validated
+
+
+def own_delivery(request: Request, delivery_id: UUID) -> Delivery:
+    """Return a delivery of the calling client's.
+
+    Raises:
+        Http404: There is none, or it is another client's.
+    """
+    return get_object_or_404(
+        Delivery.objects.for_client(request.client).select_related("event"), pk=delivery_id
+    )
+
+
+class DeliveriesView(APIView):
+    """``GET /v1/webhooks/{id}/deliveries``."""
+
+    def get(self, request: Request, webhook_id: UUID) -> Response:
+        """Answer the webhook's deliveries, newest first."""
+        webhook = own_webhook(request, webhook_id)
+        query = validated(DeliveryFilterSerializer(data=request.query_params.dict()))
+        found = Delivery.objects.filter(webhook=webhook).select_related("event")
+        if "status" in query:
+            found = found.filter(status=query["status"])
+        found = found.filter(**query.get("event", {}))
+        paginator = NewestFirst()
+        page = paginator.paginate_queryset(found, request, view=self)
+        return paginator.get_paginated_response(
+            [delivery_object(delivery) for delivery in page or []]
+        )
+
+
+class DeliveryView(APIView):
+    """``GET /v1/deliveries/{id}``."""
+
+    def get(self, request: Request, delivery_id: UUID) -> Response:
+        """Answer the delivery with all its attempts."""
+        return Response(delivery_with_attempts(own_delivery(request, delivery_id)))
+
+
+class RetryView(APIView):
+    """``POST /v1/deliveries/{id}/retry``."""
+
+    def post(self, request: Request, delivery_id: UUID) -> Response:
+        """Have the delivery attempted as soon as may be; answer it as it waits for that."""
+        delivery = own_delivery(request, delivery_id)
+        validated(EmptySerializer(data=request.data))
+        try:
+            retrying.retry(delivery_id=delivery.pk)
+        except retrying.NotNow as error:
+            raise Conflict(str(error)) from error
+        return Response(delivery_object(own_delivery(request, delivery_id)), status=202)

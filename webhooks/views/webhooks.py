@@ -1,0 +1,91 @@
+"""``/v1/webhooks``: making, seeing, changing and deleting webhooks."""
+
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from pave.api.exceptions import Conflict
+from pave.api.pagination import NewestFirst
+from webhooks import endpoints, holding
+from webhooks.models import Webhook
+from webhooks.objects import webhook_object
+from webhooks.serializers import WebhookSerializer
+
+
+def own_webhook(request: Request, webhook_id: UUID) -> Webhook:
+    """Return the calling client's webhook.
+
+    Raises:
+        Http404: There is none, or it is another client's.
+    """
+    return get_object_or_404(
+        Webhook.objects.for_client(request.client).prefetch_related("secrets"), pk=webhook_id
+    )
+
+
+def validated(serializer: Serializer) -> dict[str, Any]:
+    """Return what a serializer makes of its data.
+
+    Raises:
+        ValidationError: It is not as it should be.
+    """
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+class WebhooksView(APIView):
+    """``/v1/webhooks``."""
+
+    def get(self, request: Request) -> Response:
+        """Answer the client's webhooks, newest first."""
+        paginator = NewestFirst()
+        found = Webhook.objects.for_client(request.client).prefetch_related("secrets")
+        page = paginator.paginate_queryset(found, request, view=self)
+        return paginator.get_paginated_response([webhook_object(webhook) for webhook in page or []])
+
+    def post(self, request: Request) -> Response:
+        """Make a webhook; answer it with its secret, this once."""
+        fields = validated(WebhookSerializer(data=request.data))
+        try:
+            webhook, secret = endpoints.create(client=request.client, **fields)
+        except endpoints.TooMany as error:
+            raise Conflict(str(error)) from error
+        return Response(
+            {**webhook_object(webhook), "secret": secret},
+            status=201,
+            headers={"Location": reverse("webhook", args=[webhook.pk])},
+        )
+
+
+class WebhookView(APIView):
+    """``/v1/webhooks/{id}``."""
+
+    def get(self, request: Request, webhook_id: UUID) -> Response:
+        """Answer the webhook and how it does."""
+        return Response(webhook_object(own_webhook(request, webhook_id)))
+
+    def patch(self, request: Request, webhook_id: UUID) -> Response:
+        """Change what the body names; enabling releases what is held."""
+        webhook = own_webhook(request, webhook_id)
+        fields = validated(WebhookSerializer(webhook, data=request.data, partial=True))
+        enabled = fields.pop("enabled", None)
+        if enabled and webhook.disabled_by == Webhook.DisabledBy.STAFF:
+            raise Conflict("Our staff disabled this webhook; please ask them to enable it.")
+        if fields:
+            endpoints.change(webhook=webhook, fields=fields)
+        if enabled is True:
+            holding.enable(webhook=webhook)
+        elif enabled is False:
+            holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+        return Response(webhook_object(own_webhook(request, webhook_id)))
+
+    def delete(self, request: Request, webhook_id: UUID) -> Response:
+        """Delete the webhook; what waits for it is canceled."""
+        endpoints.delete(webhook=own_webhook(request, webhook_id))
+        return Response(status=204)
