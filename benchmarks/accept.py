@@ -1,0 +1,141 @@
+"""How fast requests are taken, beside a bare view with one INSERT and the seed's design.
+
+Each is measured idle and while every heuristic worker burns. At 32 connections the server is
+saturated, and no cluster runs: what is compared is the accept path. At 2 connections Pave's
+cluster runs beside it, as it does in life.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from benchmarks.bench import Bench, serve
+from benchmarks.figures import Ratio, Report
+from benchmarks.load import Load, put
+from tests.system.databases import Database
+
+SECONDS = 5.0
+WORKERS = 2
+BURNING = "benchmarks.compared.heuristic.Burning"
+
+
+def _body(description: str) -> str:
+    return json.dumps({"date": "2021-10-03", "description": description, "amount": "12.99"})
+
+
+BODIES = [_body(f"NETFLIX.COM {number}") for number in range(50)]
+
+
+def run(bench: Bench, report: Report) -> None:
+    """Measure all variants, interleaved."""
+    with bench.database() as database:
+        for _ in range(bench.rounds):
+            with _pave(bench, database) as (url, key):
+                _measure(report, "pave", url, key, 32)
+            with _bare(bench, database) as url:
+                _measure(report, "bare view", url, "", 32)
+            with _pave(bench, database, burning=False) as (url, key):
+                _measure(report, "pave", url, key, 2)
+            with _pave(bench, database, burning=True) as (url, key):
+                _measure(report, "pave, burning", url, key, 2)
+            with _seed(bench, database, burning=False) as url:
+                _measure(report, "seed's design", url, "", 2)
+            with _seed(bench, database, burning=True) as url:
+                _measure(report, "seed's design, burning", url, "", 2)
+    figure = report.figure
+    report.ratios += [
+        Ratio(
+            "pave / bare view with one INSERT, requests/s, 32 connections",
+            figure("pave, 32 connections", "/s"),
+            figure("bare view, 32 connections", "/s"),
+            at_least=0.8,
+        ),
+        Ratio(
+            "pave burning / pave idle, p99, 2 connections",
+            figure("pave, burning, 2 connections, p99", "ms"),
+            figure("pave, 2 connections, p99", "ms"),
+            at_most=3,
+        ),
+        Ratio(
+            "pave / seed's design, both burning, p99, 2 connections",
+            figure("pave, burning, 2 connections, p99", "ms"),
+            figure("seed's design, burning, 2 connections, p99", "ms"),
+            at_most=0.1,
+        ),
+    ]
+
+
+def _measure(report: Report, name: str, url: str, key: str, connections: int) -> None:
+    answered = put(_load(url, key, connections, BODIES, SECONDS))
+    if answered.failures:
+        report.notes.append(f"{name}: {answered.failures} of {answered.requests} not taken")
+    name = f"{name}, {connections} connections"
+    report.figure(name, "/s").values.append(answered.per_second)
+    report.figure(f"{name}, p50", "ms").values.append(answered.p50_ms)
+    report.figure(f"{name}, p99", "ms").values.append(answered.p99_ms)
+
+
+def _load(url: str, key: str, connections: int, bodies: list[str], seconds: float) -> Load:
+    parts = urlsplit(url)
+    return Load(
+        host=parts.hostname or "",
+        port=parts.port or 0,
+        path="/normalize_merchant",
+        bodies=bodies,
+        headers={"Authorization": f"Api-Key {key}"} if key else {},
+        connections=connections,
+        seconds=seconds,
+    )
+
+
+@contextmanager
+def _pave(
+    bench: Bench, database: Database, burning: bool | None = None
+) -> Iterator[tuple[str, str]]:
+    """Run Pave; with a cluster unless ``burning`` is None."""
+    settings = {"PAVE_HEURISTIC": BURNING, "PAVE_WORKERS": str(WORKERS)}
+    with bench.stack(database, **settings) as stack:
+        key = json.loads(stack.manage("create_client", "1234", "--json"))["api_key"]
+        stack.start_web()
+        if burning is not None:
+            stack.start_cluster()
+        stack.post(key, "NETFLIX.COM")  # connections and caches are there before it is measured
+        if burning is not None:
+            stack.wait_for(lambda: _all_admitted(database), 60)
+        if burning:
+            for number in range(WORKERS * 2):
+                stack.post(key, f"BURN {number} {time.time()}")
+            stack.wait_for(lambda: _running(database) == WORKERS, 60)
+        yield stack.web_url, key
+
+
+@contextmanager
+def _bare(bench: Bench, database: Database) -> Iterator[str]:
+    settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.compared.bare_settings"}
+    with bench.stack(database, **settings) as stack:
+        yield serve(
+            stack, "-m", "gunicorn", "-c", "python:pave.gunicorn", "--bind=fd://{fd}", "pave.wsgi"
+        )
+
+
+@contextmanager
+def _seed(bench: Bench, database: Database, *, burning: bool) -> Iterator[str]:
+    with bench.stack(database, PAVE_HEURISTIC_SECONDS="30") as stack:
+        app = "benchmarks.compared.seed:app"
+        url = serve(stack, "-m", "uvicorn", "--log-level=warning", "--fd={fd}", app)
+        if burning:
+            for number in range(WORKERS):
+                put(_load(url, "", 1, [_body(f"BURN {number}")], seconds=0.05))
+        yield url
+
+
+def _running(database: Database) -> int:
+    sql = "SELECT count(*) FROM merchants_resolution WHERE status = 'running'"
+    return database.rows(sql)[0][0]
+
+
+def _all_admitted(database: Database) -> bool:
+    sql = "SELECT count(*) FROM merchants_normalizationrequest WHERE status = 'queued'"
+    return database.rows(sql)[0][0] == 0
