@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from merchants.folding import compact, germanic, words_of
+from merchants.folding import compact, germanic, join, words_of
 from merchants.lexicon import KINDS, LEGAL_FORMS, is_common
 from merchants.places import gazetteer
 
 LONGEST_NAME = 7  # words of a descriptor that may form one name
 _BLOCK = 3  # first letters that a misspelt name shares with the right one
-_HOST = re.compile(r"^(?:https?://)?(?:www\d?\.)?([^/:?#]+)", re.I)
+_HOST = re.compile(r"^(?:https?://)?(?:www\d?\.)?([^/:?#]+)", re.IGNORECASE)
 
 
 class Indexed(Protocol):
@@ -41,17 +41,21 @@ class BrandIndex:
         names: dict[str, list[int]] = defaultdict(list)
         aliases: dict[str, list[int]] = defaultdict(list)
         hosts: dict[str, list[int]] = defaultdict(list)
+        pages: dict[str, list[int]] = defaultdict(list)
         self._word_counts: dict[str, int] = {}
         for at, merchant in enumerate(merchants):
             self._add(names, merchant.name, at)
             for alias in merchant.aliases:
                 self._add(aliases, alias, at)
             if host := host_of(merchant.website):
-                hosts[host].append(at)
-        # A merchant called so comes before one that is only also known so.
-        self._exact = {spelling: tuple(at) for spelling, at in aliases.items()}
-        self._exact.update({spelling: tuple(at) for spelling, at in names.items()})
-        self._hosts = {host: tuple(at) for host, at in hosts.items()}
+                # A page of a site is one of its owner's many services; the site is the owner.
+                owner = merchant.website.rstrip("/").endswith(host)
+                (hosts if owner else pages)[host].append(at)
+        self._exact = {
+            spelling: tuple(dict.fromkeys((*names.get(spelling, ()), *aliases.get(spelling, ()))))
+            for spelling in names.keys() | aliases.keys()
+        }
+        self._hosts = {host: tuple(at) for host, at in (pages | hosts).items()}
         self._sorted = sorted(self._exact)
         blocks: dict[str, list[str]] = defaultdict(list)
         for spelling in self._sorted:
@@ -60,12 +64,11 @@ class BrandIndex:
         self._blocks = dict(blocks)
 
     def _add(self, names: dict[str, list[int]], name: str, at: int) -> None:
-        words = words_of(name)
-        for spelling in _spellings(name, words):
+        for spelling, count in _spellings(name, words_of(name)):
             if spelling and at not in names[spelling][-1:]:
                 names[spelling].append(at)
-            if spelling and len(words) > self._word_counts.get(spelling, 0):
-                self._word_counts[spelling] = len(words)
+            if spelling and count > self._word_counts.get(spelling, 0):
+                self._word_counts[spelling] = count
 
     def exact(self, spelling: str) -> tuple[int, ...]:
         """The merchants with this name, its words run together; empty if none."""
@@ -116,16 +119,23 @@ class BrandIndex:
         """How many words the name has where it is written with the most."""
         return self._word_counts.get(spelling, 1)
 
+    @staticmethod
+    def _telling(own: Sequence[str]) -> list[str]:
+        """The words that are not in everyday use anywhere."""
+        return [
+            word
+            for word in own
+            if len(word) >= 4
+            and not word.isdigit()
+            and not is_common(word)
+            and not (word.endswith("s") and is_common(word[:-1]))
+            and not (len(own) < 3 and gazetteer().regions(word.upper()))
+        ]
+
     def is_distinctive(self, hit: Hit, words: Sequence[str]) -> bool:
         """Whether the name alone says who it is: no everyday word, place or initials."""
         own = [word for word in words[: hit.length] if word != "the"]
-        telling = [
-            word
-            for word in own
-            if len(word) >= 4 and not word.isdigit() and not is_common(word)
-            and not (word.endswith("s") and is_common(word[:-1]))
-            and not (len(own) < 3 and gazetteer().regions(word.upper()))
-        ]  # fmt: skip
+        telling = self._telling(own)
         if telling and (len(telling[0]) >= 5 or len(own) > 1):
             return True
         if telling:
@@ -137,12 +147,13 @@ class BrandIndex:
         return len(own) >= 2 and len(own) > len(kinds) and len(hit.spelling) >= 9
 
 
-def _spellings(name: str, words: list[str]) -> Iterable[str]:
-    yield compact(name)
+def _spellings(name: str, words: list[str]) -> Iterable[tuple[str, int]]:
+    """The ways in which a name is looked up, and of how many words each is made."""
+    yield join(words), len(words)
     if not name.isascii() and (spelled := germanic(name)):
-        yield compact(spelled)
+        yield compact(spelled), len(words)
     if len(words) > 1 and words[-1] in LEGAL_FORMS and words[-1] not in ("co", "company"):
-        yield compact(" ".join(words[:-1]))
+        yield join(words[:-1]), len(words) - 1
 
 
 def host_of(website: str) -> str:

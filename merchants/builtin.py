@@ -1,4 +1,4 @@
-"""The catalogue that ships with Pave: a supplement of its own and a reduced name-suggestion-index."""
+"""The shipped catalogue: a supplement of Pave's own and a reduced name-suggestion-index."""
 
 import csv
 import gzip
@@ -52,16 +52,14 @@ def save_index(records: list[MerchantRecord], path: Path = INDEX_FILE) -> None:
 def merge(preferred: list[MerchantRecord], others: list[MerchantRecord]) -> list[MerchantRecord]:
     """Both lists as one; a merchant in both keeps the preferred name and gains the other's facts.
 
-    The same merchant is recognised by wikidata id, by its name where the countries do not speak
-    against it and the preferred record has no wikidata id, or by another name and the web site.
+    The same merchant is recognised by wikidata id; or, where the countries do not speak against
+    it, by its name if the preferred record has no wikidata id, or by another of its names if web
+    site or trade agree as well: `Bunnings Warehouse` of the one is `Bunnings` of the other.
     """
     by_wikidata = {record.wikidata: at for at, record in enumerate(preferred) if record.wikidata}
     by_slug = {record.slug: at for at, record in enumerate(preferred) if not record.wikidata}
     by_alias = {
-        (slugify(alias), host_of(record.website)): at
-        for at, record in enumerate(preferred)
-        if record.website
-        for alias in record.aliases
+        slugify(alias): at for at, record in enumerate(preferred) for alias in record.aliases
     }
     merged = list(preferred)
     rest = []
@@ -72,12 +70,22 @@ def merge(preferred: list[MerchantRecord], others: list[MerchantRecord]) -> list
             if at is not None and not _share_a_country(merged[at], record):
                 at = None
         if at is None:
-            at = by_alias.get((record.slug, host_of(record.website)))
+            at = by_alias.get(record.slug)
+            if at is not None and not (
+                _share_a_country(merged[at], record) and _alike(merged[at], record)
+            ):
+                at = None
         if at is None:
             rest.append(record)
         else:
             merged[at] = _enriched(merged[at], record)
     return merged + rest
+
+
+def _alike(one: MerchantRecord, other: MerchantRecord) -> bool:
+    host = host_of(one.website)
+    same_site = bool(host) and host == host_of(other.website)
+    return same_site or bool(set(one.mccs) & set(other.mccs))
 
 
 def _share_a_country(one: MerchantRecord, other: MerchantRecord) -> bool:
@@ -89,13 +97,13 @@ def _share_a_country(one: MerchantRecord, other: MerchantRecord) -> bool:
 def _enriched(record: MerchantRecord, other: MerchantRecord) -> MerchantRecord:
     known = {slugify(alias) for alias in (record.name, *record.aliases)}
     more = [name for name in (other.name, *other.aliases) if slugify(name) not in known]
-    everywhere = not record.countries or not other.countries
+    countries = sorted({*record.countries, *other.countries}) if record.countries else ()
     return replace(
         record,
         website=record.website or other.website,
         wikidata=record.wikidata or other.wikidata,
         mccs=tuple(dict.fromkeys(record.mccs + other.mccs)),
-        countries=() if everywhere else tuple(sorted({*record.countries, *other.countries})),
+        countries=tuple(countries),
         category=record.category or other.category,
         logo_url=record.logo_url or other.logo_url,
         aliases=record.aliases + tuple(more),

@@ -6,10 +6,24 @@ PCI DSS 4.0 (requirement 3.4.1) allows to be shown.
 """
 
 import re
+from typing import Any
 
 # 13 to 19 digits (ISO/IEC 7812-1), perhaps in groups; those of payment cards begin with 2 to 6.
 _CANDIDATE = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
 _KEPT_BEFORE, _KEPT_AFTER = 6, 4
+_SHORTEST = 13
+# The fields of a transaction that are free text; an amount of many digits is no card.
+_TEXTS = ("description", "city", "reference")
+
+
+def without_card_numbers(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a transaction's fields as they may be stored: card numbers in them are masked."""
+    texts = {
+        name: masked(text)
+        for name in _TEXTS
+        if (text := fields.get(name)) and len(text) >= _SHORTEST
+    }
+    return {**fields, **texts}
 
 
 def masked(text: str) -> str:
@@ -18,7 +32,7 @@ def masked(text: str) -> str:
     A number counts as a card's if its check digit is right (the Luhn formula of ISO/IEC 7812-1,
     annex B). One in ten other long numbers passes that too, and is masked without harm.
     """
-    if sum(char.isdigit() for char in text) < 13:
+    if sum(char.isdigit() for char in text) < _SHORTEST:
         return text
     return _CANDIDATE.sub(lambda found: _mask(found[0]), text)
 

@@ -35,19 +35,19 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
     Merchants that staff made, and those that are no longer in the source, are left alone: an id
     that was once given out stays valid.
     """
-    records = {record.key: record for record in records}
+    by_key = {record.key: record for record in records}
     with transaction.atomic():
         known = {
-            merchant.source_key: merchant
+            merchant.source_key or "": merchant
             for merchant in Merchant.objects.exclude(source_key=None).prefetch_related("aliases")
         }
-        new = [key for key in records if key not in known]
+        new = [key for key in by_key if key not in known]
         changed = []
         for key, merchant in known.items():
-            if key in records and _refresh(merchant, records[key]):
+            if key in by_key and _refresh(merchant, by_key[key]):
                 changed.append(merchant)
         Merchant.objects.bulk_create(
-            [_refreshed(_new_merchant(key), records[key]) for key in new], batch_size=_BATCH
+            [_refreshed(_new_merchant(key), by_key[key]) for key in new], batch_size=_BATCH
         )
         Merchant.objects.bulk_update(changed, _FIELDS, batch_size=_BATCH)
         spelled = {
@@ -56,7 +56,7 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
         }
         aliases = [
             Alias(merchant_id=_merchant_id(key), text=text)
-            for key, record in records.items()
+            for key, record in by_key.items()
             for text in dict.fromkeys(record.aliases)
             if text not in spelled.get(_merchant_id(key), ())
         ]
@@ -65,7 +65,7 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
             rulesets.publish(note=note, by="import")
     respelled = {alias.merchant_id for alias in aliases} - {_merchant_id(key) for key in new}
     touched = len({merchant.pk for merchant in changed} | respelled)
-    return Imported(added=len(new), changed=touched, left=len(records) - len(new) - touched)
+    return Imported(added=len(new), changed=touched, left=len(by_key) - len(new) - touched)
 
 
 def _merchant_id(source_key: str) -> UUID:

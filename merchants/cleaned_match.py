@@ -1,20 +1,19 @@
 """Answers without the catalogue: the cleaned name as it is printed, or that there is none."""
 
 from merchants.descriptor import Descriptor, is_noise
-from merchants.folding import words_of
 
 
 def no_merchant(descriptor: Descriptor) -> bool:
     """Whether nothing but the bank's own words and numbers are left."""
-    return not descriptor.domain and is_noise(words_of(descriptor.text))
+    return not descriptor.domain and is_noise(descriptor.text)
 
 
-def cleaned_confidence(descriptor: Descriptor) -> float:
+def cleaned_confidence(descriptor: Descriptor, country: str) -> float:
     """How often a cleaned name of this kind is the merchant's name (0 to 1)."""
     sure = 0.7
     if descriptor.intermediary:
         sure += 0.08
-    if descriptor.region or descriptor.phone:
+    if country:
         sure += 0.05
     if descriptor.truncated:
         sure -= 0.1

@@ -7,6 +7,7 @@ others, see docs/matching.md), rounded down: of the answers with 0.9 or more, 95
 from collections.abc import Sequence
 
 DOMAIN = 0.95
+CODE = 0.9
 RESOLD = 0.88
 GLUED = 0.86
 CUT_OFF = 0.86
@@ -52,28 +53,36 @@ def named(
     distinctive: bool,
     letters: int,
     words: int,
-    shop: bool,
+    shop: int,
     mcc: bool | None,
     country: bool | None,
     intermediary: bool,
     alone: bool,
+    everyday: bool,
 ) -> float | None:
     """Confidence in a name found at the descriptor's beginning; None: not to be guessed.
 
-    `kind` is what stands behind the name (none, benign, unknown), `distinctive` whether the name
-    alone says who it is, `shop` whether the rail printed a store number, place or phone, `mcc` and
-    `country` whether they agree, `alone` whether only one merchant has the name.
+    `kind` is what stands behind the name (none, trade, benign, other, unknown), `distinctive`
+    whether the name alone says who it is, `shop` how many signs of a shop the rail printed (store
+    number, place, ...), `mcc` and `country` whether they agree, `alone` whether only one merchant
+    has the name,
+    `everyday` whether the name is a word in everyday use.
     """
     if not distinctive:
-        return _common_name(kind, letters, words, shop, mcc, country, intermediary, alone)
+        return _common_name(kind, letters, words, shop, mcc, country, intermediary, alone, everyday)
     if kind == "none":
         sure = 0.97
-    elif kind == "benign":
+    elif kind in ("benign", "trade"):
         sure = 0.95
-    elif intermediary or country is False or mcc is False:
+    elif country is False or mcc is False or (kind == "other" and words == 1):
         return None
+    elif intermediary:
+        # Small shops are the processors' customers: only a long name is surely the brand's.
+        sure = 0.84 if words > 1 and letters >= 9 else 0.0
     else:
         sure = 0.9 if words > 1 or letters >= 7 else 0.86
+    if not sure:
+        return None
     return sure if alone else sure - 0.04
 
 
@@ -81,22 +90,26 @@ def _common_name(
     kind: str,
     letters: int,
     words: int,
-    shop: bool,
+    shop: int,
     mcc: bool | None,
     country: bool | None,
     intermediary: bool,
     alone: bool,
+    everyday: bool,
 ) -> float | None:
     """A short or everyday name (Target, Gap, EE) needs something that speaks for the brand."""
-    if kind == "unknown" or mcc is False or country is False or intermediary:
+    if kind in ("unknown", "other") or mcc is False or country is False or intermediary:
         return None
     support = (mcc is True) * 2 + (country is True) + shop
-    if kind == "benign" or (words > 1 and letters >= 5):
+    if kind == "trade":
+        support += 2
+    elif kind == "benign" or (words > 1 and letters >= 5):
         support += 1
-    if not support or (letters < 3 and support < 2):
+    if not support and kind == "none" and alone and letters > 2 and not everyday:
+        return 0.85  # nothing but initials that one merchant has: CVS, H3G
+    if not support or (support < 2 and (letters < 3 or kind == "benign")):
         return None
-    sure = 0.93 if support >= 2 else 0.9
-    return sure if alone else sure - 0.05
+    return 0.92 if alone else 0.87
 
 
 def alike(ratio: float, intermediary: bool) -> float:

@@ -4,6 +4,7 @@ It is what ``make demo`` and ``make run`` show; `merchants/management/commands/d
 """
 
 import csv
+import errno
 import io
 import json
 import os
@@ -136,8 +137,9 @@ class Demo:
         )
         self._receiver.start()
         self._run(
-            "-m", "gunicorn", "pave.wsgi", "--workers=2", "--graceful-timeout=5",
-            f"--bind=fd://{self._listening.fileno()}", pass_fds=[self._listening.fileno()],
+            "-m", "gunicorn", "-c", "python:pave.gunicorn", "--graceful-timeout=5",
+            f"--bind=fd://{self._listening.fileno()}", "pave.wsgi",
+            pass_fds=[self._listening.fileno()],
         )  # fmt: skip
         self._run("manage.py", "qcluster")
         self._wait_for_web()
@@ -252,7 +254,12 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port), backlog=1024)
     except OSError as error:
-        raise DemoFailed(f"Port {port} of this machine is taken ({error.strerror}).") from error
+        if error.errno != errno.EADDRINUSE:
+            raise DemoFailed(f"Cannot listen on port {port}: {error.strerror}.") from error
+        raise DemoFailed(
+            f"Port {port} is taken. Stop what listens there; the web server's can also be another "
+            "one, as in `make run PORT=8000`."
+        ) from error
 
 
 def _session() -> requests.Session:

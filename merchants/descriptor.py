@@ -20,22 +20,23 @@ LONGEST = 500
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "\xa0": " "})
 _STORE = re.compile(
     r"""(?:\s+|(?<=[^\s\d])(?=\#)|^)(?:
-      (?:\#|№|NO\.?|NR\.?|N°|STR|STORE|LOC|FIL(?:IALE)?|SHOP|UNIT|BR|TRM)\s*[-.:]?\s*[A-Z]{0,2}-?\d[\w-]*
+      (?:ST\s?\#|STORE\s?\#|\#|№|NO\.?|NR\.?|N°|STR|STORE|LOC|FIL(?:IALE)?|SHOP|UNIT|BR|TRM)\s*[-.:]?\s*[A-Z]{0,2}-?\d[\w-]*
     | \#\s*[\w-]* | [A-Z]{1,2}-?\d{2,}[\w-]* | ST\d{2,} | \d{3,}[\w/-]* | \d{2}-\d{3,}
     | [A-Z]*\d+[A-Z]+\d[A-Z\d]*
     )(?=\s|$|[,;*])""",
-    re.X | re.I,
+    re.VERBOSE | re.IGNORECASE,
 )
 _STREET = re.compile(
     r"\s\d{1,6}[A-Z]?\s+(?:[NSEW]\.?\s+)?(?:[\w.']+\s+){1,3}?(?:ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR"
     r"|DRIVE|LN|LANE|HWY|HIGHWAY|PKWY|WAY|CT|PL|TERRACE|SQ|SQUARE)\b\.?.*$",
-    re.I,
+    re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}$|^[A-Z0-9]*\d[A-Z0-9]*$", re.I)
+_REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}$|^[A-Z0-9]*\d[A-Z0-9]*$", re.IGNORECASE)
+_GLUED_NUMBER = re.compile(r"(?<=[A-Za-z]{4})(?=\d{6,})")
 _DASH = re.compile(r"\s+[-–—|]\s*|\s*[-–—|]\s+|\s[-–—]$")
 _TRAILING = " \t-–—*#.,;:/|&+_('\""
 _SMALL_NUMBER = re.compile(r"\s+\d{1,2}$")
-_CODE = re.compile(r"\s+[A-Z]{2}$")
+_CUT_LETTER = re.compile(r"(?<=\w{3})\s+[A-Z]$")
 # The characters that fit a name's column on the common rails, the processor's prefix included.
 _COLUMN_WIDTHS = frozenset({16, 20, 21, 22, 23, 24, 25})
 
@@ -49,6 +50,7 @@ class Descriptor:
     words: tuple[str, ...]  # folded words of the merchant's part, store numbers still inside
     intermediary: str | None = None
     domain: str = ""
+    is_address: bool = False  # the name itself was printed as a web address: MAX.COM
     phone: str = ""
     store_number: str = ""
     reference: str = ""
@@ -60,14 +62,18 @@ class Descriptor:
     hint: str = ""  # the start of a web address that a column cut off
     truncated: bool = False  # the name fills its column: it may go on
     starred: str = ""  # what stood behind the star of a merchant: UBER *EATS
+    code: str = ""  # a short code before a star that is no known processor's: VZW*
+    bank_country: str = ""  # where banks print such lines; only a hint
 
     @property
-    def evidence_of_a_shop(self) -> bool:
-        """Whether the rail printed something that only merchants have: a number, place, phone."""
-        return bool(
-            self.store_number or self.city or self.region or self.phone or self.domain
-            or self.street or self.legal_form
-        )  # fmt: skip
+    def signs_of_a_shop(self) -> int:
+        """How many things the rail printed that only merchants have: a number, a place, ..."""
+        return (
+            bool(self.store_number)
+            + bool(self.city or self.region)
+            + bool(self.phone or self.domain or self.street)
+            + bool(self.legal_form or self.starred or self.reference)
+        )
 
 
 def parse(raw: str, country: str = "") -> Descriptor:
@@ -78,8 +84,8 @@ def parse(raw: str, country: str = "") -> Descriptor:
     tidy = tidied(raw)
     peeled = peel(tidy)
     split = split_intermediary(peeled.body)
-    body, street = _cut_street(split.body)
-    place = split_place(body, split.offset, country)
+    body, street = _cut_street(_GLUED_NUMBER.sub(" ", split.body))
+    place = split_place(body, split.offset, country, peeled.country)
     if peeled.place:
         column = read_place(peeled.place)
         place = _joined(place, column, body)
@@ -88,9 +94,8 @@ def parse(raw: str, country: str = "") -> Descriptor:
     own = DOMAIN.match(name)
     if own and own.end() >= 5:
         domain = own[1].lower()
-        name = own[1].rsplit(".", 1)[0].removesuffix(".co").removesuffix(".com").rsplit(".", 1)[
-            -1
-        ] + re.sub(r"^/\S*", "", name[own.end() :])
+        label = re.sub(r"(?:\.COM?)?\.[A-Z]+$", "", own[1], flags=re.IGNORECASE).rpartition(".")[2]
+        name = label + re.sub(r"^/\S*", "", name[own.end() :])
     words = tuple(words_of(name))
     text, store = _cut_store(name)
     text, truncated = _cut_location_words(text, split.offset)
@@ -102,6 +107,7 @@ def parse(raw: str, country: str = "") -> Descriptor:
         words=words,
         intermediary=split.intermediary,
         domain=domain,
+        is_address=bool(own and own.end() >= 5),
         phone=place.phone,
         store_number=store,
         reference=reference,
@@ -113,11 +119,13 @@ def parse(raw: str, country: str = "") -> Descriptor:
         hint=place.hint.lower(),
         truncated=truncated,
         starred=starred,
+        code=split.code,
+        bank_country=peeled.country,
     )
 
 
 def tidied(raw: str) -> str:
-    """Compatible forms composed, control characters and odd blanks made plain; runs of blanks stay."""
+    """Compatible forms composed, control characters made blanks; runs of blanks stay."""
     text = raw[:LONGEST]
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
@@ -130,13 +138,21 @@ def tidied(raw: str) -> str:
         if not (text.isascii() and text.isprintable())
         else text
     )
-    return text.strip()
+    return text.replace("_", " ").strip()
 
 
-def is_noise(words: tuple[str, ...] | list[str]) -> bool:
-    """Whether these words name no merchant: movements of the bank, numbers, single letters."""
-    if "and" in words and not any(word in NO_MERCHANT and word != "and" for word in words):
+def is_noise(text: str) -> bool:
+    """Whether a text names no merchant: movements of the bank, numbers, single letters."""
+    tokens = text.split()
+    if "&" in tokens:
         return False  # initials: B & Q
+    return all(_is_noise_token(token) for token in tokens)
+
+
+def _is_noise_token(token: str) -> bool:
+    words = words_of(token)
+    if len(words) > 1 and all(len(word) <= 2 or word == "and" for word in words):
+        return False  # initials: AT&T, H-E-B
     return all(word in NO_MERCHANT or len(word) == 1 or _mostly_digits(word) for word in words)
 
 
@@ -193,14 +209,16 @@ def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
     """The name without the branch behind a dash or `AT THE`; and whether the column cut it off."""
     truncated = len(text) + offset in _COLUMN_WIDTHS
     dash = _DASH.search(text)
-    if dash and _stands_alone(text[: dash.start()]):
+    head = text[: dash.start()] if dash else ""
+    if dash and _stands_alone(head) and any(char.isalpha() for char in head):
         return text[: dash.start()], False
     if truncated:
         at = re.search(
-            r"\s+(?:AT|ON|IN|@)\s+(?:THE\s+)?\w*$|\s+(?:AT|ON|IN|@)\s+THE\b.*$", text, re.I
+            r"\s+(?:AT|ON|IN|@)\s+(?:THE\s+)?\w*$|\s+(?:AT|ON|IN|@)\s+THE\b.*$", text, re.IGNORECASE
         )
         if at and _stands_alone(text[: at.start()]):
             return text[: at.start()], False
+        text = _CUT_LETTER.sub("", text)
     shorter = _SMALL_NUMBER.sub("", text)
     if _stands_alone(shorter):
         text = shorter
@@ -210,11 +228,7 @@ def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
 def _stands_alone(text: str) -> bool:
     """Whether a name is left that is not merely a kind of shop."""
     words = words_of(text)
-    return (
-        bool(words)
-        and not all(is_common(word) or len(word) < 2 for word in words[:1])
-        or (len(words) > 1)
-    )
+    return len(words) > 1 or (bool(words) and len(words[0]) > 1 and not is_common(words[0]))
 
 
 def _cut_legal(text: str) -> tuple[str, str]:

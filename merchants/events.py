@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from merchants.models import NormalizationRequest, Resolution
+from merchants.models import Batch, NormalizationRequest, Resolution
 from webhooks.publishing import Occurrence
 
 COMPLETED = "normalization.completed"
 FAILED = "normalization.failed"
 UPDATED = "normalization.updated"
+BATCH_COMPLETED = "batch.completed"
 
 
 def describe(request: NormalizationRequest, resolution: Resolution | None) -> dict[str, Any]:
@@ -38,7 +39,27 @@ def describe(request: NormalizationRequest, resolution: Resolution | None) -> di
         "merchant": answer.get("merchant"),
         "match": answer.get("match"),
         "error": request.error or None,
-        "batch": None,
+        "batch": str(request.batch_id) if request.batch_id else None,
+    }
+
+
+def describe_batch(batch: Batch) -> dict[str, Any]:
+    """Return a batch as clients see it, without its deliveries."""
+    return {
+        "id": str(batch.pk),
+        "status": batch.status,
+        "deliver": batch.deliver,
+        "created_at": as_text(batch.created_at),
+        "completed_at": as_text(batch.completed_at),
+        "counts": {
+            "accepted": batch.accepted,
+            "rejected": batch.rejected,
+            "pending": batch.pending,
+            "completed": batch.completed,
+            "failed": batch.failed,
+            "canceled": batch.canceled,
+        },
+        "errors": batch.errors,
     }
 
 
@@ -60,6 +81,16 @@ def occurrence(
             "merchant": {"name": name} if name else None,
             "request_id": data["request_id"],
         },
+    )
+
+
+def batch_occurrence(batch: Batch) -> Occurrence:
+    """Return what is published when the last row of a batch has its end."""
+    return Occurrence(
+        client_pk=batch.client_id,
+        type=BATCH_COMPLETED,
+        subject_id=batch.pk,
+        data=describe_batch(batch),
     )
 
 

@@ -76,9 +76,8 @@ class PaveHeuristic:
         found = self._catalogue.named(descriptor, transaction.mcc, country)
         if found is not None:
             return f"m:{found.merchant.id}:{found.confidence:.2f}:{who}"[:_LONGEST_KEY]
-        shop = "s" if descriptor.evidence_of_a_shop else ""
         cut = "t" if descriptor.truncated else ""
-        evidence = f"{who}:{country}:{transaction.mcc}:{shop}{cut}"
+        evidence = f"{who}:{country}:{descriptor.bank_country}:{transaction.mcc}:{cut}"
         return f"d:{evidence}:{' '.join(descriptor.text.upper().split())}"[:_LONGEST_KEY]
 
     def match(self, transaction: Transaction) -> Match:
@@ -108,8 +107,9 @@ class PaveHeuristic:
                 descriptor.text, who, evidence=(*steps, *found.evidence),
             )  # fmt: skip
         return Match(
-            written_well(descriptor.text), Method.CLEANED.value, cleaned_confidence(descriptor),
-            None, descriptor.text, who, evidence=(*steps, "not in the catalogue: its name as printed"),
+            written_well(descriptor.text), Method.CLEANED.value,
+            cleaned_confidence(descriptor, country), None, descriptor.text, who,
+            evidence=(*steps, "not in the catalogue: its name as printed"),
         )  # fmt: skip
 
     def _read(self, transaction: Transaction) -> tuple[Descriptor, str]:

@@ -6,6 +6,8 @@ Marketplaces and delivery services (DoorDash, Uber Eats, Instacart) are not here
 import re
 from typing import NamedTuple
 
+from merchants.wordlist import listed
+
 # Processor -> what it prints before a star. A word here is compared without spaces and case.
 STARRED: dict[str, str] = {
     "Square": "SQ GOSQ SQU SQUARE SQUAREUP",
@@ -44,11 +46,9 @@ STARRED: dict[str, str] = {
     "Venmo": "VENMO VEN",
     "Cash App": "CASHAPP",
     "Wix": "WIX WIXCOM",
-    "Squarespace": "SQSP",
     "Digital River": "DRI DIGITALRIVER",
     "Xsolla": "XSOLLA",
     "Cleverbridge": "CLEVERBRIDGE CBI",
-    "Ticketing": "TKT",
     "Mercado Pago": "MP MPAGO MERPAGO MERCPAGO MERCADOPAGO MELI",
     "PagSeguro": "PAG PAGSEGURO PG",
     "PicPay": "PICPAY",
@@ -110,8 +110,8 @@ _UNSTARRED: dict[str, str] = {
 }
 
 _BY_PREFIX = {prefix: name for name, prefixes in STARRED.items() for prefix in prefixes.split()}
-_STAR = re.compile(r"([A-Z0-9][A-Z0-9 .\-/]{0,22}?)\s?\*+\s*(?=\S)", re.I)
-_PLAIN = [(name, re.compile(pattern, re.I)) for name, pattern in _UNSTARRED.items()]
+_STAR = re.compile(r"([A-Z0-9][A-Z0-9 .\-/]{0,22}?)\s?\*+\s*(?=\S)", re.IGNORECASE)
+_PLAIN = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNSTARRED.items()]
 _PLAIN_STARTS = tuple("SP S T IZ Z KL MO STG GO BU ST AD CC ME PH RA VI WO PA".split())
 _SQUEEZE = str.maketrans("", "", " .-/")
 
@@ -122,6 +122,7 @@ class Split(NamedTuple):
     intermediary: str | None
     body: str
     offset: int  # characters taken off the front
+    code: str = ""  # what was taken off, if no processor is known by it
 
 
 def split_intermediary(body: str) -> Split:
@@ -138,7 +139,7 @@ def split_intermediary(body: str) -> Split:
         if name is not None:
             return Split(name, rest, starred.end())
         if 2 <= len(prefix) <= 3 and prefix not in _SHORT_MERCHANTS and rest[:1].isalpha():
-            return Split(None, rest, starred.end())
+            return Split(None, rest, starred.end(), prefix)
         return Split(None, body, 0)
     if body[:2].upper().startswith(_PLAIN_STARTS):
         for name, pattern in _PLAIN:
@@ -149,4 +150,7 @@ def split_intermediary(body: str) -> Split:
 
 
 # Short words before a star that are merchants themselves.
-_SHORT_MERCHANTS = frozenset("BP EE O2 IKE KFC UPS DHL H3G HBO AWS APL EA NYT WSJ AA JD".split())
+_SHORT_MERCHANTS = listed(
+    """BP EE O2 IKE KFC UPS DHL H3G HBO AWS APL EA NYT WSJ AA JD IFD SXM HLU ATT AT T X OF UBR
+    NS GAP DNH WW AAA QVC HSN UBS"""
+)

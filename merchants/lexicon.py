@@ -7,22 +7,20 @@ import gzip
 from functools import cache
 from pathlib import Path
 
+from merchants.wordlist import listed
+
 WORDS_FILE = Path(__file__).parent / "data" / "english-words.txt.gz"
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # Endings that name a company's legal form; they say nothing about which company it is.
-LEGAL_FORMS = _words(
+LEGAL_FORMS = listed(
     """inc incorporated llc ltd limited llp lp plc corp corporation co company pllc pc pty pte bhd
     gmbh ag kg ohg ug mbh ev eg kgaa sa sas sarl sasu eurl srl spa snc sl slu sau bv nv cv vof
-    as asa ab oy oyj aps sro doo zrt kft ltda eireli sp spzoo sia uab oue"""
+    as asa ab oy oyj aps sro doo zrt kft ltda eireli sp spzoo sia uab oue pvt private"""
 )
 
 # Alone or together these name no merchant: the bank's own movements and the rail's words.
-NO_MERCHANT = _words(
+NO_MERCHANT = listed(
     """transfer transfers xfer transf trf tfr fee fees interest int payment payments pmt pymt pay
     paid credit debit deposit deposits withdrawal withdrawals withdraw wdl wd cash atm card cards
     purchase purchases pos ach wire incoming outgoing inbound outbound internal external online
@@ -37,7 +35,9 @@ NO_MERCHANT = _words(
     ueberweisung uberweisung gutschrift zinsen zins gebuehr gebuhr gebuhren entgelt kontofuehrung
     kontofuhrung kontoabschluss abschluss lastschrift dauerauftrag bargeld bargeldauszahlung
     auszahlung einzahlung geldautomat ga lohn gehalt rechnung
-    virement retrait especes versement depot interets interet frais cotisation agios commission
+    agios trimestre mensuel annuel
+    virement retrait especes versement depot interets interet frais cotisation
+    commission
     commissions carte cb dab prelevement prlv vir remise cheques salaire tenue compte de du des le
     la
     transferencia traspaso ingreso efectivo reintegro cajero comision comisiones nomina recibo pago
@@ -52,7 +52,7 @@ NO_MERCHANT = _words(
 
 # Kinds of shop and of wares: a name that is only such words is generic, and behind a brand such a
 # word adds nothing (`WM SUPERCENTER`, `SHELL STATION`).
-KINDS = _words(
+KINDS = listed(
     """store stores shop shops market markets mkt mkts supermarket supermarkets supercenter
     supercentre superstore hypermarket hyper super express mini outlet outlets factory mall center
     centre centers centres ctr plaza station stations service services srvc gas fuel fuels oil
@@ -90,7 +90,7 @@ KINDS = _words(
     negozio supermercato mercato distributore stazione ipermercato
     mercearia loja lojas posto padaria
     winkel supermarkt tankstation apotheek slagerij bakkerij
-    butik kiosk livs kauppa apteekki marked bensin
+    butik kiosk kiosco quiosque livs kauppa apteekki marked bensin
     sklep stacja apteka piekarnia prodejna obchod lekarna"""
 )
 
@@ -103,7 +103,8 @@ TRADES: dict[str, str] = {
         "5541": "gas fuel fuels petrol gasoline petroleum tankstelle carburant gasolinera bensin",
         "5814": "cafe coffee coffees coffeehouse tea donut donuts doughnuts juice smoothie burger"
         " burgers taco tacos kebab sandwich sandwiches subs",
-        "5812": "restaurant restaurants ristorante restaurante pizza pizzeria sushi ramen noodle grill"
+        "5812": "restaurant restaurants ristorante restaurante pizza pizzeria sushi ramen noodle"
+        " grill"
         " grille bbq steakhouse bistro eatery diner kitchen",
         "5813": "bar bars pub tavern brewing brewery",
         "5462": "bakery bakeries boulangerie patisserie baeckerei panaderia bagel bagels",
@@ -123,12 +124,33 @@ TRADES: dict[str, str] = {
         "6513": "realty properties apartments",
         "7349": "cleaners cleaning",
         "5992": "florist flowers",
+        "7832": "cinema cinemas theatre theatres theater theaters",
+        "7523": "parking garage",
+        "5942": "book books bookstore bookshop",
+        "5945": "toy toys games gaming",
+        "5251": "hardware lumber",
+        "5261": "nursery",
+        "4511": "air airlines airways",
+        "4121": "taxi",
+        "6012": "bank credit union finance financial",
+        "8011": "clinic hospital medical health healthcare doctor",
+        "0742": "vet veterinary animal",
+        "5995": "pet pets",
+        "5944": "jewelry jewellers jewelers jewellery",
+        "5661": "shoe shoes footwear",
+        "5941": "sport sports sporting outdoors",
+        "5943": "office stationery",
+        "8043": "optical optics opticians eyewear",
+        "7372": "software",
+        "7513": "rental rentals",
+        "7542": "wash",
+        "5977": "cosmetics perfume perfumes",
     }.items()
     for word in trade.split()
 }
 
 # Words behind a brand that the brand's own descriptors carry: where and how, not who.
-TAILS = KINDS | _words(
+TAILS = KINDS | listed(
     """retail wholesale direct ecom ecomm ecommerce internet order orders payment payments pay bill
     billing billpay autopay purchase subscription subscriptions subscr sub member membership plan
     prime plus premium pro monthly annual recurring renewal trip ride rides delivery pickup
@@ -141,11 +163,33 @@ TAILS = KINDS | _words(
     gift reload wallet topup top up insurance premium auto policy tickets ticket booking bookings
     bkng reservation fare transaction account acct customer support help invoice deposit rentals
     stansted heathrow gatwick schiphol jfk lax bnkcrd fd pmt ref no nr loc unit gate term lvl
+    nw ne sw se n w
     superstore stores hyp supc sc sn s/mkts smkts pfs filling forecourt t2 t3 t5"""
 )
 
+# Kinds that say nothing of a trade: any chain has stores, outlets and a web shop.
+ANY_TRADE = listed(
+    """store stores shop shops supercenter supercentre superstore hypermarket hyper super express
+    mini outlet outlets factory mall center centre centers centres ctr plaza station stations
+    service services srvc mobile internet digital online web website site app apps com net org www
+    solutions systems technologies technology tech
+    group holdings international intl global worldwide company co corp inc llc ltd usa us uk
+    canada eu europe america na north south east west central markt maerkte laden filiale fil sagt
+    danke magasin marche proximite city contact drive boutique tienda negozio loja lojas winkel
+    butik kauppa sklep stacja prodejna cards card gift gifts club clubs home homes fresh food foods
+    foodmart market markets mkt mkts supermarket supermarkets hyper supermarche supermercado"""
+)
+
+# Behind a brand and a name such a word makes it an address: SHELL HANGER LANE.
+STREETS = listed(
+    """street st road rd avenue ave av lane ln drive dr boulevard blvd highway hwy way parkway pkwy
+    square sq court terrace rue place quai cours chemin route via viale piazza corso calle avenida
+    paseo plaza rua strasse str weg allee platz ring straat laan plein gata gatan vagen vei veien
+    gade vej katu tie ulica ul aleja roundabout junction jct bypass"""
+)
+
 # Everyday words of other languages and short words that are also the name of some brand.
-_FOREIGN_COMMON = _words(
+_FOREIGN_COMMON = listed(
     """real bon bonjour casa sol luna mar rey plaza dia mas vida maison plus nuit roi reine soleil
     jour bio eco nature fleur monde ville petit grand belle beau bella bello dolce oro stella fiore
     primo uno due tre centro nord sud ost stern sonne mond haus hof dorf stadt berg tal wald blume
@@ -177,7 +221,7 @@ _FOREIGN_COMMON = _words(
 
 
 @cache
-def common_words() -> frozenset[str]:
+def commonlisted() -> frozenset[str]:
     """Words that are not distinctive by themselves: everyday English (SCOWL) and more languages."""
     with gzip.open(WORDS_FILE, "rt", encoding="utf-8") as content:
         return frozenset(content.read().split()) | _FOREIGN_COMMON | KINDS
@@ -185,4 +229,4 @@ def common_words() -> frozenset[str]:
 
 def is_common(word: str) -> bool:
     """Whether a folded word is in everyday use, so that a brand of this name needs evidence."""
-    return word in common_words()
+    return word in commonlisted()

@@ -1,35 +1,40 @@
-"""Takes the place off the end of a descriptor: phone, web address, postcode, city, state, country."""
+"""Takes the place off a descriptor's end: phone, address, postcode, city, state, country."""
 
 import re
 from dataclasses import dataclass, replace
 
 from merchants.folding import fold
+from merchants.lexicon import KINDS, is_common
 from merchants.places import COUNTRIES, US_STATES, Gazetteer, gazetteer, region_of
+from merchants.wordlist import listed
 
 _PHONE = re.compile(
     r"""(?:^|(?<=[\s*:])|(?<=[A-Z#]))(?:
       \+\d[\d\s().-]{7,16}\d | \(\d{3}\)\s?\d{3}-?\d{4} | (?:1[-. ]?)?[2-9X]\d\d[-.]\d{3}[-.]?\d{4}
-    | [2-9]\d{2}[-.]\d{7} | 0\d{2,4}[- ]\d{6,8} | [0X]\d{9,10} | [2-9]\d{9} | [0-9X]{3}-[0-9X]{2}\d{3,8}
-    | X{3,}[-X]*\d{4,8} | 00\d{9,13} | 1[38]00[- ]?\d{3}[- ]?\d{3} | \d{3}-\d{3}-\d{3,4}
+    | [2-9]\d{2}[-.]\d{7} | 0\d{2,4}[- ]\d{6,8} | [0X]\d{9,10} | [2-9]\d{9}
+    | [0-9X]{3}-[0-9X]{2}\d{3,8} | X{3,}[-X]*\d{4,8} | 00\d{9,13} | 1[38]00[- ]?\d{3}[- ]?\d{3} | \d{3}-\d{3}-\d{3,4}
     )$""",
-    re.X | re.I,
+    re.VERBOSE | re.IGNORECASE,
 )
+_PHONE_CHARACTERS = frozenset("Xx0123456789-. ")
 _TLDS = (
     "COM|NET|ORG|EDU|GOV|INFO|BIZ|IO|CO|APP|DEV|AI|TV|ME|SHOP|STORE|ONLINE|CLUB|LIVE|EU|US|UK|DE|FR"
     "|NL|ES|IT|AT|CH|BE|SE|NO|DK|FI|PL|PT|IE|CZ|CA|AU|NZ|JP|BR|MX|IN|RU|GR|HU|RO|SG|HK|TR|ZA|CC|FM"
     "|GG|LY|TO|SO|GL|BANK|TRAVEL|CLOUD|XYZ|SITE|TECH|LU|LV|LT|EE|SI|SK|HR|BG|CO\\.UK|COM\\.AU"
 )
 _URL = re.compile(
-    rf"(?:HTTPS?:?/{{0,2}}\S+|WWW\.\S+|(?:[A-Z0-9-]+\.)+(?:{_TLDS})\.?(?:/\S*)?)$", re.I
+    rf"(?:HTTPS?:?/{{0,2}}\S+|WWW\.\S+|(?:[A-Z0-9-]+\.)+(?:{_TLDS})\.?(?:/\S*)?)$", re.IGNORECASE
 )
-DOMAIN = re.compile(rf"(?:HTTPS?:?/*)?(?:WWW\.)?((?:[A-Z0-9-]+\.)+(?:{_TLDS}))\b(?!\.\w)", re.I)
-_HTTPS_CUT = re.compile(r"HTTPS?(?::?/+)?([A-Z0-9-]{4,})$", re.I)
+DOMAIN = re.compile(
+    rf"(?:HTTPS?:?/*)?(?:WWW\.)?((?:[A-Z0-9-]+\.)+(?:{_TLDS}))\b(?!\.\w)", re.IGNORECASE
+)
+_HTTPS_CUT = re.compile(r"HTTPS?(?::?/+)?([A-Z0-9-]{4,})$", re.IGNORECASE)
 _POSTCODE = re.compile(
     r"(?:^|\s)(?:\d{5}(?:-\d{4})?|[A-Z]\d[A-Z]\s?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}"
     r"|\d{4}\s?[A-Z]{2}|\d{2}-\d{3}|\d{5}-?\d{3})$",
-    re.I,
+    re.IGNORECASE,
 )
-_GLUED_STATE = re.compile(r"^(.*\S)([A-Z]{2})$", re.S)
+_GLUED_STATE = re.compile(r"^(.*\S)([A-Z]{2})$", re.DOTALL)
 # Columns (0-based) at which fixed layouts print the city behind the name without a space.
 _COLUMNS = frozenset({16, 20, 21, 22, 23, 24, 25})
 # The width of a name before the city, where the rail fills its columns.
@@ -56,11 +61,12 @@ class Place:
         return bool(self.city or self.region or self.country or self.phone or self.domain)
 
 
-def split_place(text: str, offset: int = 0, country: str = "") -> Place:
+def split_place(text: str, offset: int = 0, country: str = "", likely: str = "") -> Place:
     """Take what stands behind the merchant's name off the end of `text`.
 
     `offset` is how many characters stood before `text` in its column, `country` the transaction's
-    country if the client gave it (alpha-2): it decides which places are meant.
+    country if the client gave it (alpha-2): it decides which places are meant; `likely` the
+    country that the bank's own words point to.
     """
     place = _strip_contact(Place(name=text.rstrip(" ,")))
     upper = _upper(place.name)
@@ -74,7 +80,7 @@ def split_place(text: str, offset: int = 0, country: str = "") -> Place:
         if not place.city:
             place = _strip_city(place, place.region or place.country, offset)
     elif not place.city:
-        place = _strip_lone_city(place, country)
+        place = _strip_lone_city(place, country, likely)
     return _strip_contact(place)
 
 
@@ -93,7 +99,7 @@ def _strip_contact(place: Place, postcodes: bool = False) -> Place:
     name, phone, domain, hint = place.name, place.phone, place.domain, place.hint
     while True:
         before = name
-        if name[-4:-1].strip("XxX0123456789-. ") == "" and (found := _PHONE.search(name)):
+        if set(name[-4:-1]) <= _PHONE_CHARACTERS and (found := _PHONE.search(name)):
             phone, name = phone or found[0].strip(), name[: found.start()].rstrip(" ,*")
         elif (found := _URL.search(name)) and (found.start() > 0 and name[: found.start()].strip()):
             if not name[found.start() - 1].isspace() and name[found.start() - 1] not in "*,;":
@@ -125,9 +131,7 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
     if region and (
         not country
         or not _ends_in_city(shorter, country)
-        or len(last) == 2
-        and last in US_STATES
-        and _ends_in_city(shorter, region)
+        or (len(last) == 2 and last in US_STATES and _ends_in_city(shorter, region))
     ):
         return replace(place, name=shorter, region=region, country=region[:2])
     if not country or (
@@ -143,9 +147,7 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
         if state.startswith(country):
             return replace(found, name=shorter[: -len(rest[-1])].rstrip(" ,"), region=state)
         if (zipped := _POSTCODE.search(shorter)) and zipped.start() > 3:
-            return _strip_region(
-                replace(found, name=shorter[: zipped.start()].rstrip()), tokens[:1], 0
-            )
+            return replace(found, name=shorter[: zipped.start()].rstrip())
     return found
 
 
@@ -254,7 +256,7 @@ def _hinted(place: Place) -> Place:
         return place
     last = re.sub(r"\W+", "", _upper(words[-1]))
     head = re.sub(r"\W+", "", _upper("".join(words[:-1])))
-    if len(last) >= 7 and (head.startswith(last) or last.startswith(head) and len(head) >= 5):
+    if len(last) >= 7 and (head.startswith(last) or (last.startswith(head) and len(head) >= 5)):
         return replace(place, name=place.name[: place.name.rfind(words[-1])].rstrip(), hint=last)
     return place
 
@@ -275,31 +277,37 @@ def _city_key(text: str) -> str:
     return key
 
 
-_NOT_BEFORE_A_CITY = frozenset("OF DE DU DI DA AT THE LE LA EL & AND IN VON VAN DEL CITY".split())
+_NO_CITY_BEGINS = listed("& AND OF AT IN -")
+_NOT_BEFORE_A_CITY = listed("OF DE DU DI DA AT THE LE LA EL & AND IN VON VAN DEL CITY")
 
 
-def _strip_lone_city(place: Place, country: str) -> Place:
+def _strip_lone_city(place: Place, country: str, likely: str) -> Place:
     """Take a known city off the end although no state or country follows it.
 
     Only where the rest can be a name of its own, and only a place whose name is no everyday word.
     """
-    from merchants.lexicon import is_common
-
     places = gazetteer()
     words = place.name.split()
+    if (
+        len(words) > 2
+        and re.fullmatch(r"\d{1,2}", words[-1])
+        and places.regions(_city_key(words[-2]))
+    ):
+        words.pop()  # a district of a large city: PARIS 6
     for count in range(min(len(words) - 1, _LONGEST_CITY), 0, -1):
         city = _city_key(" ".join(words[-count:]))
         regions = places.regions(city)
-        if not regions or len(city) < 4 or (count == 1 and is_common(city.lower())):
+        opening = words[-count].upper()
+        if not regions or len(city) < 4 or (count > 1 and opening in _NO_CITY_BEGINS):
+            continue
+        at_home = likely and likely in regions and len(words) > 2
+        if count == 1 and is_common(city.lower()) and not at_home:
             continue
         if country and not any(found[:2] == country for found in regions):
             continue
         rest = words[:-count]
-        if (
-            rest[-1].upper() in _NOT_BEFORE_A_CITY
-            or all(is_common(fold(w)) for w in rest)
-            and len(rest) == 1
-        ):
+        only_a_kind = len(rest) == 1 and fold(rest[0]) in KINDS
+        if only_a_kind or rest[-1].upper() in _NOT_BEFORE_A_CITY:
             continue
         at = place.name.rstrip().rfind(" ".join(words[-count:]))
         if at <= 0:

@@ -269,12 +269,93 @@ class Resolution(models.Model):
         return self.status == self.Status.RESOLVED
 
 
+class BatchQuerySet(models.QuerySet["Batch"]):
+    """Domain words for selecting batches."""
+
+    def open(self) -> "BatchQuerySet":
+        """Those that have rows still to be answered."""
+        return self.filter(status=Batch.Status.PROCESSING)
+
+    def for_client(self, client: Client) -> "BatchQuerySet":
+        """The client's own, newest first."""
+        return self.filter(client=client).order_by("-id")
+
+
+class Batch(models.Model):
+    """Many transactions that a client sent in one request."""
+
+    class Status(models.TextChoices):
+        PROCESSING = "processing"
+        COMPLETED = "completed"
+
+    class Deliver(models.TextChoices):
+        EACH = "each", "A webhook for each row, and one for the batch"
+        BATCH = "batch", "One webhook for the batch"
+
+    id = models.UUIDField("batch id", primary_key=True, default=new_id, editable=False)
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="batches", db_index=False
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PROCESSING)
+    deliver = models.CharField(max_length=16, choices=Deliver.choices, default=Deliver.BATCH)
+    accepted = models.PositiveIntegerField(default=0, help_text="Rows that were taken.")
+    rejected = models.PositiveIntegerField(default=0, help_text="Rows that were not.")
+    completed = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    canceled = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(
+        default=list, blank=True, help_text="What is wrong with the rejected rows, by line."
+    )
+    created_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "batches"
+        indexes = [
+            # A client's batches, newest first.
+            models.Index(fields=["client", "-id"], name="batch_of_client"),
+            # The sweep's look at batches under way.
+            models.Index(fields=["id"], name="batch_open", condition=Q(status="processing")),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch of {self.accepted}"
+
+    @property
+    def pending(self) -> int:
+        """Rows that have no end yet."""
+        return self.accepted - self.completed - self.failed - self.canceled
+
+
 class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
     """Domain words for selecting requests."""
 
     def queued(self) -> "NormalizationRequestQuerySet":
-        """Those that wait for admission, oldest first."""
-        return self.filter(status=NormalizationRequest.Status.QUEUED).order_by("id")
+        """Those that wait for admission."""
+        return self.filter(status=NormalizationRequest.Status.QUEUED)
+
+    def single(self) -> "NormalizationRequestQuerySet":
+        """Those that came by themselves, oldest first: somebody waits for each."""
+        return self.filter(batch=None).order_by("id")
+
+    def batched(self) -> "NormalizationRequestQuerySet":
+        """Those that came in batches, oldest first."""
+        return self.filter(batch__isnull=False).order_by("batch_id", "id")
+
+    def unfinished(self) -> "NormalizationRequestQuerySet":
+        """Those that have no end yet."""
+        return self.filter(
+            status__in=[NormalizationRequest.Status.QUEUED, NormalizationRequest.Status.PROCESSING]
+        )
+
+    def finished(self) -> "NormalizationRequestQuerySet":
+        """Those that have their end."""
+        return self.exclude(
+            status__in=[NormalizationRequest.Status.QUEUED, NormalizationRequest.Status.PROCESSING]
+        )
 
     def waiting_for(self, resolution: Resolution) -> "NormalizationRequestQuerySet":
         """Those that get the resolution's answer once there is one."""
@@ -321,6 +402,17 @@ class NormalizationRequest(models.Model):
         related_name="requests",
         db_index=False,
     )
+    batch = models.ForeignKey(
+        Batch,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="requests",
+        db_index=False,
+    )
+    row = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Its place in the batch's input, from 1."
+    )
     error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -333,8 +425,22 @@ class NormalizationRequest(models.Model):
         indexes = [
             # A client's requests, newest first: ids begin with the time.
             models.Index(fields=["client", "-id"], name="request_of_client"),
-            # Admission: what is queued, oldest first. As small as the backlog.
-            models.Index(fields=["id"], name="request_queued", condition=Q(status="queued")),
+            # Admission: what is queued, single ones and then batches, each oldest first. As
+            # small as the backlog.
+            models.Index(
+                fields=["batch", "id"], name="request_queued", condition=Q(status="queued")
+            ),
+            # A batch's rows in the order of its input.
+            models.Index(
+                fields=["batch", "row"], name="request_of_batch", condition=Q(batch__isnull=False)
+            ),
+            # The client's list by a rare status. Nearly all rows are completed, and those that
+            # are queued have their index above, so that a submit pays nothing for this one.
+            models.Index(
+                fields=["client", "status", "-id"],
+                name="request_rare_status",
+                condition=Q(status__in=["processing", "failed", "canceled"]),
+            ),
             # Who waits for a resolution, and who had its answer.
             models.Index(
                 fields=["resolution", "status"],

@@ -3,12 +3,13 @@
 import re
 
 from merchants.segmentation import segmented
+from merchants.wordlist import listed
 
 # Words inside a name that stay small, in the languages that have such words.
-_SMALL = frozenset(
-    """a an and at by for from in of on or the to with y e et und de del della delle dei di da do dos
-    das du des la le les el los las lo al il van von der den het op te zu zum zur im am aan i og och
-    & 'n n""".split()
+_SMALL = listed(
+    """a an and at by for from in of on or the to with y e et und de del della delle dei di da
+    do dos das du des la le les el los las lo al il van von der den het op te zu zum zur im am
+    aan i og och & 'n n"""
 )
 # Words written in capitals although they have vowels, or with letters in an order all their own.
 _FIXED = {
@@ -19,9 +20,16 @@ _FIXED = {
     IX AA AAA UBS BJ PJ DD JP EU UAE SPA4 AMC EE UCLA USC UCSF NYU MIT""".split()
 }
 _TITLES = {"mr": "Mr.", "mrs": "Mrs.", "dr": "Dr.", "st": "St."}
-_VOWEL = re.compile(r"[AEIOUYÀ-ÿ]", re.I)
-_TOKEN = re.compile(r"[^\s/\-–—&+.,()!:;\"*]+|\s+|.", re.S)
-_ELISION = re.compile(r"^(O|D|L|N|DELL|ALL|SANT)'(?=\w{2})", re.I)
+# German words that rails print without their umlaut.
+_UMLAUTS = {
+    "baeckerei": "Bäckerei", "gaertnerei": "Gärtnerei", "getraenke": "Getränke", "moebel": "Möbel",
+    "kuechen": "Küchen", "fruehstueck": "Frühstück", "muehle": "Mühle", "koeln": "Köln",
+    "muenchen": "München", "duesseldorf": "Düsseldorf", "nuernberg": "Nürnberg",
+    "zuerich": "Zürich", "bruecke": "Brücke", "gaststaette": "Gaststätte", "wuerstel": "Würstel",
+}  # fmt: skip
+_VOWEL = re.compile(r"[AEIOUYÀ-ÿ]", re.IGNORECASE)
+_TOKEN = re.compile(r"[^\s/\-–—&+.,()!:;\"*]+|\s+|.", re.DOTALL)
+_ELISION = re.compile(r"^(O|D|L|N|DELL|ALL|SANT)'(?=\w{2})", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"\b(\w{2,})\s+S\b(?!\.)")
 
 
@@ -55,6 +63,8 @@ def _word(word: str, *, first: bool, before: str, after: str) -> str:
         return word.upper()  # H&M, B&Q, AT&T
     if lower in _SMALL and not first and before.isspace():
         return lower
+    if lower in _UMLAUTS:
+        return _UMLAUTS[lower]
     if lower in _FIXED:
         return _FIXED[lower]
     if lower in _TITLES and after != "'" and first:
@@ -81,7 +91,7 @@ def _capitalised(word: str) -> str:
         lead = head.capitalize()
         return lead + rest[:1].upper() + rest[1:].lower()
     capital = word[:1].upper() + word[1:].lower()
-    if len(word) > 4 and re.match(r"MC[BCDFGHKLMNPQRSTVW]", word, re.I):
+    if len(word) > 4 and re.match(r"MC[BCDFGHKLMNPQRSTVW]", word, re.IGNORECASE):
         return "Mc" + word[2].upper() + word[3:].lower()
     return capital
 

@@ -1,23 +1,25 @@
 """Requests: submitted, admitted, completed, failed. Every change of a request's state is here."""
 
+import collections
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from merchants import rulesets
+from merchants import batches, rulesets, usage
 from merchants.bells import ADMIT
+from merchants.card_numbers import without_card_numbers
 from merchants.events import COMPLETED, FAILED, occurrence
 from merchants.models import NormalizationRequest, Resolution, Rule
 from merchants.questions import key_of, resolutions_for
 from pave.clients.models import Client
 from pave.operations.shift import Shift
+from pave.operations.tallies import Counter
 from webhooks.publishing import publish
 
 logger = logging.getLogger(__name__)
@@ -27,15 +29,29 @@ Status = NormalizationRequest.Status
 ADMIT_BATCH = 200
 
 
+class AlreadyFinal(Exception):
+    """The request has its end: nothing can be changed about it."""
+
+
 def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:
     """Take a transaction: one row, which is all that acceptance costs, and the cluster's bell.
 
     Args:
         client: Who asks.
         fields: Validated fields of the transaction, named as the model's.
+
+    Raises:
+        QuotaExceeded: The client has sent as many this month as it may.
     """
-    request = NormalizationRequest(client=client, created_at=timezone.now(), **fields)
-    request.save(force_insert=True)
+    request = NormalizationRequest(
+        client=client, created_at=timezone.now(), **without_card_numbers(fields)
+    )
+    if client.monthly_quota is None:
+        request.save(force_insert=True)
+    else:
+        with transaction.atomic():
+            usage.charge(client, 1, now=request.created_at)
+            request.save(force_insert=True)
     ADMIT.ring()
     return request
 
@@ -67,9 +83,7 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
         return 0
     ruleset = rulesets.current()
     with transaction.atomic():
-        requests = list(
-            NormalizationRequest.objects.queued().select_for_update(skip_locked=True)[:limit]
-        )
+        requests = _claim(limit)
         keyed: dict[str, list[NormalizationRequest]] = {}
         unkeyed = []
         for request in requests:
@@ -95,12 +109,14 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
                 for request in askers:
                     request.error = resolution.error
                 failed += askers
-        NormalizationRequest.objects.bulk_update(
-            [request for askers in keyed.values() for request in askers],
-            ["resolution", "status"],
-        )
+        _tie([request for askers in keyed.values() for request in askers])
         complete(known, now=now)
         fail(failed, now=now)
+        counter = Counter(now)
+        counter.add("requests", "queued", count=len(requests))
+        counter.add("memory", "known", count=len(known))
+        counter.add("memory", "waiting", count=len(requests) - len(known))
+        counter.write()
     return len(requests)
 
 
@@ -111,15 +127,36 @@ def complete(requests: Sequence[NormalizationRequest], *, now: datetime) -> None
     """
     _finish(requests, Status.COMPLETED, now)
     _count_hits(requests)
-    publish([occurrence(COMPLETED, request, request.resolution) for request in requests], now=now)
+    _tally(requests, now)
+    _tell(COMPLETED, requests, now)
 
 
 def fail(requests: Sequence[NormalizationRequest], *, now: datetime) -> None:
     """Fail requests, each with the ``error`` that is set on it, and tell their clients."""
     _finish(requests, Status.FAILED, now)
+    _tally(requests, now)
     for request in requests:
         NormalizationRequest.objects.filter(pk=request.pk).update(error=request.error)
-    publish([occurrence(FAILED, request, request.resolution) for request in requests], now=now)
+    _tell(FAILED, requests, now)
+
+
+def cancel(*, request: NormalizationRequest) -> None:
+    """Take back a request that has no end yet; its client is not told, since it knows.
+
+    Raises:
+        AlreadyFinal: It has its end.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        if (
+            not NormalizationRequest.objects.unfinished()
+            .filter(pk=request.pk)
+            .update(status=Status.CANCELED, completed_at=now)
+        ):
+            raise AlreadyFinal
+        request.refresh_from_db()
+        _tally([request], now)
+        batches.count([request], now=now)
 
 
 def settle(resolution: Resolution, *, now: datetime) -> int:
@@ -144,9 +181,61 @@ def sweep() -> None:
         ADMIT.ring()
 
 
+def _claim(limit: int) -> list[NormalizationRequest]:
+    """Lock queued requests: those that came alone first, so that no batch holds them up."""
+    queued = NormalizationRequest.objects.queued().select_for_update(skip_locked=True)
+    requests = list(queued.single()[:limit])
+    if len(requests) < limit:
+        requests += queued.batched()[: limit - len(requests)]
+    return requests
+
+
+def _tie(requests: Sequence[NormalizationRequest]) -> None:
+    """Write the resolutions that locked requests have got, and that they are being processed.
+
+    One statement of SQL, since it is Django's ``bulk_update`` that admission would spend most of
+    its time in.
+    """
+    if not requests:
+        return
+    prepare = NormalizationRequest._meta.pk.get_db_prep_value
+    parameters: list[Any] = [Status.PROCESSING]
+    for request in requests:
+        parameters += [prepare(request.pk, connection), prepare(request.resolution_id, connection)]
+    rows = ", ".join(["(%s, %s)"] * len(requests))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE merchants_normalizationrequest SET status = %s, resolution_id = tied.column2 "  # noqa: S608
+            f"FROM (VALUES {rows}) AS tied WHERE id = tied.column1",
+            parameters,
+        )
+
+
+def _tell(event_type: str, requests: Sequence[NormalizationRequest], now: datetime) -> None:
+    """Tell clients of requests that ended, one by one or by their batch."""
+    publish(
+        [
+            occurrence(event_type, request, request.resolution)
+            for request in batches.told_one_by_one(requests)
+        ],
+        now=now,
+    )
+    batches.count(requests, now=now)
+
+
+def _tally(requests: Iterable[NormalizationRequest], now: datetime) -> None:
+    counter = Counter(now)
+    for request in requests:
+        counter.add("requests", request.status)
+        counter.observe("wait_seconds", (now - request.created_at).total_seconds())
+        if request.status == Status.COMPLETED and request.resolution:
+            counter.add("answers", request.resolution.method)
+    counter.write()
+
+
 def _count_hits(requests: Iterable[NormalizationRequest]) -> None:
     """Count the requests that rules have answered."""
-    hits = Counter(
+    hits = collections.Counter(
         request.resolution.rule_id
         for request in requests
         if request.resolution and request.resolution.rule_id

@@ -146,7 +146,7 @@ def _useful(aliases: Iterable[str], name: str) -> Iterator[str]:
 
 
 def _countries(location_sets: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """ISO codes of where the brand is; empty if anywhere, or if the index says it by other means."""
+    """ISO codes of where the brand is; empty if anywhere or if the index says it otherwise."""
     found: set[str] = set()
     for locations in location_sets:
         for place in locations.get("include", ()):

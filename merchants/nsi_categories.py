@@ -1,24 +1,26 @@
 """What the categories of name-suggestion-index mean for payments."""
 
+from merchants.wordlist import listed
+
 # Categories of the brands tree in which nobody pays a merchant: machines, signs and infrastructure.
-DROPPED = frozenset(
-    """amenity/atm amenity/bicycle_parking amenity/bicycle_repair_station amenity/charging_station
-    amenity/parcel_locker amenity/payment_terminal amenity/post_box amenity/post_depot
-    amenity/public_bookcase amenity/recycling amenity/telephone amenity/vending_machine
-    amenity/waste_basket amenity/waste_disposal amenity/give_box amenity/food_sharing
-    amenity/photo_booth amenity/library amenity/animal_shelter amenity/social_centre
-    advertising/totem advertising/billboard emergency/ambulance_station
+DROPPED = listed(
+    """amenity/atm amenity/bicycle_parking amenity/bicycle_repair_station
+    amenity/charging_station amenity/parcel_locker amenity/payment_terminal amenity/post_box
+    amenity/post_depot amenity/public_bookcase amenity/recycling amenity/telephone
+    amenity/vending_machine amenity/waste_basket amenity/waste_disposal amenity/give_box
+    amenity/food_sharing amenity/photo_booth amenity/library amenity/animal_shelter
+    amenity/social_centre advertising/totem advertising/billboard emergency/ambulance_station
     emergency/disaster_response landuse/industrial landuse/residential leisure/dog_park
     leisure/playground man_made/charge_point office/political_party office/union
-    office/government club/scout tourism/information healthcare/blood_donation""".split()
+    office/government club/scout tourism/information healthcare/blood_donation"""
 )
 
 # Operators who are paid by card: most others run infrastructure.
-OPERATORS_KEPT = frozenset(
+OPERATORS_KEPT = listed(
     """operators/amenity/parking operators/amenity/car_sharing operators/amenity/hospital
     operators/amenity/post_office operators/amenity/veterinary operators/amenity/university
     operators/office/water_utility operators/office/energy_supplier operators/shop/convenience
-    operators/shop/mobile_phone operators/highway/services operators/barrier/toll_booth""".split()
+    operators/shop/mobile_phone operators/highway/services operators/barrier/toll_booth"""
 )
 
 EUROPE = tuple(

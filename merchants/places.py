@@ -9,19 +9,23 @@ from bisect import bisect_left
 from functools import cache
 from pathlib import Path
 
+from merchants.wordlist import listed
+
 DATA_FILE = Path(__file__).parent / "data" / "places.tsv.gz"
 
-US_STATES = frozenset(
-    """AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM
-    NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR""".split()
+US_STATES = listed(
+    """AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH
+    NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR"""
 )
-CANADIAN_PROVINCES = frozenset("AB BC MB NB NL NS NT NU ON PE QC SK YT".split())
-AUSTRALIAN_STATES = frozenset("ACT NSW QLD SA TAS VIC NT WA".split())
+CANADIAN_PROVINCES = listed("AB BC MB NB NL NS NT NU ON PE QC SK YT")
+AUSTRALIAN_STATES = listed("ACT NSW QLD SA TAS VIC NT WA")
 
 # Country codes and names as rails print them behind a place.
 COUNTRIES: dict[str, str] = {
     **{code: code for code in """AT AU BE BG BR CH CL CZ DE DK EE ES FI FR GB GR HK HR HU IE IS IT
-    JP KR LT LU LV MX MY NL NO NZ PL PT RO RS SE SG SI SK TH TR TW UA US ZA AE""".split()},
+    JP KR LT LU LV MX MY NL NO NZ PL PT RO RS SE SG SI SK TH TR TW UA US ZA AE
+        AR CO ID IL IN MT PE PH VN SA EG MA QA KW CN UY CR PA DO EC CY GE KE NG JO LB PK BD
+        LK""".split()},
     "UK": "GB", "USA": "US", "CAN": "CA", "GBR": "GB", "AUS": "AU", "DEU": "DE", "FRA": "FR",
     "NLD": "NL", "ESP": "ES", "ITA": "IT", "CHE": "CH", "AUT": "AT", "BEL": "BE", "IRL": "IE",
     "LUX": "LU", "PRT": "PT", "POL": "PL", "SWE": "SE", "NOR": "NO", "DNK": "DK", "FIN": "FI",
@@ -91,7 +95,8 @@ class Gazetteer:
         return False
 
     def begins(self, start: str) -> bool:
-        """Whether any place begins with `start`."""
+        """Whether any place begins with the whole words of `start`."""
+        start += " "
         at = bisect_left(self._sorted, start)
         return at < len(self._sorted) and self._sorted[at].startswith(start)
 

@@ -7,7 +7,13 @@ Value Date: 02/01/2019`) or arranges its own columns (`NAME 03/21 PURCHASE CITY 
 import re
 from typing import NamedTuple
 
-_DATE = r"\d{1,2}[/.\-]\d{1,2}(?:[/.\-]\d{2,4})?"
+from merchants.rail_words import BEFORE, BEHIND
+from merchants.wordlist import listed
+
+_DATE = (
+    r"(?:\d{1,2}[/.\-]\d{1,2}(?:[/.\-]\d{2,4})?"
+    r"|\d{1,2}(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)(?:\d{2,4})?)"
+)
 _TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
 
 
@@ -16,128 +22,85 @@ class Peeled(NamedTuple):
 
     body: str
     place: str
-    noise: bool  # whether anything was taken away
+    country: str  # alpha-2, where banks write so; empty if that says nothing
 
 
 # Arrangements in which the bank says which part is the merchant (name) and which the place.
 _FORMATS = [
-    re.compile(pattern, re.I)
+    re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # NAME 03/21 MOBILE PURCHASE CITY ST
-        rf"(?P<name>.+?)\s+{_DATE}\s+(?:MOBILE |RECURRING |ONLINE |INTL? )?"
-        r"(?:PURCHASE|PURCH|PMT|PAYMENT|REFUND|RETURN)(?: RETURN| REFUND)?(?:\s+(?P<place>.*))?",
-        # BEA, Betaalpas NAME,PAS123 NR:CT123456, 31.01.24/12:34 CITY
-        r"(?:BEA|GEA|BETAALAUTOMAAT),?\s+(?:BETAALPAS|APPLE PAY|GOOGLE PAY|CREDITCARD|DEBITCARD)?,?"
-        rf"\s*(?P<name>[^,]+),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<place>.*)",
+        (
+            rf"(?P<name>.+?)\s+{_DATE}\s+(?:MOBILE |RECURRING |ONLINE |INTL? )?"
+            r"(?:PURCHASE|PURCH|PMT|PAYMENT|REFUND|RETURN)(?: RETURN| REFUND)?(?:\s+(?P<place>.*))?"
+        ),
         # BEA NR:X1Y2 31.01.24/12.34 NAME,PAS123 CITY
-        rf"(?:BEA|GEA)\s+NR:\s?\S+\s+{_DATE}[/ ]{_TIME}\s+(?P<name>[^,]+),\s*PAS\s?\d+"
-        r"\s*(?P<place>.*)",
+        (
+            rf"(?:BEA|GEA)\s+NR:\s?\S+\s+{_DATE}[/ ]{_TIME}\s+(?P<name>[^,]+),\s*PAS\s?\d+"
+            r"\s*(?P<place>.*)"
+        ),
+        # BEA, Betaalpas NAME,PAS123 NR:CT123456, 31.01.24/12:34 CITY
+        (
+            r"(?:BEA|GEA|BETAALAUTOMAAT),?\s+(?:BETAALPAS|APPLE PAY|GOOGLE PAY|CREDITCARD|DEBITCARD)?,?"
+            rf"\s*(?P<name>[^,]+),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<place>.*)"
+        ),
+        # BoA's and Chase's arrangement of an ACH payment
+        r"(?P<name>.+?)\s+DES:(?P<place>).*",
+        r"ORIG CO NAME:\s*(?P<name>.+?)\s+(?:ORIG ID|CO ENTRY|DESC DATE)(?P<place>).*",
+        # UPI-NAME-id@bank and UPI/123/NAME/...
+        r"UPI[-/](?:\d+[-/])?(?:[A-Z]{2}[-/])?(?P<name>[^-/@]{3,})(?P<place>)(?:[-/].*)?",
+        # ICICI: VIN/NAME/date/reference; Santander: NAME,12.34 GBP, RATE ...
+        r"(?:VIN|VPS|IPS)/(?P<name>[^/]{3,})(?P<place>)/.*",
+        r"(?:CARD PAYMENT TO )?(?P<name>[^,]+),\s*\d+\.\d\d [A-Z]{3},(?P<place>).*",
+        # COMPRA NAME, TARJETA 1234, COMISION 0,00
+        r"(?P<name>[^,]+),\s*TARJ(?:ETA)?\.?(?P<place>)\b.*",
         # Name//Ort/DE
-        r"(?P<name>.+?)\s*//\s*(?P<place>[^/]+(?:/[A-Z]{2})?)(?:\s+\d.*)?",
+        r"(?P<name>.+?)(?:\s+[A-Z]{2})?\s*//\s*(?P<place>[^/]+(?:/[A-Z]{2})?)(?:[\s/]+\d.*)?",
         # Bezahlung ... NAME Datum, NL: 31-01-2024 12:34 NAME CITY NLD Pasnr
         rf"(?:PASVOLGNR|PASNR|KAARTNUMMER)\S*\s+\S+\s+(?P<name>.+?)\s+{_DATE}\s*(?P<place>)",
     )
 ]
 
-# In front of the merchant; tried again and again until none fits.
-_BEFORE = re.compile(
-    r"""^(?:
-      (?:(?:PRE-?|NON-?)?AUTHORI[SZ]ED\s+)?(?:RECURRING|ONE-?TIME)\s+(?:DEBIT\s+|CREDIT\s+)?
-        (?:CARD\s+)?(?:PAYMENT|PURCHASE|PMT|TRANSACTION|BILL)?(?:\s+AUTHORI[SZ]ED\s+ON\s+<date>)?
-    | (?:CARD\s+|DEBIT\s+|ONLINE\s+|RECURRING\s+)?(?:PURCHASE|PAYMENT|RETURN|REFUND|TRANSACTION)
-        (?:\s+RETURN)?\s+(?:INTL\s+|CARD\s+)?AUTHORI[SZ]ED\s+ON\s+<date>
-    | AUTHORI[SZ]ED\s+ON\s+<date>
-    | (?:VISA|MASTERCARD|MAESTRO|AMEX|MC|MCD|INTERAC|EFTPOS|CONTACTLESS|CHIP|TAP|DBT|DEBIT|CREDIT
-        |CHECK|BANK|POS|EXTERNAL|ELECTRONIC|ONLINE|RECURRING|INTERNATIONAL|INTL|FOREIGN|GENERIC
-        |PIN(?:LESS)?|SIG(?:NATURE)?|CARD|MOBILE|DOMESTIC|US|PENDING|PENDING:|TEMPORARY|PRE-?AUTH
-        |WITHDRAWAL|DDA|IDP|IOD|PREAUTHORIZED)\s*[-–/]?\s+
-        (?:(?:CARD|DEBIT|VISA|MC|MASTERCARD|POS|CREDIT|PIN|SIGNATURE|INTERAC|TAP|CHIP|BILL|RETAIL
-        |POINT[ ]OF[ ]SALE|DDA|ACH)\s*[-–/]?\s+)*
-        (?:PURCHASES?|PURCH|PUR|PURCHSE|PAYMENT|PMT|PYMT|DEBIT|TRANSACTION|TXN|TRANS|SALE|REFUND|
-        RETURN|WITHDRAWAL|CRD|CREDIT|CARD|BILL[ ]PAYMENT|PAYMENT[ ]TO|MERCHANDISE)
-        (?:\s*[-–]\s*(?:VISA|MC|MASTERCARD|DEBIT|CREDIT|INTERAC|PIN|POS))?
-        (?:\s+(?:TO|AT|FROM|ON|-))?(?:\s+<date>(?:\s+<time>)?)?
-    | POS(?:\s+(?:PUR|DEB|DB|DR|TRANSACTION|W/D|TERMINAL|SALE|MAC|SIG))?(?:\s+<date>)?
-    | (?:CHECK|DEBIT|CREDIT|ATM)\s?(?:CARD|CRD)(?:\s+(?:PURCHASE|PUR|DEBIT|TRANSACTION))?
-        (?:\s+\d{4})?
-    | CHECKCARD\s+\d{4} | CKCD\s+(?:DEBIT\s+)?(?:<date>|\d{4})? | DBT\s+CRD\s+(?:\d{4})?(?:\s+\d+)?
-    | PURCHASE(?:\s+(?:AT|FROM|-))? | POINT\s+OF\s+SALE(?:\s+(?:DEBIT|PURCHASE|WITHDRAWAL))?
-    | (?:DIRECT|AUTOMATIC)\s+DEBIT(?:\s+(?:TO|PAYMENT))? | DIRECT\s+PAYMENT | EFTPOS(?:\s+DEBIT)?
-    | (?:STANDING\s+ORDER|BILL\s+PAYMENT|CARD\s+PAYMENT|FASTER\s+PAYMENT|CONTACTLESS\s+PAYMENT)
-        (?:\s+TO)? | DD(?=\s+[A-Z]{3}) | D/D | S/O | CPM | VIS | \)\)\) | \)\)
-    | ACH\s+(?:DEBIT|PAYMENT|PMT|WITHDRAWAL|HOLD)? | PREAUTHORIZED\s+(?:DEBIT|WD|PAYMENT)
-    | (?:APL|APPL|APPLE|AAPL|GPAY|GGL|GOOGLE|SAMSUNG|ANDROID|GOOG)\s?PAY(?:\s+PURCHASE)?(?=\s)
-    | APLPAY | GGLPAY | GGLPAY | PAYPASS | PAYWAVE | TAP\s+(?:AND|N|&)\s+(?:PAY|GO)
-    # German
-    | (?:SEPA[- ]?)?(?:BASIS|FIRMEN|FOLGE|ERST|EINZUGS)?[- ]?(?:LASTSCHRIFT|LASTSCHR)(?:EINZUG)?
-        (?:\s+(?:VON|AN))?
-    | (?:DEBIT)?KARTENZAHLUNG(?:\s+(?:BEI|AN|GIROCARD|DEBIT|VISA|MASTERCARD))?
-    | (?:EC|GIROCARD|MAESTRO|V\s?PAY|ELV)(?:[- ](?:KARTE|CASH|ZAHLUNG|LASTSCHRIFT))?
-        (?:\s+(?:BEI|\#\d+|<date>(?:\s+<time>)?))
-    | KAUFUMSATZ | KREDITKARTENUMSATZ | (?:SEPA[- ]?)?(?:[UÜ]BERWEISUNG|DAUERAUFTRAG|ECHTZEIT)(?:\s+AN)?
-    | BEZAHLUNG\s+(?:MIT\s+)?(?:KARTE|BANCOMAT|TWINT)? | (?:EINKAUF|ZAHLUNG)\s+(?:BEI|AN|DEBIT\S*)
-    | TWINT(?=\s+\S{3}) | POS\s+EINKAUF
-    # French
-    | (?:PAIEMENT|ACHAT|RETRAIT|FACTURE|PAIEMT|PMT)\s+(?:PAR\s+)?(?:CARTE|CB|CARTE\s+BANCAIRE|PSC|
-        SANS\s+CONTACT|EN\s+LIGNE|INTERNET|MOBILE|INTERAC)?(?:\s+(?:DU|CHEZ|N\S?\d+))?(?:\s+<date>)?
-    | CARTE(?:\s+(?:BANCAIRE|BLEUE|VISA|N\S?))?(?:\s+X*\d{4})?(?:\s+(?:DU\s+)?<date>)?
-    | CB\s*(?:\*\d{4})?(?:\s+<date>)? | FACT(?:URE)?\s+(?:CARTE|CB)?(?:\s+DU)?(?:\s+<date>|\s+\d{6})?
-    | (?:PRLV|PRELEVEMENT|PRÉLÈVEMENT|PREL)(?:\s+(?:SEPA|EUROPEEN|EUROPÉEN|DE))?
-    | VIR(?:EMENT)?(?:\s+(?:SEPA|INST|INSTANTANE|PERMANENT))?(?:\s+(?:DE|VERS|A))?(?=\s)
-    # Spanish, Portuguese, Italian
-    | (?:COMPRA|PAGO|CARGO|RECIBO|ADEUDO|COMPRAS)(?:\s+(?:EN|CON|TARJ(?:ETA)?\.?|DE|TPV|ONLINE|
-        INTERNACIONAL|NACIONAL|CARTAO|CARTÃO|D[ÉE]BITO|CR[ÉE]DITO|DEB\S*|NO|VISA|MAESTRO|INTERNET|
-        [*X]+\d{4}|\d{4}(?=\s)))*(?:\s+<date>)?[,:.]?
-    | TARJ(?:ETA)?\.?\s*:?\s*[*X\d]+ | (?:D[ÉE]BITO|DEBITO)\s+(?:DIRETO|DIRECTO|EM\s+CONTA|DD)
-    | (?:PAGAMENTO|PAGAM\.?|PAG\.?|ADDEBITO|ACQUISTO|OPERAZIONE|SPESA)(?:\s+(?:POS|CARTA|CON|
-        PRESSO|TRAMITE|BANCOMAT|NEXI|SDD|DIRETTO|CONTACTLESS|INTERNET|ONLINE|DEL|EM|DE|CONTA|
-        VISA|DEBIT|MAESTRO|<date>|<time>))*[:.]?
-    | PIX\s+(?:QRS?|ENVIADO|DES)? | COMPRA\s+CART\S*
-    # Dutch, Nordic, Polish, Czech
-    | (?:BETAALAUTOMAAT|BETALING|PINBETALING|BEA|INCASSO|SEPA\s+INCASSO(?:\s+ALGEMEEN\S*)?|
-        BANCONTACT|AANKOOP(?:\s+BANCONTACT)?|GEA)(?:\s+(?:MET|BIJ|DOORLOPEND|CONTACTLOOS|VIA))?,?
-    | (?:KORTK[ÖO]P|K[ÖO]RTK[ÖO]P|KORTBETALNING|KORTKJ[ØO]P|VAREKJ[ØO]P|VISA\s+VAREKJ[ØO]P|BETALNING|
-        DANKORT(?:-NOTA|K[ØO]B)?|VISA/DANKORT|KORTTIOSTO|OSTO|K[ÖO]P|KORT|AUTOGIRO|VIPPS|SWISH|
-        MOBILEPAY|AVTALEGIRO|E-?FAKTURA)(?:\s+(?:TIL|HOS))?[:]?(?:\s+<date>)?(?=\s)
-    | (?:P[ŁL]ATNO[ŚS][ĆC]|ZAKUP|TRANSAKCJA|OPERACJA|PLATBA|N[ÁA]KUP)(?:\s+(?:KART[ĄA]|KARTOU|PRZY|
-        U[ŻZ]YCIU|KARTY|BLIK|INTERNET\S*))*[:]?
-    | BLIK(?=\s\S{3})
-    # Numbers and dates in front
-    | <date>(?:\s+<time>)? | (?:CARD|KARTE|CARTE|KAART|KORT)\s*(?:NO\.?\s*)?[X*]*\d{4} | [X*]{2,}\d{4}
-    | VISA\s+\d{4,6}(?=\s+\S) | \d{6}(?=\s+[A-Z]) | \*\d{4}(?=\s) | [-–:,;.|]+
-    )(?:\s+|(?<=[-–:,;.|])|$)""".replace("<date>", _DATE).replace("<time>", _TIME),
-    re.I | re.X,
-)
 
-# Behind the merchant (and its place).
-_BEHIND = re.compile(
-    r"""(?:\s+|(?<=[\s,;]))(?:
-      (?:CARD|KARTE|CARTE|KAART|PAS|KORT|CARD\s+ENDING(?:\s+IN)?)\s*(?:NO\.?:?|NR\.?:?|\#)?\s*
-        (?:[X*.]*\d{3,4}|[X*]{4,}\d*)?
-    | VALUE\s+DATE:?\s*<date> | (?:TAP\s+AND\s+PAY|TAP\s+&\s+PAY|CONTACTLESS)(?:\s+[X*]+\d+)?
-    | [X*]{2,}\d{4} | APPLE\s+PAY | GOOGLE\s+PAY | SAMSUNG\s+PAY | MOBILE\s+PAY(?:MENT)?
-    | [SP]\d{15,20} | (?:ON|DU|DEL|VOM|AM|LE|OP|DEN|VALEUR|PURCHASE\s+ON)\s+<date>
-    | <date>(?:[ /T]+<time>)?(?:\s+\d{2,4})? | <time>(?:\s?[AP]M)? | \d{2}[A-Z]{3}\d{2,4}
-    | (?:ON\s+)?\d{1,2}\s?(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*\.?
-        (?:\s+\d{2,4})?(?:\s+(?:BCC|CLP|BDC|CPM))?
-    | (?:REF|REFERENCE|RFC|TRACE|AUTH|TRN|TXN|TRANS(?:ACTION)?|MANDATE?|MANDAT|MREF|EREF|KREF|SVWZ|
-        KUNDENNR|KD-?NR|INVOICE|RECHNUNG|RG|FACTURE|FACTURA|BELEG|FOLGENR|VERFALLD|KENMERK|ICS|
-        WEB\s+ID|PPD\s+ID|CCD\s+ID|IBAN|BIC)
-        \s*(?:NO\.?|NR\.?|\#|\+|ID|NUMBER|NUMMER)?[.:\#]?\s*[-/\w.*]*\d[-/\w.*]*
-    | (?:RECHNUNG|FACTURE|SAGT\s+DANKE|DANKE|DANKT|VIELEN\s+DANK|MERCI|GRACIAS|THANK\s+YOU
-        |INTERNATIONAL\s+TRANSACTION|RECURRING|PAYPASS|PAYWAVE|VISA\s+DEBIT|DEBIT\s+CARD
-        |POS\s+PURCHASE|POS\s+DEBIT|PENDING)
-    | (?:USD|EUR|GBP|CAD|AUD|CHF|NOK|SEK|DKK)\s?\d+[.,]\d{2}(?:\s.*)?
-    | \d+[.,]\d{2}\s?(?:USD|EUR|GBP|CAD|AUD|CHF|NOK|SEK|DKK)(?:\s.*)?
-    | @\s?\d+[.,]\d+ | (?:EXCHANGE|FX)\s+RATE.*
-    )\s*[,;.]?$""".replace("<date>", _DATE).replace("<time>", _TIME),
-    re.I | re.X,
-)
+def _any_of(patterns: tuple[str, ...]) -> str:
+    joined = "|".join(f"(?:{pattern})" for pattern in patterns)
+    return joined.replace("<date>", _DATE).replace("<time>", _TIME)
+
+
+_BEFORE = re.compile(rf"^(?:{_any_of(BEFORE)})(?:\s+|(?<=[-–:,;.|\]])|$)", re.IGNORECASE)
+_BEHIND = re.compile(rf"(?:\s+|(?<=[\s,;]))(?:{_any_of(BEHIND)})\s*[,;.]?$", re.IGNORECASE)
+
+# The country whose banks begin a line so. Only a hint: their customers also pay elsewhere.
+_LANGUAGES = [
+    (code, re.compile(rf"(?:{pattern})", re.IGNORECASE))
+    for code, pattern in {
+        "FR": r"CARTE\s+(?:X?\d|[A-Z])|CB[\s*]|PRLV|PRELEVEMENT|PR[ÉE]L[ÈE]VEMENT|ACHAT\s+CB"
+        r"|PAIEMENT\s+(?:PAR|CB)|FACTURE\s+CARTE|VIR(?:EMENT)?\s",
+        "DE": r"(?:SEPA[- ]?)?(?:\w*)LASTSCHRIFT|KARTENZAHLUNG|GIROCARD|EC\s\d"
+        r"|.{2,40}//[^/]+(?:/DE)?|KAUFUMSATZ",
+        "ES": r"COMPRA\s+(?:EN|TARJ|CON)|PAGO\s+(?:CON|EN)|RECIBO\s|ADEUDO",
+        "IT": r"PAGAMENTO\s|ADDEBITO|ACQUISTO|OPERAZIONE",
+        "NL": r"BEA[,\s]|GEA[,\s]|BETAALAUTOMAAT|SEPA\s+INCASSO|PINBETALING",
+        "BE": r"AANKOOP\s+BANCONTACT|BANCONTACT",
+        "SE": r"KORTK[ÖO]P|AUTOGIRO|KORTBETALNING",
+        "NO": r"VAREKJ[ØO]P|VISA\s+VAREKJ|\*\d{4}\s+\d\d\.\d\d\s+NOK|AVTALEGIRO|VIPPS"
+        r"|VISA\s\d{6}\s",
+        "DK": r"DANKORT|VISA/DANKORT",
+        "FI": r"KORTTIOSTO",
+        "PL": r"ZAKUP|P[ŁL]ATNO|BLIK",
+        "CZ": r"PLATBA|N[ÁA]KUP",
+        "GB": r"DIRECT\s+DEBIT\s|DD\s|CARD\s+PAYMENT\s+TO",
+        "CA": r".{0,24}INTERAC\s|OPOS|FPOS|IDP\s",
+        "AU": r"EFTPOS",
+        "BR": r"COMPRA\s+CART|PIX\s|COMPRA\s+NO",
+    }.items()
+]
 
 
 def peel(text: str) -> Peeled:
     """`text` without the rail's words; the place apart where the bank's columns say so."""
     body, place = text.strip(), ""
+    country = next((code for code, pattern in _LANGUAGES if pattern.match(body)), "")
     while (shorter := _BEHIND.sub("", body)) != body and shorter.strip():
         body = shorter.strip()
     for layout in _FORMATS:
@@ -150,13 +113,35 @@ def peel(text: str) -> Peeled:
         body = _peel_front(body)
         while (shorter := _BEHIND.sub("", body)) != body and shorter.strip():
             body = shorter.strip()
-    return Peeled(body, place, body != text.strip())
+    return Peeled(body, place, country)
 
 
 def _peel_front(body: str) -> str:
+    whole = body
     for _ in range(8):
         shorter = _BEFORE.sub("", body, count=1)
         if shorter == body or not shorter.strip():
             break
         body = shorter.lstrip()
-    return body
+    words = body.split(" ")
+    peeled = body != whole
+    while len(words) > 1 and (
+        words[0].upper().rstrip(".:") in _LEFTOVERS
+        or not words[0]
+        or (peeled and _LEFTOVER_NUMBER.fullmatch(words[0]))
+    ):
+        words.pop(0)
+        peeled = True
+    rest = " ".join(words)
+    return rest if any(char.isalpha() for char in rest) else body
+
+
+# What may stand between the rail's words and the merchant, each a word of its own.
+_LEFTOVERS = listed(
+    """VISA MASTERCARD MAESTRO VPAY GIROCARD DEBITKARTE KREDITKARTE DEBITKARTENUMSATZ
+    DEBETKAART DEBITCARD CREDITCARD BETAALPAS CARTA KARTA KARTY KARTĄ KARTOU TARJETA CARTAO
+    CARTÃO ORE LNK EFT-POS EFTPOS KAARTNUMMER PŁATNOŚĆ PLATNOSC DOP PLN CZK"""
+)
+_LEFTOVER_NUMBER = re.compile(
+    rf"{_DATE}\.?|{_TIME}|[X*]+\d{{4}}|\d{{4,}}|\d+[.,]\d\d|\d{{4,6}}[X*]+\d{{4}}", re.IGNORECASE
+)

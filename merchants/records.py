@@ -1,4 +1,4 @@
-"""The catalogue's records before they are rows of a database: what every source of merchants gives."""
+"""What every source of merchants gives: records that are not yet rows of a database."""
 
 import re
 import unicodedata

@@ -24,6 +24,7 @@ from merchants.question import Match, Transaction
 from merchants.rulesets import heuristic_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
+from pave.operations.tallies import Counter
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +146,9 @@ def finish(resolution: Resolution, answer: Answer) -> bool:
         )
         if not changed:
             return False
+        counter = Counter(now)
+        counter.observe("heuristic_seconds", answer.duration_ms / 1000)
+        counter.write()
         resolution.refresh_from_db()
         completed = normalization.settle(resolution, now=now)
     logger.info(

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 SHORTEST_SHARE = 0.6
@@ -83,7 +84,7 @@ class Report:
     def calibration(self) -> list[CalibrationBin]:
         """Confidence against the share that is right, in bands; empty bands are left out."""
         bins = []
-        for low, high in zip(_EDGES, _EDGES[1:], strict=False):
+        for low, high in pairwise(_EDGES):
             inside = [row for row in self.rows if low <= row.confidence < high]
             if inside:
                 bins.append(

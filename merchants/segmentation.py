@@ -3,9 +3,10 @@
 from functools import lru_cache
 
 from merchants.lexicon import is_common
+from merchants.wordlist import listed
 
 SHORTEST = 12  # letters; shorter names are often meant to be one word (Honeyhouse, DoorDash)
-_LITTLE = frozenset("a and at by for go in it my of on or the to up us we".split())
+_LITTLE = listed("a and at by for go in it my of on or the to up us we")
 
 
 @lru_cache(maxsize=4096)
@@ -35,11 +36,22 @@ def segmented(word: str) -> str:
     pieces, end = [], len(word)
     while end:
         step = best[end]
-        assert step is not None  # every end on the way back was reached on the way there
+        if step is None:  # cannot be: every end on the way back was reached on the way there
+            return word
         pieces.append(word[step[2] : end])
         end = step[2]
     return " ".join(reversed(pieces))
 
 
+# Trade words too new or too narrow for the list of everyday English.
+_TRADE = listed(
+    """activewear athletics barware bodywear boba brewhouse coffeehouse cookware delivery
+    eyewear fitness footwear glassware haircare homewares kombucha loungewear menswear
+    naturals nutrition organics outfitters petcare skincare sneakers sportswear streetwear
+    supplements swimwear tableware teahouse wellness womenswear workwear yoga apparel crossfit
+    pilates"""
+)
+
+
 def _is_word(piece: str) -> bool:
-    return piece in _LITTLE or (len(piece) >= 4 and is_common(piece))
+    return piece in _LITTLE or (len(piece) >= 4 and (is_common(piece) or piece in _TRADE))

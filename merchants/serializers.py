@@ -1,10 +1,9 @@
-"""The normalization object and what a client sends for it."""
+"""What clients send: transactions, corrections, filters of lists."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from merchants.events import as_text, describe
 from merchants.models import NormalizationRequest
 from pave.api.fields import (
     AmountField,
@@ -14,9 +13,11 @@ from pave.api.fields import (
     currency_field,
     mcc_field,
 )
-from webhooks.models import Delivery
+from pave.api.querying import CreatedQuery, IdField, OneOfField, PageQuery
 
 DESCRIPTION_LENGTH = 500
+CITY_LENGTH = 100
+REFERENCE_LENGTH = 255
 
 
 class SeedTransactionSerializer(serializers.Serializer):
@@ -37,26 +38,34 @@ class TransactionSerializer(SeedTransactionSerializer):
     currency = currency_field(required=False, allow_null=True, allow_blank=False)
     mcc = mcc_field(required=False, allow_null=True, allow_blank=False)
     country = country_field(required=False, allow_null=True, allow_blank=False)
-    city = TextField(required=False, allow_null=True, allow_blank=True, max_length=100)
-    reference = TextField(required=False, allow_null=True, allow_blank=True, max_length=255)
+    city = TextField(required=False, allow_null=True, allow_blank=True, max_length=CITY_LENGTH)
+    reference = TextField(
+        required=False, allow_null=True, allow_blank=True, max_length=REFERENCE_LENGTH
+    )
 
 
-def normalization_object(request: NormalizationRequest) -> dict[str, Any]:
-    """Return a normalization as the API gives it, with its deliveries.
+class FeedbackSerializer(serializers.Serializer):
+    """The body of ``POST /v1/normalizations/{request_id}/feedback``."""
 
-    Costs one query where the request's resolution is loaded.
-    """
-    deliveries = Delivery.objects.filter(event__subject_id=request.pk).order_by("id")
-    return {
-        **describe(request, request.resolution),
-        "deliveries": [
-            {
-                "id": str(delivery.pk),
-                "webhook": str(delivery.webhook_id),
-                "status": delivery.status,
-                "attempts": delivery.attempts,
-                "next_attempt_at": as_text(delivery.next_attempt_at),
-            }
-            for delivery in deliveries
-        ],
-    }
+    merchant = TextField(max_length=200)
+    comment = TextField(required=False, allow_null=True, allow_blank=True, max_length=1000)
+
+
+class NormalizationQuery(CreatedQuery):
+    """Filters of ``GET /v1/normalizations``."""
+
+    status = OneOfField(words=NormalizationRequest.Status.values, required=False)
+    reference = TextField(required=False, max_length=REFERENCE_LENGTH)
+    batch = IdField(required=False)
+
+
+class MerchantQuery(PageQuery):
+    """Filters of ``GET /v1/merchants``."""
+
+    search = TextField(required=False, max_length=200)
+
+
+class BatchQuery(serializers.Serializer):
+    """Parameters of ``POST /v1/batches``."""
+
+    deliver = OneOfField(words=["each", "batch"], required=False)

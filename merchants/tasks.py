@@ -1,6 +1,6 @@
 """Entry points for django-q2 and the supervisor."""
 
-from merchants import normalization, resolving, revising, rulesets
+from merchants import batches, normalization, resolving, revising, rulesets
 
 
 def admit() -> int:
@@ -21,6 +21,7 @@ def revise() -> int:
 def sweep() -> None:
     """Put back what was lost, and ring for what is due."""
     normalization.sweep()
+    batches.sweep()
     resolving.sweep()
     revising.sweep()
 

@@ -1,8 +1,11 @@
 """Ids that clients see."""
 
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils.compat
+
+_MILLISECONDS_BITS = 48
 
 
 def new_id() -> UUID:
@@ -12,3 +15,9 @@ def new_id() -> UUID:
     index's end however large the table is, and ordering by id is ordering by age.
     """
     return uuid_utils.compat.uuid7()
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """Return the least id that can have been made at ``moment`` or later."""
+    milliseconds = min(max(int(moment.timestamp() * 1000), 0), 2**_MILLISECONDS_BITS - 1)
+    return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)

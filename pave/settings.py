@@ -65,9 +65,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_api_key",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "pave.operations",  # before django_q: its qcluster command is to be found first
     "django_q",
     "pave.clients",
+    "pave.api",
     "webhooks",
     "merchants",
 ]
@@ -80,6 +83,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pave.api.middleware.LengthRequired",
+    "pave.api.middleware.RateLimitFields",
 ]
 ROOT_URLCONF = "pave.urls"
 WSGI_APPLICATION = "pave.wsgi.application"
@@ -175,6 +180,7 @@ PAVE_WEBHOOK_ALLOWED_NETWORKS = [
     for network in env.list("PAVE_WEBHOOK_ALLOWED_NETWORKS", default=[])
 ]
 PAVE_WEBHOOK_ALLOW_HTTP = env.bool("PAVE_WEBHOOK_ALLOW_HTTP", default=True)
+PAVE_MAX_WAITING = env.int("PAVE_MAX_WAITING", default=8)
 PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)
 
 # Called by the supervisor about once a second, by name, since it stands below these apps:
@@ -245,9 +251,12 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "pave.api.errors.problem_response",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "pave.api.negotiation.JSONAlways",
+    "DEFAULT_THROTTLE_CLASSES": ["pave.api.limits.RateThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "pave.api.schema.Schema",
     "UNAUTHENTICATED_USER": None,
 }
 PAVE_MAX_BODY = 256 * 1024
+PAVE_MAX_UPLOAD = 32 * 1024 * 1024
 # Django itself also refuses form posts over this, in the admin.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 

@@ -41,19 +41,23 @@ def problem(
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of a view into a problem; None for one that is a fault of ours.
 
-    Set as REST framework's ``EXCEPTION_HANDLER``.
+    Set as REST framework's ``EXCEPTION_HANDLER``. An exception may bring its own ``problem_type``,
+    and its own ``problem_errors``.
     """
     response = exception_handler(exc, context)
     if response is None:
         return None
-    errors = _field_errors(exc.detail) if isinstance(exc, exceptions.ValidationError) else None
-    if errors:
+    errors = getattr(exc, "problem_errors", None)
+    if errors is None and isinstance(exc, exceptions.ValidationError):
+        errors = field_errors(exc.detail)
         detail = "; ".join(
             f"{error['pointer'].lstrip('/') or 'body'}: {error['detail']}" for error in errors[:3]
         )
     else:
         detail = str(getattr(exc, "detail", "") or HTTPStatus(response.status_code).description)
-    response.data = problem(response.status_code, detail, errors)
+    response.data = problem(
+        response.status_code, detail, errors, slug=getattr(exc, "problem_type", "about:blank")
+    )
     response.content_type = MEDIA_TYPE
     return response
 
@@ -80,19 +84,19 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return problem_page(500, "Pave failed to answer this. The failure is in its log.")
 
 
-def _field_errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
+def field_errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
     """Flatten REST framework's nested errors into pointers and sentences."""
     if isinstance(detail, dict):
         found = []
         for name, inner in detail.items():
             step = "" if name == "non_field_errors" else f"/{_escape(str(name))}"
-            found += _field_errors(inner, pointer + step)
+            found += field_errors(inner, pointer + step)
         return found
     if isinstance(detail, list):
         found = []
         for index, inner in enumerate(detail):
             nested = isinstance(inner, dict | list)
-            found += _field_errors(inner, f"{pointer}/{index}" if nested else pointer)
+            found += field_errors(inner, f"{pointer}/{index}" if nested else pointer)
         return found
     return [{"pointer": pointer, "detail": str(detail)}]
 

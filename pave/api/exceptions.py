@@ -15,3 +15,10 @@ class Conflict(exceptions.APIException):
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = "This does not fit the present state."
+
+
+class Unprocessable(exceptions.APIException):
+    """The request is well formed and cannot be done, whatever the state is."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "This cannot be done."

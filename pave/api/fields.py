@@ -1,7 +1,7 @@
 """Fields of serializers that take exactly what the contract says."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -9,13 +9,15 @@ import iso18245
 import pycountry
 from rest_framework import serializers
 
+from pave.api.parsers import Number
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Twenty digits hold every sum of money there is, eight decimals the finest currency units.
 MAX_AMOUNT_DIGITS = 20
 MAX_AMOUNT_DECIMALS = 8
 # The countries that cards are used in, and Kosovo, which has no official code.
-_COUNTRIES = {country.alpha_2 for country in pycountry.countries} | {"XK"}
-_CURRENCIES = {currency.alpha_3 for currency in pycountry.currencies}
+COUNTRIES = {country.alpha_2 for country in pycountry.countries} | {"XK"}
+CURRENCIES = {currency.alpha_3 for currency in pycountry.currencies}
 
 
 class TextField(serializers.CharField):
@@ -123,20 +125,89 @@ class CodeField(TextField):
 def currency_field(**kwargs: Any) -> CodeField:
     """Return a field for a currency."""
     expected = "a currency code of ISO 4217, such as USD"
-    return CodeField(codes=_CURRENCIES, expected=expected, **kwargs)
+    return CodeField(codes=CURRENCIES, expected=expected, **kwargs)
 
 
 def country_field(**kwargs: Any) -> CodeField:
     """Return a field for a country."""
     expected = "a country code of ISO 3166-1 alpha-2, such as US"
-    return CodeField(codes=_COUNTRIES, expected=expected, **kwargs)
+    return CodeField(codes=COUNTRIES, expected=expected, **kwargs)
 
 
 def mcc_field(**kwargs: Any) -> CodeField:
     """Return a field for a merchant category code."""
     expected = "a merchant category code of ISO 18245, such as 5814"
-    return CodeField(codes=_mccs(), expected=expected, **kwargs)
+    return CodeField(codes=mccs(), expected=expected, **kwargs)
 
 
-def _mccs() -> set[str]:
+def mccs() -> set[str]:
+    """Return the merchant category codes that there are."""
     return {mcc.mcc for mcc in iso18245.get_all_mccs()}
+
+
+class IntegerField(serializers.Field):
+    """A whole JSON number; a string that looks like one is not."""
+
+    default_error_messages = {
+        "invalid": "Must be a whole number.",
+        "range": "Must be from {least} to {most}.",
+    }
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._least = least
+        self._most = most
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number."""
+        # The parser leaves numbers as they were written, in a type of their own.
+        if not isinstance(data, Number) or not re.fullmatch(r"-?\d+", data):
+            self.fail("invalid")
+        # Twenty digits are out of any range here; more need not be read.
+        number = int(data[:20])
+        if not self._least <= number <= self._most:
+            self.fail("range", least=self._least, most=self._most)
+        return number
+
+    def to_representation(self, value: int) -> int:
+        """Return the number."""
+        return value
+
+
+class BooleanField(serializers.Field):
+    """true or false, and nothing that might be meant so."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the value."""
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: bool) -> bool:
+        """Return the value."""
+        return value
+
+
+class MomentField(serializers.Field):
+    """A time as RFC 3339 has it, with its offset from UTC."""
+
+    default_error_messages = {
+        "invalid": "Must be a time with its offset from UTC, such as 2026-11-24T08:30:00Z."
+    }
+
+    def to_internal_value(self, data: Any) -> datetime:
+        """Return the time, in UTC."""
+        pattern = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+        if type(data) is not str or not re.fullmatch(pattern, data, re.ASCII):
+            self.fail("invalid")
+        try:
+            return datetime.fromisoformat(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+            raise  # not reached: ``fail`` raises
+
+    def to_representation(self, value: datetime) -> str:
+        """Return the time's text."""
+        return value.isoformat().replace("+00:00", "Z")

@@ -2,24 +2,27 @@
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
 
-class NewestFirst(CursorPagination):
-    """Pages of rows, newest first, that stay right while rows are added.
+
+class Pages(CursorPagination):
+    """Pages of rows that stay right while rows are added.
 
     A page is ``{"data": [...], "next_cursor": …, "previous_cursor": …}``; a cursor goes back
     into the query as ``cursor``, and is null where there is no such page. ``limit`` sets the
-    page's length.
+    page's length. Subclasses say in what order.
     """
 
-    ordering = "-id"  # ids begin with the time
-    page_size = 50
-    max_page_size = 200
+    page_size = PAGE_SIZE
+    max_page_size = MAX_PAGE_SIZE
     page_size_query_param = "limit"
     cursor_query_param = "cursor"
 
@@ -30,11 +33,18 @@ class NewestFirst(CursorPagination):
             ValidationError: It is none that Pave gave out.
         """
         try:
-            return super().decode_cursor(request)
-        except NotFound as error:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                self.check_position(cursor.position)
+        except (NotFound, ValueError) as error:
             raise ValidationError(
                 {"cursor": "This is not a cursor of this list; leave it out to start anew."}
             ) from error
+        return cursor
+
+    def check_position(self, position: str) -> None:
+        """Raise ValueError for what is no position in this list."""
+        raise NotImplementedError
 
     def get_paginated_response(self, data: Any) -> Response:
         """Return the page."""
@@ -45,6 +55,28 @@ class NewestFirst(CursorPagination):
                 "previous_cursor": _cursor(self.get_previous_link()),
             }
         )
+
+
+class NewestFirst(Pages):
+    """Pages of rows whose ids begin with the time, newest first."""
+
+    ordering = "-id"
+
+    def check_position(self, position: str) -> None:
+        """Raise ValueError for what is no id."""
+        UUID(position)
+
+
+class ByName(Pages):
+    """Pages of rows by their name."""
+
+    ordering = ("name", "id")
+
+    def check_position(self, position: str) -> None:
+        """Raise ValueError for what no column of text holds."""
+        if "\x00" in position:
+            raise ValueError(position)
+        position.encode()
 
 
 def _cursor(link: str | None) -> str | None:

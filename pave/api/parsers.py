@@ -1,27 +1,35 @@
-"""Bodies of requests: bounded, UTF-8, strict JSON."""
+"""Bodies of requests: bounded, UTF-8, strict JSON; large ones put aside to be read as a stream."""
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from django.conf import settings
-from rest_framework.exceptions import ParseError
+from django.utils.http import parse_header_parameters
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from pave.api.exceptions import PayloadTooLarge
 
+Context = Mapping[str, Any] | None
+_CHUNK = 64 * 1024
+# An upload up to this size is kept in memory.
+_SPOOL = 1024 * 1024
 
-def read_bounded(stream: IO[bytes], parser_context: Mapping[str, Any] | None, limit: int) -> bytes:
+
+def read_bounded(stream: IO[bytes], parser_context: Context, limit: int) -> bytes:
     """Return the body, having read no more than ``limit`` bytes and one.
 
     Raises:
         PayloadTooLarge: The body is longer, by its header or in truth.
     """
-    request = (parser_context or {}).get("request")
-    declared = str(request.META.get("CONTENT_LENGTH") or 0) if request else "0"
-    body = b"" if declared.isdigit() and int(declared) > limit else stream.read(limit + 1)
-    if len(body) > limit or (not body and declared.isdigit() and int(declared) > limit):
-        raise PayloadTooLarge(f"The body may have {limit:,} bytes at most.")
+    _check_declared(parser_context, limit)
+    body = stream.read(limit + 1)
+    if len(body) > limit:
+        raise _too_large(limit)
     return body
 
 
@@ -34,21 +42,23 @@ class JSONParser(BaseParser):
         self,
         stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Context = None,
     ) -> Any:
         """Return the value of the body.
 
         Raises:
             ParseError: The body is not such JSON; the message says where.
             PayloadTooLarge: The body is over ``PAVE_MAX_BODY``.
+            UnsupportedMediaType: The body is said to be encoded otherwise than in UTF-8.
         """
+        check_encoding(media_type, parser_context)
         body = read_bounded(stream, parser_context, settings.PAVE_MAX_BODY)
         try:
             # A number stays as it was written: 12.10 is not 12.1, and 400 digits are no float.
             return json.loads(
                 body.decode("utf-8-sig"),
-                parse_float=_Number,
-                parse_int=_Number,
+                parse_float=Number,
+                parse_int=Number,
                 parse_constant=_refuse,
             )
         except UnicodeDecodeError as error:
@@ -61,10 +71,88 @@ class JSONParser(BaseParser):
             raise ParseError("The body is nested too deeply.") from error
 
 
-class _Number(str):
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A large body, put aside.
+
+    It has been read to its end before anything is done with it, so that a client that sends
+    slowly holds no transaction open.
+
+    Args:
+        file: The body, at its beginning.
+        media_type: Its type, without parameters.
+        digest: SHA-256 of the body, in hexadecimal.
+    """
+
+    file: IO[bytes]
+    media_type: str
+    digest: str
+
+
+class UploadParser(BaseParser):
+    """Puts a large body aside; what it says is read later, as a stream.
+
+    Subclasses name the media type.
+    """
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Context = None,
+    ) -> Upload:
+        """Return the body.
+
+        Raises:
+            PayloadTooLarge: The body is over ``PAVE_MAX_UPLOAD``.
+            UnsupportedMediaType: The body is said to be encoded otherwise than in UTF-8.
+        """
+        check_encoding(media_type, parser_context)
+        limit = settings.PAVE_MAX_UPLOAD
+        _check_declared(parser_context, limit)
+        file = SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115 - closed with the response
+        digest = hashlib.sha256()
+        size = 0
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            digest.update(chunk)
+            file.write(chunk)
+        file.seek(0)
+        return Upload(file, self.media_type, digest.hexdigest())  # type: ignore[arg-type]
+
+
+class Number(str):
     """A JSON number in the digits in which it came."""
 
     __slots__ = ()
+
+
+def check_encoding(media_type: str | None, parser_context: Context) -> None:
+    """Refuse a body that is said to be in another charset than UTF-8, or compressed.
+
+    Raises:
+        UnsupportedMediaType: It is.
+    """
+    charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
+    if charset.strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType(media_type, "The body must be UTF-8.")
+    request = (parser_context or {}).get("request")
+    if request and request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+        raise UnsupportedMediaType(media_type, "The body must come without Content-Encoding.")
+
+
+def _check_declared(parser_context: Context, limit: int) -> None:
+    """Refuse a body by the length that its header gives."""
+    request = (parser_context or {}).get("request")
+    declared = str(request.META.get("CONTENT_LENGTH") or 0) if request else "0"
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body may have {limit:,} bytes at most.")
 
 
 def _refuse(name: str) -> None:

@@ -8,6 +8,12 @@ from pave.clients import keys
 from pave.clients.models import ApiKey, Client
 
 
+class ClientRequest(Request):
+    """For annotations: a request that ``ApiKeyAuthentication`` has let in."""
+
+    client: Client
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """Sets ``request.client`` (and ``request.user``) to the key's client."""
 
@@ -30,7 +36,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if named is not None and named != key.client.client_id:
             raise PermissionDenied("The client-id header names another client than the API key's.")
         keys.note_use(key=key)
-        request.client = key.client
+        request.client = key.client  # type: ignore[attr-defined]
         return key.client, key
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,6 +1,6 @@
 """Who calls Pave."""
 
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from rest_framework_api_key.models import AbstractAPIKey
 
@@ -23,6 +23,23 @@ class Client(models.Model):
     name = models.CharField(max_length=200, blank=True, help_text="For people; may change.")
     active = models.BooleanField(
         default=True, help_text="Unticked, none of the client's keys is accepted."
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many HTTP requests it may make, in the long run. Empty: any number.",
+    )
+    burst = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many of them at once after a pause. Empty: as many as in a minute.",
+    )
+    monthly_quota = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="How many transactions it may send in a calendar month (UTC). Empty: any number.",
     )
     notes = models.TextField(blank=True, help_text="For staff only.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -52,3 +69,32 @@ class ApiKey(AbstractAPIKey):
 
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.name})"
+
+
+class RateBucket(models.Model):
+    """How full a client's bucket of requests is, where the cache cannot keep it (no Redis)."""
+
+    client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True)
+    full_at = models.FloatField(help_text="When it will be full again; seconds since 1970.")
+
+    def __str__(self) -> str:
+        return f"bucket of {self.client_id}"
+
+
+class MonthlyUse(models.Model):
+    """How many transactions a client that has a quota has sent in a month."""
+
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="monthly_uses", db_index=False
+    )
+    month = models.DateField(help_text="Its first day.")
+    used = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-month"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "month"], name="one_use_a_month")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.used} in {self.month:%Y-%m}"

@@ -8,4 +8,4 @@ from pave.operations.models import ClusterBeat
 
 @admin.register(ClusterBeat)
 class ClusterBeatAdmin(ReadOnlyAdmin):
-    list_display = ("queue", "host", "pid", "started_at", "seen_at", "restarts")
+    list_display = ("queue", "host", "supervisor", "pid", "started_at", "seen_at", "restarts")

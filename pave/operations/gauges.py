@@ -36,8 +36,8 @@ def gauges() -> Iterator[Gauge]:
 def cluster_gauges() -> Iterator[Gauge]:
     """Yield how long ago each cluster was seen at work, and how often it was started anew."""
     now = timezone.now()
-    for beat in ClusterBeat.objects.order_by("host", "queue"):
-        labels = {"host": beat.host, "queue": beat.queue}
+    for beat in ClusterBeat.objects.order_by("host", "supervisor", "queue"):
+        labels = {"host": beat.host, "supervisor": str(beat.supervisor), "queue": beat.queue}
         age = (now - beat.seen_at).total_seconds()
         yield Gauge("cluster_seen_seconds_ago", "Since a cluster was seen at work.", age, labels)
         yield Gauge("cluster_restarts", "Restarts by its supervisor.", beat.restarts, labels)

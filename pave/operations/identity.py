@@ -1,4 +1,8 @@
-"""Names of processes, as they stand in the rows that they have claimed."""
+"""Names of processes, as they stand in the rows that they have claimed.
+
+Each part of a name ends in a slash. So a cluster's name is the beginning of its workers' names,
+and a worker's name is the beginning of no other's (as 12/34 would be of 12/345).
+"""
 
 import os
 import socket
@@ -9,12 +13,11 @@ def cluster_name(pid: int) -> str:
     return f"{socket.gethostname()[:80]}/{pid}/"
 
 
-def worker_name(pid: int | None = None) -> str:
-    """Return the name of a worker of the calling cluster process, or of the caller itself.
+def worker_name(pid: int | None = None, *, cluster: int | None = None) -> str:
+    """Return the name of a worker.
 
     Args:
-        pid: The worker's process, when its cluster asks; None for the calling process.
+        pid: The worker's process; None for the calling process.
+        cluster: Its cluster's process; None for the parent of the calling process.
     """
-    if pid is None:
-        return f"{cluster_name(os.getppid())}{os.getpid()}"
-    return f"{cluster_name(os.getpid())}{pid}"
+    return f"{cluster_name(cluster or os.getppid())}{pid or os.getpid()}/"

@@ -29,6 +29,8 @@ COUNTERS = {
     "memory": ("source", "Requests answered from memory, and those that waited for a run."),
     "attempts": ("outcome", "Attempts to deliver, by error class, or ok."),
     "deliveries": ("status", "Deliveries that reached a final status."),
+    "clusters_lost": ("reason", "Clusters that ended or hung, and were started anew."),
+    "workers_lost": ("reason", "Workers that ended with a task in their hands."),
 }
 HISTOGRAMS = {
     "wait_seconds": "From taking a request to its answer.",

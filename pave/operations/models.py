@@ -21,9 +21,12 @@ class CacheEntry(models.Model):
 
 
 class ClusterBeat(models.Model):
-    """One running cluster: a queue on a host, and when it was last seen at work."""
+    """One running cluster: a queue of a supervisor's, and when it was last seen at work."""
 
     host = models.CharField(max_length=255)
+    supervisor = models.PositiveIntegerField(
+        default=0, help_text="Process id of its supervisor: a host may run several."
+    )
     queue = models.CharField(max_length=32)
     pid = models.PositiveIntegerField()
     started_at = models.DateTimeField()
@@ -31,7 +34,11 @@ class ClusterBeat(models.Model):
     restarts = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["host", "queue"], name="one_beat_a_cluster")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["host", "supervisor", "queue"], name="one_beat_a_cluster"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.queue} on {self.host}"

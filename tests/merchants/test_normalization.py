@@ -86,7 +86,8 @@ def test_admission_costs_the_same_number_of_statements_for_any_batch(submit, web
         with CaptureQueriesContext(connection) as captured:
             assert normalization.admit_batch() == size
         costs.append(len([one for one in captured if "pave_cache" not in one["sql"]]))
-        word += "ER"
+        if word != "NETFLIX":
+            word += "ER"  # another question, for the second time to be the first
     assert costs[0] == costs[1] <= 20
 
 

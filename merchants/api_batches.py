@@ -1,0 +1,169 @@
+"""Batches: sent, looked at, their results read."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.mediatypes import order_by_precedence
+from rest_framework.views import APIView
+
+from merchants import batch_reading, batch_results, batches
+from merchants.api_normalizations import refuse_stranger
+from merchants.batch_reading import BadRow, Malformed, Read
+from merchants.batch_rows import RowChecker
+from merchants.models import Batch
+from merchants.objects import batch_objects
+from merchants.serializers import BatchQuery
+from pave.api import limits
+from pave.api.exceptions import PayloadTooLarge
+from pave.api.idempotency import idempotent
+from pave.api.pagination import NewestFirst
+from pave.api.parsers import Upload, UploadParser
+from pave.api.querying import PageQuery, read_query
+from pave.clients.quotas import QuotaExceeded
+
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+
+
+class JSONUpload(UploadParser):
+    """A batch in JSON."""
+
+    media_type = "application/json"
+
+
+class NDJSONUpload(UploadParser):
+    """A batch with one JSON object a line."""
+
+    media_type = NDJSON
+
+
+class CSVUpload(UploadParser):
+    """A batch in CSV."""
+
+    media_type = CSV
+
+
+class BatchesView(APIView):
+    """``/v1/batches``."""
+
+    parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
+
+    def get(self, request: Request) -> Response:
+        """Answer a page of the client's batches, newest first."""
+        read_query(request, PageQuery)
+        pages = NewestFirst()
+        page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
+        return pages.get_paginated_response(batch_objects(page))
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Take the good rows of a batch, and report the bad ones."""
+        options = read_query(request, BatchQuery)
+        upload = request.data
+        if not isinstance(upload, Upload):
+            raise ParseError("The body is empty.")
+        try:
+            batch = batches.accept(
+                client=request.client, rows=_rows(request, upload, options), options=options
+            )
+        except Malformed as error:
+            if error.pointer:
+                raise ValidationError({error.pointer.lstrip("/"): str(error)}) from error
+            raise ParseError(str(error)) from error
+        except batches.TooManyRows as error:
+            raise PayloadTooLarge(f"A batch may have {batches.MAX_ROWS:,} rows at most.") from error
+        except batches.NothingTaken as error:
+            raise NoGoodRow(error.errors) from error
+        except QuotaExceeded as error:
+            raise limits.quota_exceeded(request, error, timezone.now()) from error
+        finally:
+            upload.file.close()
+        return Response(
+            batch_objects([batch])[0],
+            status=202,
+            headers={"Location": reverse("batch", args=[batch.pk])},
+        )
+
+
+class BatchView(APIView):
+    """``/v1/batches/{id}``."""
+
+    def get(self, request: Request, batch_id: UUID) -> Response:
+        """Answer the batch with its counts as they are now."""
+        return Response(batch_objects([_find(request, batch_id)])[0])
+
+
+class BatchResultsView(APIView):
+    """``/v1/batches/{id}/results``."""
+
+    def get(self, request: Request, batch_id: UUID) -> StreamingHttpResponse:
+        """Stream the rows in the order of the input: CSV if it is asked for, else NDJSON."""
+        batch = _find(request, batch_id)
+        if _wants_csv(request):
+            stream, media_type, ending = batch_results.as_csv(batch), CSV, "csv"
+        else:
+            stream, media_type, ending = batch_results.as_ndjson(batch), NDJSON, "ndjson"
+        return StreamingHttpResponse(
+            stream,
+            content_type=f"{media_type}; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="batch-{batch.pk}.{ending}"',
+                "Vary": "Accept",
+            },
+        )
+
+
+class NoGoodRow(ParseError):
+    """No row of a batch could be taken; the problem lists why, as a batch does."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("No row of the batch can be taken.")
+        self.problem_errors = errors
+
+
+def _find(request: Request, batch_id: UUID) -> Batch:
+    return get_object_or_404(Batch.objects.for_client(request.client), pk=batch_id)
+
+
+def _rows(request: Request, upload: Upload, options: dict[str, Any]) -> Iterator[batches.Row]:
+    """Yield the checked rows of an upload, and put what JSON says of delivery into ``options``."""
+    members: dict[str, Any] = {}
+    if upload.media_type == CSV:
+        read: Iterable[Read] = batch_reading.read_csv(upload.file)
+    elif upload.media_type == NDJSON:
+        read = batch_reading.read_ndjson(upload.file)
+    else:
+        read = batch_reading.read_json(upload.file, members)
+    checker = RowChecker(request.client.client_id)
+    for number, (line, row) in enumerate(read, start=1):
+        if isinstance(row, BadRow):
+            fields, errors = None, [{"pointer": "", "detail": str(row)}]
+        else:
+            fields, errors = checker.check(row)
+        yield batches.Row(number, line, fields, errors)
+    if members:
+        refuse_stranger(request, members)
+        if (deliver := members.get("deliver")) is not None:
+            serializer = BatchQuery(data={"deliver": deliver})
+            serializer.is_valid(raise_exception=True)
+            options.update(serializer.validated_data)
+
+
+def _wants_csv(request: Request) -> bool:
+    """Return whether CSV comes before NDJSON in the Accept header."""
+    accepted = [part.strip() for part in request.META.get("HTTP_ACCEPT", "*/*").split(",")]
+    for group in order_by_precedence(accepted):
+        for media_type in group:
+            if media_type.startswith(CSV):
+                return True
+            if media_type.startswith((NDJSON, "application/json")):
+                return False
+    return False

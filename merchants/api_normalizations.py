@@ -1,0 +1,169 @@
+"""The routes by which transactions come in and answers are read, taken back and corrected."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from merchants import feedback, normalization
+from merchants.events import as_text, describe
+from merchants.models import NormalizationRequest
+from merchants.objects import normalization_object, normalization_objects
+from merchants.serializers import (
+    FeedbackSerializer,
+    NormalizationQuery,
+    SeedTransactionSerializer,
+    TransactionSerializer,
+)
+from pave.api import limits, waiting
+from pave.api.exceptions import Conflict
+from pave.api.idempotency import idempotent
+from pave.api.pagination import NewestFirst
+from pave.api.querying import created_within, read_query
+from pave.clients.models import Client
+from pave.clients.quotas import QuotaExceeded
+
+
+class NormalizeMerchantView(APIView):
+    """``POST /normalize_merchant``: the seed's route, kept for its clients."""
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Take a transaction; answer its ``request_id`` at once."""
+        taken = _submit(request, SeedTransactionSerializer)
+        return Response(
+            {"request_id": str(taken.pk)}, status=202, headers={"Location": _location(taken)}
+        )
+
+
+class NormalizationsView(APIView):
+    """``/v1/normalizations``."""
+
+    def get(self, request: Request) -> Response:
+        """Answer a page of the client's normalizations, newest first."""
+        query = read_query(request, NormalizationQuery)
+        filters: dict[str, Any] = created_within(query)
+        for name in ("status", "reference", "batch"):
+            if name in query:
+                filters[name] = query[name]
+        found = NormalizationRequest.objects.for_client(request.client).filter(**filters)
+        pages = NewestFirst()
+        page = pages.paginate_queryset(found.select_related("resolution"), request)
+        return pages.get_paginated_response(normalization_objects(page))
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Take a transaction; answer the normalization, queued, or finished if asked to wait."""
+        taken = _submit(request, TransactionSerializer)
+        data = {**describe(taken, None), "deliveries": []}
+        headers = {"Location": _location(taken)}
+        accepted = Response(data, 202, headers=headers)
+        seconds = waiting.preferred_seconds(request)
+        if not seconds:
+            return accepted
+        return waiting.Unfinished(
+            data, 202, headers, finish=lambda: _after_waiting(taken, seconds, accepted)
+        )
+
+
+class NormalizationView(APIView):
+    """``/v1/normalizations/{request_id}``."""
+
+    def get(self, request: Request, request_id: UUID) -> Response:
+        """Answer the normalization as it is now."""
+        return Response(normalization_object(_find(request.client, request_id)))
+
+
+class CancelView(APIView):
+    """``POST /v1/normalizations/{request_id}/cancel``."""
+
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Take the request back, if it has no end yet."""
+        found = _find(request.client, request_id)
+        try:
+            normalization.cancel(request=found)
+        except normalization.AlreadyFinal as error:
+            found.refresh_from_db()
+            raise Conflict(f"It is {found.status}, and cannot be canceled any more.") from error
+        return Response(normalization_object(found))
+
+
+class FeedbackView(APIView):
+    """``POST /v1/normalizations/{request_id}/feedback``."""
+
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Put the client's correction on the staff's list."""
+        found = _find(request.client, request_id)
+        serializer = FeedbackSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given = feedback.give(
+            request=found,
+            merchant=serializer.validated_data["merchant"],
+            comment=serializer.validated_data.get("comment") or "",
+        )
+        return Response(
+            {
+                "id": str(given.pk),
+                "request_id": str(found.pk),
+                "status": given.status,
+                "merchant": given.merchant_name,
+                "comment": given.comment or None,
+                "created_at": as_text(given.created_at),
+            },
+            status=201,
+        )
+
+
+def _look(ids: Collection[UUID]) -> Collection[UUID]:
+    finished = NormalizationRequest.objects.finished().filter(pk__in=ids)
+    return finished.values_list("pk", flat=True)
+
+
+_watcher = waiting.Watcher(_look)
+
+
+def _after_waiting(taken: NormalizationRequest, seconds: int, accepted: Response) -> Response:
+    """Return the result if it is there in time, else the answer as it was."""
+    finished = _watcher.wait(taken.pk, seconds)
+    if finished is None:
+        return accepted
+    headers = {**accepted.headers, "Preference-Applied": f"wait={seconds}"}
+    found = NormalizationRequest.objects.select_related("resolution").get(pk=taken.pk)
+    return Response(normalization_object(found), 200 if finished else 202, headers=headers)
+
+
+def _find(client: Client, request_id: UUID) -> NormalizationRequest:
+    return get_object_or_404(
+        NormalizationRequest.objects.for_client(client).select_related("resolution"),
+        pk=request_id,
+    )
+
+
+def _submit(request: Request, serializer_class: type) -> NormalizationRequest:
+    data = request.data
+    if isinstance(data, dict):
+        refuse_stranger(request, data)
+    serializer = serializer_class(data=data)
+    serializer.is_valid(raise_exception=True)
+    try:
+        return normalization.submit(client=request.client, fields=serializer.validated_data)
+    except QuotaExceeded as error:
+        raise limits.quota_exceeded(request, error, timezone.now()) from error
+
+
+def refuse_stranger(request: Request, data: dict[str, Any]) -> None:
+    """Refuse a body that names another client than the key's."""
+    named = data.get("client_id")
+    if named is not None and named != request.client.client_id:
+        raise PermissionDenied("The body's client_id is another client than the API key's.")
+
+
+def _location(taken: NormalizationRequest) -> str:
+    return reverse("normalization", args=[taken.pk])

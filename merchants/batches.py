@@ -1,0 +1,203 @@
+"""Batches: taken whole, counted as their rows end, completed once."""
+
+import collections
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Count, F
+from django.utils import timezone
+
+from merchants import usage
+from merchants.bells import ADMIT
+from merchants.card_numbers import without_card_numbers
+from merchants.events import batch_occurrence
+from merchants.models import Batch, NormalizationRequest
+from pave.clients.models import Client
+from webhooks.publishing import publish
+
+logger = logging.getLogger(__name__)
+
+MAX_ROWS = 50_000
+# So many errors are shown; ``rejected`` says how many rows there are in truth.
+MAX_ERRORS = 500
+# Rows in one INSERT.
+_WRITE_ROWS = 2_000
+# How often the sweep counts, in seconds, and how long a batch has been under way by then.
+_RECOUNT_EVERY = 60
+_RECOUNT_AFTER = timedelta(seconds=10)
+
+Status = NormalizationRequest.Status
+_COUNTED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One transaction of a batch's input: the model's fields, or what is wrong with it.
+
+    Args:
+        number: Its place among the rows, from 1.
+        line: The line of the body on which it begins, from 1; None where there are no lines.
+        fields: Validated fields, or None.
+        errors: ``{"pointer", "detail"}``, pointers within the row.
+    """
+
+    number: int
+    line: int | None
+    fields: dict[str, Any] | None
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+
+class NothingTaken(Exception):
+    """No row of the batch was good, so there is no batch.
+
+    Args:
+        errors: What is wrong, as in a batch's ``errors``.
+    """
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("no good row")
+        self.errors = errors
+
+
+class TooManyRows(Exception):
+    """The batch is longer than ``MAX_ROWS``."""
+
+
+def accept(
+    *, client: Client, rows: Iterable[Row], options: dict[str, Any] | None = None
+) -> Batch:
+    """Take the good rows of a batch and note the bad ones, in one transaction.
+
+    Args:
+        client: Who sends it.
+        rows: Its rows, in order. What reading them raises leaves nothing behind.
+        options: ``deliver``; looked at after the last row, since a reader may find it there.
+
+    Raises:
+        NothingTaken: No row is good.
+        TooManyRows: There are more than ``MAX_ROWS``.
+        QuotaExceeded: There are more good rows than the client may send in this month.
+    """
+    now = timezone.now()
+    errors: list[dict[str, Any]] = []
+    with transaction.atomic():
+        batch = Batch.objects.create(client=client, created_at=now)
+        good = _good(rows, batch, errors)
+        while chunk := [_request(row, batch, now) for row in islice(good, _WRITE_ROWS)]:
+            usage.charge(client, len(chunk), now=now)
+            NormalizationRequest.objects.bulk_create(chunk)
+            batch.accepted += len(chunk)
+        if not batch.accepted:
+            raise NothingTaken(errors)
+        batch.deliver = (options or {}).get("deliver", Batch.Deliver.BATCH)
+        batch.errors = errors
+        batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
+        ADMIT.ring()
+    logger.info(
+        "batch.accepted batch=%s accepted=%s rejected=%s",
+        batch.pk,
+        batch.accepted,
+        batch.rejected,
+    )
+    return batch
+
+
+def told_one_by_one(requests: Sequence[NormalizationRequest]) -> Sequence[NormalizationRequest]:
+    """Return the requests that clients want a webhook each for."""
+    batch_ids = {request.batch_id for request in requests if request.batch_id}
+    if not batch_ids:
+        return requests
+    loud = set(
+        Batch.objects.filter(pk__in=batch_ids, deliver=Batch.Deliver.EACH).values_list(
+            "pk", flat=True
+        )
+    )
+    return [
+        request for request in requests if request.batch_id is None or request.batch_id in loud
+    ]
+
+
+def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
+    """Count requests that have just ended in their batches, and complete those that are through.
+
+    Call it in the transaction that ends them, last: it locks the batches, in one order everywhere.
+    """
+    ended: dict[Any, collections.Counter[str]] = {}
+    for request in requests:
+        if request.batch_id:
+            ended.setdefault(request.batch_id, collections.Counter())[request.status] += 1
+    for batch_id in sorted(ended):
+        Batch.objects.filter(pk=batch_id).update(
+            **{status: F(status) + number for status, number in ended[batch_id].items()}
+        )
+        _complete_if_through(batch_id, now)
+
+
+def sweep(*, now: datetime | None = None) -> None:
+    """Count anew the batches that have no row left to be answered, and are not completed.
+
+    The counts are kept in the transactions that end requests, so this finds something only where
+    rows were changed or removed by hand.
+    """
+    if not cache.add("batches:recounted", "yes", _RECOUNT_EVERY):
+        return
+    now = now or timezone.now()
+    stuck = Batch.objects.open().filter(created_at__lt=now - _RECOUNT_AFTER)
+    for batch_id in stuck.order_by("id").values_list("pk", flat=True):
+        if not NormalizationRequest.objects.unfinished().filter(batch=batch_id).exists():
+            _recount(batch_id, now)
+
+
+def _good(
+    rows: Iterable[Row], batch: Batch, errors: list[dict[str, Any]]
+) -> Iterator[Row]:
+    """Pass on the good rows, and note the bad ones in ``batch`` and ``errors``."""
+    for row in rows:
+        if row.number > MAX_ROWS:
+            raise TooManyRows
+        if row.fields is not None:
+            yield row
+            continue
+        batch.rejected += 1
+        for error in row.errors:
+            if len(errors) < MAX_ERRORS:
+                errors.append({"row": row.number, "line": row.line, **error})
+
+
+def _request(row: Row, batch: Batch, now: datetime) -> NormalizationRequest:
+    return NormalizationRequest(
+        client_id=batch.client_id,
+        batch_id=batch.pk,
+        row=row.number,
+        created_at=now,
+        **without_card_numbers(row.fields or {}),
+    )
+
+
+def _complete_if_through(batch_id: Any, now: datetime) -> None:
+    """Complete a batch whose rows all have their end; the row count says who was first."""
+    through = Batch.objects.open().filter(
+        pk=batch_id, accepted=F("completed") + F("failed") + F("canceled")
+    )
+    if through.update(status=Batch.Status.COMPLETED, completed_at=now):
+        batch = Batch.objects.get(pk=batch_id)
+        publish([batch_occurrence(batch)], now=now)
+        logger.info("batch.completed batch=%s rows=%s", batch.pk, batch.accepted)
+
+
+def _recount(batch_id: Any, now: datetime) -> None:
+    with transaction.atomic():
+        batch = Batch.objects.open().select_for_update().filter(pk=batch_id).first()
+        requests = NormalizationRequest.objects.filter(batch=batch_id)
+        if batch is None or requests.unfinished().exists():
+            return
+        counts = dict(requests.order_by().values_list("status").annotate(Count("pk")))
+        numbers = {str(status): counts.get(status, 0) for status in _COUNTED}
+        Batch.objects.filter(pk=batch_id).update(**numbers, accepted=sum(numbers.values()))
+        _complete_if_through(batch_id, now)

@@ -1,0 +1,223 @@
+"""The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header).
+
+The key is claimed by an INSERT that one request alone can make. What the request does, and the
+answer that it gets, are committed together, so that a crash leaves both or neither: either the
+answer is replayed, or the claim, whose lease ends, is free for the next try. Nothing is kept of a
+request that was refused: it may be put right and sent again with the same key.
+"""
+
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from pave.api.exceptions import Conflict, Unprocessable
+from pave.api.models import KEY_LENGTH, IdempotencyKey
+from pave.api.parsers import Upload
+from pave.api.waiting import Unfinished
+from pave.clients.models import Client
+
+KEPT = timedelta(hours=24)
+# Longer than any request takes. After it, a claim without an answer is that of a dead process.
+LEASE = timedelta(minutes=2)
+_SWEEP_EVERY = 60
+_SWEEP_ROWS = 1_000
+# A structured string (RFC 8941), as the draft wants it, or the same without its quotes.
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+_BARE = re.compile(r"[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+")
+
+Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to answer the first request with a key."""
+
+    pk: int
+    token: UUID
+
+
+class _Superseded(Exception):
+    """The claim's lease has ended, and another request has taken it over."""
+
+
+def idempotent(handler: Handler) -> Handler:
+    """Let a view's handler take an Idempotency-Key.
+
+    With a key the handler runs in a transaction. What is to happen after its commit and before
+    the answer, such as waiting for a result, goes into an ``Unfinished`` response.
+    """
+
+    @functools.wraps(handler)
+    def handle(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
+        key = key_of(request)
+        if key is None:
+            return _finished(handler(view, request, *args, **kwargs))
+        now = timezone.now()
+        claimed = claim(
+            client=request.client, key=key, fingerprint=fingerprint_of(request), now=now
+        )
+        if isinstance(claimed, HttpResponse):
+            return claimed
+        try:
+            with transaction.atomic():
+                response = handler(view, request, *args, **kwargs)
+                _store(claimed, response, final=not isinstance(response, Unfinished))
+        except _Superseded as error:
+            raise _under_way() from error
+        except BaseException:
+            release(claimed)
+            raise
+        if isinstance(response, Unfinished):
+            response = response.finish()
+            _try_store(claimed, response)
+        return response
+
+    return handle
+
+
+def key_of(request: Request) -> str | None:
+    """Return the request's key, or None where it has none.
+
+    Raises:
+        ValidationError: It is none as the draft has it.
+    """
+    header = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if header is None:
+        return None
+    header = header.strip()
+    if match := _QUOTED.fullmatch(header):
+        key = re.sub(r"\\(.)", r"\1", match[1])
+    else:
+        key = header if _BARE.fullmatch(header) else ""
+    if not 1 <= len(key) <= KEY_LENGTH:
+        raise ValidationError(
+            {
+                "Idempotency-Key": "Must be one string of 1 to 255 visible ASCII characters, "
+                'in quotes or not, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".'
+            }
+        )
+    return key
+
+
+def fingerprint_of(request: Request) -> str:
+    """Return what tells this request from another one with the same key."""
+    data = request.data
+    body = data.digest if isinstance(data, Upload) else json.dumps(data, sort_keys=True)
+    parts = [request.method, request.get_full_path(), body]
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def claim(
+    *, client: Client, key: str, fingerprint: str, now: datetime
+) -> Claim | HttpResponse:
+    """Claim a key, or return the answer that its first request got.
+
+    Raises:
+        Conflict: The first request is under way.
+        Unprocessable: The first request was another one.
+    """
+    mine = uuid4()
+    fresh: dict[str, Any] = {
+        "fingerprint": fingerprint,
+        "token": mine,
+        "lease_expires_at": now + LEASE,
+        "status_code": None,
+        "headers": {},
+        "body": None,
+        "created_at": now,
+        "expires_at": now + KEPT,
+    }
+    IdempotencyKey.objects.bulk_create(
+        [IdempotencyKey(client=client, key=key, **fresh)], ignore_conflicts=True
+    )
+    row = IdempotencyKey.objects.filter(client=client, key=key).first()
+    if row is None:  # released in this moment; whoever asks again will find it free
+        raise _under_way()
+    if row.token == mine:
+        return Claim(row.pk, mine)
+    if row.expires_at > now:
+        if row.fingerprint != fingerprint:
+            raise Unprocessable(
+                "This Idempotency-Key was used for another request. Use a new key."
+            )
+        if row.lease_expires_at is not None and row.lease_expires_at > now:
+            raise _under_way()
+        if row.body is not None:
+            return _replay(row)
+    # Kept long enough, or left behind by a process that died: whoever changes it has it.
+    if IdempotencyKey.objects.filter(pk=row.pk, token=row.token).update(**fresh):
+        return Claim(row.pk, mine)
+    raise _under_way()
+
+
+def release(claimed: Claim) -> None:
+    """Give a key back whose request was refused."""
+    IdempotencyKey.objects.filter(pk=claimed.pk, token=claimed.token).delete()
+
+
+def sweep(*, now: datetime | None = None) -> None:
+    """Forget keys whose time is over, now and then and some at a time."""
+    if not cache.add("idempotency:swept", "yes", _SWEEP_EVERY):
+        return
+    expired = IdempotencyKey.objects.filter(expires_at__lte=now or timezone.now())
+    IdempotencyKey.objects.filter(
+        pk__in=list(expired.order_by("expires_at").values_list("pk", flat=True)[:_SWEEP_ROWS])
+    ).delete()
+
+
+def _finished(response: Any) -> Any:
+    return response.finish() if isinstance(response, Unfinished) else response
+
+
+def _store(claimed: Claim, response: Response, *, final: bool) -> None:
+    """Keep an answer; one that is not final is replayed only if its process dies."""
+    fields: dict[str, Any] = {
+        "status_code": response.status_code,
+        "headers": dict(response.headers),
+        "body": _cipher().encrypt(JSONRenderer().render(response.data)),
+    }
+    if final:
+        fields["lease_expires_at"] = None
+    if not IdempotencyKey.objects.filter(pk=claimed.pk, token=claimed.token).update(**fields):
+        raise _Superseded
+
+
+def _try_store(claimed: Claim, response: Response) -> None:
+    try:
+        _store(claimed, response, final=True)
+    except _Superseded:
+        pass  # what was done is done, and its first answer is the one that is kept
+
+
+def _replay(row: IdempotencyKey) -> HttpResponse:
+    return HttpResponse(
+        _cipher().decrypt(bytes(row.body)),
+        status=row.status_code,
+        content_type=JSONRenderer.media_type,
+        headers={**row.headers, "Idempotency-Replayed": "true"},
+    )
+
+
+def _under_way() -> Conflict:
+    return Conflict("The first request with this Idempotency-Key is under way. Try again soon.")
+
+
+def _cipher() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])

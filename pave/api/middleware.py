@@ -1,0 +1,41 @@
+"""What all answers have in common."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from pave.api.errors import problem_page
+from pave.api.limits import noted
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class LengthRequired:
+    """Refuses bodies in chunks: Django would take them to be empty."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return problem_page(411, "Send the body with its Content-Length, not in chunks.")
+        return self._get_response(request)
+
+
+class RateLimitFields:
+    """Writes the RateLimit fields where the client has a limit."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        if fields := noted(request):
+            response["RateLimit-Policy"] = ", ".join(
+                f'"{policy}";q={quota};w={window}' for policy, quota, window, _, _ in fields
+            )
+            response["RateLimit"] = ", ".join(
+                f'"{policy}";r={remaining};t={seconds}'
+                for policy, _, _, remaining, seconds in fields
+            )
+        return response

@@ -1,0 +1,42 @@
+"""What the API remembers of requests: their idempotency keys."""
+
+from django.db import models
+
+from pave.clients.models import Client
+
+KEY_LENGTH = 255
+
+
+class IdempotencyKey(models.Model):
+    """A client's Idempotency-Key, and the answer that its first request got."""
+
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="idempotency_keys", db_index=False
+    )
+    key = models.CharField(max_length=KEY_LENGTH)
+    fingerprint = models.CharField(
+        max_length=64, help_text="SHA-256 of the request: another one may not use the key."
+    )
+    token = models.UUIDField(help_text="Names the process that is at it.")
+    lease_expires_at = models.DateTimeField(
+        null=True, help_text="Until then somebody is at it; empty: it is answered."
+    )
+    status_code = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    # Encrypted: the answer to a webhook's making holds its secret.
+    body = models.BinaryField(null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # The claim: of all that come at once with one key, one is first.
+            models.UniqueConstraint(fields=["client", "key"], name="one_use_of_a_key")
+        ]
+        indexes = [
+            # What may be forgotten.
+            models.Index(fields=["expires_at"], name="idempotency_key_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

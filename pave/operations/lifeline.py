@@ -1,0 +1,31 @@
+"""No process outlives its parent: the kernel tells it when that ends."""
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(signum: int, parent: int) -> None:
+    """Ask the kernel to send this process ``signum`` when its parent ends (prctl(2)).
+
+    Args:
+        signum: The signal.
+        parent: The parent's process id; if it has ended already, the signal comes at once.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signum)
+
+
+def enter(target: Callable[..., Any], niceness: int, parent: int, *args: Any) -> None:
+    """Begin a worker, pusher or monitor process of a cluster."""
+    die_with_parent(signal.SIGKILL, parent)
+    # Inherited from the sentinel, these would stop the whole cluster.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(niceness)
+    target(*args)

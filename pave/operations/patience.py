@@ -1,0 +1,85 @@
+"""Going on when the database or the broker is away for a while."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django import db
+from django_q.brokers import Broker
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+AWAY = (db.OperationalError, db.InterfaceError)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
+# django-q2's pusher sleeps for ten seconds after an error, and then ends.
+_BROKER_PAUSE = 1.0
+
+
+def persist(work: Callable[[], Result], *, seconds: float) -> Result:
+    """Return what ``work`` returns, doing it again while the database is away.
+
+    For what would be lost otherwise, such as the answer of a run of half a minute. ``work`` must
+    be a transaction of its own that may be repeated. Not for use inside a transaction.
+
+    Args:
+        work: What is to be done.
+        seconds: For how long to go on trying; then the last error is raised.
+    """
+    end = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return work()
+        except AWAY as error:
+            if time.monotonic() + pause > end or db.connection.in_atomic_block:
+                raise
+            logger.warning("database.away error=%s", str(error).strip().partition("\n")[0])
+        db.connections.close_all()
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class PatientBroker:
+    """A broker of django-q2's that raises nothing, and says when it looked for tasks.
+
+    Args:
+        broker: The real one.
+        looked: Called whenever it has looked for tasks, with or without success.
+    """
+
+    def __init__(self, broker: Broker, looked: Callable[[], None]) -> None:
+        self._broker = broker
+        self._looked = looked
+
+    def dequeue(self) -> list[tuple[Any, str]] | None:
+        """Return the next tasks, if there are any."""
+        tasks = None
+        try:
+            tasks = self._broker.dequeue()
+        except Exception as error:
+            logger.warning("broker.away error=%s", str(error).strip().partition("\n")[0])
+            db.connections.close_all()
+            time.sleep(_BROKER_PAUSE)
+        self._looked()
+        return tasks
+
+    def acknowledge(self, task_id: Any) -> None:
+        """Take a task off the queue; one that stays there is only a bell that rings again."""
+        self._quietly(self._broker.acknowledge, task_id)
+
+    def fail(self, task_id: Any) -> None:
+        """Drop a task that cannot be read."""
+        self._quietly(self._broker.fail, task_id)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    def _quietly(self, action: Callable[[Any], Any], task_id: Any) -> None:
+        try:
+            action(task_id)
+        except Exception as error:
+            logger.warning("broker.away error=%s", str(error).strip().partition("\n")[0])
+            db.connections.close_all()

@@ -1,0 +1,99 @@
+"""Buttons: what staff can do to an object, and to many of them from a list.
+
+A method of a ``StaffAdmin`` with ``@button(...)`` is a button on the object's page, offered to
+those who have its permission. It is called by POST only; one with a question asks that first, on
+a page of its own. Everything done this way is in the audit trail.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+
+# What a button's method returns: a sentence about what it did, or a page to be shown instead.
+Result = str | HttpResponse
+Method = Callable[[Any, HttpRequest, Any, dict[str, Any]], Result]
+
+
+class Refused(Exception):
+    """It cannot be done now; the message is a sentence for the staff member."""
+
+
+def always(obj: Model) -> bool:
+    """Offer a button on every object."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What staff can do to an object.
+
+    Args:
+        name: The method's, and the end of the URL.
+        label: What the button says.
+        permission: Who may, such as ``webhooks.operate_webhook``.
+        question: What is asked before; empty: it is done at once.
+        form: What else has to be said.
+        look: ``primary``, ``danger`` or nothing.
+        offered: Whether it makes sense for an object.
+        bulk: What it is called in the actions of the list; empty: it is not among them.
+    """
+
+    name: str
+    label: str
+    permission: str
+    question: str = ""
+    form: type[forms.Form] | None = None
+    look: str = ""
+    offered: Callable[[Any], bool] = always
+    bulk: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a page between the button and its deed."""
+        return bool(self.question or self.form)
+
+    def allowed(self, request: HttpRequest) -> bool:
+        """Return whether the request's user may."""
+        return request.user.has_perm(self.permission)
+
+
+def button(
+    label: str,
+    *,
+    permission: str,
+    question: str = "",
+    form: type[forms.Form] | None = None,
+    look: str = "",
+    offered: Callable[[Any], bool] = always,
+    bulk: str = "",
+) -> Callable[[Method], Method]:
+    """Make a method of a ``StaffAdmin`` a button; the arguments are those of `Button`."""
+
+    def decorate(method: Method) -> Method:
+        method.button = Button(  # type: ignore[attr-defined]
+            name=method.__name__,
+            label=label,
+            permission=permission,
+            question=question,
+            form=form,
+            look=look,
+            offered=offered,
+            bulk=bulk,
+        )
+        return method
+
+    return decorate
+
+
+def buttons_of(admin_class: type) -> dict[str, Button]:
+    """Return the buttons of an admin class, in the order in which they are defined."""
+    found: dict[str, Button] = {}
+    for base in reversed(admin_class.__mro__):
+        for name, member in vars(base).items():
+            if isinstance(getattr(member, "button", None), Button):
+                found[name] = member.button
+    return found

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class StaffConfig(AppConfig):
+    name = "pave.staff"
+    label = "staff"
+    verbose_name = "Staff"
+    default = True
+
+
+class StaffAdminConfig(AdminConfig):
+    """Django's admin, with Pave's site as its default one."""
+
+    default_site = "pave.staff.site.StaffSite"
+    default = False

@@ -1,0 +1,106 @@
+"""The audit trail: who did what, when, and what was before and after."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from encrypted_fields.fields import EncryptedFieldMixin
+
+from pave.staff.models import AuditEntry
+
+# In the place of what nobody is to read here.
+MASK = "***"
+LONGEST = 300
+
+_SECRET_WORDS = ("password", "secret", "hashed_key", "token")
+
+Snapshot = dict[str, str]
+
+
+def snapshot(obj: Model) -> Snapshot:
+    """Return an object's fields as text: secrets masked, bytes left out."""
+    shown = {}
+    for field in obj._meta.concrete_fields:
+        if (
+            field.primary_key
+            or field.get_internal_type() == "BinaryField"
+            or field.attname in obj.get_deferred_fields()
+        ):
+            continue
+        value = field.value_from_object(obj)
+        if _is_secret(field):
+            shown[field.name] = MASK if value else ""
+        else:
+            shown[field.name] = as_text(value)
+    for field in obj._meta.many_to_many if obj.pk else ():
+        shown[field.name] = ", ".join(sorted(map(str, getattr(obj, field.name).all())))
+    return shown
+
+
+def differences(before: Snapshot, after: Snapshot) -> dict[str, list[str]]:
+    """Return what differs between two snapshots: field -> before and after."""
+    return {
+        name: [before.get(name, ""), after.get(name, "")]
+        for name in [*before, *(name for name in after if name not in before)]
+        if before.get(name, "") != after.get(name, "")
+    }
+
+
+def note(
+    request: HttpRequest,
+    *,
+    action: str,
+    obj: Model | None = None,
+    model: str = "",
+    changes: Mapping[str, Any] | None = None,
+    detail: str = "",
+) -> AuditEntry:
+    """Write down what the request's user did.
+
+    Args:
+        request: Whose user did it.
+        action: What, in a word or a few.
+        obj: To what; or ``model`` if it was to no single object.
+        model: The label of a model, such as ``merchants.ruleset``.
+        changes: Field -> before and after.
+        detail: What came of it.
+    """
+    return AuditEntry.objects.create(
+        user_id=request.user.pk,
+        username=request.user.get_username(),
+        action=action[:100],
+        model=obj._meta.label_lower if obj is not None else model,
+        object_id=_id_of(obj) if obj is not None else "",
+        object_name=str(obj)[:300] if obj is not None else "",
+        changes=dict(changes or {}),
+        detail=detail[:1000],
+        address=request.META.get("REMOTE_ADDR", ""),
+    )
+
+
+def of_object(obj: Model) -> QuerySet[AuditEntry]:
+    """Return what was done to an object, newest first."""
+    return AuditEntry.objects.filter(model=obj._meta.label_lower, object_id=_id_of(obj))
+
+
+def as_text(value: Any) -> str:
+    """Return a value as it is put on record, cut to a fair length."""
+    if value is None or value == "":
+        return ""
+    text = str(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether what bears such a name is masked."""
+    return any(word in name for word in _SECRET_WORDS)
+
+
+def _id_of(obj: Model) -> str:
+    """Return an object's id; a model whose key says too much has an ``audit_id``."""
+    return str(getattr(obj, "audit_id", obj.pk))
+
+
+def _is_secret(field: Any) -> bool:
+    return isinstance(field, EncryptedFieldMixin) or is_secret_name(field.name)

@@ -1,0 +1,68 @@
+"""The admin's site: its home page, search and navigation."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
+
+from pave.staff.home import home, span_of
+from pave.staff.parts import SPANS
+from pave.staff.search import search
+
+# The order of the navigation; what is not named comes after.
+APPS = ("merchants", "webhooks", "clients", "operations", "staff", "auth", "axes")
+
+
+class StaffSite(AdminSite):
+    """Pave's admin."""
+
+    site_header = site_title = "Pave"
+    index_title = "Home"
+    site_url = None
+    index_template = "staff/home.html"
+
+    def get_urls(self) -> list:
+        return [
+            path("search/", self.admin_view(self.search_view), name="search"),
+            *super().get_urls(),
+        ]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
+        apps = super().get_app_list(request, app_label)
+        order = {label: place for place, label in enumerate(APPS)}
+        for app in apps:
+            app["models"].sort(
+                key=lambda model: getattr(
+                    self._registry[model["model"]], "navigation_place", 100
+                )
+            )
+        return sorted(apps, key=lambda app: order.get(app["app_label"], len(order)))
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        span = span_of(request)
+        return super().index(
+            request,
+            {"home": home(request), "span": span, "spans": SPANS.values(), **(extra_context or {})},
+        )
+
+    def search_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what a search finds, or go there if there is just one thing."""
+        text = request.GET.get("q", "").strip()
+        found = search(request, text)
+        exact = [one for one in found if one.exact]
+        if len(exact) == 1 or len(found) == 1:
+            return HttpResponseRedirect((exact or found)[0].url)
+        return TemplateResponse(
+            request,
+            "staff/search.html",
+            {
+                **self.each_context(request),
+                "title": f"Found for “{text}”" if text else "Search",
+                "text": text,
+                "found": found,
+            },
+        )

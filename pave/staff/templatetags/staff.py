@@ -1,0 +1,96 @@
+"""How the staff's pages write things."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+# What the words for a state mean to whoever looks at a page.
+LEVELS = {
+    "good": ("succeeded", "completed", "enabled", "active", "closed", "resolved", "accepted",
+             "done", "live", "ok", "current"),
+    "bad": ("failed", "disabled", "open breaker", "revoked", "not seen", "failing", "stalled"),
+    "warn": ("held", "half-open", "retrying", "paused", "expired", "open", "late"),
+    "busy": ("queued", "processing", "pending", "delivering", "running", "waiting"),
+}  # fmt: skip
+_LEVEL_OF = {word: level for level, words in LEVELS.items() for word in words}
+
+
+@register.filter
+def pill(word: Any, level: str = "") -> SafeString:
+    """Return a state as a coloured word."""
+    text = str(word)
+    if not text:
+        return SafeString("")
+    return format_html(
+        '<span class="pill {}">{}</span>', level or _LEVEL_OF.get(text.lower(), "plain"), text
+    )
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """Return how long ago a moment was, or is ahead, with the moment itself at hand."""
+    if not moment:
+        return ""
+    seconds = (timezone.now() - moment).total_seconds()
+    text = f"{spell(seconds)} ago" if seconds >= 0 else f"in {spell(-seconds)}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), local(moment), text
+    )
+
+
+@register.filter
+def local(moment: datetime | None) -> str:
+    """Return a moment in the zone of whoever looks, which is named."""
+    if not moment:
+        return ""
+    return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """Return a duration given in milliseconds."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    return f"{milliseconds / 1000:.3g} s" if milliseconds < 120_000 else spell(milliseconds / 1000)
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """Return JSON, parsed or not, as people read it; what is no JSON as it is."""
+    if isinstance(value, bytes | memoryview):
+        value = bytes(value).decode("utf-8", "replace")
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return str(value)
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def share(part: float, whole: float) -> str:
+    """Return a part of a whole in percent."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def spell(seconds: float) -> str:
+    """Return a stretch of time in its largest unit or two."""
+    if seconds < 1:
+        return "a moment"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 86_400:
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
+    return f"{seconds / 86_400:.0f} days" if seconds >= 129_600 else "1 day"

@@ -1,0 +1,175 @@
+"""Bodies of batches are read as the standard library would read them whole, and rows are checked
+as the serializer would."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rest_framework.exceptions import ValidationError
+
+from merchants import batch_reading
+from merchants.batch_reading import BadRow, Malformed, read_csv, read_json, read_ndjson
+from merchants.batch_rows import RowChecker
+from merchants.serializers import TransactionSerializer
+from pave.api.errors import field_errors
+from pave.api.parsers import Number
+
+BOUNDED = settings(max_examples=200, deadline=None)
+TEXT = st.text(max_size=30)
+SCALARS = st.none() | st.booleans() | st.integers() | TEXT
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
+)
+# Values near what the fields take: good ones, nearly good ones, others.
+FIELDS = {
+    "description": st.sampled_from(["NETFLIX.COM", "x" * 500, "x" * 501, " ", "", "a\x00", "é", None])
+    | TEXT,
+    "amount": st.sampled_from(
+        ["12.99", "-0", "007", "1e3", "1e999", ".5", "5.", "+1", " 1", "٣", "1_0", "9" * 20, "9" * 21]
+        + ["0.000000001", "NaN", "", None, True, Number("12.10"), Number("1e2"), Number("-0.0")]
+    )
+    | st.decimals(allow_nan=True).map(str),
+    "date": st.sampled_from(["2026-11-20", "2026-02-30", "20261120", "٢026-01-01", 5, None, ""])
+    | st.dates().map(str),
+    "currency": st.sampled_from(["USD", "usd", "ZZZ", "", None, 1, "US\x00", " USD"]),
+    "mcc": st.sampled_from(["5814", "9998", Number("5814"), "", None, "05814"]),
+    "country": st.sampled_from(["US", "us", "XK", "ZZ", "ß", None, [], ""]),
+    "city": st.sampled_from(["Oakland", "x" * 100, "x" * 101, "", None, "\ud800", 7]) | TEXT,
+    "reference": st.sampled_from(["t-1", "x" * 255, "x" * 256, "", None, "\x00", {}]) | TEXT,
+    "client_id": st.sampled_from([None, "1234"]),
+    "other": SCALARS,
+}
+ROWS = st.fixed_dictionaries({}, optional=FIELDS) | VALUES
+
+
+def body(text):
+    return io.BytesIO(text.encode() if isinstance(text, str) else text)
+
+
+def serialized(row):
+    try:
+        return TransactionSerializer().run_validation(row), []
+    except ValidationError as error:
+        return None, field_errors(error.detail)
+
+
+@BOUNDED
+@given(ROWS)
+@example({"description": "A", "amount": "12.99", "date": "2026-11-20"})
+@example({"description": "A", "currency": "USD", "mcc": "5814", "country": "US", "city": ""})
+@example([])
+@example(None)
+def test_rows_are_checked_as_the_serializer_checks_them(row):
+    fields, errors = RowChecker("1234").check(row)
+    expected, expected_errors = serialized(row)
+    assert (fields, errors) == (None if expected is None else dict(expected), expected_errors)
+    if fields:
+        assert {name: type(value) for name, value in fields.items()} == {
+            name: type(value) for name, value in expected.items()
+        }
+
+
+@BOUNDED
+@given(st.lists(VALUES, max_size=8), st.integers(1, 40), st.sampled_from([None, 1, "\t"]))
+def test_json_is_read_as_if_whole_wherever_it_is_cut(rows, cut, indent):
+    members = {}
+    text = json.dumps(
+        {"a": 1, "transactions": rows, "deliver": "each", "z": [{}]},
+        indent=indent,
+        ensure_ascii=bool(indent),
+    )
+    before = batch_reading._CHUNK_CHARACTERS
+    batch_reading._CHUNK_CHARACTERS = cut
+    try:
+        read = list(read_json(body(text.encode("utf-8", "replace")), members))
+    finally:
+        batch_reading._CHUNK_CHARACTERS = before
+    whole = json.loads(text.encode("utf-8", "replace"), parse_int=Number, parse_float=Number)
+    assert [row for _, row in read] == whole["transactions"]
+    assert members == {"a": "1", "deliver": "each", "z": [{}]}
+
+
+@BOUNDED
+@given(st.text(alphabet='{}[]:,"ab1.e- \n\\utransctio', max_size=60), st.integers(1, 9))
+def test_json_is_refused_where_the_standard_library_refuses_it(text, cut):
+    before = batch_reading._CHUNK_CHARACTERS
+    batch_reading._CHUNK_CHARACTERS = cut
+    try:
+        read = [row for _, row in read_json(body(text), {})]
+    except Malformed:
+        read = None
+    finally:
+        batch_reading._CHUNK_CHARACTERS = before
+    try:
+        whole = json.loads(text, parse_int=Number, parse_float=Number)
+    except ValueError:
+        whole = None
+    good = isinstance(whole, dict) and isinstance(whole.get("transactions"), list)
+    assert read == (whole["transactions"] if good else None)
+
+
+@BOUNDED
+@given(st.lists(st.one_of(VALUES.map(json.dumps), TEXT, st.just("")), max_size=10))
+def test_each_line_is_read_by_itself(lines):
+    text = "\n".join(line.replace("\n", " ") for line in lines).encode("utf-8", "replace")
+    read = list(read_ndjson(body(text)))
+    numbered = enumerate(text.decode().split("\n"), start=1)
+    expected = [(number, line) for number, line in numbered if line.strip(" \t\r\n")]
+    assert [line for line, _ in read] == [number for number, _ in expected]
+    for (_, row), (_, line) in zip(read, expected, strict=True):
+        try:
+            assert row == json.loads(
+                line, parse_int=Number, parse_float=Number, parse_constant=lambda _: 1 / 0
+            )
+        except (ValueError, ZeroDivisionError):
+            assert isinstance(row, BadRow)
+
+
+CELLS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
+
+
+@BOUNDED
+@given(
+    st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=8),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_csv_comes_back_as_it_was_written(rows, quoting, ending):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=quoting, lineterminator=ending)
+    writer.writerows([["description", "city", "unknown"], *rows])
+    read = [row for _, row in read_csv(body(text.getvalue()))]
+    assert read == [
+        {name: cell for name, cell in zip(["description", "city"], row, strict=False) if cell}
+        for row in rows
+    ]
+
+
+@BOUNDED
+@given(st.text(alphabet='a,"\n\r;é', max_size=60))
+def test_any_text_is_csv_or_refused(text):
+    try:
+        for line, row in read_csv(body("description,city\n" + text)):
+            assert line > 1
+            assert isinstance(row, dict | BadRow)
+    except Malformed as error:
+        assert "is not CSV" in str(error)  # noqa: PT017 - it may be raised or not
+
+
+@BOUNDED
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(data):
+    for read in (read_csv, read_ndjson, lambda file: read_json(file, {})):
+        try:
+            list(read(io.BytesIO(data)))
+        except Malformed:
+            pass
+
+
+def test_an_error_in_json_is_placed():
+    text = '{"transactions": [{"description": "A"}, {"description" "B"}' + " " * 100 + "]}"
+    with pytest.raises(Malformed, match=r"Expecting ':' delimiter at character 55"):
+        list(read_json(body(text), {}))

@@ -1,0 +1,81 @@
+import csv
+import io
+import json
+
+import pytest
+
+from merchants import batch_results, normalization, resolving
+from merchants.models import NormalizationRequest
+from tests.merchants.batching import CSV, NDJSON, post
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+ROWS = [{"description": f"NETFLIX {number}", "reference": f"r-{number}"} for number in range(7)]
+
+
+@pytest.fixture(autouse=True)
+def heuristic(settings, monkeypatch):
+    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
+    monkeypatch.setattr(batch_results, "_CHUNK_ROWS", 3)
+
+
+def run_cluster():
+    while normalization.admit_batch() or resolving.resolve_due():
+        pass
+
+
+def results(api, rows, accept):
+    batch_id = post(api, rows).json()["id"]
+    run_cluster()
+    response = api.get(f"/v1/batches/{batch_id}/results", headers={"accept": accept})
+    assert response.status_code == 200
+    return response, b"".join(response.streaming_content).decode()
+
+
+@pytest.mark.parametrize("accept", ["*/*", NDJSON, "application/json", "text/html"])
+def test_ndjson_has_the_objects_in_the_order_of_the_input(api, accept):
+    response, text = results(api, [*ROWS[:3], {"description": ""}, *ROWS[3:]], accept)
+    assert response["content-type"] == "application/x-ndjson; charset=utf-8"
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["row"] for line in lines] == [1, 2, 3, 5, 6, 7, 8]
+    assert [line["transaction"]["reference"] for line in lines] == [row["reference"] for row in ROWS]
+    row = lines[0].pop("row")
+    shown = api.get(f"/v1/normalizations/{lines[0]['request_id']}").json()
+    del shown["deliveries"]
+    assert (row, lines[0]) == (1, shown)
+
+
+@pytest.mark.parametrize("accept", [CSV, "text/csv, */*;q=0.5", "text/*;q=0.1, text/csv"])
+def test_csv_is_given_where_it_is_asked_for(api, accept):
+    response, text = results(api, ROWS, accept)
+    assert response["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["row"] for row in rows] == list("1234567")
+    assert (rows[0]["merchant"], rows[0]["status"], rows[0]["method"]) == (
+        "Netflix",
+        "completed",
+        "cleaned",
+    )
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_cells_that_a_spreadsheet_would_run_are_defused(api, start):
+    formula = f"{start}HYPERLINK(1)"
+    rows = [{"description": formula, "reference": formula}]
+    _, text = results(api, rows, CSV)
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["description"] == row["reference"] == "'" + formula
+
+
+def test_rows_without_an_answer_are_there_too(api):
+    batch_id = post(api, ROWS).json()["id"]
+    response = api.get(f"/v1/batches/{batch_id}/results")
+    lines = [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]
+    assert [line["status"] for line in lines] == ["queued"] * 7
+
+
+def test_anothers_results_are_404(api, stranger_api):
+    batch_id = post(api, ROWS).json()["id"]
+    assert stranger_api.get(f"/v1/batches/{batch_id}").status_code == 404
+    assert stranger_api.get(f"/v1/batches/{batch_id}/results").status_code == 404
+    assert NormalizationRequest.objects.count() == 7
