@@ -27,6 +27,7 @@ help: ## List these commands
 		| awk '{ name = $$1 " " $$2; $$1 = $$2 = ""; printf "  %-18s%s\n", name, $$0 }'
 
 setup: $(DEV) ## Make .venv with everything installed; the others do it themselves
+	@:
 
 demo: $(RUNTIME) ## Run the main job once on sample transactions, and end
 	@$(BIN)/python manage.py demo --port $(PORT)
@@ -65,7 +66,7 @@ clean: ## Remove .venv, caches and the demo's data; what `make run` keeps in var
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Pave needs Python 3.11 or newer; name it with PYTHON=…"; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(RUNTIME): requirements.txt | $(BIN)/python
 	@echo "Installing what Pave runs on into $(VENV) …"

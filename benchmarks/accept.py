@@ -6,6 +6,7 @@ cluster runs beside it, as it does in life.
 """
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,8 +100,7 @@ def _pave(
     with bench.stack(database, **settings) as stack:
         key = json.loads(stack.manage("create_client", "1234", "--json"))["api_key"]
         stack.start_web()
-        if burning is not None:
-            stack.start_cluster()
+        cluster = stack.start_cluster() if burning is not None else None
         stack.post(key, "NETFLIX.COM")  # connections and caches are there before it is measured
         if burning is not None:
             stack.wait_for(lambda: _all_admitted(database), 60)
@@ -109,26 +109,40 @@ def _pave(
                 stack.post(key, f"BURN {number} {time.time()}")
             stack.wait_for(lambda: _running(database) == WORKERS, 60)
         yield stack.web_url, key
+        if cluster is not None and burning:
+            _cut_short(cluster)
+
+
+def _cut_short(cluster: subprocess.Popen[bytes]) -> None:
+    """Stop a cluster without waiting for what burns: a second signal ends the grace time."""
+    cluster.terminate()
+    time.sleep(1)
+    cluster.terminate()
+    cluster.wait(30)
 
 
 @contextmanager
 def _bare(bench: Bench, database: Database) -> Iterator[str]:
     settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.compared.bare_settings"}
     with bench.stack(database, **settings) as stack:
-        yield serve(
+        url, _ = serve(
             stack, "-m", "gunicorn", "-c", "python:pave.gunicorn", "--bind=fd://{fd}", "pave.wsgi"
         )
+        yield url
 
 
 @contextmanager
 def _seed(bench: Bench, database: Database, *, burning: bool) -> Iterator[str]:
     with bench.stack(database, PAVE_HEURISTIC_SECONDS="30") as stack:
         app = "benchmarks.compared.seed:app"
-        url = serve(stack, "-m", "uvicorn", "--log-level=warning", "--fd={fd}", app)
+        url, process = serve(
+            stack, "-m", "uvicorn", "--log-level=warning", "--fd={fd}", app
+        )
         if burning:
             for number in range(WORKERS):
                 put(_load(url, "", 1, [_body(f"BURN {number}")], seconds=0.05))
         yield url
+        process.kill()  # it would wait for the heuristic
 
 
 def _running(database: Database) -> int:

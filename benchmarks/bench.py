@@ -39,10 +39,9 @@ class Bench:
         self.progress = progress
         self.rounds = rounds
         self.folder = Path(tempfile.mkdtemp(prefix="pave-bench-"))
-        self._servers = Servers()
 
     def __enter__(self) -> "Bench":
-        self._servers.start()
+        self._servers = Servers()
         self.redis_url = os.environ["REDIS_URL"]
         self._databases = Databases(os.environ["DATABASE_URL"], self.folder, _migrate)
         return self
@@ -74,8 +73,8 @@ class Bench:
             stack.stop()
 
 
-def serve(stack: Stack, *arguments: str) -> str:
-    """Start a web server of another kind on a free port, wait for it, and return its address.
+def serve(stack: Stack, *arguments: str) -> tuple[str, subprocess.Popen[bytes]]:
+    """Start a web server of another kind on a free port, and wait until it answers.
 
     Args:
         stack: Whose settings it gets.
@@ -84,11 +83,11 @@ def serve(stack: Stack, *arguments: str) -> str:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         number = listening.fileno()
         filled = [argument.format(fd=number) for argument in arguments]
-        stack.start("web", *filled, pass_fds=[number])
+        process = stack.start("web", *filled, pass_fds=[number])
         port = listening.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     stack.wait_for(lambda: _answers(url), START_SECONDS)
-    return url
+    return url, process
 
 
 def _answers(url: str) -> bool:

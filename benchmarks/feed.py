@@ -62,7 +62,7 @@ def feed(
     catalogue: they take the most frequent half of the first places, as on a real feed; all other
     merchants are local ones with names of three made-up words.
     """
-    chance = random.Random(seed)  # noqa: S311 - a benchmark, no secrets
+    chance = random.Random(seed)
     names = list(_names(merchants, list(brands), chance))
     bounds = list(accumulate(1.0 / rank for rank in range(1, merchants + 1)))
     total = bounds[-1]

@@ -9,7 +9,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import order_by_precedence
 from rest_framework.views import APIView
@@ -27,6 +26,7 @@ from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.api.parsers import Upload, UploadParser
 from pave.api.querying import PageQuery, read_query
+from pave.clients.authentication import ClientRequest
 from pave.clients.quotas import QuotaExceeded
 
 NDJSON = "application/x-ndjson"
@@ -56,15 +56,15 @@ class BatchesView(APIView):
 
     parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: ClientRequest) -> Response:
         """Answer a page of the client's batches, newest first."""
         read_query(request, PageQuery)
         pages = NewestFirst()
         page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
-        return pages.get_paginated_response(batch_objects(page))
+        return pages.get_paginated_response(batch_objects(page or ()))
 
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""
         options = read_query(request, BatchQuery)
         upload = request.data
@@ -96,7 +96,7 @@ class BatchesView(APIView):
 class BatchView(APIView):
     """``/v1/batches/{id}``."""
 
-    def get(self, request: Request, batch_id: UUID) -> Response:
+    def get(self, request: ClientRequest, batch_id: UUID) -> Response:
         """Answer the batch with its counts as they are now."""
         return Response(batch_objects([_find(request, batch_id)])[0])
 
@@ -104,7 +104,7 @@ class BatchView(APIView):
 class BatchResultsView(APIView):
     """``/v1/batches/{id}/results``."""
 
-    def get(self, request: Request, batch_id: UUID) -> StreamingHttpResponse:
+    def get(self, request: ClientRequest, batch_id: UUID) -> StreamingHttpResponse:
         """Stream the rows in the order of the input: CSV if it is asked for, else NDJSON."""
         batch = _find(request, batch_id)
         if _wants_csv(request):
@@ -129,11 +129,11 @@ class NoGoodRow(ParseError):
         self.problem_errors = errors
 
 
-def _find(request: Request, batch_id: UUID) -> Batch:
+def _find(request: ClientRequest, batch_id: UUID) -> Batch:
     return get_object_or_404(Batch.objects.for_client(request.client), pk=batch_id)
 
 
-def _rows(request: Request, upload: Upload, options: dict[str, Any]) -> Iterator[batches.Row]:
+def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> Iterator[batches.Row]:
     """Yield the checked rows of an upload, and put what JSON says of delivery into ``options``."""
     members: dict[str, Any] = {}
     if upload.media_type == CSV:
@@ -157,7 +157,7 @@ def _rows(request: Request, upload: Upload, options: dict[str, Any]) -> Iterator
             options.update(serializer.validated_data)
 
 
-def _wants_csv(request: Request) -> bool:
+def _wants_csv(request: ClientRequest) -> bool:
     """Return whether CSV comes before NDJSON in the Accept header."""
     accepted = [part.strip() for part in request.META.get("HTTP_ACCEPT", "*/*").split(",")]
     for group in order_by_precedence(accepted):

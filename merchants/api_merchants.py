@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.shortcuts import get_object_or_404
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -13,12 +12,13 @@ from merchants.objects import merchant_object
 from merchants.serializers import MerchantQuery
 from pave.api.pagination import ByName
 from pave.api.querying import read_query
+from pave.clients.authentication import ClientRequest
 
 
 class MerchantsView(APIView):
     """``/v1/merchants``."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: ClientRequest) -> Response:
         """Answer a page of the catalogue by name, of those only that the search finds."""
         query = read_query(request, MerchantQuery)
         found = Merchant.objects.filter(active=True)
@@ -31,13 +31,13 @@ class MerchantsView(APIView):
             )
         pages = ByName()
         page = pages.paginate_queryset(found.prefetch_related("aliases"), request)
-        return pages.get_paginated_response([merchant_object(merchant) for merchant in page])
+        return pages.get_paginated_response([merchant_object(merchant) for merchant in page or ()])
 
 
 class MerchantView(APIView):
     """``/v1/merchants/{id}``."""
 
-    def get(self, request: Request, merchant_id: UUID) -> Response:
+    def get(self, request: ClientRequest, merchant_id: UUID) -> Response:
         """Answer a merchant; one that is no longer answered, too: its id stays valid."""
         found = get_object_or_404(Merchant.objects.prefetch_related("aliases"), pk=merchant_id)
         return Response(merchant_object(found))

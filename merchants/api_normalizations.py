@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -27,6 +26,7 @@ from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.api.querying import created_within, read_query
+from pave.clients.authentication import ClientRequest
 from pave.clients.models import Client
 from pave.clients.quotas import QuotaExceeded
 
@@ -35,7 +35,7 @@ class NormalizeMerchantView(APIView):
     """``POST /normalize_merchant``: the seed's route, kept for its clients."""
 
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ClientRequest) -> Response:
         """Take a transaction; answer its ``request_id`` at once."""
         taken = _submit(request, SeedTransactionSerializer)
         return Response(
@@ -46,7 +46,7 @@ class NormalizeMerchantView(APIView):
 class NormalizationsView(APIView):
     """``/v1/normalizations``."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: ClientRequest) -> Response:
         """Answer a page of the client's normalizations, newest first."""
         query = read_query(request, NormalizationQuery)
         filters: dict[str, Any] = created_within(query)
@@ -56,10 +56,10 @@ class NormalizationsView(APIView):
         found = NormalizationRequest.objects.for_client(request.client).filter(**filters)
         pages = NewestFirst()
         page = pages.paginate_queryset(found.select_related("resolution"), request)
-        return pages.get_paginated_response(normalization_objects(page))
+        return pages.get_paginated_response(normalization_objects(page or ()))
 
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ClientRequest) -> Response:
         """Take a transaction; answer the normalization, queued, or finished if asked to wait."""
         taken = _submit(request, TransactionSerializer)
         data = {**describe(taken, None), "deliveries": []}
@@ -76,7 +76,7 @@ class NormalizationsView(APIView):
 class NormalizationView(APIView):
     """``/v1/normalizations/{request_id}``."""
 
-    def get(self, request: Request, request_id: UUID) -> Response:
+    def get(self, request: ClientRequest, request_id: UUID) -> Response:
         """Answer the normalization as it is now."""
         return Response(normalization_object(_find(request.client, request_id)))
 
@@ -84,7 +84,7 @@ class NormalizationView(APIView):
 class CancelView(APIView):
     """``POST /v1/normalizations/{request_id}/cancel``."""
 
-    def post(self, request: Request, request_id: UUID) -> Response:
+    def post(self, request: ClientRequest, request_id: UUID) -> Response:
         """Take the request back, if it has no end yet."""
         found = _find(request.client, request_id)
         try:
@@ -98,7 +98,7 @@ class CancelView(APIView):
 class FeedbackView(APIView):
     """``POST /v1/normalizations/{request_id}/feedback``."""
 
-    def post(self, request: Request, request_id: UUID) -> Response:
+    def post(self, request: ClientRequest, request_id: UUID) -> Response:
         """Put the client's correction on the staff's list."""
         found = _find(request.client, request_id)
         serializer = FeedbackSerializer(data=request.data)
@@ -146,7 +146,7 @@ def _find(client: Client, request_id: UUID) -> NormalizationRequest:
     )
 
 
-def _submit(request: Request, serializer_class: type) -> NormalizationRequest:
+def _submit(request: ClientRequest, serializer_class: type) -> NormalizationRequest:
     data = request.data
     if isinstance(data, dict):
         refuse_stranger(request, data)
@@ -158,7 +158,7 @@ def _submit(request: Request, serializer_class: type) -> NormalizationRequest:
         raise limits.quota_exceeded(request, error, timezone.now()) from error
 
 
-def refuse_stranger(request: Request, data: dict[str, Any]) -> None:
+def refuse_stranger(request: ClientRequest, data: dict[str, Any]) -> None:
     """Refuse a body that names another client than the key's."""
     named = data.get("client_id")
     if named is not None and named != request.client.client_id:

@@ -144,7 +144,7 @@ def _header(reader: Any) -> list[str]:
         Malformed: There is no description, or a field has two columns.
     """
     try:
-        cells = next(reader, [])
+        cells: list[str] = next(reader, [])
     except csv.Error as error:
         raise Malformed(f"Line 1 is not CSV: {error}.") from error
     names = [cell.strip().lower() for cell in cells]

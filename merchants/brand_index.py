@@ -77,7 +77,8 @@ class BrandIndex:
     def prefixes(self, words: Sequence[str]) -> list[Hit]:
         """Names that the first words form, the longest first."""
         start = 1 if len(words) > 1 and words[0] == "the" else 0
-        hits, spelling = [], ""
+        hits: list[Hit] = []
+        spelling = ""
         for end in range(start + 1, min(len(words), start + LONGEST_NAME) + 1):
             spelling += words[end - 1]
             found = self._exact.get(spelling)
@@ -102,7 +103,7 @@ class BrandIndex:
     def continuing(self, start: str, most: int = 12) -> list[str]:
         """Names that go on where `start` was cut off, at most `most`."""
         at = bisect_left(self._sorted, start)
-        found = []
+        found: list[str] = []
         while at < len(self._sorted) and len(found) < most and self._sorted[at].startswith(start):
             found.append(self._sorted[at])
             at += 1

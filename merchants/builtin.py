@@ -3,8 +3,10 @@
 import csv
 import gzip
 import json
-from dataclasses import asdict, fields, replace
+from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from merchants.brand_index import host_of
 from merchants.records import MerchantRecord, slugify
@@ -12,8 +14,6 @@ from merchants.records import MerchantRecord, slugify
 DATA = Path(__file__).parent / "data"
 INDEX_FILE = DATA / "name-suggestion-index.json.gz"
 SUPPLEMENT_FILE = DATA / "supplement.csv"
-_FIELDS = [field.name for field in fields(MerchantRecord)]
-_LISTS = {"mccs", "countries", "aliases"}
 
 
 def load_builtin() -> list[MerchantRecord]:
@@ -24,22 +24,16 @@ def load_builtin() -> list[MerchantRecord]:
 def load_supplement() -> list[MerchantRecord]:
     """Online and other brands that the index lacks or spells unlike card rails do."""
     with SUPPLEMENT_FILE.open(encoding="utf-8", newline="") as lines:
-        return [_record(row) for row in csv.DictReader(lines)]
+        rows = list(csv.DictReader(lines))
+    names = Counter(slugify(row["name"]) for row in rows)
+    return [_record(row, names[slugify(row["name"])] == 1) for row in rows]
 
 
 def load_index() -> list[MerchantRecord]:
     """The shipped reduction of name-suggestion-index."""
     with gzip.open(INDEX_FILE, "rt", encoding="utf-8") as content:
         rows = json.load(content)
-    return [
-        MerchantRecord(
-            **{
-                name: tuple(value) if name in _LISTS else value
-                for name, value in zip(_FIELDS, row, strict=True)
-            }
-        )
-        for row in rows
-    ]
+    return [MerchantRecord(*(_frozen(value) for value in row)) for row in rows]
 
 
 def save_index(records: list[MerchantRecord], path: Path = INDEX_FILE) -> None:
@@ -110,13 +104,24 @@ def _enriched(record: MerchantRecord, other: MerchantRecord) -> MerchantRecord:
     )
 
 
-def _record(row: dict[str, str]) -> MerchantRecord:
-    lists = {name: tuple(filter(None, row[name].split("|"))) for name in _LISTS}
+def _record(row: dict[str, str], only: bool) -> MerchantRecord:
+    # Of several merchants with one name the country tells which.
+    name = slugify(row["name"]) if only else slugify(f"{row['name']} {row['countries'][:2]}")
     return MerchantRecord(
-        key=row["wikidata"] or f"pave:{slugify(row['name'])}",
+        key=row["wikidata"] or f"pave:{name}",
         name=row["name"],
         website=row["website"],
         wikidata=row["wikidata"],
         category=row["category"],
-        **lists,
+        mccs=_listed(row["mccs"]),
+        countries=_listed(row["countries"]),
+        aliases=_listed(row["aliases"]),
     )
+
+
+def _listed(cell: str) -> tuple[str, ...]:
+    return tuple(filter(None, cell.split("|")))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

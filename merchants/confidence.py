@@ -68,6 +68,8 @@ def named(
     has the name,
     `everyday` whether the name is a word in everyday use.
     """
+    if everyday and (country is False or kind == "other"):
+        return None
     if not distinctive:
         return _common_name(kind, letters, words, shop, mcc, country, intermediary, alone, everyday)
     if kind == "none":
@@ -101,9 +103,9 @@ def _common_name(
     if kind in ("unknown", "other") or mcc is False or country is False or intermediary:
         return None
     support = (mcc is True) * 2 + (country is True) + shop
-    if kind == "trade":
-        support += 2
-    elif kind == "benign" or (words > 1 and letters >= 5):
+    if kind == "trade" and words == 1 and mcc is not True:
+        return None  # PREMIER PIZZERIA may be anybody's
+    if kind != "none" or (words > 1 and letters >= 5):
         support += 1
     if not support and kind == "none" and alone and letters > 2 and not everyday:
         return 0.85  # nothing but initials that one merchant has: CVS, H3G

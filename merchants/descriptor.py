@@ -10,13 +10,17 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from merchants.cities import strip_given_city
+from merchants.contact import DOMAIN
 from merchants.folding import words_of
 from merchants.intermediaries import split_intermediary
-from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT, is_common
-from merchants.location import DOMAIN, Place, read_place, split_place
+from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT, is_everyday
+from merchants.location import read_place, split_place
+from merchants.place import Place
 from merchants.rails import peel
 
 LONGEST = 500
+_LONGEST_PRINTED = 60  # characters; names are shorter
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "\xa0": " "})
 _STORE = re.compile(
     r"""(?:\s+|(?<=[^\s\d])(?=\#)|^)(?:
@@ -48,6 +52,7 @@ class Descriptor:
     raw: str
     text: str  # the merchant as printed, without everything else
     words: tuple[str, ...]  # folded words of the merchant's part, store numbers still inside
+    printed: tuple[str, ...] = ()  # the same with the words of the place still behind
     intermediary: str | None = None
     domain: str = ""
     is_address: bool = False  # the name itself was printed as a web address: MAX.COM
@@ -58,6 +63,7 @@ class Descriptor:
     city: str = ""
     region: str = ""
     country: str = ""
+    nearby: tuple[str, ...] = ()  # countries that have a town of this name, if several
     legal_form: str = ""
     hint: str = ""  # the start of a web address that a column cut off
     truncated: bool = False  # the name fills its column: it may go on
@@ -76,8 +82,8 @@ class Descriptor:
         )
 
 
-def parse(raw: str, country: str = "") -> Descriptor:
-    """The parts of a raw descriptor; `country` (alpha-2) is the transaction's, if known.
+def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
+    """The parts of a raw descriptor; `country` (alpha-2) and `city` are what the client knows.
 
     Never raises for any text: what cannot be understood stays in `text`.
     """
@@ -89,9 +95,10 @@ def parse(raw: str, country: str = "") -> Descriptor:
     if peeled.place:
         column = read_place(peeled.place)
         place = _joined(place, column, body)
+    place = strip_given_city(place, city)
     name, starred, reference = _cut_star(place.name)
     domain = place.domain
-    own = DOMAIN.match(name)
+    own = DOMAIN.match(name, 0, _LONGEST_PRINTED)
     if own and own.end() >= 5:
         domain = own[1].lower()
         label = re.sub(r"(?:\.COM?)?\.[A-Z]+$", "", own[1], flags=re.IGNORECASE).rpartition(".")[2]
@@ -101,20 +108,24 @@ def parse(raw: str, country: str = "") -> Descriptor:
     text, truncated = _cut_location_words(text, split.offset)
     text, legal = _cut_legal(text)
     text = _repeated_in_hint(text, place.hint, domain)
+    if split.code and is_noise(text):
+        text, words = split.code, (split.code.lower(),)  # TXU*BILL PAYMENT
     return Descriptor(
         raw=raw,
         text=re.sub(r"\s+", " ", text).strip(_TRAILING) or re.sub(r"\s+", " ", name).strip(),
         words=words,
+        printed=tuple(words_of(body[:_LONGEST_PRINTED])),
         intermediary=split.intermediary,
         domain=domain,
         is_address=bool(own and own.end() >= 5),
         phone=place.phone,
-        store_number=store,
+        store_number=store or place.number,
         reference=reference,
         street=street,
         city=place.city,
         region=place.region,
         country=place.country,
+        nearby=place.nearby,
         legal_form=legal,
         hint=place.hint.lower(),
         truncated=truncated,
@@ -151,7 +162,11 @@ def is_noise(text: str) -> bool:
 
 def _is_noise_token(token: str) -> bool:
     words = words_of(token)
-    if len(words) > 1 and all(len(word) <= 2 or word == "and" for word in words):
+    if (
+        len(words) > 1
+        and all(len(word) <= 3 and word.isalpha() for word in words[:1])
+        and all(len(word) <= 2 or word == "and" for word in words)
+    ):
         return False  # initials: AT&T, H-E-B
     return all(word in NO_MERCHANT or len(word) == 1 or _mostly_digits(word) for word in words)
 
@@ -169,6 +184,8 @@ def _joined(place: Place, column: Place, body: str) -> Place:
         country=column.country or place.country,
         phone=column.phone or place.phone,
         domain=column.domain or place.domain,
+        nearby=place.nearby,
+        number=column.number or place.number,
         hint=column.hint or place.hint,
     )
 
@@ -228,7 +245,7 @@ def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
 def _stands_alone(text: str) -> bool:
     """Whether a name is left that is not merely a kind of shop."""
     words = words_of(text)
-    return len(words) > 1 or (bool(words) and len(words[0]) > 1 and not is_common(words[0]))
+    return len(words) > 1 or (bool(words) and len(words[0]) > 1 and not is_everyday(words[0]))
 
 
 def _cut_legal(text: str) -> tuple[str, str]:

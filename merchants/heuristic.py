@@ -4,6 +4,7 @@ Pure: no database, no settings; everything it knows is given to it. `docs/matchi
 it decides.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -58,7 +59,7 @@ class PaveHeuristic:
         self._by_id = {merchant.id: merchant for merchant in self._merchants}
         self._catalogue = CatalogueMatcher(self._merchants, BrandIndex(self._merchants))
         self._rules = RuleBook(rules)
-        self._parsed: dict[tuple[str, str], Descriptor] = {}
+        self._parsed: dict[tuple[str, str, str], Descriptor] = {}
 
     def key(self, transaction: Transaction) -> str:
         """The question that a transaction asks, without what cannot change its answer.
@@ -70,15 +71,15 @@ class PaveHeuristic:
         who = descriptor.intermediary or ""
         rule = self._rules.find(descriptor.text, transaction.mcc, country, who)
         if rule is not None:
-            return f"r:{rule.id}:{who}"[:_LONGEST_KEY]
-        if no_merchant(descriptor):
+            return _shortened(f"r:{rule.id}:{who}")
+        if self._names_nobody(descriptor):
             return f"n:{who}"
         found = self._catalogue.named(descriptor, transaction.mcc, country)
         if found is not None:
-            return f"m:{found.merchant.id}:{found.confidence:.2f}:{who}"[:_LONGEST_KEY]
+            return _shortened(f"m:{found.merchant.id}:{found.confidence:.2f}:{who}")
         cut = "t" if descriptor.truncated else ""
         evidence = f"{who}:{country}:{descriptor.bank_country}:{transaction.mcc}:{cut}"
-        return f"d:{evidence}:{' '.join(descriptor.text.upper().split())}"[:_LONGEST_KEY]
+        return _shortened(f"d:{evidence}:{' '.join(descriptor.text.upper().split())}")
 
     def match(self, transaction: Transaction) -> Match:
         """The merchant of a transaction, by the first step that is sure enough."""
@@ -88,7 +89,7 @@ class PaveHeuristic:
         rule = self._rules.find(descriptor.text, transaction.mcc, country, who or "")
         if rule is not None:
             return self._by_rule(rule, descriptor, steps)
-        if no_merchant(descriptor):
+        if self._names_nobody(descriptor):
             if who:
                 # Nothing behind the processor: the payment was to the processor itself.
                 return self._processor_itself(who, descriptor, steps)
@@ -115,15 +116,18 @@ class PaveHeuristic:
     def _read(self, transaction: Transaction) -> tuple[Descriptor, str]:
         """The descriptor's parts and the country, as the client or else the rail tells it."""
         given = transaction.country.upper()
-        known = (transaction.description, given)
+        known = (transaction.description, given, transaction.city)
         descriptor = self._parsed.get(known)
         if descriptor is None:
-            descriptor = parse(transaction.description, given)
+            descriptor = parse(transaction.description, given, transaction.city)
             if len(self._parsed) >= _REMEMBERED:
                 self._parsed.clear()
             self._parsed[known] = descriptor
         country = given or descriptor.country or CURRENCY_COUNTRIES.get(transaction.currency, "")
         return descriptor, country
+
+    def _names_nobody(self, descriptor: Descriptor) -> bool:
+        return no_merchant(descriptor) and not self._catalogue.knows(descriptor)
 
     def _by_rule(self, rule: MatchRule, descriptor: Descriptor, steps: list[str]) -> Match:
         steps.append(f"rule: {rule.kind} {rule.pattern!r}")
@@ -146,6 +150,14 @@ class PaveHeuristic:
             Method.CATALOGUE.value if merchant else Method.CLEANED.value,
             0.8, merchant.id if merchant else None, descriptor.text, None, evidence=tuple(steps),
         )  # fmt: skip
+
+
+def _shortened(key: str) -> str:
+    """A key that fits its column; the end of a long one is told by a digest."""
+    if len(key) <= _LONGEST_KEY:
+        return key
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{key[: _LONGEST_KEY - len(digest) - 1]}~{digest}"
 
 
 def _reading(descriptor: Descriptor) -> Iterable[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from merchants.wordlist import listed
 
-WORDS_FILE = Path(__file__).parent / "data" / "english-words.txt.gz"
+DATA = Path(__file__).parent / "data"
 
 
 # Endings that name a company's legal form; they say nothing about which company it is.
@@ -31,7 +31,7 @@ NO_MERCHANT = listed(
     check cheque chq number no nr ref reference to from the of for on at in a and date value
     misc miscellaneous statement earned posted dividend payroll salary wages tax withholding
     cashback reward rewards redemption bonus opening closing brought forward carried thank you
-    received recd scheduled recurring standing order eft ebanking p2p zelle branch teller counter
+    received recd scheduled recurring standing order eft ebanking p2p branch teller counter
     ueberweisung uberweisung gutschrift zinsen zins gebuehr gebuhr gebuhren entgelt kontofuehrung
     kontofuhrung kontoabschluss abschluss lastschrift dauerauftrag bargeld bargeldauszahlung
     auszahlung einzahlung geldautomat ga lohn gehalt rechnung
@@ -108,7 +108,8 @@ TRADES: dict[str, str] = {
         " grille bbq steakhouse bistro eatery diner kitchen",
         "5813": "bar bars pub tavern brewing brewery",
         "5462": "bakery bakeries boulangerie patisserie baeckerei panaderia bagel bagels",
-        "5411": "grocery groceries supermarket supermarkets supermercado supermarche supermarkt",
+        "5411": "market markets mkt mkts food foods foodmart grocery groceries supermarket"
+        " supermarkets supermercado supermarche supermarkt",
         "7011": "hotel hotels motel resort resorts hostel lodge",
         "5651": "clothing clothes apparel fashion fashions boutique",
         "8021": "dental dentist",
@@ -162,7 +163,8 @@ TAILS = KINDS | listed(
     svcs svc serv the of and at on in der die das le la les du des di del della il lo el los las
     gift reload wallet topup top up insurance premium auto policy tickets ticket booking bookings
     bkng reservation fare transaction account acct customer support help invoice deposit rentals
-    stansted heathrow gatwick schiphol jfk lax bnkcrd fd pmt ref no nr loc unit gate term lvl
+    stansted heathrow gatwick schiphol jfk lax bnkcrd fd pmt
+    ez ezpay epay ref no nr loc unit gate term lvl
     nw ne sw se n w
     superstore stores hyp supc sc sn s/mkts smkts pfs filling forecourt t2 t3 t5"""
 )
@@ -176,8 +178,7 @@ ANY_TRADE = listed(
     group holdings international intl global worldwide company co corp inc llc ltd usa us uk
     canada eu europe america na north south east west central markt maerkte laden filiale fil sagt
     danke magasin marche proximite city contact drive boutique tienda negozio loja lojas winkel
-    butik kauppa sklep stacja prodejna cards card gift gifts club clubs home homes fresh food foods
-    foodmart market markets mkt mkts supermarket supermarkets hyper supermarche supermercado"""
+    butik kauppa sklep stacja prodejna"""
 )
 
 # Behind a brand and a name such a word makes it an address: SHELL HANGER LANE.
@@ -221,12 +222,28 @@ _FOREIGN_COMMON = listed(
 
 
 @cache
-def commonlisted() -> frozenset[str]:
-    """Words that are not distinctive by themselves: everyday English (SCOWL) and more languages."""
-    with gzip.open(WORDS_FILE, "rt", encoding="utf-8") as content:
-        return frozenset(content.read().split()) | _FOREIGN_COMMON | KINDS
+def _everyday_words() -> frozenset[str]:
+    return _FOREIGN_COMMON | KINDS | _read("english-words.txt.gz")
+
+
+@cache
+def _proper_names() -> frozenset[str]:
+    return _read("proper-names.txt.gz")
+
+
+def _read(name: str) -> frozenset[str]:
+    with gzip.open(DATA / name, "rt", encoding="utf-8") as content:
+        return frozenset(content.read().split())
+
+
+def is_everyday(word: str) -> bool:
+    """Whether a folded word is one of everyday language (English by SCOWL, others by hand)."""
+    return word in _everyday_words()
 
 
 def is_common(word: str) -> bool:
-    """Whether a folded word is in everyday use, so that a brand of this name needs evidence."""
-    return word in commonlisted()
+    """Whether it is an everyday word or a name of many people or places.
+
+    A brand that is called so is not known by its name alone: it needs evidence.
+    """
+    return word in _everyday_words() or word in _proper_names()

@@ -42,6 +42,15 @@ class Merchant(models.Model):
     category = models.CharField(max_length=100, blank=True)
     logo_url = models.CharField("logo URL", max_length=500, blank=True)
     active = models.BooleanField(default=True, help_text="Unticked, it is no longer answered.")
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="merged",
+        help_text="Its successor, which took over its aliases and rules.",
+    )
     source_key = models.CharField(
         max_length=120,
         unique=True,
@@ -54,6 +63,7 @@ class Merchant(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [("merge_merchant", "Can merge merchants")]
         indexes = [models.Index(fields=["name"], name="merchant_name")]
 
     def __str__(self) -> str:
@@ -150,6 +160,7 @@ class Ruleset(models.Model):
 
     class Meta:
         ordering = ["-number"]
+        permissions = [("publish_ruleset", "Can publish and roll back rulesets")]
 
     def __str__(self) -> str:
         return f"ruleset {self.number}"
@@ -257,6 +268,10 @@ class Resolution(models.Model):
                 fields=["lease_expires_at"],
                 name="resolution_under_way",
                 condition=Q(status="running"),
+            ),
+            # The admin's list of failures, newest first.
+            models.Index(
+                fields=["-id"], name="resolution_failed", condition=Q(status="failed")
             ),
         ]
 
@@ -453,6 +468,12 @@ class NormalizationRequest(models.Model):
                 name="request_reference",
                 condition=~Q(reference=""),
             ),
+            # The staff's search by the beginning of a descriptor.
+            models.Index(
+                fields=["description"],
+                name="request_description",
+                opclasses=["varchar_pattern_ops"],
+            ),
         ]
 
     def __str__(self) -> str:
@@ -504,6 +525,7 @@ class Feedback(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "feedback"
+        permissions = [("review_feedback", "Can accept and reject feedback")]
         indexes = [
             # The review list.
             models.Index(fields=["-id"], name="feedback_open", condition=Q(status="open"))

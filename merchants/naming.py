@@ -19,6 +19,10 @@ _FIXED = {
     QVC RAC REI RV SFO SNCF TGV TJ TV UK UPS US USA USPS VIP VR XL YMCA YWCA II III IV VI VII VIII
     IX AA AAA UBS BJ PJ DD JP EU UAE SPA4 AMC EE UCLA USC UCSF NYU MIT""".split()
 }
+# Words without a vowel that are words all the same, cut short.
+_SHORTENED = listed(
+    "mtn mt mkt mkts ctr rd blvd hwy pkwy ln str mgmt svc svcs grp bldg mfg jr sr pt ft"
+)
 _TITLES = {"mr": "Mr.", "mrs": "Mrs.", "dr": "Dr.", "st": "St."}
 # German words that rails print without their umlaut.
 _UMLAUTS = {
@@ -73,7 +77,8 @@ def _word(word: str, *, first: bool, before: str, after: str) -> str:
         return lower
     if word[0].isdigit():
         return word[0] + word[1:] if len(word) <= 3 else _after_digits(word)
-    if len(word) == 1 or (len(word) <= 4 and not _VOWEL.search(word)):
+    initials = len(word) <= 4 and lower not in _SHORTENED and not _VOWEL.search(word)
+    if len(word) == 1 or initials:
         return word.upper()
     return _capitalised(word)
 

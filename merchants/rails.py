@@ -41,7 +41,8 @@ _FORMATS = [
         ),
         # BEA, Betaalpas NAME,PAS123 NR:CT123456, 31.01.24/12:34 CITY
         (
-            r"(?:BEA|GEA|BETAALAUTOMAAT),?\s+(?:BETAALPAS|APPLE PAY|GOOGLE PAY|CREDITCARD|DEBITCARD)?,?"
+            r"(?:BEA|GEA|BETAALAUTOMAAT),?\s+"
+            r"(?:BETAALPAS|APPLE PAY|GOOGLE PAY|CREDITCARD|DEBITCARD)?,?"
             rf"\s*(?P<name>[^,]+),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<place>.*)"
         ),
         # BoA's and Chase's arrangement of an ACH payment

@@ -98,7 +98,7 @@ def _revise_batch(revision: Revision, batch: Sequence[NormalizationRequest]) -> 
     ruleset = revision.ruleset
     affected: dict[str, list[NormalizationRequest]] = {}
     for request in batch:
-        if may_differ(request, request.resolution, ruleset):
+        if request.resolution and may_differ(request, request.resolution, ruleset):
             affected.setdefault(key_of(request, ruleset), []).append(request)
     if not affected:
         return 0
@@ -111,7 +111,7 @@ def _revise_batch(revision: Revision, batch: Sequence[NormalizationRequest]) -> 
             changed += [
                 (request, resolution)
                 for request in requests
-                if _merchant(resolution) != _merchant(request.resolution)
+                if request.resolution and _merchant(resolution) != _merchant(request.resolution)
             ]
     return _apply(changed)
 

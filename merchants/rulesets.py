@@ -51,7 +51,7 @@ class Content:
         return cls(
             merchants=tuple(
                 CatalogueMerchant(
-                    **{
+                    **{  # type: ignore[arg-type]  # as `packed` took it from one
                         name: tuple(value) if isinstance(value, list) else value
                         for name, value in merchant.items()
                     }

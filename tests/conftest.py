@@ -7,12 +7,12 @@ import pytest
 
 from tests.servers import ON_SQLITE, Servers
 
-SERVERS = Servers()
+SERVERS = pytest.StashKey[Servers]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers before Django reads its settings, and load fixtures after it has."""
-    SERVERS.start()
+    config.stash[SERVERS] = Servers()
     os.environ["DJANGO_SETTINGS_MODULE"] = "pave.settings"
     django.setup()
     config.pluginmanager.import_plugin("tests.fixtures")
@@ -20,7 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers, also after a run that was interrupted."""
-    SERVERS.stop()
+    if SERVERS in config.stash:
+        config.stash[SERVERS].stop()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -29,6 +30,6 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def servers() -> Servers:
+def servers(pytestconfig: pytest.Config) -> Servers:
     """What this run of the tests has started."""
-    return SERVERS
+    return pytestconfig.stash[SERVERS]

@@ -63,9 +63,7 @@ class Command(BaseCommand):
         except DemoFailed as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            self.console.print("Stopped.")
-            if not keep:
-                raise CommandError("Interrupted before the end.") from None
+            raise CommandError("Interrupted before the end.") from None
 
     def _start(self, demo: Demo) -> None:
         self.console.print("Making the database and loading the catalogue …", style="dim")
@@ -128,8 +126,11 @@ Webhooks are shown here as they arrive. Ctrl-C stops everything.
 """,
             soft_wrap=True,
         )
-        for arrived in demo.arrivals():
-            self.console.print(_line(arrived))
+        try:
+            for arrived in demo.arrivals():
+                self.console.print(_line(arrived))
+        except KeyboardInterrupt:
+            self.console.print("Stopping; what runs may end first. Ctrl-C again cuts it short.")
 
 
 def _line(told: Told) -> Text:

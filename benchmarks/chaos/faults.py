@@ -1,0 +1,257 @@
+"""What is broken, each by a function of its own, and the schedule that a seed settles."""
+
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import psutil
+
+from benchmarks.chaos.callers import Callers
+from benchmarks.chaos.heuristic import DEAF, EXITS, HANGS, RAISES
+from benchmarks.chaos.plant import CLIENTS, SUPERVISORS, Plant
+from benchmarks.chaos.receiver import BUSY, ERROR, HANG, REFUSE, RESET, WELL
+
+QUEUES = ("quick", "heuristic")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a fault may lay its hands on."""
+
+    plant: Plant
+    callers: Callers
+    dice: random.Random
+
+    def cluster(self) -> psutil.Process | None:
+        """Return one of the running clusters."""
+        clusters = self.plant.clusters()
+        return clusters[self.dice.choice(sorted(clusters))] if clusters else None
+
+    def part(self, kind: str) -> psutil.Process | None:
+        """Return the pusher or the monitor of one of them, or one of its workers."""
+        cluster = self.cluster()
+        parts = self.plant.parts(cluster, kind) if cluster else []
+        return self.dice.choice(parts) if parts else None
+
+    def worker(self, *, busy: bool) -> psutil.Process | None:
+        """Return a worker that has rows in its hands, or one that has none."""
+        claimed = self.plant.claimed_by()
+        workers = [
+            worker
+            for cluster in self.plant.clusters().values()
+            for worker in self.plant.parts(cluster, "worker")
+            if (worker.pid in claimed) == busy
+        ]
+        return self.dice.choice(workers) if workers else None
+
+
+Fault = Callable[[Scene], bool]
+
+
+def _kill(process: psutil.Process | None, signum: signal.Signals = signal.SIGKILL) -> bool:
+    if process is None:
+        return False
+    try:
+        process.send_signal(signum)
+    except psutil.Error:
+        return False
+    return True
+
+
+def busy_worker_killed(scene: Scene) -> bool:
+    # Something slow, so that there is a busy one.
+    scene.callers.post("acme", f"SLOW BUSY {scene.dice.random()}")
+    end = time.monotonic() + 4
+    while (worker := scene.worker(busy=True)) is None and time.monotonic() < end:
+        time.sleep(0.05)
+    return _kill(worker)
+
+
+def idle_worker_killed(scene: Scene) -> bool:
+    return _kill(scene.worker(busy=False))
+
+
+def pusher_killed(scene: Scene) -> bool:
+    return _kill(scene.part("pusher"))
+
+
+def monitor_killed(scene: Scene) -> bool:
+    return _kill(scene.part("monitor"))
+
+
+def sentinel_killed(scene: Scene) -> bool:
+    return _kill(scene.cluster())
+
+
+def whole_cluster_killed(scene: Scene) -> bool:
+    cluster = scene.cluster()
+    if cluster is None:
+        return False
+    for process in [*cluster.children(recursive=True), cluster]:
+        _kill(process)
+    return True
+
+
+def supervisor_killed(scene: Scene) -> bool:
+    scene.plant.supervisor(scene.dice.choice(SUPERVISORS)).kill()
+    return True
+
+
+def supervisor_told_to_stop(scene: Scene) -> bool:
+    scene.plant.supervisor(scene.dice.choice(SUPERVISORS)).terminate()
+    return True
+
+
+def worker_frozen(scene: Scene) -> bool:
+    return _kill(scene.part("worker"), signal.SIGSTOP)
+
+
+def pusher_frozen(scene: Scene) -> bool:
+    return _kill(scene.part("pusher"), signal.SIGSTOP)
+
+
+def sentinel_frozen(scene: Scene) -> bool:
+    return _kill(scene.cluster(), signal.SIGSTOP)
+
+
+def web_worker_killed(scene: Scene) -> bool:
+    workers = scene.plant.web_workers()
+    return _kill(scene.dice.choice(workers)) if workers else False
+
+
+def web_workers_renewed(scene: Scene) -> bool:
+    # As a deploy does: new workers are started, and old ones end after what they are at.
+    scene.plant.web.send_signal(signal.SIGHUP)
+    return True
+
+
+def postgres_restarted(scene: Scene) -> bool:
+    scene.plant.servers.restart_postgres()
+    return True
+
+
+def postgres_crashed(scene: Scene) -> bool:
+    scene.plant.servers.crash_postgres()
+    return True
+
+
+def postgres_backend_killed(scene: Scene) -> bool:
+    scene.plant.servers.kill_postgres_backend()
+    return True
+
+
+def postgres_frozen(scene: Scene) -> bool:
+    scene.plant.servers.freeze_postgres(scene.dice.uniform(2, 6))
+    return True
+
+
+def redis_restarted(scene: Scene) -> bool:
+    scene.plant.servers.redis.kill()
+    time.sleep(scene.dice.uniform(1, 4))
+    scene.plant.servers.redis.start()
+    return True
+
+
+def redis_flushed(scene: Scene) -> bool:
+    scene.plant.servers.redis.client.flushall()
+    return True
+
+
+def redis_frozen(scene: Scene) -> bool:
+    scene.plant.servers.redis.freeze(scene.dice.uniform(2, 5))
+    return True
+
+
+def task_queue_filled(scene: Scene) -> bool:
+    """Put in hundreds of tasks that nobody asked for, among them ones that cannot be read."""
+    for queue in QUEUES:
+        if scene.plant.broker == "redis":
+            pipe = scene.plant.servers.redis.client.pipeline()
+            for number in range(300):
+                pipe.rpush(f"django_q:{queue}:q", f"forged:{number}")
+            pipe.execute()
+        else:
+            scene.plant.rows(
+                "INSERT INTO django_q_ormq (key, payload, lock)"
+                " SELECT %s, 'forged:' || n, now() FROM generate_series(1, 300) n",
+                queue,
+            )
+    return True
+
+
+def task_queue_emptied(scene: Scene) -> bool:
+    if scene.plant.broker == "redis":
+        scene.plant.servers.redis.client.delete(*[f"django_q:{queue}:q" for queue in QUEUES])
+    else:
+        scene.plant.rows("DELETE FROM django_q_ormq")
+    return True
+
+
+def retries_due_at_once(scene: Scene) -> bool:
+    scene.plant.hasten()
+    return True
+
+
+def _endpoint(how: str) -> Fault:
+    def fault(scene: Scene) -> bool:
+        scene.plant.endpoint.behave(how)
+        time.sleep(scene.dice.uniform(2, 5))
+        scene.plant.endpoint.behave(WELL)
+        return True
+
+    return fault
+
+
+def _poison(word: str) -> Fault:
+    def fault(scene: Scene) -> bool:
+        description = f"{word} {scene.dice.randrange(10**9)}"
+        scene.callers.post(scene.dice.choice(CLIENTS), description, poison=True)
+        return True
+
+    return fault
+
+
+FAULTS: dict[str, Fault] = {
+    "busy worker killed": busy_worker_killed,
+    "idle worker killed": idle_worker_killed,
+    "pusher killed": pusher_killed,
+    "monitor killed": monitor_killed,
+    "sentinel killed": sentinel_killed,
+    "whole cluster killed": whole_cluster_killed,
+    "supervisor killed": supervisor_killed,
+    "supervisor told to stop": supervisor_told_to_stop,
+    "worker frozen": worker_frozen,
+    "pusher frozen": pusher_frozen,
+    "sentinel frozen": sentinel_frozen,
+    "web worker killed": web_worker_killed,
+    "web workers renewed": web_workers_renewed,
+    "PostgreSQL restarted": postgres_restarted,
+    "PostgreSQL crashed": postgres_crashed,
+    "PostgreSQL process killed": postgres_backend_killed,
+    "PostgreSQL frozen": postgres_frozen,
+    "Redis restarted": redis_restarted,
+    "Redis flushed": redis_flushed,
+    "Redis frozen": redis_frozen,
+    "task queue filled": task_queue_filled,
+    "task queue emptied": task_queue_emptied,
+    "retries due at once": retries_due_at_once,
+    "endpoint refuses": _endpoint(REFUSE),
+    "endpoint hangs": _endpoint(HANG),
+    "endpoint resets": _endpoint(RESET),
+    "endpoint answers 500": _endpoint(ERROR),
+    "endpoint answers 429": _endpoint(BUSY),
+    "heuristic raises": _poison(RAISES),
+    "heuristic hangs": _poison(HANGS),
+    "heuristic hears no alarm": _poison(DEAF),
+    "heuristic ends its process": _poison(EXITS),
+}
+
+
+def schedule(dice: random.Random) -> Iterator[str]:
+    """Yield names of faults for ever: each kind once, in any order, then each again."""
+    while True:
+        names = list(FAULTS)
+        dice.shuffle(names)
+        yield from names

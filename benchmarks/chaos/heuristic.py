@@ -1,0 +1,43 @@
+"""The heuristic of the fault tests: takes some CPU, and goes wrong where the text says so."""
+
+import os
+import signal
+import time
+
+from merchants.question import Match, Transaction
+
+# Words that a descriptor begins with.
+RAISES, HANGS, DEAF, EXITS, SLOW = "RAISES", "HANGS", "DEAF", "EXITS", "SLOW"
+POISONS = (RAISES, HANGS, DEAF, EXITS)
+_FOREVER = 3_600.0
+_SECONDS = 0.02
+_SLOW_SECONDS = 2.0
+
+
+class ChaosHeuristic:
+    """Answers with the first two words of the descriptor."""
+
+    def key(self, transaction: Transaction) -> str:
+        """Ask one question for each descriptor."""
+        return transaction.description
+
+    def match(self, transaction: Transaction) -> Match:
+        """Answer, or go wrong."""
+        words = transaction.description.split()
+        _burn(_SLOW_SECONDS if words[0] == SLOW else _SECONDS)
+        if words[0] == RAISES:
+            raise RuntimeError("as asked")
+        if words[0] == DEAF:
+            # As code that never comes back to Python: no alarm is heard.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        if words[0] in (HANGS, DEAF):
+            time.sleep(_FOREVER)
+        if words[0] == EXITS:
+            os._exit(3)
+        return Match(name=" ".join(words[:2]).title(), method="cleaned", confidence=0.5)
+
+
+def _burn(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass

@@ -1,0 +1,200 @@
+"""All of Pave as it runs in production, in one place, with handles on each of its processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+import psycopg2
+import requests
+
+from benchmarks.chaos.receiver import Endpoint
+from benchmarks.chaos.servers import FragileServers
+from tests.system.databases import Database, Databases
+from tests.system.stack import ROOT, Stack
+
+CLIENTS = ("acme", "bolt", "coda")
+SUPERVISORS = ("one", "two")
+ENVIRON = {
+    "DEBUG": "false",
+    "SECRET_KEY": "for-fault-tests-only-8sXw2Vt6QkYp3ZrLmC9dHfJb",
+    "FIELD_ENCRYPTION_KEYS": "Zm9yLWZhdWx0LXRlc3RzLW9ubHktMDEyMzQ1Njc4OUE=",
+    "ALLOWED_HOSTS": "127.0.0.1",
+    "LOG_LEVEL": "INFO",
+    "PAVE_HEURISTIC": "benchmarks.chaos.heuristic.ChaosHeuristic",
+    "PAVE_HEURISTIC_TIMEOUT": "3",
+    "PAVE_WORKERS": "2",
+    "PAVE_WEBHOOK_TIMEOUT": "2",
+    # Long enough in all for any time that the endpoint is out of order.
+    "PAVE_WEBHOOK_RETRY_SCHEDULE": ",".join(["1", "1", "2", "3", "5"] + ["8"] * 40),
+    "PAVE_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+}
+
+
+class Plant:
+    """Web server, two supervisors, their servers, and the clients' endpoint.
+
+    Args:
+        broker: PAVE_BROKER.
+    """
+
+    def __init__(self, broker: str) -> None:
+        self.servers = FragileServers()
+        self.broker = broker
+        self.keys: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
+        self._supervisors: dict[str, subprocess.Popen[bytes]] = {}
+        self._watch = threading.Event()
+
+    def __enter__(self) -> "Plant":
+        try:
+            self._start()
+        except BaseException:
+            self.servers.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
+        self.servers.start()
+        databases = Databases(self.servers.database_url, self.servers.folder, _migrate)
+        self.database: Database = databases.make()
+        self.servers.database_url = self.database.url
+        databases.drop_template()
+        folder = self.servers.folder / "logs"
+        folder.mkdir()
+        self.endpoint = Endpoint(self.servers.folder)
+        environ = {**ENVIRON, "PAVE_BROKER": self.broker}
+        self.stack = Stack(folder, self.database, self.servers.redis.url, environ)
+        self.stack.environ["REDIS_URL"] = self.servers.redis.url
+        self.stack.start_web()
+        for client_id in CLIENTS:
+            made = self.stack.create_client(client_id, self.endpoint.url(client_id))
+            self.keys[client_id] = made["api_key"]
+            self.secrets[client_id] = made["webhook"]["secret"]
+        self.endpoint.know(self.secrets)
+        for name in SUPERVISORS:
+            self.start_supervisor(name)
+        self._restarter = threading.Thread(target=self._restart_dead, daemon=True)
+        self._restarter.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self._watch.set()
+        self.endpoint.stop()
+        try:
+            self.stack.stop()
+        finally:
+            self.servers.stop()
+
+    # --- Processes ----------------------------------------------------------------------------
+
+    def start_supervisor(self, name: str) -> None:
+        """Start ``manage.py qcluster``."""
+        self._supervisors[name] = self.stack.start(f"cluster-{name}", "manage.py", "qcluster")
+
+    def supervisor(self, name: str) -> subprocess.Popen[bytes]:
+        """Return the process of a supervisor."""
+        return self._supervisors[name]
+
+    def clusters(self) -> dict[tuple[str, str], psutil.Process]:
+        """Return the cluster processes by supervisor and queue."""
+        found = {}
+        for name, process in self._supervisors.items():
+            for child in _children(process.pid):
+                if child.name() in ("pave-quick", "pave-heuristic"):
+                    found[name, child.name().removeprefix("pave-")] = child
+        return found
+
+    def parts(self, cluster: psutil.Process, kind: str) -> list[psutil.Process]:
+        """Return the workers, the pusher or the monitor of a cluster."""
+        return [child for child in _children(cluster.pid) if child.name() == f"pave-{kind}"]
+
+    def web_workers(self) -> list[psutil.Process]:
+        """Return the web server's worker processes."""
+        return _children(self.web.pid)
+
+    @property
+    def web(self) -> subprocess.Popen[bytes]:
+        """The web server's main process."""
+        return self.stack._processes[0]
+
+    def claimed_by(self) -> set[int]:
+        """Return the process ids that stand in claimed rows."""
+        rows = self.database.rows(
+            "SELECT claimed_by FROM merchants_resolution WHERE status = 'running'"
+            " UNION SELECT claimed_by FROM webhooks_delivery WHERE status = 'delivering'"
+        )
+        return {int(claimed_by.split("/")[2]) for (claimed_by,) in rows if claimed_by}
+
+    def _restart_dead(self) -> None:
+        """Start supervisors that have ended anew, as systemd or Kubernetes would."""
+        while not self._watch.wait(1):
+            for name, process in list(self._supervisors.items()):
+                if process.poll() is not None:
+                    self.start_supervisor(name)
+
+    # --- Use ----------------------------------------------------------------------------------
+
+    def rows(self, sql: str, *parameters: Any, seconds: float = 30) -> Sequence[tuple[Any, ...]]:
+        """Run a statement, waiting for a database that is away."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return self.database.rows(sql, *parameters)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+    def session(self) -> requests.Session:
+        """Return an HTTP session that no proxy of the environment's comes between."""
+        session = requests.Session()
+        session.trust_env = False
+        return session
+
+    def hasten(self) -> None:
+        """Make every attempt that waits for its time due now."""
+        for table in ("merchants_resolution", "webhooks_delivery"):
+            self.rows(
+                f"UPDATE {table} SET next_attempt_at = now()"  # noqa: S608 - names of ours
+                " WHERE status = 'pending' AND next_attempt_at > now()"
+            )
+
+    def calm(self) -> None:
+        """Let the endpoint answer well, and be trusted again."""
+        self.endpoint.behave("well")
+        self.rows("UPDATE webhooks_webhook SET paused_until = NULL WHERE paused_until > now()")
+
+    def stop_posts_and_workers(self) -> list[psutil.Process]:
+        """End the supervisors as a deploy does; return the processes that outlived them."""
+        self._watch.set()
+        self._restarter.join()
+        family = [child for process in self._supervisors.values() for child in _children(
+            process.pid, recursive=True
+        )]
+        for process in self._supervisors.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self._supervisors.values():
+            process.wait(60)
+        _, left = psutil.wait_procs(family, timeout=5)
+        return left
+
+
+def _children(pid: int, *, recursive: bool = False) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=recursive)
+    except psutil.Error:
+        return []
+
+
+def _migrate(url: str) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "-v0"],
+        cwd=ROOT,
+        env={**os.environ, **ENVIRON, "DATABASE_URL": url, "REDIS_URL": ""},
+        check=True,
+    )

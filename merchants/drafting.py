@@ -1,0 +1,141 @@
+"""The draft beside what is published: what differs, what it would answer, what it would change."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from django.core.cache import cache
+from django.db.models import Count, Max
+
+from merchants import rulesets
+from merchants.heuristic import PaveHeuristic
+from merchants.models import Alias, Merchant, Rule
+from merchants.preview import Preview, preview
+from merchants.question import CatalogueMerchant, Match, MatchRule, Transaction
+
+# A preview takes some seconds of CPU; whoever publishes after it must not wait again.
+_PREVIEW_SECONDS = 3600
+
+_drafted: tuple[str, PaveHeuristic] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What publishing would change about a merchant or a rule.
+
+    Args:
+        what: ``merchant`` or ``rule``.
+        kind: ``added``, ``removed`` or ``changed``.
+        name: What it is called.
+        fields: Field -> before and after.
+    """
+
+    what: str
+    kind: str
+    name: str
+    fields: dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a transaction is answered by the published ruleset, and would be by the draft."""
+
+    key: str
+    published: Match
+    draft: Match
+
+    @property
+    def differs(self) -> bool:
+        """Whether publishing would change the answer."""
+        return (self.published.merchant_id, self.published.name) != (
+            self.draft.merchant_id,
+            self.draft.name,
+        )
+
+
+def fingerprint() -> str:
+    """Return a text that is another one whenever the draft, or what is published, has changed."""
+    merchants = Merchant.objects.aggregate(Count("pk"), Max("updated_at"))
+    aliases = Alias.objects.aggregate(Count("pk"), Max("pk"))
+    rules = Rule.objects.aggregate(Count("pk"), Max("updated_at"))
+    values = [rulesets.current().number, *merchants.values(), *aliases.values(), *rules.values()]
+    return "|".join(map(str, values))
+
+
+def differences() -> list[Difference]:
+    """Return what publishing the draft would change in the catalogue and its rules."""
+    older, newer = rulesets.current_content(), rulesets.draft()
+    names = {merchant.id: merchant.name for merchant in (*older.merchants, *newer.merchants)}
+    changes = rulesets.changes_between(older, newer)
+    return [
+        *_paired(changes.rules, older.rules, newer.rules, "rule", names),
+        *_paired(changes.merchants, older.merchants, newer.merchants, "merchant", names),
+    ]
+
+
+def preview_of_draft(*, work_it_out: bool) -> Preview | None:
+    """Return what publishing the draft would change for clients.
+
+    Args:
+        work_it_out: Whether to do the work, some seconds of it, if nobody has yet.
+    """
+    key = f"preview:{fingerprint()}".replace(" ", "_")
+    found = cache.get(key)
+    if found is None and work_it_out:
+        found = preview()
+        cache.set(key, found, _PREVIEW_SECONDS)
+    return found
+
+
+def try_out(transaction: Transaction) -> Tried:
+    """Return what a transaction is answered, and would be answered, and why."""
+    published = rulesets.heuristic_for(rulesets.current())
+    return Tried(
+        key=published.key(transaction),
+        published=published.match(transaction),
+        draft=_draft_heuristic().match(transaction),
+    )
+
+
+def _draft_heuristic() -> PaveHeuristic:
+    """Return the heuristic of the draft, kept until the draft changes."""
+    global _drafted
+    now = fingerprint()
+    if _drafted is None or _drafted[0] != now:
+        content = rulesets.draft()
+        _drafted = (now, PaveHeuristic(content.merchants, content.rules))
+    return _drafted[1]
+
+
+def _paired(
+    differing: tuple,
+    older: tuple[CatalogueMerchant, ...] | tuple[MatchRule, ...],
+    newer: tuple[CatalogueMerchant, ...] | tuple[MatchRule, ...],
+    what: str,
+    names: dict[str, str],
+) -> Iterator[Difference]:
+    ids = dict.fromkeys(one.id for one in differing)
+    before = {one.id: one for one in older if one.id in ids}
+    after = {one.id: one for one in newer if one.id in ids}
+    for pk in ids:
+        old, new = before.get(pk), after.get(pk)
+        kind = "changed" if old and new else "added" if new else "removed"
+        first = asdict(old) if old else {}
+        last = asdict(new) if new else {}
+        fields = {
+            name: (_text(first.get(name), names), _text(last.get(name), names))
+            for name in (last or first)
+            if name != "id" and (first.get(name) or "") != (last.get(name) or "")
+        }
+        yield Difference(what, kind, _name(new or old), fields)
+
+
+def _name(one: CatalogueMerchant | MatchRule | None) -> str:
+    if isinstance(one, MatchRule):
+        return f"{one.kind} “{one.pattern}”"
+    return one.name if one else ""
+
+
+def _text(value: object, names: dict[str, str]) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return names.get(str(value), str(value)) if value else ""

@@ -1,0 +1,66 @@
+"""Merging merchants: two rows that are one and the same merchant become one."""
+
+import logging
+
+from django.db import transaction
+
+from merchants.models import Alias, Feedback, Merchant, Rule
+
+logger = logging.getLogger(__name__)
+
+
+class CannotMerge(Exception):
+    """These two cannot be merged; the message says why."""
+
+
+def merge(*, merchant: Merchant, into: Merchant) -> int:
+    """Let ``into`` take over from ``merchant``, whose id stays valid and points to it.
+
+    Aliases, rules and feedback move; the old name becomes an alias. As every change of the draft
+    it counts once that is published; then earlier answers are changed too.
+
+    Returns:
+        How many aliases the successor gained.
+
+    Raises:
+        CannotMerge: They are the same, or one of them is not active.
+    """
+    if merchant.pk == into.pk:
+        raise CannotMerge("A merchant cannot be merged with itself.")
+    with transaction.atomic():
+        # In one order everywhere, so that two merges cannot wait for each other.
+        locked = {
+            one.pk: one
+            for one in Merchant.objects.select_for_update()
+            .filter(pk__in=[merchant.pk, into.pk])
+            .order_by("pk")
+        }
+        for one in locked.values():
+            if not one.active:
+                raise CannotMerge(f"{one} is not active.")
+        gone, successor = locked[merchant.pk], locked[into.pk]
+        spellings = [gone.name, *gone.aliases.values_list("text", flat=True)]
+        known = set(successor.aliases.values_list("text", flat=True)) | {successor.name}
+        new = [text for text in dict.fromkeys(spellings) if text not in known]
+        gone.aliases.all().delete()
+        Alias.objects.bulk_create([Alias(merchant=successor, text=text) for text in new])
+        Rule.objects.filter(merchant=gone).update(merchant=successor)
+        Feedback.objects.filter(merchant=gone).update(merchant=successor)
+        Merchant.objects.filter(merged_into=gone).update(merged_into=successor)
+        for name in ("website", "wikidata", "category", "logo_url"):
+            setattr(successor, name, getattr(successor, name) or getattr(gone, name))
+        successor.mccs = list(dict.fromkeys([*successor.mccs, *gone.mccs]))
+        if successor.countries:  # empty means anywhere
+            successor.countries = (
+                list(dict.fromkeys([*successor.countries, *gone.countries]))
+                if gone.countries
+                else []
+            )
+        successor.save()
+        gone.active = False
+        gone.merged_into = successor
+        gone.save(update_fields=["active", "merged_into", "updated_at"])
+    merchant.refresh_from_db()
+    into.refresh_from_db()
+    logger.info("merchant.merged merchant=%s into=%s", merchant.pk, into.pk)
+    return len(new)

@@ -1,0 +1,88 @@
+import pytest
+
+from merchants import normalization, resolving
+from merchants.models import Feedback, NormalizationRequest
+from tests.api.problems import problem
+from webhooks.models import Event
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+
+@pytest.fixture(autouse=True)
+def heuristic(settings):
+    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
+
+
+@pytest.fixture
+def path(api):
+    return api.post("/v1/normalizations", {"description": "NETFLIX 1"}, format="json")["location"]
+
+
+def run_cluster():
+    while normalization.admit_batch() or resolving.resolve_due():
+        pass
+
+
+@pytest.mark.parametrize("admitted", [False, True])
+def test_what_has_no_end_can_be_canceled_and_tells_nobody(api, path, admitted):
+    if admitted:
+        normalization.admit_batch()
+    response = api.post(f"{path}/cancel")
+    assert response.status_code == 200
+    assert response.json()["status"] == "canceled"
+    assert response.json()["completed_at"]
+    run_cluster()
+    assert api.get(path).json() == response.json()
+    assert not Event.objects.exists()
+
+
+def test_what_has_its_end_is_409(api, path):
+    run_cluster()
+    problem(api.post(f"{path}/cancel"), 409)
+    assert api.get(path).json()["status"] == "completed"
+
+
+def test_canceling_twice_is_409(api, path):
+    api.post(f"{path}/cancel")
+    assert "canceled" in problem(api.post(f"{path}/cancel"), 409)["detail"]
+
+
+def test_others_with_the_same_question_are_answered(api, path):
+    other = api.post("/v1/normalizations", {"description": "NETFLIX 2"}, format="json")["location"]
+    normalization.admit_batch()
+    api.post(f"{path}/cancel")
+    run_cluster()
+    assert api.get(other).json()["status"] == "completed"
+
+
+def test_a_stranger_cannot_cancel_or_correct(stranger_api, path):
+    problem(stranger_api.post(f"{path}/cancel"), 404)
+    problem(stranger_api.post(f"{path}/feedback", {"merchant": "X"}, format="json"), 404)
+    assert NormalizationRequest.objects.get().status == "queued"
+
+
+def test_feedback_is_put_on_the_list(api, path):
+    response = api.post(
+        f"{path}/feedback", {"merchant": "Netflix", "comment": "Not this."}, format="json"
+    )
+    assert response.status_code == 201
+    given = Feedback.objects.get()
+    assert (given.merchant_name, given.comment, given.status) == ("Netflix", "Not this.", "open")
+    assert response.json()["id"] == str(given.pk)
+    assert response.json()["merchant"] == "Netflix"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/merchant"),
+        ({"merchant": ""}, "/merchant"),
+        ({"merchant": "x" * 201}, "/merchant"),
+        ({"merchant": 7}, "/merchant"),
+        ({"merchant": "X", "comment": "x" * 1001}, "/comment"),
+        ({"merchant": "X", "comment": []}, "/comment"),
+    ],
+)
+def test_wrong_feedback_is_named(api, path, body, pointer):
+    problem(api.post(f"{path}/feedback", body, format="json"), 400, pointer)
+    assert not Feedback.objects.exists()

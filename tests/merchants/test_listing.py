@@ -1,0 +1,188 @@
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from merchants import normalization
+from merchants.models import NormalizationRequest
+from pave.identifiers import first_id_at, new_id
+from tests.api.problems import problem
+from tests.factories import (
+    AliasFactory,
+    DeliveryFactory,
+    EventFactory,
+    MerchantFactory,
+    NormalizationRequestFactory,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+PATH = "/v1/normalizations"
+
+
+@pytest.fixture
+def submit(client_1234):
+    def submit(**fields):
+        return normalization.submit(
+            client=client_1234.client, fields={"description": "NETFLIX.COM", **fields}
+        )
+
+    return submit
+
+
+def ids(response):
+    assert response.status_code == 200, response.content
+    return [one["request_id"] for one in response.json()["data"]]
+
+
+def test_a_list_has_the_objects_newest_first(api, submit):
+    made = [str(submit().pk) for _ in range(3)]
+    response = api.get(PATH)
+    assert ids(response) == made[::-1]
+    assert response.json()["data"][0] == api.get(f"{PATH}/{made[-1]}").json()
+
+
+def test_pages_stay_right_while_rows_are_added(api, submit):
+    made = [str(submit().pk) for _ in range(5)]
+    first = api.get(PATH, {"limit": 2}).json()
+    submit()
+    second = api.get(PATH, {"limit": 2, "cursor": first["next_cursor"]}).json()
+    third = api.get(PATH, {"limit": 2, "cursor": second["next_cursor"]}).json()
+    seen = [one["request_id"] for page in (first, second, third) for one in page["data"]]
+    assert seen == made[::-1]
+    assert (first["previous_cursor"], third["next_cursor"]) == (None, None)
+    back = api.get(PATH, {"limit": 2, "cursor": third["previous_cursor"]}).json()
+    assert back["data"] == second["data"]
+
+
+def test_filters_by_status_reference_and_batch(api, submit):
+    mine = submit(reference="r/1")
+    submit(reference="r/10")
+    failed = submit()
+    NormalizationRequest.objects.filter(pk=failed.pk).update(status="failed")
+    assert ids(api.get(PATH, {"reference": "r/1"})) == [str(mine.pk)]
+    assert ids(api.get(PATH, {"status": "failed"})) == [str(failed.pk)]
+    assert ids(api.get(PATH, {"status": "failed", "reference": "r/1"})) == []
+    assert ids(api.get(PATH, {"batch": str(new_id())})) == []
+
+
+def test_filters_by_time_are_half_open(api, client_1234):
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    rows = [
+        NormalizationRequestFactory(
+            client=client_1234.client,
+            id=first_id_at(noon + timedelta(seconds=seconds)),
+            created_at=noon + timedelta(seconds=seconds),
+        )
+        for seconds in (-1, 0, 1)
+    ]
+    text = "2026-11-20T12:00:00Z"
+    assert ids(api.get(PATH, {"created_after": text})) == [str(rows[2].pk), str(rows[1].pk)]
+    assert ids(api.get(PATH, {"created_before": text})) == [str(rows[0].pk)]
+    assert ids(api.get(PATH, {"created_after": "2026-11-20T13:00:00+01:00"})) == ids(
+        api.get(f"{PATH}?created_after=2026-11-20T13:00:00+01:00")
+    )
+    assert len(ids(api.get(PATH, {"created_after": "2026-11-20"}))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("status", "done"),
+        ("status", ""),
+        ("reference", "x" * 256),
+        ("reference", "a\x00"),
+        ("batch", "7"),
+        ("created_after", "yesterday"),
+        ("created_after", "2026-11-20T12:00:00"),
+        ("created_after", "2026-02-30"),
+        ("created_before", "0001-01-01T00:00:00+23:00"),
+        ("cursor", "nonsense"),
+        ("cursor", "ü"),
+        ("cursor", b64encode(b"p=not-an-id").decode()),
+        ("cursor", b64encode(b"r=x").decode()),
+        ("limit", "0"),
+        ("limit", "201"),
+        ("limit", "ten"),
+        ("limit", "-1"),
+        ("unknown", "1"),
+    ],
+)
+def test_a_wrong_parameter_is_named(api, name, value):
+    problem(api.get(PATH, {name: value}), 400, f"/{name}")
+
+
+def test_a_parameter_that_is_there_twice_is_named(api):
+    problem(api.get(f"{PATH}?status=failed&status=queued"), 400, "/status")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01", "9999-12-31T23:59:59Z"])
+def test_any_time_can_be_asked_for(api, submit, moment):
+    submit()
+    query = quote(moment)
+    assert len(ids(api.get(f"{PATH}?created_after={query}"))) == (moment < "2")
+    assert len(ids(api.get(f"{PATH}?created_before={query}"))) == (moment > "2")
+
+
+def test_a_page_costs_the_same_number_of_queries_for_any_length(api, submit):
+    api.get(PATH)
+    costs = []
+    for size in (1, 8):
+        for _ in range(size):
+            request = submit()
+            DeliveryFactory(event=EventFactory(client=request.client, subject_id=request.pk))
+        with CaptureQueriesContext(connection) as captured:
+            page = api.get(PATH).json()["data"]
+        assert all(len(one["deliveries"]) == 1 for one in page)
+        costs.append(len([one for one in captured if "pave_cache" not in one["sql"]]))
+    assert costs == [2, 2]
+
+
+def test_the_list_by_a_rare_status_reads_an_index(client_1234, submit):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite's planner is asked otherwise")
+    found = NormalizationRequest.objects.for_client(client_1234.client).filter(status="failed")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "request_rare_status" in found.explain()
+
+
+def test_merchants_are_found_by_name_alias_and_domain(api):
+    blue = MerchantFactory(name="Blue Bottle Coffee", website="https://bluebottle.example")
+    AliasFactory(merchant=blue, text="BLUEBTL")
+    AliasFactory(merchant=blue, text="BLUE BTL CAFE")
+    MerchantFactory(name="Aldi")
+    MerchantFactory(name="Gone Coffee", active=False)
+    for search in ("bottle", "BLUEBTL", "btl", "bluebottle.example"):
+        [found] = api.get("/v1/merchants", {"search": search}).json()["data"]
+        assert found["id"] == str(blue.pk)
+    assert found == api.get(f"/v1/merchants/{blue.pk}").json()
+    assert found["aliases"] == ["BLUE BTL CAFE", "BLUEBTL"]
+    assert api.get("/v1/merchants", {"search": "%"}).json()["data"] == []
+
+
+def test_merchants_are_listed_by_name_page_by_page(api):
+    for name in ("Spar", "Aldi", "Lidl", "Spar", "Spar"):
+        MerchantFactory(name=name)
+    names, ids, cursor = [], set(), None
+    while True:
+        query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        page = api.get("/v1/merchants", query).json()
+        names += [one["name"] for one in page["data"]]
+        ids |= {one["id"] for one in page["data"]}
+        if not (cursor := page["next_cursor"]):
+            break
+    assert names == ["Aldi", "Lidl", "Spar", "Spar", "Spar"]
+    assert len(ids) == 5
+
+
+@pytest.mark.parametrize("query", ["cursor=cD0lMDA%3D", "search=%00", "search=", "name=x"])
+def test_a_wrong_parameter_of_merchants_is_named(api, query):
+    problem(api.get(f"/v1/merchants?{query}"), 400, "/" + query.partition("=")[0])
+
+
+def test_a_merchant_that_is_not_there_is_404(api):
+    problem(api.get(f"/v1/merchants/{new_id()}"), 404)
