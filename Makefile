@@ -3,8 +3,13 @@
 PYTHON ?= python3
 # Not taken from the environment, where PORT may mean something else: make run PORT=8000
 PORT = 9898
-# For pytest: make test ARGS="tests/webhooks -x"
+# For pytest: make test ARGS="tests/webhooks -x"; for the benchmark: make bench ARGS="--rounds 5"
 ARGS =
+# Parts of the benchmark; none for all: make bench PART="delivery fairness"
+PART =
+
+# For make fuzz.
+EXAMPLES = 500
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +25,7 @@ PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint requirements clean
+.PHONY: help setup demo run test lint fuzz postman bench requirements clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -50,6 +55,16 @@ lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compos
 	$(LINT_ENV) $(BIN)/python manage.py check --fail-level WARNING
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+fuzz: $(DEV) ## Try the running API with 500 generated examples for each operation; EXAMPLES=n
+	@PAVE_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/system/test_fuzzing.py -s $(ARGS)
+
+postman: $(DEV) ## Write docs/pave.postman_collection.json anew
+	@$(LINT_ENV) $(BIN)/python manage.py postman_collection > docs/pave.postman_collection.json
+
+bench: $(DEV) ## Measure Pave beside what it is compared with; PART=fairness for one part of it
+	@$(PIP) install -q -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks $(PART) $(ARGS)
 
 requirements: $(DEV) ## Compile the pins from the .in files; ARGS=--upgrade for newer ones
 	@$(PIP) install -q uv

@@ -16,7 +16,17 @@ from rich.table import Table
 from benchmarks.bench import Bench, own_peak_memory_mb
 from benchmarks.figures import Report
 
-PARTS = ("accept", "latency", "memory", "matching", "batch", "delivery", "fairness", "claim", "scale")
+PARTS = (
+    "accept",
+    "latency",
+    "memory",
+    "matching",
+    "batch",
+    "delivery",
+    "fairness",
+    "claim",
+    "scale",
+)
 # Long, or in need of large tables: only when named.
 ON_DEMAND = ("growth", "pages", "revision")
 ROOT = Path(__file__).resolve().parent.parent

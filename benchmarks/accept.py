@@ -126,7 +126,13 @@ def _bare(bench: Bench, database: Database) -> Iterator[str]:
     settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.compared.bare_settings"}
     with bench.stack(database, **settings) as stack:
         url, _ = serve(
-            stack, "-m", "gunicorn", "-c", "python:pave.gunicorn", "--bind=fd://{fd}", "pave.wsgi"
+            stack,
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:pave.gunicorn",
+            "--bind=127.0.0.1:{port}",
+            "pave.wsgi",
         )
         yield url
 
@@ -135,9 +141,7 @@ def _bare(bench: Bench, database: Database) -> Iterator[str]:
 def _seed(bench: Bench, database: Database, *, burning: bool) -> Iterator[str]:
     with bench.stack(database, PAVE_HEURISTIC_SECONDS="30") as stack:
         app = "benchmarks.compared.seed:app"
-        url, process = serve(
-            stack, "-m", "uvicorn", "--log-level=warning", "--fd={fd}", app
-        )
+        url, process = serve(stack, "-m", "uvicorn", "--log-level=warning", "--port={port}", app)
         if burning:
             for number in range(WORKERS):
                 put(_load(url, "", 1, [_body(f"BURN {number}")], seconds=0.05))

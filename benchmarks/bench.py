@@ -78,13 +78,15 @@ def serve(stack: Stack, *arguments: str) -> tuple[str, subprocess.Popen[bytes]]:
 
     Args:
         stack: Whose settings it gets.
-        arguments: Of Python; ``{fd}`` in them stands for the listening socket.
+        arguments: Of Python; ``{port}`` in them stands for the port.
+
+    Returns:
+        Its address and its process.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-        number = listening.fileno()
-        filled = [argument.format(fd=number) for argument in arguments]
-        process = stack.start("web", *filled, pass_fds=[number])
-        port = listening.getsockname()[1]
+    # Not handed over open: uvicorn would take it for another kind of socket, without TCP_NODELAY.
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = stack.start("web", *(argument.format(port=port) for argument in arguments))
     url = f"http://127.0.0.1:{port}"
     stack.wait_for(lambda: _answers(url), START_SECONDS)
     return url, process

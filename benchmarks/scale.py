@@ -27,9 +27,12 @@ def run(bench: Bench, report: Report) -> None:
             ("one cluster, two workers", 1, 2),
             ("two clusters, one worker each", 2, 1),
         ):
-            with bench.database() as database, _clusters(bench, database, clusters, workers) as (
-                stack,
-                key,
+            with (
+                bench.database() as database,
+                _clusters(bench, database, clusters, workers) as (
+                    stack,
+                    key,
+                ),
             ):
                 report.figure(f"heuristic runs, {name}", "/s").values.append(
                     _throughput(stack, key, database)

@@ -112,7 +112,8 @@ def send(threads: int) -> dict[str, float]:
     left = Delivery.objects.exclude(status=Delivery.Status.SUCCEEDED).count()
     rows = DeliveryAttempt.objects.count()
     if left or rows != made:
-        raise SystemExit(f"{left} deliveries are left; {made} attempts, {rows} rows")
+        failed = DeliveryAttempt.objects.exclude(error="").values_list("error", "detail")
+        raise SystemExit(f"{left} left; {made} attempts, {rows} rows; failed: {list(failed)}")
     return {"seconds": took - LINGER_SECONDS, "count": made, "memory_mb": _peak_mb()}
 
 

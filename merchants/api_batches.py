@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from merchants import batch_reading, batch_results, batches
 from merchants.api_normalizations import refuse_stranger
+from merchants.backpressure import refuse_if_full
 from merchants.batch_reading import BadRow, Malformed, Read
 from merchants.batch_rows import RowChecker
 from merchants.models import Batch
@@ -66,6 +67,7 @@ class BatchesView(APIView):
     @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""
+        refuse_if_full()
         options = read_query(request, BatchQuery)
         upload = request.data
         if not isinstance(upload, Upload):
@@ -151,8 +153,8 @@ def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> It
         yield batches.Row(number, line, fields, errors)
     if members:
         refuse_stranger(request, members)
-        if (deliver := members.get("deliver")) is not None:
-            serializer = BatchQuery(data={"deliver": deliver})
+        if "deliver" in members:
+            serializer = BatchQuery(data={"deliver": members["deliver"]})
             serializer.is_valid(raise_exception=True)
             options.update(serializer.validated_data)
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from merchants import feedback, normalization
+from merchants.backpressure import refuse_if_full
 from merchants.events import as_text, describe
 from merchants.models import NormalizationRequest
 from merchants.objects import normalization_object, normalization_objects
@@ -152,6 +153,7 @@ def _submit(request: ClientRequest, serializer_class: type) -> NormalizationRequ
         refuse_stranger(request, data)
     serializer = serializer_class(data=data)
     serializer.is_valid(raise_exception=True)
+    refuse_if_full()
     try:
         return normalization.submit(client=request.client, fields=serializer.validated_data)
     except QuotaExceeded as error:

@@ -65,10 +65,9 @@ def differences() -> list[Difference]:
     """Return what publishing the draft would change in the catalogue and its rules."""
     older, newer = rulesets.current_content(), rulesets.draft()
     names = {merchant.id: merchant.name for merchant in (*older.merchants, *newer.merchants)}
-    changes = rulesets.changes_between(older, newer)
     return [
-        *_paired(changes.rules, older.rules, newer.rules, "rule", names),
-        *_paired(changes.merchants, older.merchants, newer.merchants, "merchant", names),
+        *_paired(older.rules, newer.rules, "rule", names),
+        *_paired(older.merchants, newer.merchants, "merchant", names),
     ]
 
 
@@ -107,13 +106,12 @@ def _draft_heuristic() -> PaveHeuristic:
 
 
 def _paired(
-    differing: tuple,
     older: tuple[CatalogueMerchant, ...] | tuple[MatchRule, ...],
     newer: tuple[CatalogueMerchant, ...] | tuple[MatchRule, ...],
     what: str,
     names: dict[str, str],
 ) -> Iterator[Difference]:
-    ids = dict.fromkeys(one.id for one in differing)
+    ids = dict.fromkeys(one.id for one in set(older) ^ set(newer))
     before = {one.id: one for one in older if one.id in ids}
     after = {one.id: one for one in newer if one.id in ids}
     for pk in ids:

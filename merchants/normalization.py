@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -52,6 +53,8 @@ def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:
         with transaction.atomic():
             usage.charge(client, 1, now=request.created_at)
             request.save(force_insert=True)
+    # The one line that ties the HTTP request's id to this request's own, which later lines bear.
+    logger.info("request.accepted request=%s client=%s", request.pk, client.client_id)
     ADMIT.ring()
     return request
 
@@ -135,8 +138,11 @@ def fail(requests: Sequence[NormalizationRequest], *, now: datetime) -> None:
     """Fail requests, each with the ``error`` that is set on it, and tell their clients."""
     _finish(requests, Status.FAILED, now)
     _tally(requests, now)
+    by_error: dict[str, list[UUID]] = {}
     for request in requests:
-        NormalizationRequest.objects.filter(pk=request.pk).update(error=request.error)
+        by_error.setdefault(request.error, []).append(request.pk)
+    for error, pks in by_error.items():
+        NormalizationRequest.objects.filter(pk__in=pks).update(error=error)
     _tell(FAILED, requests, now)
 
 

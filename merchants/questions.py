@@ -95,7 +95,7 @@ def _make(askers: Askers, ruleset: Ruleset, now: datetime) -> int:
             Resolution(
                 key=key,
                 ruleset=ruleset,
-                transaction=_as_json(requests[0]),
+                transaction=as_json(requests[0]),
                 next_attempt_at=now,
             )
             for key, requests in sorted(askers.items())
@@ -123,7 +123,7 @@ def _reopen(locked: Sequence[Resolution], now: datetime) -> int:
     return len(reopened)
 
 
-def _as_json(request: NormalizationRequest) -> dict[str, Any]:
+def as_json(request: NormalizationRequest) -> dict[str, Any]:
     return {
         "description": request.description,
         "amount": request.amount,

@@ -1,5 +1,6 @@
 """Resolutions: claimed, run through the slow heuristic, finished, tried again."""
 
+import copy
 import logging
 import signal
 import time
@@ -24,6 +25,7 @@ from merchants.question import Match, Transaction
 from merchants.rulesets import heuristic_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
+from pave.operations.patience import persist
 from pave.operations.tallies import Counter
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ MAX_LOST = 5
 PAUSES = (2, 10, 30)
 # How long a worker goes on to the next question, in seconds: many fast ones, or one slow one.
 TURN_SECONDS = 5.0
+# How long an answer is kept in mind while the database is away. (A worker that hangs is ended by
+# its cluster in any case.)
+PATIENCE_SECONDS = 60.0
 SWEEP_BATCH = 500
 
 
@@ -107,15 +112,15 @@ def work(resolution: Resolution) -> None:
     try:
         answer = _run(resolution)
     except HeuristicTimeout:
-        give_up(
-            resolution,
-            f"The heuristic took longer than {settings.PAVE_HEURISTIC_TIMEOUT:g} s.",
-        )
-    except Exception as error:
+        error = f"The heuristic took longer than {settings.PAVE_HEURISTIC_TIMEOUT:g} s."
+    except Exception as raised:
         logger.exception("resolution.raised resolution=%s", resolution.pk)
-        give_up(resolution, f"The heuristic failed: {type(error).__name__}.")
+        error = f"The heuristic failed: {type(raised).__name__}."
     else:
-        finish(resolution, answer)
+        # Each time from the resolution as it was claimed: a try that fails may have changed it.
+        persist(lambda: finish(copy.copy(resolution), answer), seconds=PATIENCE_SECONDS)
+        return
+    persist(lambda: give_up(copy.copy(resolution), error), seconds=PATIENCE_SECONDS)
 
 
 def finish(resolution: Resolution, answer: Answer) -> bool:

@@ -42,7 +42,7 @@ _CLIENT_ID = param(
 )
 _PREFER = param(
     "Prefer",
-    text(pattern="^wait=[0-9]{1,2}$"),
+    text(),
     "`wait=N`: wait up to N seconds (at most 10) for the result. Without it the answer comes at "
     "once, and so it does while too many others wait.",
     where="header",

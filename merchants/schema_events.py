@@ -15,6 +15,7 @@ from pave.api.schema import (
     text,
     webhook,
 )
+from webhooks.event_types import TEST
 
 _SIGNED = [
     param("webhook-id", text(), "The event's id, the same on every attempt.", where="header"),
@@ -94,6 +95,16 @@ for _type, _name, _summary in (
             },
         ),
     )
+schemas(TestMessage=_message(TEST, {"type": "object", "additionalProperties": True}, {}))
+webhook(
+    TEST,
+    _sent(
+        "onTest",
+        "A test was asked for",
+        "TestMessage",
+        {"type": TEST, "timestamp": "2026-11-20T09:30:00.000000Z", "data": {}},
+    ),
+)
 schemas(BatchCompletedMessage=_message(events.BATCH_COMPLETED, ref("BatchData"), {}))
 webhook(
     events.BATCH_COMPLETED,

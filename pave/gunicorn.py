@@ -13,6 +13,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "12"))
 backlog = 1024
+# No caller waits longer than this for the database; then it is told to try again (503).
+os.environ.setdefault("PAVE_STATEMENT_TIMEOUT", "15")
 graceful_timeout = 20
 # A worker that leaks is replaced before it matters, and not all of them at once.
 max_requests = 100_000

@@ -5,7 +5,9 @@ SQLite under ``var/``, keeps its cache in that database and rings its cluster th
 """
 
 import ipaddress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -49,6 +51,10 @@ SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", default=not DEBUG)
 CSRF_COOKIE_SECURE = env.bool("CSRF_COOKIE_SECURE", default=not DEBUG)
 SESSION_COOKIE_HTTPONLY = True
+# A working day; sooner if the browser is closed.
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # The proxy redirects to https; doing it here too would break health checks inside the network.
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
@@ -56,7 +62,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W008"]
 # --- Applications ---------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "pave.staff.apps.StaffAdminConfig",  # django.contrib.admin, with Pave's site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -67,6 +73,8 @@ INSTALLED_APPS = [
     "rest_framework_api_key",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
+    "pave.staff",
     "pave.operations",  # before django_q: its qcluster command is to be found first
     "django_q",
     "pave.clients",
@@ -75,7 +83,9 @@ INSTALLED_APPS = [
     "merchants",
 ]
 MIDDLEWARE = [
+    "pave.operations.request_ids.RequestIdMiddleware",  # first: every line bears the id
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -83,8 +93,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pave.staff.zones.LocalZone",
     "pave.api.middleware.LengthRequired",
     "pave.api.middleware.RateLimitFields",
+    "pave.api.unavailable.UnavailableMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers those who are locked out
 ]
 ROOT_URLCONF = "pave.urls"
 WSGI_APPLICATION = "pave.wsgi.application"
@@ -113,7 +126,37 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it lets nobody try who is locked out
+    "django.contrib.auth.backends.ModelBackend",
+]
+# A name is locked for an address after so many wrong passwords. Behind a proxy all addresses are
+# the proxy's, so that a name is locked for everybody.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_TEMPLATE = "staff/locked.html"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# Every page of the admin keeps to this: no script, style or picture but Pave's own files.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["pave.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 STATIC_URL = "static/"
@@ -126,6 +169,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'pave.sqlite3'}")}
 DATABASES["default"]["CONN_MAX_AGE"] = None
+# A statement that takes longer is ended, and the web server answers 503 (0: never ended).
+PAVE_STATEMENT_TIMEOUT = env.float("PAVE_STATEMENT_TIMEOUT", default=0.0)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(exist_ok=True)
     # Immediate transactions and WAL: several processes share the file without one
@@ -137,6 +182,20 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["OPTIONS"] = {
+        # A server that is gone without a word is noticed within half a minute, not after hours.
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        # What DATABASE_URL says itself, such as sslmode, counts before these.
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
+    if PAVE_STATEMENT_TIMEOUT:
+        DATABASES["default"]["OPTIONS"].setdefault(
+            "options", f"-c statement_timeout={PAVE_STATEMENT_TIMEOUT * 1000:.0f}"
+        )
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
@@ -182,6 +241,9 @@ PAVE_WEBHOOK_ALLOWED_NETWORKS = [
 PAVE_WEBHOOK_ALLOW_HTTP = env.bool("PAVE_WEBHOOK_ALLOW_HTTP", default=True)
 PAVE_MAX_WAITING = env.int("PAVE_MAX_WAITING", default=8)
 PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)
+# With so many transactions waiting for admission, or questions for the heuristic, more are
+# refused with 503, before the database drowns in them.
+PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=200_000)
 
 # Called by the supervisor about once a second, by name, since it stands below these apps:
 # each puts back what is due and not under way, and rings for it.
@@ -191,6 +253,18 @@ PAVE_GAUGES = [
     "pave.operations.gauges.cluster_gauges",
     "webhooks.gauges.gauges",
     "merchants.gauges.gauges",
+]
+# What each app puts on the admin's home page and a client's page, and finds in its search.
+PAVE_HOME = ["pave.operations.home.parts", "webhooks.home.parts", "merchants.home.parts"]
+PAVE_CLIENT_PANELS = ["webhooks.admin.of_client.panel", "merchants.admin.of_client.panel"]
+PAVE_SEARCHES = ["merchants.search.find", "webhooks.search.find", "pave.clients.search.find"]
+# What each app keeps for how long; what refers to rows before those rows.
+PAVE_RETENTIONS = [
+    "webhooks.retention.expiries",
+    "merchants.retention.expiries",
+    "pave.api.retention.expiries",
+    "pave.clients.retention.expiries",
+    "pave.operations.retention.own_expiries",
 ]
 # Called in a cluster before it forks its workers.
 PAVE_PRELOADS = ["webhooks.tasks.preload", "merchants.tasks.preload"]
@@ -208,7 +282,7 @@ PAVE_HEURISTIC_TASK_TIMEOUT = int(PAVE_HEURISTIC_TIMEOUT + 10)
 PAVE_DELIVERY_LEASE = PAVE_QUICK_TASK_TIMEOUT + 15
 PAVE_RESOLUTION_LEASE = PAVE_HEURISTIC_TASK_TIMEOUT + 15
 
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "pave",
     "poll": 0.05,
     "guard_cycle": 0.5,
@@ -235,12 +309,19 @@ Q_CLUSTER = {
 }
 if PAVE_BROKER == "orm":
     Q_CLUSTER["orm"] = "default"
+elif PAVE_BROKER == "sqs":
+    # Credentials come from the environment or the machine's role, as boto3 finds them.
+    Q_CLUSTER["broker_class"] = "pave.operations.sqs.Sqs"
+    Q_CLUSTER["sqs"] = {
+        "aws_region": env.str("AWS_REGION", default="us-east-1"),
+        "receive_message_wait_time_seconds": 5,
+    }
 elif PAVE_BROKER == "redis":
     if not REDIS_URL:
         raise ImproperlyConfigured("PAVE_BROKER is redis, and REDIS_URL is not set.")
     Q_CLUSTER["django_redis"] = "default"
 else:
-    raise ImproperlyConfigured(f"PAVE_BROKER is {PAVE_BROKER!r}; choose orm or redis.")
+    raise ImproperlyConfigured(f"PAVE_BROKER is {PAVE_BROKER!r}; choose orm, redis or sqs.")
 
 # --- HTTP API -------------------------------------------------------------------------------
 
@@ -255,6 +336,39 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "pave.api.schema.Schema",
     "UNAUTHENTICATED_USER": None,
 }
+# Where the routes' descriptions are, for /openapi.json; see pave/api/schema.py.
+PAVE_SCHEMAS = [
+    "pave.api.schema_common",
+    "webhooks.schema",
+    "merchants.schema",
+    "merchants.schema_events",
+]
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Pave",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "Send card transactions, get back who the merchant is: read it, wait for it, "
+    "or have it sent to your webhook.",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["pave.api.schema.load"],
+    "POSTPROCESSING_HOOKS": ["pave.api.schema.complete"],
+    "SERVERS": [{"url": "/", "description": "This installation"}],
+    "SORT_OPERATIONS": False,
+    "TAGS": [
+        {"name": "Normalizations", "description": "One transaction at a time."},
+        {"name": "Batches", "description": "Up to 50,000 at a time."},
+        {"name": "Webhooks", "description": "Where results are sent."},
+        {"name": "Deliveries", "description": "What became of each message."},
+        {"name": "Merchants", "description": "The catalogue."},
+        {"name": "Usage", "description": "Counts and limits."},
+        {
+            "name": "Kept from the first version",
+            "description": "For clients that have used Pave from the start. They stay.",
+        },
+        {"name": "Webhooks that Pave sends", "description": "Standard Webhooks 1.0.0."},
+        {"name": "Operations", "description": "For whoever runs Pave."},
+    ],
+}
 PAVE_MAX_BODY = 256 * 1024
 PAVE_MAX_UPLOAD = 32 * 1024 * 1024
 # Django itself also refuses form posts over this, in the admin.
@@ -267,19 +381,27 @@ vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pave@localhost")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+# Where errors and traces go, if anywhere (pave/operations/telemetry.py).
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "plain": {
+            "()": "pave.operations.logging.PlainFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
         "json": {"()": "pave.operations.logging.JSONFormatter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "plain" if DEBUG else "json",
+            "filters": ["request_id"],
         }
     },
+    "filters": {"request_id": {"()": "pave.operations.request_ids.RequestIdFilter"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # One line per task would drown Pave's own lines, which say what came of each.

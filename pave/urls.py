@@ -5,12 +5,10 @@ from django.urls import include, path, re_path
 
 from pave.api import errors
 
-admin.site.site_header = admin.site.site_title = "Pave"
-admin.site.index_title = "Staff"
-
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("pave.operations.urls")),
+    path("", include("pave.api.urls")),
     path("", include("webhooks.urls")),
     path("", include("merchants.urls")),
     # Whatever else is asked for gets a problem, in development too, where Django would show

@@ -16,6 +16,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "pave.settings"
     django.setup()
     config.pluginmanager.import_plugin("tests.fixtures")
+    config.pluginmanager.import_plugin("tests.admin.fixtures")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -7,9 +7,9 @@ row: then it is left alone, and its deliveries wait without losing an attempt. W
 over one message goes out as a probe. If it is answered the breaker closes; if not, the next pause
 is twice as long.
 
-Beside these, an endpoint is *steady* if its last answer came, and came soon. Those that are not
-(new, slow, or silent) share a part of each sender's threads, so that however many of them hang,
-there are threads for the others.
+Beside these, an endpoint is *steady* if its last answer came, and came soon. Those that are not,
+since they are slow or silent, share a part of each sender's threads, and so do new ones, of which
+nothing is known yet: however many of them hang, there are threads for the others.
 """
 
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ class Condition:
 
     Attributes:
         window: messages it is trusted with at once.
-        steady: whether its last answer came, and came soon.
+        steady: whether its last answer came, and came soon; None if nothing is known yet.
         failures: silences in a row. Attempts that were under way together count once.
         failed_at: when the last one that counts was noted.
         opened_at: when the breaker opened; None while it is closed.
@@ -69,7 +69,7 @@ class Condition:
     """
 
     window: int = 1
-    steady: bool = False
+    steady: bool | None = None
     failures: int = 0
     failed_at: datetime | None = None
     opened_at: datetime | None = None

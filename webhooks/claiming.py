@@ -8,16 +8,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Q
 
 from webhooks import lanes
 from webhooks.models import Delivery, SigningSecret, Webhook
+from webhooks.turns import Room, Turn, in_flight, share_out, with_work
 
-# Taken in one claim at most, of webhooks and of deliveries.
-MAX_WEBHOOKS = 128
-MAX_CLAIM = 256
-# The search for webhooks with work may take this part of a sender's time, if there are so many
-# that it takes any; in between a sender goes by what it found last.
+# A search for webhooks with work that takes longer than this, in seconds, since there are very
+# many, is made more rarely: it may take this part of a sender's time. In between a sender goes by
+# what it found last.
+SEARCH_FREE = 0.02
 SEARCH_SHARE = 0.2
 
 
@@ -37,7 +37,7 @@ class Claim:
     body: bytes = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
-    steady: bool = False
+    steady: bool | None = None
 
 
 class Claimer:
@@ -57,39 +57,34 @@ class Claimer:
         self._found: list[Webhook] = []
         self._search_at = 0.0
 
-    def claim(
-        self,
-        *,
-        now: datetime,
-        room: int,
-        unsteady_room: int | None = None,
-        late: Collection[UUID] = (),
-    ) -> list[Claim]:
+    def claim(self, *, now: datetime, room: Room, late: Collection[UUID] = ()) -> list[Claim]:
         """Claim deliveries that are due.
 
         Args:
             now: the present.
             room: how many messages can be sent at once.
-            unsteady_room: how many of them to webhooks that are not steady; None for all.
-            late: webhooks that count as not steady for now.
+            late: webhooks that keep this sender waiting at this moment; they count as suspect.
         """
-        if room < 1 or not Delivery.objects.due(now).exists():
+        if room.all < 1 or not Delivery.objects.due(now).exists():
             return []
-        steady = {
-            webhook.pk: webhook.steady and webhook.pk not in late for webhook in self._search(now)
-        }
-        in_flight = _in_flight()
-        share = _share_out(
-            [
-                _Turn(webhook.pk, webhook.room(in_flight.get(webhook.pk, 0)), steady[webhook.pk])
-                for webhook in self._found
-            ],
-            room=min(room, MAX_CLAIM),
-            unsteady_room=room if unsteady_room is None else unsteady_room,
-        )
+        under_way = in_flight()
+        turns = [
+            Turn(
+                found.pk,
+                room=found.room(under_way.get(found.pk, 0)),
+                steady=found.steady if found.pk not in late else False,
+            )
+            for found in self._search(now)
+        ]
+        share = share_out(turns, room)
         if not share:
             return []
-        claims = _take(share, now=now, worker=self._worker, steady=steady)
+        claims = _take(
+            share,
+            now=now,
+            worker=self._worker,
+            steady={turn.webhook_id: turn.steady for turn in turns},
+        )
         moment = time.monotonic()
         for pk in share:
             self._served[pk] = moment
@@ -103,60 +98,11 @@ class Claimer:
         if begun >= self._search_at:
             self._found = with_work(now)
             took = time.monotonic() - begun
-            self._search_at = begun + took / SEARCH_SHARE if took > 0.02 else 0.0
+            self._search_at = begun + took / SEARCH_SHARE if took > SEARCH_FREE else 0.0
             if len(self._served) > 10 * max(1000, len(self._found)):
                 self._served.clear()
         self._found.sort(key=lambda webhook: self._served.get(webhook.pk, 0.0))
         return self._found
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    webhook_id: UUID
-    room: int
-    steady: bool
-
-
-def with_work(now: datetime) -> list[Webhook]:
-    """Return the webhooks that a sender has something to do for, longest waiting first.
-
-    An endpoint that is to be left alone has none, but for what somebody retries by hand. A
-    disabled one has none, but for what somebody asked for.
-    """
-    fields = ("id", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
-    open_ones = (
-        Webhook.objects.open_for_business(now)
-        .filter(pk__in=lanes.webhooks_with(lanes.PENDING))
-        .annotate(due_at=_first_due(Delivery.objects.waiting()))
-        .filter(due_at__lte=now)
-        .only(*fields)
-        .order_by("due_at")
-    )
-    asked = (
-        Webhook.objects.existing()
-        .filter(Q(enabled=False) | Q(paused_until__gt=now))
-        .filter(pk__in=lanes.webhooks_with(lanes.ASKED_FOR))
-        .annotate(
-            due_at=_first_due(Delivery.objects.asked_for()),
-            by_hand_at=_first_due(
-                Delivery.objects.asked_for().filter(trigger=Delivery.Trigger.MANUAL)
-            ),
-        )
-        .filter(
-            Q(by_hand_at__lte=now)
-            | (Q(due_at__lte=now) & (Q(paused_until=None) | Q(paused_until__lte=now)))
-        )
-        .only(*fields)
-    )
-    return [*asked, *open_ones]
-
-
-def is_work_waiting(now: datetime) -> bool:
-    """Return whether a sender would find anything to send."""
-    if not Delivery.objects.due(now).exists():
-        return False
-    in_flight = _in_flight()
-    return any(webhook.room(in_flight.get(webhook.pk, 0)) for webhook in with_work(now))
 
 
 def claim_for(delivery: Delivery, *, now: datetime) -> Claim:
@@ -169,48 +115,8 @@ def live_secrets(webhook: Webhook, *, now: datetime) -> tuple[str, ...]:
     return _live_secrets([webhook.pk], now)[webhook.pk]
 
 
-def _first_due(deliveries: QuerySet[Delivery]) -> Subquery:
-    return Subquery(
-        deliveries.filter(webhook=OuterRef("pk"))
-        .order_by("next_attempt_at", "id")
-        .values("next_attempt_at")[:1]
-    )
-
-
-def _in_flight(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
-    """Return how many messages are under way, of all senders, by webhook."""
-    under_way = Delivery.objects.under_way()
-    if webhooks is not None:
-        under_way = under_way.filter(webhook__in=list(webhooks))
-    return dict(under_way.order_by().values_list("webhook").annotate(Count("pk")))
-
-
-def _share_out(turns: Sequence[_Turn], *, room: int, unsteady_room: int) -> dict[UUID, int]:
-    """Return how many messages each webhook may send now: evenly, in the order of the turns."""
-    chosen: list[_Turn] = []
-    unsteady = unsteady_room
-    for turn in turns:
-        if turn.room and (turn.steady or unsteady > 0) and len(chosen) < min(room, MAX_WEBHOOKS):
-            chosen.append(turn)
-            unsteady -= not turn.steady
-    share = {turn.webhook_id: 0 for turn in chosen}
-    unsteady = unsteady_room
-    while chosen and room:
-        wanting: list[_Turn] = []
-        for turn in chosen:
-            if not room or not (turn.steady or unsteady > 0):
-                continue
-            share[turn.webhook_id] += 1
-            room -= 1
-            unsteady -= not turn.steady
-            if share[turn.webhook_id] < turn.room:
-                wanting.append(turn)
-        chosen = wanting
-    return {pk: count for pk, count in share.items() if count}
-
-
 def _take(
-    share: dict[UUID, int], *, now: datetime, worker: str, steady: dict[UUID, bool]
+    share: dict[UUID, int], *, now: datetime, worker: str, steady: dict[UUID, bool | None]
 ) -> list[Claim]:
     """Claim what is due for each webhook, up to its share.
 
@@ -225,10 +131,10 @@ def _take(
             .select_for_update(skip_locked=True, no_key=True)
         }
         # Counted anew under the lock: it may have grown before that was taken.
-        in_flight = _in_flight(webhooks)
+        under_way = in_flight(webhooks)
         wanted: dict[str, dict[UUID, int]] = {}
         for pk, webhook in webhooks.items():
-            count = min(share[pk], webhook.room(in_flight.get(pk, 0)))
+            count = min(share[pk], webhook.room(under_way.get(pk, 0)))
             if count:
                 wanted.setdefault(_kind(webhook, now), {})[pk] = count
         ids = [pk for kind, counts in wanted.items() for pk in lanes.next_of(counts, kind, now)]
@@ -259,7 +165,7 @@ def _claims(
     deliveries: Sequence[Delivery],
     webhooks: dict[UUID, Webhook],
     now: datetime,
-    steady: dict[UUID, bool],
+    steady: dict[UUID, bool | None],
 ) -> list[Claim]:
     secrets = _live_secrets({delivery.webhook_id for delivery in deliveries}, now)
     return [
@@ -273,7 +179,7 @@ def _claims(
             body=bytes(delivery.event.body),
             headers=webhooks[delivery.webhook_id].headers or {},
             secrets=secrets[delivery.webhook_id],
-            steady=steady.get(delivery.webhook_id, False),
+            steady=steady.get(delivery.webhook_id),
         )
         for delivery in deliveries
     ]

@@ -4,7 +4,7 @@ import logging
 import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,22 +13,26 @@ from django.utils import timezone
 
 from pave.operations.bell import Bell
 from pave.operations.identity import worker_name
+from pave.operations.patience import persist
 from pave.operations.shift import Shift
 from webhooks import endpoints, seats
 from webhooks.bells import HELP, SEND
 from webhooks.breaker import LATE_MS
-from webhooks.claiming import Claim, Claimer, is_work_waiting
+from webhooks.claiming import Claim, Claimer
 from webhooks.outcome import Outcome
 from webhooks.recording import INTERRUPTED, Sent, record
 from webhooks.signing import signed_headers
 from webhooks.transport import Transport
+from webhooks.turns import Room, is_work_waiting
 
 logger = logging.getLogger(__name__)
 
 # Messages under way at once from one process, each in a thread; threads start when needed.
 THREADS = 512
-# How many of them may be taken by webhooks that are not steady: new, slow or silent ones.
-UNSTEADY_SHARE = 0.5
+# The parts of them that may be taken by webhooks that are slow or silent, and by these and new ones
+# together; see webhooks/breaker.py.
+SUSPECT_PART = 0.25
+UNPROVEN_PART = 0.5
 # How often the rows are looked at while a sender is awake, in seconds.
 LOOK_EVERY = 0.05
 # What comes back within this time is recorded together, up to so many.
@@ -37,13 +41,17 @@ GATHER_COUNT = 128
 # A helper's shift is short, so that a cluster whose workers all send is soon of use again.
 HELP_SECONDS = 5.0
 HELP_EVERY = 1.0
+# How long a sender waits for a database that is away, in seconds: with no more to lose than its
+# turn, and with what came of messages in its hands. A sender that hangs is ended by its cluster.
+CLAIM_PATIENCE = 5.0
+RECORD_PATIENCE = 60.0
 
 
 @dataclass(slots=True)
 class _UnderWay:
     webhook_id: UUID
     begun: float
-    steady: bool
+    steady: bool | None
 
     def is_late(self, now: float) -> bool:
         return now - self.begun > LATE_MS / 1000
@@ -84,7 +92,7 @@ class Sender:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
             try:
                 while shift.goes_on():
-                    claims = self._claim()
+                    claims = persist(self._claim, seconds=CLAIM_PATIENCE)
                     for one in claims:
                         pool.submit(self._send, one)
                     recorded = self._record()
@@ -92,9 +100,10 @@ class Sender:
                     if claims or recorded or self._under_way:
                         shift.worked()
                 self._hand_over()
+            finally:
+                # Also when the database was away for longer than this sender could wait.
                 while self._under_way:
                     made += self._record()
-            finally:
                 self._transport.close()
         return made
 
@@ -105,15 +114,14 @@ class Sender:
             return []
         moment = time.monotonic()
         late = {one.webhook_id for one in self._under_way.values() if one.is_late(moment)}
-        unsteady = sum(not one.steady or one.is_late(moment) for one in self._under_way.values())
-        claims = self._claimer.claim(
-            now=timezone.now(),
-            room=room,
-            unsteady_room=int(self._threads * UNSTEADY_SHARE) - unsteady,
-            late=late,
-        )
-        for one in claims:
-            self._under_way[one.delivery_id] = _UnderWay(one.webhook_id, moment, one.steady)
+        left = Room(room, int(self._threads * UNPROVEN_PART), int(self._threads * SUSPECT_PART))
+        for one in self._under_way.values():
+            left = left.less(False if one.webhook_id in late else one.steady)
+        claims = self._claimer.claim(now=timezone.now(), room=replace(left, all=room), late=late)
+        for claimed in claims:
+            self._under_way[claimed.delivery_id] = _UnderWay(
+                claimed.webhook_id, moment, claimed.steady
+            )
         return claims
 
     def _ask_for_help(self) -> None:
@@ -142,7 +150,11 @@ class Sender:
                 sent.append(self._done.get(timeout=max(0.0, gathered_at - time.monotonic())))
         except queue.Empty:
             pass
-        record(sent, now=timezone.now(), worker=self._worker)
+        # What was sent was sent: while the database is away, it is kept in mind.
+        persist(
+            lambda: record(sent, now=timezone.now(), worker=self._worker),
+            seconds=RECORD_PATIENCE,
+        )
         for one in sent:
             del self._under_way[one.claim.delivery_id]
         return len(sent)

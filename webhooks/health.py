@@ -62,6 +62,7 @@ def _note_well(webhooks: Sequence[UUID]) -> None:
     full = Greatest(F("max_in_flight"), 2)
     better = (
         Q(window__lt=full)
+        | Q(steady=None)
         | Q(steady=False)
         | Q(breaker_failures__gt=0)
         | ~Q(breaker_opened_at=None)

@@ -80,7 +80,9 @@ class LoopbackServer(ThreadingHTTPServer):
             )
 
     def server_bind(self) -> None:
-        # Without the look-up of the host's name that the parent makes.
+        # Without the look-up of the host's name that the parent makes. A port that another one had
+        # a moment ago is free.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         socket.socket.bind(self.socket, self.server_address[:2])
         self.server_address = self.socket.getsockname()
 

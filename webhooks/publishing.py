@@ -50,10 +50,11 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     events: list[Event] = []
     deliveries: list[Delivery] = []
     timestamp = now.isoformat().replace("+00:00", "Z")
+    by_client = {pk: subscribers(pk) for pk in {one.client_pk for one in occurrences}}
     for occurrence in occurrences:
         takers = [
             subscriber
-            for subscriber in subscribers(occurrence.client_pk)
+            for subscriber in by_client[occurrence.client_pk]
             if subscriber.takes(occurrence.type)
         ]
         if not takers:

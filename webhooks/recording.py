@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
+from pave.operations.tallies import Counter
 from webhooks import health
 from webhooks.claiming import Claim
 from webhooks.models import Delivery, DeliveryAttempt, Webhook
@@ -89,8 +90,24 @@ def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
         )
         _settle_failures([(delivery, one) for delivery, one in mine if not one.outcome.ok], now)
         _write_attempts(sent)
+        _tally(sent, [delivery for delivery, one in mine if not one.outcome.ok], now)
     for one in sent:
         _log(one)
+
+
+def _tally(sent: Sequence[Sent], failures: Sequence[Delivery], now: datetime) -> None:
+    """Count attempts and the deliveries that ended with them, for each webhook."""
+    counter = Counter(now)
+    for one in sent:
+        subject = str(one.claim.webhook_id)
+        counter.add("attempts", one.outcome.error or "ok", subject=subject)
+        counter.observe("attempt_seconds", one.outcome.duration_ms / 1000, subject=subject)
+        if one.outcome.ok:
+            counter.add("deliveries", Status.SUCCEEDED, subject=subject)
+    for delivery in failures:
+        if delivery.status == Status.FAILED:
+            counter.add("deliveries", Status.FAILED, subject=str(delivery.webhook_id))
+    counter.write()
 
 
 def _write_attempts(sent: Sequence[Sent]) -> None:

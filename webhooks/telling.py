@@ -47,7 +47,7 @@ def recipients() -> list[str]:
     Without either the mail goes to DEFAULT_FROM_EMAIL, so that it is at least in the mail log.
     """
     if settings.ADMINS:
-        return [address for _, address in settings.ADMINS]
+        return [admin if isinstance(admin, str) else admin[1] for admin in settings.ADMINS]
     staff = get_user_model().objects.filter(is_staff=True, is_active=True).exclude(email="")
     return list(staff.order_by("pk").values_list("email", flat=True)) or [
         settings.DEFAULT_FROM_EMAIL

@@ -211,7 +211,11 @@ class Transport:
             if failure is None:
                 raise
         finally:
-            if not complete:
+            if complete:
+                # Marks the answer as ended. The next user of the connection may come before this
+                # response is forgotten, and must not find it unended.
+                raw.drain_conn()
+            else:
                 raw.close()
             raw.release_conn()
         return b"".join(parts)[: self._kept], failure

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from webhooks import holding
 from webhooks.bells import RECOVER, SEND, TELL_STAFF
-from webhooks.claiming import is_work_waiting
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
 from webhooks.recording import INTERRUPTED
+from webhooks.turns import is_work_waiting
 
 logger = logging.getLogger(__name__)
 

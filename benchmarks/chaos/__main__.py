@@ -74,9 +74,7 @@ def _run(
         if time.monotonic() - begun > options.seconds:
             break
         state = f"{report.faults.total()} faults, longest stall {watcher.longest:.0f} s"
-        progress.update(
-            bar, completed=time.monotonic() - begun, description=name, state=state
-        )
+        progress.update(bar, completed=time.monotonic() - begun, description=name, state=state)
         if _break(scene, name):
             report.faults[name] += 1
     progress.update(bar, completed=options.seconds, description="settling")

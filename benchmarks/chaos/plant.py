@@ -60,7 +60,6 @@ class Plant:
         return self
 
     def _start(self) -> None:
-        self.servers.start()
         databases = Databases(self.servers.database_url, self.servers.folder, _migrate)
         self.database: Database = databases.make()
         self.servers.database_url = self.database.url
@@ -173,9 +172,11 @@ class Plant:
         """End the supervisors as a deploy does; return the processes that outlived them."""
         self._watch.set()
         self._restarter.join()
-        family = [child for process in self._supervisors.values() for child in _children(
-            process.pid, recursive=True
-        )]
+        family = [
+            child
+            for process in self._supervisors.values()
+            for child in _children(process.pid, recursive=True)
+        ]
         for process in self._supervisors.values():
             process.send_signal(signal.SIGTERM)
         for process in self._supervisors.values():

@@ -40,7 +40,14 @@ class Report:
         """Write it as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
-            **asdict(self),
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "broker": self.broker,
+            "faults": dict(sorted(self.faults.items())),
+            "promises": [asdict(one) | {"kept": one.kept} for one in self.promises],
+            "stalls": self.stalls,
+            "answers": self.answers,
+            "figures": self.figures,
             "faults_in_all": self.faults.total(),
             "longest_stall": self.longest_stall,
             "held": self.held,

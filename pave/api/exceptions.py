@@ -22,3 +22,18 @@ class Unprocessable(exceptions.APIException):
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = "This cannot be done."
+
+
+class Overloaded(exceptions.APIException):
+    """So much work waits already that this would not be done soon.
+
+    Args:
+        wait: After how many seconds the client may try again (``Retry-After``).
+    """
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Too much work waits already. Try again later."
+
+    def __init__(self, wait: int) -> None:
+        super().__init__()
+        self.wait = wait

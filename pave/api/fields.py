@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import iso18245
@@ -12,8 +12,8 @@ from rest_framework import serializers
 from pave.api.parsers import Number
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Twenty digits hold every sum of money there is, eight decimals the finest currency units.
-MAX_AMOUNT_DIGITS = 20
+# Twelve digits hold what a card ever paid, in any currency; eight decimals the finest units.
+MAX_AMOUNT_DIGITS = 12
 MAX_AMOUNT_DECIMALS = 8
 # The countries that cards are used in, and Kosovo, which has no official code.
 COUNTRIES = {country.alpha_2 for country in pycountry.countries} | {"XK"}
@@ -50,38 +50,43 @@ class TextField(serializers.CharField):
 
 
 class AmountField(serializers.Field):
-    """A sum of money: a JSON number, or a string with a decimal number.
+    """A sum of money: a string with a plain decimal number, or a JSON number.
 
-    It is given back in the digits in which it came, so it is kept as text.
+    It is given back in the digits in which it came, so it is kept as text. A JSON number may be
+    written as 1e2 and may have picked up digits in somebody's floating point; those beyond the
+    eighth decimal are rounded off.
     """
 
     default_error_messages = {
         "invalid": 'Must be a decimal number, such as "12.99".',
-        "digits": f"Must have no more than {MAX_AMOUNT_DIGITS} digits, "
-        f"{MAX_AMOUNT_DECIMALS} of them after the point.",
+        "digits": f"Must have no more than {MAX_AMOUNT_DIGITS} digits before the point and "
+        f"{MAX_AMOUNT_DECIMALS} after it.",
     }
+    _plain = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
     def to_internal_value(self, data: Any) -> str:
         """Return the number's plain digits."""
-        if not isinstance(data, str) or len(data) > 60 or not data.isascii():
-            self.fail("digits" if isinstance(data, str) and data[:60].isdigit() else "invalid")
-        try:
-            amount = Decimal(data)
-        except InvalidOperation:
+        if isinstance(data, Number):
+            return self._number(data)
+        if not isinstance(data, str) or not self._plain.fullmatch(data):
             self.fail("invalid")
-        if not amount.is_finite() or "_" in data or data != data.strip():
-            self.fail("invalid")
-        if amount.adjusted() >= MAX_AMOUNT_DIGITS or amount.adjusted() < -MAX_AMOUNT_DIGITS:
+        whole, _, decimals = data.lstrip("-").partition(".")
+        if len(whole) > MAX_AMOUNT_DIGITS or len(decimals) > MAX_AMOUNT_DECIMALS:
             self.fail("digits")
-        text = format(amount, "f")
-        whole, _, decimals = text.lstrip("-").partition(".")
-        if len(whole) + len(decimals) > MAX_AMOUNT_DIGITS or len(decimals) > MAX_AMOUNT_DECIMALS:
-            self.fail("digits")
-        return text
+        return data
 
     def to_representation(self, value: str) -> str:
         """Return the digits."""
         return value
+
+    def _number(self, data: Number) -> str:
+        # Longer ones are no sums of money, and must not cost the time to read them.
+        amount = Decimal(data) if len(data) <= 400 else Decimal("Infinity")
+        if not abs(amount) < 10**MAX_AMOUNT_DIGITS:
+            self.fail("digits")
+        if amount.as_tuple().exponent < -MAX_AMOUNT_DECIMALS:  # type: ignore[operator]
+            amount = round(amount, MAX_AMOUNT_DECIMALS).normalize()
+        return format(amount, "f")
 
 
 class DateField(serializers.Field):
@@ -161,10 +166,10 @@ class IntegerField(serializers.Field):
     def to_internal_value(self, data: Any) -> int:
         """Return the number."""
         # The parser leaves numbers as they were written, in a type of their own.
-        if not isinstance(data, Number) or not re.fullmatch(r"-?\d+", data):
+        if not isinstance(data, Number) or not re.fullmatch(r"-?\d+(\.0+)?", data):
             self.fail("invalid")
         # Twenty digits are out of any range here; more need not be read.
-        number = int(data[:20])
+        number = int(data.partition(".")[0][:20])
         if not self._least <= number <= self._most:
             self.fail("range", least=self._least, most=self._most)
         return number

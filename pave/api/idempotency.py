@@ -120,7 +120,7 @@ def fingerprint_of(request: Request) -> str:
     """Return what tells this request from another one with the same key."""
     data = request.data
     body = data.digest if isinstance(data, Upload) else json.dumps(data, sort_keys=True)
-    parts = [request.method, request.get_full_path(), body]
+    parts = [request.method or "", request.get_full_path(), body]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -190,7 +190,9 @@ def _store(claimed: Claim, response: Response, *, final: bool) -> None:
     """Keep an answer; one that is not final is replayed only if its process dies."""
     fields: dict[str, Any] = {
         "status_code": response.status_code,
-        "headers": dict(response.headers),
+        "headers": {
+            name: value for name, value in response.headers.items() if name != "Content-Type"
+        },
         "body": _cipher().encrypt(JSONRenderer().render(response.data)),
     }
     if final:
@@ -208,7 +210,7 @@ def _try_store(claimed: Claim, response: Response) -> None:
 
 def _replay(row: IdempotencyKey) -> HttpResponse:
     return HttpResponse(
-        _cipher().decrypt(bytes(row.body)),
+        _cipher().decrypt(bytes(row.body or b"")),
         status=row.status_code,
         content_type=JSONRenderer.media_type,
         headers={**row.headers, "Idempotency-Replayed": "true"},

@@ -56,7 +56,7 @@ class RateThrottle(BaseThrottle):
 def quota_exceeded(request: Request, error: QuotaExceeded, now: datetime) -> LimitExceeded:
     """Return the answer for a client whose quota does not suffice."""
     seconds = math.ceil((error.until - now).total_seconds())
-    quota = request.user.monthly_quota
+    quota = request.user.monthly_quota  # type: ignore[union-attr]  # a client
     note(request, "quota", quota, _month_seconds(error.until), error.left, seconds)
     return LimitExceeded(
         seconds,

@@ -1,5 +1,6 @@
 """Lists, page by page."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -35,12 +36,25 @@ class Pages(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
-                self.check_position(cursor.position)
+                self.check_position(str(cursor.position))
         except (NotFound, ValueError) as error:
             raise ValidationError(
                 {"cursor": "This is not a cursor of this list; leave it out to start anew."}
             ) from error
         return cursor
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the page's length.
+
+        Raises:
+            ValidationError: ``limit`` is none from 1 to ``MAX_PAGE_SIZE``.
+        """
+        limit = request.query_params.get(self.page_size_query_param)
+        if limit is None:
+            return self.page_size
+        if not re.fullmatch(r"[1-9]\d{0,3}", limit, re.ASCII) or int(limit) > MAX_PAGE_SIZE:
+            raise ValidationError({"limit": f"Must be a whole number from 1 to {MAX_PAGE_SIZE}."})
+        return int(limit)
 
     def check_position(self, position: str) -> None:
         """Raise ValueError for what is no position in this list."""

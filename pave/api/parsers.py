@@ -95,7 +95,7 @@ class UploadParser(BaseParser):
     Subclasses name the media type.
     """
 
-    def parse(
+    def parse(  # type: ignore[override]  # what comes of it is no mapping of fields
         self,
         stream: IO[bytes],
         media_type: str | None = None,
@@ -120,7 +120,7 @@ class UploadParser(BaseParser):
             digest.update(chunk)
             file.write(chunk)
         file.seek(0)
-        return Upload(file, self.media_type, digest.hexdigest())  # type: ignore[arg-type]
+        return Upload(file, self.media_type, digest.hexdigest())
 
 
 class Number(str):
@@ -137,10 +137,10 @@ def check_encoding(media_type: str | None, parser_context: Context) -> None:
     """
     charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
     if charset.strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaType(media_type, "The body must be UTF-8.")
+        raise UnsupportedMediaType(media_type or "", "The body must be UTF-8.")
     request = (parser_context or {}).get("request")
     if request and request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
-        raise UnsupportedMediaType(media_type, "The body must come without Content-Encoding.")
+        raise UnsupportedMediaType(media_type or "", "The body must come without Content-Encoding.")
 
 
 def _check_declared(parser_context: Context, limit: int) -> None:

@@ -74,16 +74,20 @@ class Watcher:
             if len(self._waiting) >= settings.PAVE_MAX_WAITING:
                 return None
             self._waiting.append(entry)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-                self._thread.start()
-        if not connection.in_atomic_block:
-            connection.close()
         try:
+            if not connection.in_atomic_block:
+                connection.close()
+            self._start_watching()
             return entry[1].wait(seconds)
         finally:
             with self._lock:
                 self._waiting.remove(entry)
+
+    def _start_watching(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+                self._thread.start()
 
     def _watch(self) -> None:
         """Look for all that wait until nobody does."""

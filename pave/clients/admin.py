@@ -1,47 +1,57 @@
 """Staff's view of clients and their keys."""
 
-from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html
+from typing import Any
 
-from pave.clients import keys
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.safestring import SafeString
+
+from pave.clients import keys, quotas
 from pave.clients.models import ApiKey, Client
-from pave.operations.admin_pages import ReadOnlyInline
+from pave.staff.actions import Result, button
+from pave.staff.doing import shown_once
+from pave.staff.pages import StaffAdmin
+from pave.staff.templatetags.staff import ago, pill
 
 
-def show_key(request: HttpRequest, key: ApiKey, secret: str) -> None:
-    """Show a new key to the staff member who made it, this once."""
-    messages.warning(
-        request,
-        format_html(
-            "New key of {}: <code>{}</code>. Copy it now, it is not shown again.",
-            key.client,
-            secret,
-        ),
+class KeyForm(forms.Form):
+    """What a new key is called."""
+
+    name = forms.CharField(
+        max_length=50,
+        label="Name of the key",
+        initial="default",
+        help_text="What it is for, such as “production” or “Anna's laptop”.",
     )
 
 
-class ApiKeyInline(ReadOnlyInline):
-    model = ApiKey
-    fields = readonly_fields = (
-        "prefix",
-        "name",
-        "created",
-        "expiry_date",
-        "revoked",
-        "last_used_at",
-    )
+def key_state(key: ApiKey) -> str:
+    """Return in a word whether a key opens anything."""
+    if key.revoked:
+        return "revoked"
+    return "expired" if key.has_expired else "live"
 
 
 @admin.register(Client)
-class ClientAdmin(admin.ModelAdmin):
-    list_display = ("client_id", "name", "active", "live_keys", "created_at")
+class ClientAdmin(StaffAdmin):
+    navigation_place = 0
+    purpose = "Who sends transactions. A client's page has its keys, webhooks, requests and limits."
+    list_display = ("client_id", "name", "state", "live_keys", "quota", "made")
     list_filter = ("active",)
     search_fields = ("client_id", "name")
-    readonly_fields = ("created_at",)
-    inlines = [ApiKeyInline]
-    actions = ["make_key"]
+    search_help_text = "Part of its id or name."
+    fieldsets = (
+        (None, {"fields": ("client_id", "name", "active", "notes")}),
+        ("Limits", {"fields": ("requests_per_minute", "burst", "monthly_quota")}),
+    )
+    panels_above = ("clients/client_keys.html",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
         return (
@@ -52,57 +62,154 @@ class ClientAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple:
         # The id stands in the client's own systems; a renamed one would be another client.
-        return (*self.readonly_fields, "client_id") if obj else self.readonly_fields
+        return ("client_id",) if obj else ()
 
-    @admin.display(description="live keys", ordering="live_keys")
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        # With a client all of its requests would go; one that has left is made inactive.
+        return False
+
+    def status_of(self, obj: Client) -> SafeString:
+        return pill("active" if obj.active else "inactive")
+
+    def panel_context(self, request: HttpRequest, obj: Client) -> dict[str, Any]:
+        now = timezone.now()
+        may_change = request.user.has_perm("clients.change_apikey")
+        context: dict[str, Any] = {
+            "client": obj,
+            "keys": [
+                {"key": key, "state": key_state(key), "may_change": may_change and not key.revoked}
+                for key in obj.api_keys.order_by("revoked", "-created")[:20]
+            ],
+            "quota_used": quotas.used(client=obj, now=now) if obj.monthly_quota else None,
+        }
+        panels = list(self.panels_above)
+        for path in settings.PAVE_CLIENT_PANELS:
+            template, more = import_string(path)(request, obj)
+            panels.append(template)
+            context |= more
+        return context | {"panels_above": panels}
+
+    def save(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        obj.save()
+        keys.forget_client(client=obj)
+
+    @admin.display(description="state", ordering="active")
+    def state(self, client: Client) -> SafeString:
+        return pill("active" if client.active else "inactive")
+
+    @admin.display(description="live keys")
     def live_keys(self, client: Client) -> int:
         return client.live_keys  # type: ignore[attr-defined]
 
-    @admin.action(description="Make an API key for the selected clients")
-    def make_key(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
-        for client in queryset:
-            show_key(request, *keys.issue(client=client, name=f"by {request.user}"))
+    @admin.display(description="quota a month")
+    def quota(self, client: Client) -> str:
+        return f"{client.monthly_quota:,}" if client.monthly_quota is not None else "none"
 
-    def save_model(self, request: HttpRequest, obj: Client, form: object, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        keys.forget_client(client=obj)
+    @admin.display(description="made")
+    def made(self, client: Client) -> str:
+        return ago(client.created_at)
+
+    @button("Make a key", permission="clients.add_apikey", form=KeyForm, look="primary")
+    def make_key(self, request: HttpRequest, client: Client, data: dict) -> Result:
+        key, secret = keys.issue(client=client, name=data["name"])
+        return show_key(self, request, client, key, secret)
+
+
+class KeyList(ChangeList):
+    """A key's primary key holds its hash, so URLs have its prefix."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:clients_apikey_change", args=[result.prefix])
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):
-    list_display = ("prefix", "client", "name", "created", "expiry_date", "revoked", "last_used_at")
-    list_filter = ("revoked", "created")
+class ApiKeyAdmin(StaffAdmin):
+    navigation_place = 1
+    purpose = "Keys by which clients call. Only a hash is kept; make new ones on a client's page."
+    list_display = ("prefix", "client", "name", "state", "made", "expiry_date", "last_used")
+    list_filter = ("revoked",)
     list_select_related = ("client",)
-    search_fields = ("prefix", "name", "client__client_id", "client__name")
-    autocomplete_fields = ("client",)
-    fields = ("client", "name", "expiry_date", "prefix", "revoked", "created", "last_used_at")
-    readonly_fields = ("prefix", "revoked", "created", "last_used_at")
-    actions = ["rotate", "revoke"]
+    search_fields = ("prefix",)
+    search_help_text = "The beginning of the key, or its client's id or name."
+    fields = readonly_fields = ("client", "name", "prefix", "expiry_date", "created", "last_used")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple:
-        return (*self.readonly_fields, "client") if obj else self.readonly_fields
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeyList
 
-    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+    def url_id(self, obj: ApiKey) -> str:
+        return obj.prefix
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> ApiKey | None:
+        return self.get_queryset(request).filter(prefix=object_id).select_related("client").first()
+
+    def find(self, queryset: QuerySet[ApiKey], text: str) -> QuerySet[ApiKey]:
+        return queryset.filter(
+            Q(prefix=text.partition(".")[0][:8])
+            | Q(client__client_id__iexact=text)
+            | Q(client__name__icontains=text)
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         # A revoked key stays on record: it tells when it was last used.
         return False
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: object, change: bool) -> None:
-        if change:
-            super().save_model(request, obj, form, change)
-            keys.forget(prefix=obj.prefix)
-        else:
-            secret = ApiKey.objects.assign_key(obj)
-            super().save_model(request, obj, form, change)
-            show_key(request, obj, secret)
+    def status_of(self, obj: ApiKey) -> SafeString:
+        return pill(key_state(obj))
 
-    @admin.action(description="Rotate: make a new key, revoke this one")
-    def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset.filter(revoked=False).select_related("client"):
-            show_key(request, *keys.rotate(key=key))
+    @admin.display(description="state")
+    def state(self, key: ApiKey) -> SafeString:
+        return pill(key_state(key))
 
-    @admin.action(description="Revoke for good")
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        live = list(queryset.filter(revoked=False))
-        for key in live:
-            keys.revoke(key=key)
-        self.message_user(request, f"Revoked {len(live)} of {queryset.count()} selected keys.")
+    @admin.display(description="made")
+    def made(self, key: ApiKey) -> str:
+        return ago(key.created)
+
+    @admin.display(description="last used")
+    def last_used(self, key: ApiKey) -> str:
+        return ago(key.last_used_at) or "never"
+
+    @button(
+        "Rotate",
+        permission="clients.change_apikey",
+        question="Make a new key of the same name, and revoke this one at once?",
+        offered=lambda key: not key.revoked,
+    )
+    def rotate(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
+        replacement, secret = keys.rotate(key=key)
+        return show_key(self, request, key.client, replacement, secret)
+
+    @button(
+        "Revoke",
+        permission="clients.change_apikey",
+        look="danger",
+        question="End it at once and for good? Whoever uses it gets 401 from now on.",
+        offered=lambda key: not key.revoked,
+        bulk="Revoke for good",
+    )
+    def revoke(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
+        keys.revoke(key=key)
+        return "Revoked; nothing is accepted with it any more."
+
+
+def show_key(
+    model_admin: StaffAdmin, request: HttpRequest, client: Client, key: ApiKey, secret: str
+) -> HttpResponse:
+    """Show a new key to the staff member who made it, this once."""
+    response = shown_once(
+        request,
+        model_admin=admin.site.get_model_admin(Client),
+        obj=client,
+        what="New API key",
+        secret=secret,
+        note=f"It is called “{key.name}” and begins with {key.prefix}.",
+    )
+    response.audit_detail = f"key {key.prefix}, shown once"  # type: ignore[attr-defined]
+    return response

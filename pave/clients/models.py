@@ -70,6 +70,11 @@ class ApiKey(AbstractAPIKey):
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.name})"
 
+    @property
+    def audit_id(self) -> str:
+        """What stands for it in the audit trail; its primary key holds the hash."""
+        return self.prefix
+
 
 class RateBucket(models.Model):
     """How full a client's bucket of requests is, where the cache cannot keep it (no Redis)."""

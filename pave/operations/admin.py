@@ -1,11 +1,29 @@
 """Staff's view of the running clusters."""
 
 from django.contrib import admin
+from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from pave.operations.admin_pages import ReadOnlyAdmin
+from pave.operations.health import SEEN_WITHIN
 from pave.operations.models import ClusterBeat
+from pave.staff.pages import ReadOnlyAdmin
+from pave.staff.templatetags.staff import ago, pill
 
 
 @admin.register(ClusterBeat)
 class ClusterBeatAdmin(ReadOnlyAdmin):
-    list_display = ("queue", "host", "supervisor", "pid", "started_at", "seen_at", "restarts")
+    purpose = "Which clusters run, and when each was last seen at work; they report every 5 s."
+    list_display = ("queue", "host", "pid", "state", "seen", "started", "restarts")
+    list_display_links = None
+
+    @admin.display(description="state")
+    def state(self, beat: ClusterBeat) -> SafeString:
+        return pill("ok" if beat.seen_at >= timezone.now() - SEEN_WITHIN else "not seen")
+
+    @admin.display(description="seen")
+    def seen(self, beat: ClusterBeat) -> str:
+        return ago(beat.seen_at)
+
+    @admin.display(description="started")
+    def started(self, beat: ClusterBeat) -> str:
+        return ago(beat.started_at)

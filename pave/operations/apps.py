@@ -7,5 +7,7 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from pave.operations import checks  # noqa: F401
+        """Register the system checks, and begin to report where that is asked for."""
+        from pave.operations import checks, telemetry  # noqa: F401
+
+        telemetry.start()

@@ -7,6 +7,8 @@ from django.core.checks import Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from pave.operations import telemetry
+
 
 @register(Tags.compatibility)
 def positive_numbers(app_configs: Any, **kwargs: Any) -> list[Error]:
@@ -17,6 +19,8 @@ def positive_numbers(app_configs: Any, **kwargs: Any) -> list[Error]:
         "PAVE_HEURISTIC_TIMEOUT": 1,
         "PAVE_WEBHOOK_TIMEOUT": 0.1,
         "PAVE_RETENTION_DAYS": 1,
+        "PAVE_MAX_QUEUE_DEPTH": 1,
+        "PAVE_STATEMENT_TIMEOUT": 0,
     }
     return [
         Error(f"{name} is {getattr(settings, name)}; it must be at least {least}.", id="pave.E001")
@@ -58,4 +62,18 @@ def leases(app_configs: Any, **kwargs: Any) -> list[Error]:
         Error(f"These must grow in this order, and do not: {names}.", id="pave.E004")
         for lower, upper, names in orders
         if lower >= upper
+    ]
+
+
+@register(Tags.compatibility)
+def telemetry_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse to report somewhere without what that takes."""
+    return [
+        Error(
+            f"{name} is set, and not installed: {', '.join(packages)}.",
+            hint=f"pip install {' '.join(packages)}",
+            id="pave.E005",
+        )
+        for name in telemetry.NEEDS
+        if getattr(settings, name) and (packages := telemetry.missing(name))
     ]

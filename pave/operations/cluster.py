@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 
-from pave.operations.lifeline import die_with_parent
+from pave.operations.lifeline import die_with_parent, name_process
 from pave.operations.reports import Reporter
 
 
@@ -29,6 +29,7 @@ def main(queue: str, report_pipe: int, supervisor: int) -> None:
         supervisor: Its process id.
     """
     die_with_parent(signal.SIGTERM, supervisor)
+    name_process(f"pave-{queue}")
     # django-q2 reads the queue's name from here, once, when it is imported.
     os.environ["Q_CLUSTER_NAME"] = queue
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")

@@ -1,4 +1,4 @@
-"""No process outlives its parent: the kernel tells it when that ends."""
+"""No process outlives its parent: the kernel tells it when that ends. And each bears a name."""
 
 import ctypes
 import os
@@ -6,7 +6,9 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+# The kernel keeps so many bytes of a name.
+_NAME_BYTES = 15
 
 
 def die_with_parent(signum: int, parent: int) -> None:
@@ -21,9 +23,15 @@ def die_with_parent(signum: int, parent: int) -> None:
         os.kill(os.getpid(), signum)
 
 
+def name_process(name: str) -> None:
+    """Let this process be called ``name`` in ps and top (prctl(2))."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:_NAME_BYTES], 0, 0, 0)
+
+
 def enter(target: Callable[..., Any], niceness: int, parent: int, *args: Any) -> None:
     """Begin a worker, pusher or monitor process of a cluster."""
     die_with_parent(signal.SIGKILL, parent)
+    name_process(f"pave-{target.__name__}")
     # Inherited from the sentinel, these would stop the whole cluster.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,13 +1,44 @@
-"""Log lines for machines."""
+"""Log lines, for people and for machines. What stands in one cannot begin another."""
+
+import logging
+import re
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
+# Pave's own lines: what happened, and then names with their values.
+_EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |\Z)")
+_FIELD = re.compile(r"(?<= )([a-z_]+)=(.*?)(?= [a-z_]+=|\Z)", re.DOTALL)
+# Control characters, among them those that begin a new line; and what ends one in Unicode.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class PlainFormatter(logging.Formatter):
+    """One line each, but for the traceback of an error."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], record.message)
+        return super().formatMessage(record)
+
 
 class JSONFormatter(JsonFormatter):
-    """One JSON object a line: time, level, logger, message and the line's own fields."""
+    """One JSON object a line: time, level, logger, message, and the message's own fields."""
 
     def __init__(self) -> None:
         super().__init__(
             "%(asctime)s %(levelname)s %(name)s %(message)s",
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         )
+
+    def add_fields(
+        self,
+        log_data: dict[str, Any],
+        record: logging.LogRecord,
+        message_dict: dict[str, Any],
+    ) -> None:
+        super().add_fields(log_data, record, message_dict)
+        message = record.getMessage()
+        if event := _EVENT.match(message):
+            log_data["event"] = event[0]
+            for name, value in _FIELD.findall(message):
+                log_data.setdefault(name, value)

@@ -34,6 +34,7 @@ class ClusterBeat(models.Model):
     restarts = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name = "cluster"
         constraints = [
             models.UniqueConstraint(
                 fields=["host", "supervisor", "queue"], name="one_beat_a_cluster"
@@ -65,6 +66,12 @@ class Tally(models.Model):
         indexes = [
             # Plots: a name over a stretch of time.
             models.Index(fields=["name", "at"], name="tally_of_name"),
+            # Plots of one webhook.
+            models.Index(
+                fields=["subject", "name", "at"],
+                name="tally_of_subject",
+                condition=~models.Q(subject=""),
+            ),
             # Folding: what has been added since.
             models.Index(fields=["at"], name="tally_unfolded", condition=models.Q(folded=False)),
         ]

@@ -21,10 +21,12 @@ from django import db
 from django.utils import timezone
 from django_q.cluster import Sentinel, get_mp_context
 from django_q.conf import Conf
-from django_q.signals import post_execute
+from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 from django_q.worker import worker
 
 from pave.operations import lifeline, shutdown
+from pave.operations.handing_back import hand_back
+from pave.operations.identity import worker_name
 from pave.operations.patience import PatientBroker
 from pave.operations.progress import Progress
 from pave.operations.reports import STALLED, Reporter
@@ -40,8 +42,24 @@ LOCK_SECONDS = 5.0
 DEAF_SECONDS = 3.0
 
 
+# Whether the last task of this worker failed, and left claimed what it had claimed.
+_failed = False
+
+
 def canary() -> None:
     """Do nothing: that it was done shows that the cluster works."""
+
+
+def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
+    global _failed
+    _failed = _failed or not task.get("success", True)
+
+
+def _before_task(**kwargs: Any) -> None:
+    """Give back what a task that failed had claimed; a worker has one task at a time."""
+    global _failed
+    if _failed:
+        _failed = not hand_back(worker_name())
 
 
 class GuardedSentinel(Sentinel):
@@ -52,6 +70,8 @@ class GuardedSentinel(Sentinel):
         niceness: Of the workers.
         reporter: By which the supervisor hears of this cluster.
     """
+
+    broker: Any  # made by the parent
 
     def __init__(self, *, queue: str, niceness: int, reporter: Reporter) -> None:
         self.queue = queue
@@ -64,6 +84,8 @@ class GuardedSentinel(Sentinel):
         # Held by this reference: a signal's receivers are kept weakly.
         self.count_done = lambda **kwargs: self._count_done()
         post_execute.connect(self.count_done)
+        pre_execute.connect(_before_task)
+        post_execute_in_worker.connect(_after_task)
         super().__init__(
             multiprocessing.Event(), multiprocessing.Event(), uuid.uuid4(), start=False
         )

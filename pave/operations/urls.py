@@ -1,9 +1,11 @@
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from pave.operations import health, metrics
 
 urlpatterns = [
-    path("livez", health.livez, name="livez"),
+    path("livez", csrf_exempt(require_safe(health.livez)), name="livez"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("readyz", health.readyz, name="readyz"),
+    path("readyz", csrf_exempt(require_safe(health.readyz)), name="readyz"),
 ]

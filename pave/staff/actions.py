@@ -40,6 +40,7 @@ class Button:
         look: ``primary``, ``danger`` or nothing.
         offered: Whether it makes sense for an object.
         bulk: What it is called in the actions of the list; empty: it is not among them.
+        template: The page that asks.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Button:
     look: str = ""
     offered: Callable[[Any], bool] = always
     bulk: str = ""
+    template: str = "staff/ask.html"
 
     @property
     def asks(self) -> bool:
@@ -70,6 +72,7 @@ def button(
     look: str = "",
     offered: Callable[[Any], bool] = always,
     bulk: str = "",
+    template: str = "staff/ask.html",
 ) -> Callable[[Method], Method]:
     """Make a method of a ``StaffAdmin`` a button; the arguments are those of `Button`."""
 
@@ -83,6 +86,7 @@ def button(
             look=look,
             offered=offered,
             bulk=bulk,
+            template=template,
         )
         return method
 

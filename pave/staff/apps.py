@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class StaffConfig(AppConfig):
@@ -9,7 +9,7 @@ class StaffConfig(AppConfig):
     default = True
 
 
-class StaffAdminConfig(AdminConfig):
+class StaffAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with Pave's site as its default one."""
 
     default_site = "pave.staff.site.StaffSite"

@@ -86,10 +86,10 @@ class ButtonsMixin:
             if not one.asks:
                 return HttpResponseRedirect(self.object_url(obj))
             form = one.form(**self.button_form(one, obj)) if one.form else None
-            return self._ask(request, one, [obj], form)
+            return self.ask(request, one, [obj], form)
         form = one.form(request.POST, **self.button_form(one, obj)) if one.form else None
         if form is not None and not form.is_valid():
-            return self._ask(request, one, [obj], form)
+            return self.ask(request, one, [obj], form)
         try:
             result = self._do(request, one, obj, form)
         except Refused as error:
@@ -136,7 +136,7 @@ class ButtonsMixin:
         )
         return result
 
-    def _ask(
+    def ask(
         self,
         request: HttpRequest,
         one: Button,
@@ -144,9 +144,10 @@ class ButtonsMixin:
         form: forms.Form | None,
         **context: Any,
     ) -> HttpResponse:
+        """Return the page between a button and its deed."""
         return TemplateResponse(
             request,
-            "staff/ask.html",
+            one.template,
             {
                 **self.admin_site.each_context(request),
                 "title": one.label if len(objects) == 1 else one.bulk,
@@ -179,7 +180,7 @@ def _do_many(
     if one.form is not None:
         form = one.form(request.POST) if request.POST.get("confirmed") else one.form()
     if not request.POST.get("confirmed") or (form is not None and not form.is_valid()):
-        return model_admin._ask(
+        return model_admin.ask(
             request, one, fitting, form, bulk=True, left_out=len(objects) - len(fitting)
         )
     done, refused = 0, []

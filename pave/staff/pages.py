@@ -42,7 +42,9 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    empty_value_display = ""
     list_per_page = 50
+    list_max_show_all = 0
     # Ordering by other columns than the indexed ones would read the whole table.
     sortable_by: Sequence[str] | None = ()
     # Panels, which are templates, above and below the form of an object's page.
@@ -60,6 +62,10 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     def status_of(self, obj: Any) -> str | SafeString:
         """Return what is shown beside the title of an object."""
         return ""
+
+    def title_of(self, obj: Any) -> str:
+        """Return what an object's page is called."""
+        return str(obj)
 
     def find(self, queryset: QuerySet, text: str) -> QuerySet | None:
         """Return what a search for ``text`` finds by means of an index; None: Django's search."""
@@ -95,8 +101,10 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
                 "panels_above": self.panels_above,
                 "panels_below": self.panels_below,
                 "show_form": self.show_form,
+                "object_title": self.title_of(obj),
                 "status": self.status_of(obj),
                 "buttons": self.buttons_for(request, obj),
+                "url_id": self.url_id(obj),
                 "audit_entries": audit.of_object(obj)[:5],
                 **self.panel_context(request, obj),
             }
@@ -118,6 +126,7 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
                 "subtitle": str(obj),
                 "opts": self.opts,
                 "object": obj,
+                "back": self.object_url(obj),
                 "page": entries.get_page(request.GET.get("p", 1)),
             },
         )
@@ -160,13 +169,13 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         after = audit.snapshot(obj)
-        changes = {name: ["", value] for name, value in after.items() if value} | dict(message or {})
+        changes = {name: ["", value] for name, value in after.items() if value} | message
         return audit.note(request, action="added", obj=obj, changes=changes)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        before = getattr(request, "audit_before", {})
+        before = request.audit_before  # type: ignore[attr-defined]
         after = audit.snapshot(type(obj)._base_manager.get(pk=obj.pk))
-        changes = audit.differences(before, after) | dict(message or {})
+        changes = audit.differences(before, after) | message
         return audit.note(request, action="changed", obj=obj, changes=changes)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:

@@ -1,5 +1,7 @@
 """One search for anything that a caller may read out."""
 
+from uuid import UUID
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -22,3 +24,11 @@ def search(request: HttpRequest, text: str) -> list[Found]:
     ]
     found.sort(key=lambda one: not one.exact)
     return found
+
+
+def as_uuid(text: str) -> UUID | None:
+    """Return the id that a text is, if it is one."""
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 
 from pave.staff.home import home, span_of
 from pave.staff.parts import SPANS
@@ -13,6 +13,11 @@ from pave.staff.search import search
 
 # The order of the navigation; what is not named comes after.
 APPS = ("merchants", "webhooks", "clients", "operations", "staff", "auth", "axes")
+
+NAMES = {"auth": "Accounts", "staff": "Record"}
+# Tasks of django-q2 are only bells, and what there is to do stands in rows; Pave has keys of its
+# own.
+NOT_SHOWN = {"django_q", "rest_framework_api_key"}
 
 
 class StaffSite(AdminSite):
@@ -22,6 +27,11 @@ class StaffSite(AdminSite):
     index_title = "Home"
     site_url = None
     index_template = "staff/home.html"
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
+        shown = [model for model in models if model._meta.app_label not in NOT_SHOWN]
+        super().register(shown, admin_class, **options)
 
     def get_urls(self) -> list:
         return [
@@ -33,12 +43,18 @@ class StaffSite(AdminSite):
         apps = super().get_app_list(request, app_label)
         order = {label: place for place, label in enumerate(APPS)}
         for app in apps:
-            app["models"].sort(
-                key=lambda model: getattr(
-                    self._registry[model["model"]], "navigation_place", 100
-                )
-            )
+            app["name"] = NAMES.get(app["app_label"], app["name"])
+            app["models"].sort(key=lambda model: self._place(model["model"]))
+            for model in list(app["models"]):
+                for name, url in getattr(self._registry[model["model"]], "extra_pages", ()):
+                    place = app["models"].index(model) + 1
+                    app["models"].insert(
+                        place, {**model, "name": name, "admin_url": reverse(url), "add_url": None}
+                    )
         return sorted(apps, key=lambda app: order.get(app["app_label"], len(order)))
+
+    def _place(self, model: type) -> int:
+        return getattr(self._registry[model], "navigation_place", 100)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -17,8 +17,9 @@ from tests.factories import (
     WebhookFactory,
 )
 from webhooks import lanes
-from webhooks.claiming import Claimer, is_work_waiting, with_work
+from webhooks.claiming import Claimer
 from webhooks.models import Delivery, Event, Webhook
+from webhooks.turns import Room, is_work_waiting, with_work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -52,9 +53,9 @@ def backlog(webhook, count, *, minutes=60, **fields):
     )
 
 
-def claim(claimer=None, *, room=16, worker="here/1/2", **options):
+def claim(claimer=None, *, room=16, unproven=16, suspect=16, worker="here/1/2", late=()):
     claimer = claimer or Claimer(worker)
-    return claimer.claim(now=timezone.now(), room=room, **options)
+    return claimer.claim(now=timezone.now(), room=Room(room, unproven, suspect), late=late)
 
 
 def by_webhook(claims):
@@ -111,7 +112,7 @@ def test_never_more_under_way_than_max_in_flight():
 
 
 def test_a_new_webhook_is_trusted_with_one_message():
-    webhook = make_webhook(window=1, steady=False)
+    webhook = make_webhook(window=1, steady=None)
     backlog(webhook, 10)
     assert len(claim()) == 1
 
@@ -150,26 +151,32 @@ def test_a_fresh_delivery_goes_before_the_second_turn_of_a_backlog():
     assert fresh.pk in by_webhook(claim(claimer, room=3))
 
 
-def test_webhooks_that_are_not_steady_share_what_is_left_to_them():
+def test_suspect_and_new_webhooks_share_what_is_left_to_them():
     for _ in range(10):
         backlog(make_webhook(steady=False), 3)
+        backlog(make_webhook(steady=None), 3)
     healthy = make_webhook()
     backlog(healthy, 4, minutes=0)
-    claims = claim(room=16, unsteady_room=5)
+    claims = claim(room=32, unproven=7, suspect=2)
     assert by_webhook(claims)[healthy.pk] == 4
-    assert sum(not one.steady for one in claims) == 5
+    kinds = Counter(one.steady for one in claims)
+    assert (kinds[False], kinds[None]) == (2, 5)
 
 
 def test_with_no_room_for_them_they_wait():
     backlog(make_webhook(steady=False), 3)
-    assert claim(unsteady_room=0) == []
-    assert claim(unsteady_room=-3) == []
+    assert claim(suspect=0) == []
+    assert claim(suspect=-3) == []
+    assert claim(unproven=0) == []
+    backlog(make_webhook(steady=None), 3)
+    assert claim(unproven=0) == []
+    assert {one.steady for one in claim(suspect=0)} == {None}
 
 
-def test_a_webhook_that_hangs_at_this_moment_counts_as_not_steady():
+def test_a_webhook_that_keeps_the_sender_waiting_counts_as_suspect():
     webhook = make_webhook()
     backlog(webhook, 3)
-    assert claim(unsteady_room=0, late={webhook.pk}) == []
+    assert claim(suspect=0, late={webhook.pk}) == []
 
 
 @pytest.mark.parametrize(
@@ -243,7 +250,7 @@ def test_a_claim_costs_the_same_queries_for_one_webhook_and_for_many(
     for _ in range(20):
         backlog(make_webhook(), 5)
     with django_assert_max_num_queries(14):
-        assert len(claim(room=64)) == 64
+        assert len(claim(room=64, unproven=64)) == 64
 
 
 def plan(query, params=()):

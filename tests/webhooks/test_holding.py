@@ -67,19 +67,10 @@ def test_new_events_for_a_disabled_webhook_are_held_too(webhook):
     assert statuses(webhook) == [("held", "client")]
 
 
-def test_what_was_under_way_and_failed_is_held(send, deliver, receiver, webhook):
-    """It was under way when somebody disabled the webhook."""
-
-    def behaviour(message):
-        Webhook.objects.none()  # the answer comes after the change below
-        return Reply(status=500)
-
-    receiver.behaviour = behaviour
+def test_what_fails_while_its_webhook_is_disabled_is_held(send, deliver, receiver, webhook):
+    receiver.behaviour = always(Reply(status=500))
+    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     delivery = deliver(trigger="recover")
-    holding.disable(
-        webhook_id=webhook.pk, by=DisabledBy.CLIENT, now=timezone.now() - timedelta(hours=1)
-    )
-    Delivery.objects.update(status="pending", trigger="recover", next_attempt_at=timezone.now())
     assert send() == 1
     delivery.refresh_from_db()
     assert (delivery.status, delivery.held_by) == ("held", "client")

@@ -1,6 +1,7 @@
 """Sending again what never succeeded in a window."""
 
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
@@ -102,13 +103,11 @@ def test_a_kill_between_two_batches_loses_nothing(send, inside, window, webhook,
     inside("failed", 10)
     recovery = recovering.start(webhook=webhook, **window)
 
-    def dies(*args, **kwargs):
-        raise KeyboardInterrupt
-
     recovering.advance(recovery.pk)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(recovering, "_queue_batch", dies)
-        recovering.advance(recovery.pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(Recovery, "save", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            recovering.advance(recovery.pk)
     recovery.refresh_from_db()
     assert (recovery.status, recovery.queued) == ("running", 4)
     while send():
@@ -118,14 +117,14 @@ def test_a_kill_between_two_batches_loses_nothing(send, inside, window, webhook,
 
 
 def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook, monkeypatch):
-    rung = []
-    monkeypatch.setattr("webhooks.upkeep.RECOVER.ring", lambda: rung.append(1), raising=False)
+    bell = Mock()
+    monkeypatch.setattr("webhooks.upkeep.RECOVER", bell)
     sweep()
-    assert not rung
+    bell.ring.assert_not_called()
     inside("failed")
     recovering.start(webhook=webhook, **window)
     sweep()
-    assert rung
+    bell.ring.assert_called_once()
 
 
 def test_what_is_recovered_begins_its_retries_anew(send, inside, window, receiver, webhook):

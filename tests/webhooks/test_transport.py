@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from urllib3 import HTTPConnectionPool
 
 from webhooks.addresses import AddressPolicy
 from webhooks.receiver import Receiver, Reply, always, in_turn
@@ -425,7 +426,7 @@ def test_a_name_that_turns_private_between_two_posts_is_blocked(receiver: Receiv
         "[::ffff:127.0.0.1]",
         "[::ffff:7f00:1]",
         "[64:ff9b::7f00:1]",
-        "0.0.0.0",  # noqa: S104
+        "0.0.0.0",
         "0",
         "①②⑦.0.0.1",
         "[::127.0.0.1]",
@@ -459,3 +460,29 @@ def test_a_header_that_cannot_be_sent_is_blocked(
     assert (outcome.ok, outcome.error) == (False, ErrorClass.BLOCKED)
     assert not receiver.messages
     assert post(transport, receiver.url()).ok
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=204),
+        Reply(body=b"x" * 100),
+        Reply(raw=[OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"]),
+    ],
+)
+def test_a_connection_is_given_back_with_its_answer_ended(
+    receiver: Receiver, transport: Transport, monkeypatch: pytest.MonkeyPatch, reply: Reply
+) -> None:
+    """Else the next thread that takes it finds an answer that is not over."""
+    ended = []
+    put_back = HTTPConnectionPool._put_conn
+
+    def watched(pool: HTTPConnectionPool, conn: Any) -> None:
+        answer = conn._HTTPConnection__response
+        ended.append(answer is None or answer.isclosed())
+        put_back(pool, conn)
+
+    monkeypatch.setattr(HTTPConnectionPool, "_put_conn", watched)
+    receiver.behaviour = always(reply)
+    assert post(transport, receiver.url()).ok
+    assert ended == [True]

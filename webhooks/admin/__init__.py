@@ -1,5 +1,5 @@
 """Staff's view of webhooks, deliveries and their attempts."""
 
-from webhooks.admin import deliveries, webhooks
+from webhooks.admin import deliveries, events, recoveries, webhooks
 
-__all__ = ["deliveries", "webhooks"]
+__all__ = ["deliveries", "events", "recoveries", "webhooks"]

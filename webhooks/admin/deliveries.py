@@ -1,97 +1,187 @@
-"""Staff's view of events, deliveries and their attempts."""
+"""Staff's view of deliveries: each with the evidence of its attempts."""
 
-import json
+import shlex
+import time
+from typing import Any
+from uuid import UUID
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from pave.operations.admin_pages import ReadOnlyAdmin, ReadOnlyInline
-from webhooks import retrying
-from webhooks.models import Delivery, DeliveryAttempt, Event
+from pave.staff.actions import Refused, Result, button
+from pave.staff.pages import ReadOnlyAdmin
+from pave.staff.search import as_uuid
+from pave.staff.templatetags.staff import ago, delivery_state
+from webhooks import canceling, claiming, retrying
+from pave.staff.filters import ChosenFilter
+from webhooks.models import Delivery, Webhook
+from webhooks.recording import MASK
+from webhooks.signing import signed_headers
 
-
-class DeliveryInline(ReadOnlyInline):
-    model = Delivery
-    fields = readonly_fields = ("id", "webhook", "status", "attempts", "next_attempt_at")
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    list_display = ("id", "type", "client", "subject_id", "created_at")
-    list_filter = ("type",)
-    list_select_related = ("client",)
-    search_fields = ("=id", "=subject_id")
-    fields = ("id", "type", "client", "subject_id", "created_at", "message")
-    readonly_fields = ("message",)
-    inlines = [DeliveryInline]
-
-    @admin.display(description="body")
-    def message(self, event: Event) -> str:
-        pretty = json.dumps(json.loads(bytes(event.body)), indent=2, ensure_ascii=False)
-        return format_html("<pre>{}</pre>", pretty)
+RETRY = "webhooks.retry_delivery"
+Status = Delivery.Status
 
 
-class AttemptInline(ReadOnlyInline):
-    model = DeliveryAttempt
-    show_change_link = False
-    fields = readonly_fields = (
-        "number",
-        "trigger",
-        "started_at",
-        "duration_ms",
-        "timings",
-        "resolved_address",
-        "status_code",
-        "error",
-        "detail",
-        "request_headers",
-        "response_headers",
-        "response_head",
-    )
+class WebhookFilter(ChosenFilter):
+    title = "webhook"
+    parameter_name = "webhook__id__exact"
+
+    def chosen(self, value: str) -> Webhook | None:
+        pk = as_uuid(value)
+        return Webhook.objects.filter(pk=pk).first() if pk else None
 
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("id", "status", "event_type", "webhook", "attempts", "next_attempt_at")
-    list_filter = ("status", "held_by", "trigger")
-    list_select_related = ("webhook", "event")
-    search_fields = ("=id", "=event__id", "=event__subject_id", "=webhook__id")
-    fields = (
-        "id",
-        "status",
-        "held_by",
-        "webhook",
-        "event",
-        "attempts",
-        "trigger",
-        "next_attempt_at",
-        "recovery",
-        "created_at",
-        "finished_at",
+    navigation_place = 1
+    purpose = (
+        "Each event on its way to each webhook. Statuses can be filtered; ids can be searched."
     )
-    inlines = [AttemptInline]
-    actions = ["retry_now"]
+    list_display = ("event_type", "state", "to", "attempts", "next_attempt", "made", "id")
+    list_filter = (WebhookFilter, "status", "held_by")
+    list_select_related = ("webhook", "event")
+    search_fields = ("id",)
+    search_help_text = "The id of a delivery, an event (webhook-id), a webhook, or a request."
+    show_form = False
+    panels_above = (
+        "webhooks/delivery_state.html",
+        "webhooks/delivery_attempts.html",
+        "webhooks/delivery_message.html",
+    )
 
-    @admin.display(description="event", ordering="event__type")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        return super().get_queryset(request).defer("event__body")
+
+    def find(self, queryset: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
+        pk = as_uuid(text)
+        if pk is None:
+            return queryset.none()
+        return queryset.filter(pk__in=ids_for(pk))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Delivery | None:
+        pk = as_uuid(object_id)
+        if pk is None:
+            return None
+        return Delivery.objects.select_related("event", "webhook__client").filter(pk=pk).first()
+
+    def status_of(self, obj: Delivery) -> SafeString:
+        return delivery_state(obj)
+
+    def title_of(self, obj: Delivery) -> str:
+        return obj.event.type
+
+    def panel_context(self, request: HttpRequest, obj: Delivery) -> dict[str, Any]:
+        body = bytes(obj.event.body)
+        return {
+            "delivery": obj,
+            "webhook": obj.webhook,
+            "attempts": list(obj.attempt_set.order_by("-number")),
+            "body": body.decode("utf-8", "replace"),
+            "body_length": len(body),
+            "curl": curl(obj, body) if request.user.has_perm(RETRY) else "",
+        }
+
+    # --- The list -------------------------------------------------------------------------------
+
+    @admin.display(description="event")
     def event_type(self, delivery: Delivery) -> str:
         return delivery.event.type
 
-    @admin.action(description="Retry now", permissions=["retry"])
-    def retry_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        done = 0
-        for delivery in queryset:
-            try:
-                retrying.retry(delivery_id=delivery.pk)
-            except retrying.NotNow as error:
-                self.message_user(request, f"{delivery.pk}: {error}", messages.WARNING)
-            else:
-                done += 1
-        self.message_user(
-            request, f"{done} deliveries are tried as soon as their webhook has room."
-        )
+    @admin.display(description="status")
+    def state(self, delivery: Delivery) -> SafeString:
+        return delivery_state(delivery)
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may retry: the rows themselves are changed by nobody."""
-        return request.user.has_perm("webhooks.change_delivery")
+    @admin.display(description="to")
+    def to(self, delivery: Delivery) -> str:
+        return delivery.webhook.url
+
+    @admin.display(description="next")
+    def next_attempt(self, delivery: Delivery) -> str:
+        return ago(delivery.next_attempt_at) if delivery.status == Status.PENDING else ""
+
+    @admin.display(description="made")
+    def made(self, delivery: Delivery) -> str:
+        return ago(delivery.created_at)
+
+    # --- Buttons --------------------------------------------------------------------------------
+
+    @button(
+        "Retry now",
+        permission=RETRY,
+        look="primary",
+        offered=lambda one: (
+            one.status not in (Status.CANCELED, Status.DELIVERING) and not one.webhook.deleted_at
+        ),
+        bulk="Retry now",
+        question="",
+    )
+    def retry(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
+        try:
+            retrying.retry(delivery_id=delivery.pk)
+        except retrying.NotNow as error:
+            raise Refused(str(error)) from error
+        return "It is tried as soon as its webhook has room."
+
+    @button(
+        "Cancel",
+        permission=RETRY,
+        look="danger",
+        question="Take it back? The client will not be told of this event.",
+        offered=lambda one: one.status in (Status.PENDING, Status.HELD),
+        bulk="Cancel: never send",
+    )
+    def cancel(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
+        try:
+            canceling.cancel(delivery_id=delivery.pk)
+        except retrying.NotNow as error:
+            raise Refused(str(error)) from error
+        return "Canceled; it will not be sent."
+
+
+def ids_for(pk: UUID, most: int = 500) -> list[UUID]:
+    """Return the deliveries that an id means: its own, its event's, webhook's or subject's.
+
+    One look-up for each, since no index serves all of them at once.
+    """
+    found: list[UUID] = []
+    for condition in (
+        Q(pk=pk),
+        Q(event=pk),
+        Q(event__subject_id=pk),
+        Q(webhook=pk),
+    ):
+        found += (
+            Delivery.objects.filter(condition).order_by("-id").values_list("pk", flat=True)[:most]
+        )
+        if found:
+            return found
+    return found
+
+
+def curl(delivery: Delivery, body: bytes) -> str:
+    """Return a command that repeats a delivery, signed now; good for about five minutes."""
+    webhook = delivery.webhook
+    secrets = claiming.live_secrets(webhook, now=timezone.now())
+    if not secrets:
+        return ""
+    headers = signed_headers(
+        secrets=secrets,
+        message_id=str(delivery.event_id),
+        timestamp=int(time.time()),
+        body=body,
+    )
+    own = dict.fromkeys(webhook.headers or {}, MASK)
+    parts = ["curl", "-i", "-X", "POST", webhook.url]
+    for name, value in (own | headers).items():
+        parts += ["-H", f"{name}: {value}"]
+    parts += ["--data-binary", body.decode("utf-8", "replace")]
+    return (
+        " ".join(shlex.quote(part) for part in parts)
+        .replace(" -H ", " \\\n  -H ")
+        .replace(" --data-binary ", " \\\n  --data-binary ")
+    )

@@ -1,127 +1,157 @@
-"""Staff's view of webhooks and recoveries."""
+"""Staff's view of webhooks: how each does, and what can be done about it."""
 
-from django import forms
+from datetime import timedelta
+from typing import Any
+
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from pave.operations.admin_pages import ReadOnlyAdmin
+from pave.staff.actions import Button, Refused, Result, button
+from pave.staff.doing import shown_once
+from pave.staff.pages import StaffAdmin
+from pave.staff.search import as_uuid
+from pave.staff.templatetags.staff import ago, duration, pill
 from webhooks import endpoints, holding, receiver_check, recovering, trial
-from webhooks.addresses import AddressError
-from webhooks.event_types import EVENT_TYPES, GROUPS, is_known
-from webhooks.models import Recovery, Webhook
-from webhooks.recording import MASK
+from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
+from webhooks.admin.standing import standing
+from webhooks.models import Webhook
+
+OPERATE = "webhooks.operate_webhook"
 
 
-class WebhookForm(forms.ModelForm):
-    """What staff may set of a webhook by hand; the rest are actions."""
+class StateFilter(admin.SimpleListFilter):
+    """How a webhook does."""
 
-    class Meta:
-        model = Webhook
-        fields = ["client", "url", "description", "events", "max_in_flight"]
+    title = "state"
+    parameter_name = "state"
 
-    def clean_url(self) -> str:
-        """Refuse an address that may not be used, with the reason."""
-        url: str = self.cleaned_data["url"]
-        try:
-            endpoints.address_policy().check_resolves(url)
-        except AddressError as error:
-            raise forms.ValidationError(str(error)) from error
-        return url
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("disabled", "disabled"),
+            ("failing", "failing"),
+            ("paused", "breaker open"),
+            ("well", "doing well"),
+        ]
 
-    def clean_events(self) -> list[str]:
-        """Refuse types that there are not."""
-        events = self.cleaned_data["events"] or []
-        if not isinstance(events, list) or not all(
-            isinstance(name, str) and is_known(name) for name in events
-        ):
-            names = ", ".join((*EVENT_TYPES, *GROUPS))
-            raise forms.ValidationError(f"Must be a JSON list of event types: {names}.")
-        return events
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> QuerySet[Webhook]:
+        match self.value():
+            case "disabled":
+                return queryset.filter(enabled=False)
+            case "failing":
+                return queryset.filter(enabled=True).exclude(failing_since=None)
+            case "paused":
+                return queryset.filter(enabled=True).exclude(breaker_opened_at=None)
+            case "well":
+                return queryset.filter(enabled=True, failing_since=None, breaker_opened_at=None)
+        return queryset
+
+
+def state_of(webhook: Webhook) -> str:
+    """Return in a word how a webhook does."""
+    if webhook.deleted_at:
+        return "deleted"
+    if not webhook.enabled:
+        return "disabled"
+    if webhook.breaker != "closed":
+        return "open breaker" if webhook.breaker == "open" else webhook.breaker
+    return "failing" if webhook.failing_since else "enabled"
 
 
 @admin.register(Webhook)
-class WebhookAdmin(admin.ModelAdmin):
+class WebhookAdmin(StaffAdmin):
     form = WebhookForm
-    list_display = (
-        "url",
-        "client",
-        "enabled",
-        "disabled_by",
-        "breaker_state",
-        "failing_since",
-        "created_at",
+    navigation_place = 0
+    purpose = (
+        "Where clients are told of answers. A disabled webhook loses nothing: "
+        "its deliveries are held until it is enabled."
     )
-    list_filter = ("enabled", "disabled_by", ("breaker_opened_at", admin.EmptyFieldListFilter))
+    list_display = ("url", "client", "state", "why", "failing", "description", "made")
+    list_filter = (StateFilter, "disabled_by")
     list_select_related = ("client",)
-    search_fields = ("=id", "url", "description", "client__client_id", "client__name")
+    search_fields = ("url",)
+    search_help_text = "Part of the URL, the webhook's id, or a client's id or name."
     autocomplete_fields = ("client",)
-    readonly_fields = (
-        "id",
-        "header_names",
-        "enabled",
-        "disabled_by",
-        "disabled_at",
-        "staff_told_at",
-        "failing_since",
-        "breaker_state",
-        "breaker_failures",
-        "paused_until",
-        "window",
-        "steady",
-        "live_secrets",
-        "created_at",
+    fields = WebhookForm.Meta.fields
+    panels_above = (
+        "webhooks/webhook_state.html",
+        "webhooks/webhook_plots.html",
+        "webhooks/webhook_deliveries.html",
     )
-    fields = ("id", *WebhookForm.Meta.fields, *readonly_fields[1:])
-    actions = ["enable", "disable", "rotate_secret", "send_test", "check_receiver"]
-    show_full_result_count = False
+    panels_below = ("webhooks/webhook_facts.html",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
-        return super().get_queryset(request).filter(deleted_at=None)
+        return super().get_queryset(request).select_related("client")
+
+    def find(self, queryset: QuerySet[Webhook], text: str) -> QuerySet[Webhook]:
+        if pk := as_uuid(text):
+            return queryset.filter(pk=pk)
+        return queryset.filter(
+            Q(url__icontains=text)
+            | Q(client__client_id__iexact=text)
+            | Q(client__name__icontains=text)
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple:
-        return (*self.readonly_fields, "client") if obj else self.readonly_fields
+        return ("client",) if obj else ()
 
-    @admin.display(description="headers")
-    def header_names(self, webhook: Webhook) -> str:
-        # Any of the values may be a secret.
-        return format_html_join(
-            "", "<div>{}: {}</div>", ((name, MASK) for name in webhook.headers or {})
-        )
+    def has_change_permission(self, request: HttpRequest, obj: Webhook | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.deleted_at)
 
-    @admin.display(description="breaker")
-    def breaker_state(self, webhook: Webhook) -> str:
-        return webhook.breaker
+    def status_of(self, obj: Webhook) -> SafeString:
+        return pill(state_of(obj))
 
-    @admin.display(description="secrets")
-    def live_secrets(self, webhook: Webhook) -> str:
-        return format_html_join(
-            "",
-            "<div>made {}{}</div>",
-            (
-                (
-                    f"{secret.created_at:%Y-%m-%d %H:%M}",
-                    f", ends {secret.expires_at:%Y-%m-%d %H:%M}" if secret.expires_at else "",
-                )
-                for secret in webhook.secrets.all()
-            ),
-        )
+    def panel_context(self, request: HttpRequest, obj: Webhook) -> dict[str, Any]:
+        return standing(request, obj)
 
-    def save_model(
-        self, request: HttpRequest, obj: Webhook, form: WebhookForm, change: bool
-    ) -> None:
+    # --- The list -------------------------------------------------------------------------------
+
+    @admin.display(description="state")
+    def state(self, webhook: Webhook) -> SafeString:
+        return pill(state_of(webhook))
+
+    @admin.display(description="because")
+    def why(self, webhook: Webhook) -> str:
+        return webhook.get_disabled_by_display() if not webhook.enabled else ""
+
+    @admin.display(description="failing since")
+    def failing(self, webhook: Webhook) -> str:
+        return ago(webhook.failing_since)
+
+    @admin.display(description="made")
+    def made(self, webhook: Webhook) -> str:
+        return ago(webhook.created_at)
+
+    # --- Saving ---------------------------------------------------------------------------------
+
+    def save(self, request: HttpRequest, obj: Webhook, form: WebhookForm, change: bool) -> None:
         if change:
             # As it is now: the form has set its values on this object already.
-            stored = Webhook.objects.get(pk=obj.pk)
             endpoints.change(
-                webhook=stored, fields={name: form.cleaned_data[name] for name in form.changed_data}
+                webhook=Webhook.objects.get(pk=obj.pk),
+                fields={name: form.cleaned_data[name] for name in form.changed_data},
             )
             return
-        made, secret = endpoints.create(**form.cleaned_data)
+        made, request.new_secret = endpoints.create(**form.cleaned_data)  # type: ignore[attr-defined]
         obj.pk = made.pk
         obj._state.adding = False
-        self._show_secret(request, made, secret)
+        obj.refresh_from_db()
+
+    def response_add(
+        self, request: HttpRequest, obj: Webhook, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return shown_once(
+            request,
+            model_admin=self,
+            obj=obj,
+            what="Signing secret",
+            secret=request.new_secret,  # type: ignore[attr-defined]
+            note="The client needs it to verify what Pave sends.",
+        )
 
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
         endpoints.delete(webhook=obj)
@@ -130,97 +160,125 @@ class WebhookAdmin(admin.ModelAdmin):
         for webhook in queryset:
             endpoints.delete(webhook=webhook)
 
-    def get_deleted_objects(self, objs: object, request: HttpRequest) -> tuple:
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple:
         # Deleting here takes a webhook out of use and removes no row, so there is nothing to list.
-        return [str(obj) for obj in objs], {}, set(), []  # type: ignore[attr-defined]
+        return [f"{obj}: its waiting deliveries are canceled" for obj in objs], {}, set(), []
 
-    @admin.action(description="Enable: release what is held")
-    def enable(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        released = sum(holding.enable(webhook=webhook) for webhook in queryset)
-        self.message_user(request, f"Enabled; {released} held deliveries are on their way.")
+    def button_form(self, one: Button, obj: Webhook) -> dict[str, Any]:
+        return {"initial": RecoverForm.beginning()} if one.name == "recover" else {}
 
-    @admin.action(description="Disable: hold deliveries")
-    def disable(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        done = sum(
-            holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
-            for webhook in queryset
-        )
-        self.message_user(request, f"Disabled {done}; their deliveries are held.")
+    # --- Buttons --------------------------------------------------------------------------------
 
-    @admin.action(description="Rotate the signing secret")
-    def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        for webhook in queryset:
-            try:
-                secret = endpoints.rotate_secret(webhook=webhook)
-            except endpoints.TooMany as error:
-                self.message_user(request, f"{webhook}: {error}", messages.ERROR)
-            else:
-                self._show_secret(request, webhook, secret)
-
-    @admin.action(description="Send a test event now")
-    def send_test(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        for webhook in self._few(request, queryset):
-            attempt = trial.send_test(webhook=webhook).attempt_set.get()
-            outcome = f"{attempt.status_code}" if attempt.ok else f"{attempt.error}"
-            self.message_user(
-                request,
-                f"{webhook}: {outcome} after {attempt.duration_ms} ms. {attempt.detail}",
-                messages.SUCCESS if attempt.ok else messages.ERROR,
+    @button("Send a test", permission=OPERATE, offered=lambda webhook: not webhook.deleted_at)
+    def send_test(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
+        delivery = trial.send_test(webhook=webhook)
+        attempt = delivery.attempt_set.get()
+        if attempt.ok:
+            text = (
+                f"The test was answered {attempt.status_code} in {duration(attempt.duration_ms)}."
             )
+        else:
+            text = f"The test failed ({attempt.error}): {attempt.detail}"
+        messages.add_message(request, messages.SUCCESS if attempt.ok else messages.ERROR, text)
+        url = reverse("admin:webhooks_delivery_change", args=[delivery.pk])
+        response = HttpResponseRedirect(url)
+        response.audit_detail = text  # type: ignore[attr-defined]
+        return response
 
-    @admin.action(description="Check whether the receiver verifies what it gets")
-    def check_receiver(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        for webhook in self._few(request, queryset):
-            findings = receiver_check.check(webhook=webhook)
-            wrong = [finding for finding in findings if not finding.right]
-            for finding in wrong:
-                self.message_user(
-                    request, f"{webhook}: {finding.kind.name}: {finding.why}", messages.ERROR
-                )
-            if not wrong:
-                self.message_user(
-                    request, f"{webhook}: all five messages rightly handled.", messages.SUCCESS
-                )
-
-    def _few(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> list[Webhook]:
-        """Return the first few: each may take as long as the time-out, and somebody waits."""
-        limit = 2
-        if queryset.count() > limit:
-            self.message_user(request, f"Only the first {limit} were tried.", messages.WARNING)
-        return list(queryset[:limit])
-
-    def _show_secret(self, request: HttpRequest, webhook: Webhook, secret: str) -> None:
-        messages.warning(
+    @button(
+        "Check the receiver", permission=OPERATE, offered=lambda webhook: not webhook.deleted_at
+    )
+    def check_receiver(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
+        findings = receiver_check.check(webhook=webhook)
+        wrong = [finding.kind.name for finding in findings if not finding.right]
+        response = TemplateResponse(
             request,
-            format_html(
-                "Signing secret of {}: <code>{}</code>. Copy it now, it is not shown again.",
-                webhook.url,
-                secret,
-            ),
+            "webhooks/receiver_check.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": "Check of the receiver",
+                "subtitle": str(webhook),
+                "opts": self.opts,
+                "object": webhook,
+                "back": self.object_url(webhook),
+                "findings": findings,
+                "wrong": wrong,
+            },
+        )
+        response.audit_detail = f"wrong: {', '.join(wrong)}" if wrong else "all right"  # type: ignore[attr-defined]
+        return response
+
+    @button(
+        "Recover",
+        permission=OPERATE,
+        form=RecoverForm,
+        question="Send again what was made in a window of time and never succeeded. "
+        "What has succeeded is not sent twice.",
+        template="webhooks/recover.html",
+        offered=lambda webhook: not webhook.deleted_at,
+    )
+    def recover(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
+        if "dry_run" in request.POST:
+            counts = recovering.count(webhook=webhook, **data)
+            response = self.ask(
+                request,
+                self.recover.button,  # type: ignore[attr-defined]
+                [webhook],
+                RecoverForm(request.POST),  # as it was filled in
+                counts=counts,
+                total=sum(counts.values()),
+            )
+            response.audit_detail = "dry run"  # type: ignore[attr-defined]
+            return response
+        recovery = recovering.start(webhook=webhook, **data)
+        return f"Recovery begun: {recovery.total} deliveries will be sent again."
+
+    @button(
+        "Rotate the secret",
+        permission="webhooks.rotate_secret",
+        form=RotateForm,
+        question="Make a new signing secret. It is shown once, on the next page.",
+        offered=lambda webhook: not webhook.deleted_at,
+    )
+    def rotate_secret(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
+        try:
+            secret = endpoints.rotate_secret(
+                webhook=webhook, overlap=timedelta(hours=data["overlap"])
+            )
+        except endpoints.TooMany as error:
+            raise Refused(str(error)) from error
+        note = (
+            f"The old one goes on signing for {data['overlap']} hours." if data["overlap"] else ""
+        )
+        return shown_once(
+            request,
+            model_admin=self,
+            obj=webhook,
+            what="New signing secret",
+            secret=secret,
+            note=note or "The old one no longer signs.",
         )
 
-
-@admin.register(Recovery)
-class RecoveryAdmin(ReadOnlyAdmin):
-    list_display = ("id", "webhook", "status", "since", "until", "total", "queued", "created_at")
-    list_filter = ("status",)
-    list_select_related = ("webhook",)
-    search_fields = ("=id", "=webhook__id")
-    fields = (
-        "id",
-        "webhook",
-        "since",
-        "until",
-        "status",
-        "total",
-        "queued",
-        "progress",
-        "created_at",
-        "completed_at",
+    @button(
+        "Enable",
+        permission=OPERATE,
+        look="primary",
+        question="Send to it again, and release what is held, oldest first, at its own pace?",
+        offered=lambda webhook: not webhook.enabled and not webhook.deleted_at,
+        bulk="Enable: release what is held",
     )
-    readonly_fields = ("progress",)
+    def enable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
+        released = holding.enable(webhook=webhook)
+        return f"Enabled; {released} held deliveries are on their way."
 
-    @admin.display(description="deliveries by status")
-    def progress(self, recovery: Recovery) -> str:
-        counts = recovering.progress(recovery)
-        return ", ".join(f"{name} {count}" for name, count in counts.items())
+    @button(
+        "Disable",
+        permission=OPERATE,
+        look="danger",
+        question="Stop sending to it? Its deliveries will be held, none is lost.",
+        offered=lambda webhook: webhook.enabled,
+        bulk="Disable: hold deliveries",
+    )
+    def disable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
+        holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF, now=timezone.now())
+        return "Disabled; its deliveries are held."

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('staff_told_at', models.DateTimeField(blank=True, help_text='When staff were told that it disabled itself.', null=True)),
                 ('failing_since', models.DateTimeField(blank=True, help_text='When the failures began that no success has ended since.', null=True)),
                 ('window', models.PositiveSmallIntegerField(default=1, help_text='How many messages it is trusted with at once at present.')),
-                ('steady', models.BooleanField(default=False, help_text='Its last answer came, and came soon: it cannot block a sender.')),
+                ('steady', models.BooleanField(help_text='Its last answer came, and came soon: it cannot block a sender. Unknown: it has had no message yet.', null=True)),
                 ('breaker_failures', models.PositiveIntegerField(default=0, help_text='Times in a row that it did not answer at all.')),
                 ('breaker_failed_at', models.DateTimeField(blank=True, null=True)),
                 ('breaker_opened_at', models.DateTimeField(blank=True, null=True)),

@@ -115,6 +115,7 @@ class Delivery(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "deliveries"
+        permissions = [("retry_delivery", "Can retry and cancel deliveries")]
         constraints = [
             models.UniqueConstraint(fields=["event", "webhook"], name="one_delivery_an_event")
         ]

@@ -87,7 +87,9 @@ class Webhook(models.Model):
         default=1, help_text="How many messages it is trusted with at once at present."
     )
     steady = models.BooleanField(
-        default=False, help_text="Its last answer came, and came soon: it cannot block a sender."
+        null=True,
+        help_text="Its last answer came, and came soon: it cannot block a sender. Unknown: it has "
+        "had no message yet.",
     )
     breaker_failures = models.PositiveIntegerField(
         default=0, help_text="Times in a row that it did not answer at all."
@@ -106,6 +108,10 @@ class Webhook(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [
+            ("operate_webhook", "Can test, check, enable, disable, recover webhooks"),
+            ("rotate_secret", "Can rotate signing secrets"),
+        ]
         indexes = [
             # The admin's list of webhooks that need a person, and those staff are to hear of.
             models.Index(

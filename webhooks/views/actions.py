@@ -1,16 +1,19 @@
 """``/v1/webhooks/{id}/…``: what can be done with a webhook."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from rest_framework.request import Request
+from rest_framework.exceptions import Throttled
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
-from webhooks import endpoints, receiver_check, recovering, trial
-from webhooks.models import Recovery
+from pave.clients.authentication import ClientRequest
+from webhooks import at_once, endpoints, receiver_check, recovering, trial
+from webhooks.models import Recovery, Webhook
 from webhooks.objects import (
     as_text,
     attempt_object,
@@ -23,10 +26,24 @@ from webhooks.serializers import EmptySerializer, RecoverSerializer, RotateSeria
 from webhooks.views.webhooks import own_webhook, validated
 
 
+@contextmanager
+def _turn(webhook: Webhook) -> Iterator[None]:
+    """Let something be sent while the caller waits.
+
+    Raises:
+        Throttled: Not now.
+    """
+    try:
+        with at_once.turn(webhook.client_id):
+            yield
+    except at_once.Busy as error:
+        raise Throttled(wait=5, detail=str(error)) from error
+
+
 class RotateSecretView(APIView):
     """``POST /v1/webhooks/{id}/rotate-secret``."""
 
-    def post(self, request: Request, webhook_id: UUID) -> Response:
+    def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Give the webhook a new secret, shown this once; the old one signs on for a while."""
         webhook = own_webhook(request, webhook_id)
         hours = validated(RotateSerializer(data=request.data))["overlap_hours"]
@@ -40,11 +57,12 @@ class RotateSecretView(APIView):
 class TestView(APIView):
     """``POST /v1/webhooks/{id}/test``."""
 
-    def post(self, request: Request, webhook_id: UUID) -> Response:
+    def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Send a test event now, and answer what came of it."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        delivery = trial.send_test(webhook=webhook)
+        with _turn(webhook):
+            delivery = trial.send_test(webhook=webhook)
         attempt = delivery.attempt_set.get()
         return Response({"delivery": delivery_object(delivery), "attempt": attempt_object(attempt)})
 
@@ -52,17 +70,19 @@ class TestView(APIView):
 class CheckView(APIView):
     """``POST /v1/webhooks/{id}/check``."""
 
-    def post(self, request: Request, webhook_id: UUID) -> Response:
+    def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Send good and bad messages now, and answer which were handled rightly."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        return Response(check_object(webhook, receiver_check.check(webhook=webhook)))
+        with _turn(webhook):
+            findings = receiver_check.check(webhook=webhook)
+        return Response(check_object(webhook, findings))
 
 
 class RecoverView(APIView):
     """``POST /v1/webhooks/{id}/recover``."""
 
-    def post(self, request: Request, webhook_id: UUID) -> Response:
+    def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Begin to send again what never succeeded in a window, or only count it."""
         webhook = own_webhook(request, webhook_id)
         fields = validated(RecoverSerializer(data=request.data))
@@ -89,7 +109,7 @@ class RecoverView(APIView):
 class RecoveryView(APIView):
     """``/v1/recoveries/{id}``."""
 
-    def get(self, request: Request, recovery_id: UUID) -> Response:
+    def get(self, request: ClientRequest, recovery_id: UUID) -> Response:
         """Answer how far the recovery is."""
         found = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)
         return Response(recovery_object(found))

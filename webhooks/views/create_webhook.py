@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError as ModelValidationError
-from rest_framework.authentication import BasicAuthentication, SessionAuthentication
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
+from pave.staff.authentication import StaffBasicAuthentication
 from webhooks import endpoints, holding
 from webhooks.models import Webhook
 from webhooks.serializers import CreateWebhookSerializer
@@ -32,7 +33,11 @@ class IsClientOrStaff(BasePermission):
 class CreateWebhookView(APIView):
     """The seed's one route about webhooks."""
 
-    authentication_classes = [ApiKeyAuthentication, SessionAuthentication, BasicAuthentication]
+    authentication_classes = [
+        ApiKeyAuthentication,
+        SessionAuthentication,
+        StaffBasicAuthentication,
+    ]
     permission_classes = [IsClientOrStaff]
 
     def post(self, request: Request) -> Response:

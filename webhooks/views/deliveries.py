@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
 from pave.api.pagination import NewestFirst
+from pave.clients.authentication import ClientRequest
 from webhooks import retrying
 from webhooks.models import Delivery
 from webhooks.objects import delivery_object, delivery_with_attempts
@@ -16,7 +16,7 @@ from webhooks.serializers import DeliveryFilterSerializer, EmptySerializer
 from webhooks.views.webhooks import own_webhook, validated
 
 
-def own_delivery(request: Request, delivery_id: UUID) -> Delivery:
+def own_delivery(request: ClientRequest, delivery_id: UUID) -> Delivery:
     """Return a delivery of the calling client's.
 
     Raises:
@@ -30,7 +30,7 @@ def own_delivery(request: Request, delivery_id: UUID) -> Delivery:
 class DeliveriesView(APIView):
     """``GET /v1/webhooks/{id}/deliveries``."""
 
-    def get(self, request: Request, webhook_id: UUID) -> Response:
+    def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Answer the webhook's deliveries, newest first."""
         webhook = own_webhook(request, webhook_id)
         query = validated(DeliveryFilterSerializer(data=request.query_params.dict()))
@@ -48,7 +48,7 @@ class DeliveriesView(APIView):
 class DeliveryView(APIView):
     """``GET /v1/deliveries/{id}``."""
 
-    def get(self, request: Request, delivery_id: UUID) -> Response:
+    def get(self, request: ClientRequest, delivery_id: UUID) -> Response:
         """Answer the delivery with all its attempts."""
         return Response(delivery_with_attempts(own_delivery(request, delivery_id)))
 
@@ -56,7 +56,7 @@ class DeliveryView(APIView):
 class RetryView(APIView):
     """``POST /v1/deliveries/{id}/retry``."""
 
-    def post(self, request: Request, delivery_id: UUID) -> Response:
+    def post(self, request: ClientRequest, delivery_id: UUID) -> Response:
         """Have the delivery attempted as soon as may be; answer it as it waits for that."""
         delivery = own_delivery(request, delivery_id)
         validated(EmptySerializer(data=request.data))

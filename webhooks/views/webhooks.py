@@ -5,20 +5,20 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
 from pave.api.pagination import NewestFirst
+from pave.clients.authentication import ClientRequest
 from webhooks import endpoints, holding
 from webhooks.models import Webhook
 from webhooks.objects import webhook_object
 from webhooks.serializers import WebhookSerializer
 
 
-def own_webhook(request: Request, webhook_id: UUID) -> Webhook:
+def own_webhook(request: ClientRequest, webhook_id: UUID) -> Webhook:
     """Return the calling client's webhook.
 
     Raises:
@@ -42,14 +42,14 @@ def validated(serializer: Serializer) -> dict[str, Any]:
 class WebhooksView(APIView):
     """``/v1/webhooks``."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: ClientRequest) -> Response:
         """Answer the client's webhooks, newest first."""
         paginator = NewestFirst()
         found = Webhook.objects.for_client(request.client).prefetch_related("secrets")
         page = paginator.paginate_queryset(found, request, view=self)
         return paginator.get_paginated_response([webhook_object(webhook) for webhook in page or []])
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: ClientRequest) -> Response:
         """Make a webhook; answer it with its secret, this once."""
         fields = validated(WebhookSerializer(data=request.data))
         try:
@@ -66,11 +66,11 @@ class WebhooksView(APIView):
 class WebhookView(APIView):
     """``/v1/webhooks/{id}``."""
 
-    def get(self, request: Request, webhook_id: UUID) -> Response:
+    def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Answer the webhook and how it does."""
         return Response(webhook_object(own_webhook(request, webhook_id)))
 
-    def patch(self, request: Request, webhook_id: UUID) -> Response:
+    def patch(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Change what the body names; enabling releases what is held."""
         webhook = own_webhook(request, webhook_id)
         fields = validated(WebhookSerializer(webhook, data=request.data, partial=True))
@@ -85,7 +85,7 @@ class WebhookView(APIView):
             holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
         return Response(webhook_object(own_webhook(request, webhook_id)))
 
-    def delete(self, request: Request, webhook_id: UUID) -> Response:
+    def delete(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Delete the webhook; what waits for it is canceled."""
         endpoints.delete(webhook=own_webhook(request, webhook_id))
         return Response(status=204)

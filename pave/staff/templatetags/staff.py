@@ -46,6 +46,25 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def lasting(moment: datetime | None) -> str:
+    """Return for how long it has been so since a moment."""
+    return spell((timezone.now() - moment).total_seconds()) if moment else ""
+
+
+@register.filter
+def counted(number: Any) -> str:
+    """Return a count with its thousands set apart."""
+    return f"{number:,}" if isinstance(number, int) else str(number)
+
+
+@register.filter
+def delivery_state(delivery: Any) -> SafeString:
+    """Return a delivery's status; one that waits after a failure is being retried."""
+    retried = delivery.status == "pending" and delivery.attempts
+    return pill("retrying" if retried else delivery.status)
+
+
+@register.filter
 def local(moment: datetime | None) -> str:
     """Return a moment in the zone of whoever looks, which is named."""
     if not moment:

@@ -1,0 +1,136 @@
+"""Staff's review of corrections."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from merchants import feedback as corrections
+from merchants.admin.merchants import UNPUBLISHED, merchant_field
+from merchants.models import Feedback, Merchant
+from merchants.question import NO_NAME
+from pave.staff.actions import Refused, Result, button
+from pave.staff.pages import ReadOnlyAdmin
+from pave.staff.templatetags.staff import ago, pill
+
+REVIEW = "merchants.review_feedback"
+
+
+class AcceptForm(forms.Form):
+    """Which merchant such descriptors lead to."""
+
+    merchant = merchant_field(
+        required=False, label="A merchant of the catalogue", help_text="Type to find it."
+    )
+    new_name = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Or a new merchant of this name",
+        help_text="It is added to the catalogue.",
+    )
+    nothing = forms.BooleanField(
+        required=False, label="Or there is no merchant in such a text (“n/a”)"
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse none of the three, and more than one."""
+        data = super().clean() or {}
+        given = [bool(data.get(name)) for name in ("merchant", "new_name", "nothing")]
+        if sum(given) != 1:
+            raise forms.ValidationError("Give one of the three.")
+        return data
+
+
+def is_open(feedback: Feedback) -> bool:
+    """Return whether nobody has decided on it."""
+    return feedback.status == Feedback.Status.OPEN
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    navigation_place = 2
+    purpose = "Somebody says that an answer is wrong. Accepting it writes an alias or a rule."
+    list_display = ("descriptor", "merchant_name", "state", "by", "reviewed_by", "made")
+    list_filter = ("status",)
+    list_select_related = ("request__client", "merchant")
+    search_fields = ("merchant_name",)
+    search_help_text = "Part of the name that was given."
+    show_form = False
+    panels_above = ("merchants/feedback_panels.html",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
+        related = ("request__client", "request__resolution", "merchant")
+        return super().get_queryset(request).select_related(*related)
+
+    def status_of(self, obj: Feedback) -> SafeString:
+        return pill(obj.status)
+
+    def panel_context(self, request: HttpRequest, obj: Feedback) -> dict[str, Any]:
+        resolution = obj.request.resolution
+        answer = (resolution.answer if resolution else None) or {}
+        return {
+            "feedback": obj,
+            "taken": obj.request,
+            "answer": answer.get("merchant") or {},
+            "match": answer.get("match") or {},
+            "likely": corrections.likely_merchant(obj) if is_open(obj) else None,
+        }
+
+    def button_form(self, one: Any, obj: Feedback) -> dict[str, Any]:
+        if one.name != "accept":
+            return {}
+        likely = corrections.likely_merchant(obj)
+        nothing = obj.merchant_name.casefold() == NO_NAME
+        return {
+            "initial": {
+                "merchant": likely,
+                "new_name": "" if likely or nothing else obj.merchant_name,
+                "nothing": nothing,
+            }
+        }
+
+    @admin.display(description="descriptor")
+    def descriptor(self, feedback: Feedback) -> str:
+        return feedback.request.description
+
+    @admin.display(description="status")
+    def state(self, feedback: Feedback) -> SafeString:
+        return pill(feedback.status)
+
+    @admin.display(description="from")
+    def by(self, feedback: Feedback) -> str:
+        return feedback.given_by or str(feedback.request.client)
+
+    @admin.display(description="given")
+    def made(self, feedback: Feedback) -> str:
+        return ago(feedback.created_at)
+
+    @button("Accept", permission=REVIEW, form=AcceptForm, look="primary", offered=is_open)
+    def accept(self, request: HttpRequest, feedback: Feedback, data: dict) -> Result:
+        merchant = data["merchant"]
+        if data["new_name"]:
+            merchant = Merchant.objects.create(name=data["new_name"])
+        try:
+            made = corrections.accept(
+                feedback=feedback, merchant=merchant, by=request.user.get_username()
+            )
+        except corrections.NotOpen as error:
+            raise Refused("Somebody has decided on it already.") from error
+        return f"Accepted: {made._meta.verbose_name} “{made}” is in the draft. {UNPUBLISHED}"
+
+    @button(
+        "Reject",
+        permission=REVIEW,
+        question="Leave the answer as it is?",
+        offered=is_open,
+        bulk="Reject: leave the answers as they are",
+    )
+    def reject(self, request: HttpRequest, feedback: Feedback, data: dict) -> Result:
+        try:
+            corrections.reject(feedback=feedback, by=request.user.get_username())
+        except corrections.NotOpen as error:
+            raise Refused("Somebody has decided on it already.") from error
+        return "Rejected; the answer stays."

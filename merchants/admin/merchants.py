@@ -1,0 +1,109 @@
+"""Staff's view of merchants, with their aliases."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from merchants import merging
+from merchants.models import Alias, Feedback, Merchant, Resolution
+from pave.staff.actions import Refused, Result, button
+from pave.staff.pages import StaffAdmin
+from pave.staff.search import as_uuid
+from pave.staff.templatetags.staff import pill
+
+UNPUBLISHED = "It counts once the draft is published."
+
+
+def merchant_field(**arguments: Any) -> forms.ModelChoiceField:
+    """Return a field that finds one of the active merchants as one types."""
+    widget = AutocompleteSelect(Feedback._meta.get_field("merchant"), admin.site)
+    return forms.ModelChoiceField(Merchant.objects.filter(active=True), widget=widget, **arguments)
+
+
+class MergeForm(forms.Form):
+    """Who takes over."""
+
+    into = merchant_field(label="Into")
+
+
+class AliasInline(admin.TabularInline):
+    model = Alias
+    extra = 1
+
+
+@admin.register(Merchant)
+class MerchantAdmin(StaffAdmin):
+    navigation_place = 3
+    purpose = f"The catalogue that answers come from. A change here is made in the draft: {UNPUBLISHED}"
+    list_display = ("name", "state", "aliases_count", "category", "website")
+    list_filter = ("active",)
+    search_fields = ("name", "website", "aliases__text")
+    search_help_text = "Part of a name, an alias or a domain; an id of Pave's or Wikidata's."
+    fieldsets = (
+        (None, {"fields": ("name", "website", "category", "active")}),
+        ("Evidence", {"fields": ("mccs", "countries")}),
+        ("Elsewhere", {"fields": ("wikidata", "logo_url")}),
+    )
+    inlines = [AliasInline]
+    panels_above = ("merchants/merchant_state.html",)
+    panels_below = ("merchants/merchant_use.html",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Merchant]:
+        return super().get_queryset(request).select_related("merged_into").prefetch_related("aliases")
+
+    def find(self, queryset: QuerySet[Merchant], text: str) -> QuerySet[Merchant]:
+        if pk := as_uuid(text):
+            return queryset.filter(pk=pk)
+        aliases = Alias.objects.filter(text__icontains=text).order_by()
+        return queryset.filter(
+            Q(name__icontains=text)
+            | Q(website__icontains=text)
+            | Q(wikidata__iexact=text)
+            | Q(pk__in=aliases.values("merchant"))
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        # Its id has been given out; one that is not wanted is made inactive, or merged.
+        return False
+
+    def status_of(self, obj: Merchant) -> SafeString:
+        return pill("active" if obj.active else "inactive")
+
+    def panel_context(self, request: HttpRequest, obj: Merchant) -> dict[str, Any]:
+        return {
+            "merchant": obj,
+            "merged": list(obj.merged.all()[:20]),
+            "rules": list(obj.rules.all()[:20]),
+            "resolutions": list(Resolution.objects.filter(merchant=obj).order_by("-id")[:10]),
+        }
+
+    @admin.display(description="state")
+    def state(self, merchant: Merchant) -> SafeString | str:
+        if merchant.merged_into:
+            return format_html("{} into {}", pill("merged"), merchant.merged_into)
+        return pill("active" if merchant.active else "inactive")
+
+    @admin.display(description="aliases")
+    def aliases_count(self, merchant: Merchant) -> int:
+        return len(merchant.aliases.all())
+
+    @button(
+        "Merge",
+        permission="merchants.merge_merchant",
+        form=MergeForm,
+        question="Let another merchant take over its aliases, rules and feedback. This one's id "
+        f"stays valid; it becomes inactive and points to its successor. {UNPUBLISHED}",
+        offered=lambda merchant: merchant.active,
+    )
+    def merge(self, request: HttpRequest, merchant: Merchant, data: dict) -> Result:
+        try:
+            gained = merging.merge(merchant=merchant, into=data["into"])
+        except merging.CannotMerge as error:
+            raise Refused(str(error)) from error
+        return f"Merged into {data['into']}, which gained {gained} aliases. {UNPUBLISHED}"

@@ -1,0 +1,61 @@
+"""Staff's view of questions: the unit of the heuristic's work."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from merchants.models import NormalizationRequest, Resolution
+from pave.staff.pages import ReadOnlyAdmin
+from pave.staff.search import as_uuid
+from pave.staff.templatetags.staff import ago, duration, pill
+
+MOST = 1000
+
+
+@admin.register(Resolution)
+class ResolutionAdmin(ReadOnlyAdmin):
+    navigation_place = 7
+    purpose = (
+        "Questions put to the heuristic. Each is answered once for a ruleset, "
+        "however many requests ask it."
+    )
+    list_display = ("key", "state", "answer_name", "method", "confidence", "attempts", "run", "made")
+    list_filter = ("status",)
+    search_fields = ("id",)
+    search_help_text = "The id of a question, or its whole key."
+    show_form = False
+    panels_above = ("merchants/resolution_panels.html",)
+
+    def find(self, queryset: QuerySet[Resolution], text: str) -> QuerySet[Resolution]:
+        pk = as_uuid(text)
+        return queryset.filter(pk=pk) if pk else queryset.filter(key=text)
+
+    def status_of(self, obj: Resolution) -> SafeString:
+        return pill(obj.status)
+
+    def panel_context(self, request: HttpRequest, obj: Resolution) -> dict[str, Any]:
+        asked = NormalizationRequest.objects.filter(resolution=obj).order_by()
+        count = asked[: MOST + 1].count()
+        return {
+            "resolution": obj,
+            "asked": f"more than {MOST:,}" if count > MOST else count,
+        }
+
+    @admin.display(description="status")
+    def state(self, resolution: Resolution) -> SafeString:
+        return pill(resolution.status)
+
+    @admin.display(description="merchant")
+    def answer_name(self, resolution: Resolution) -> str:
+        return ((resolution.answer or {}).get("merchant") or {}).get("name", "")
+
+    @admin.display(description="run")
+    def run(self, resolution: Resolution) -> str:
+        return duration(resolution.duration_ms)
+
+    @admin.display(description="asked")
+    def made(self, resolution: Resolution) -> str:
+        return ago(resolution.created_at)

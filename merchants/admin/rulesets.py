@@ -1,0 +1,187 @@
+"""Staff's view of rulesets: what is published, the draft, and trying a descriptor out."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.safestring import SafeString
+
+from merchants import drafting, rulesets
+from merchants.models import Revision, Ruleset
+from merchants.question import Transaction
+from pave.staff import audit
+from pave.staff.actions import Result, button
+from pave.staff.pages import ReadOnlyAdmin
+from pave.staff.templatetags.staff import ago, pill
+
+PUBLISH = "merchants.publish_ruleset"
+SHOWN = 100
+
+
+class PublishForm(forms.Form):
+    """What is said of a publication, and which draft was looked at."""
+
+    note = forms.CharField(max_length=300, label="What changed", help_text="For other staff.")
+    fingerprint = forms.CharField(widget=forms.HiddenInput)
+
+
+class TryForm(forms.Form):
+    """A transaction to be tried."""
+
+    description = forms.CharField(max_length=500, label="Descriptor")
+    mcc = forms.RegexField(r"^\d{4}$", required=False, label="MCC")
+    country = forms.RegexField(r"^[A-Za-z]{2}$", required=False, label="Country")
+    currency = forms.RegexField(r"^[A-Za-z]{3}$", required=False, label="Currency")
+    city = forms.CharField(max_length=100, required=False, label="City")
+
+    def transaction(self) -> Transaction:
+        """Return what the form describes."""
+        data = self.cleaned_data
+        return Transaction(
+            description=data["description"],
+            mcc=data["mcc"],
+            country=data["country"].upper(),
+            currency=data["currency"].upper(),
+            city=data["city"],
+        )
+
+
+@admin.register(Ruleset)
+class RulesetAdmin(ReadOnlyAdmin):
+    navigation_place = 5
+    purpose = "Published versions of catalogue and rules; the newest answers."
+    list_display = ("__str__", "state", "note", "published_by", "published", "progress")
+    list_select_related = ("revision", "restores")
+    show_form = False
+    panels_above = ("merchants/ruleset_panels.html",)
+    change_list_template = "merchants/ruleset_list.html"
+    extra_pages = (
+        ("Try a descriptor", "admin:merchants_ruleset_try"),
+        ("Draft and preview", "admin:merchants_ruleset_draft"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Ruleset]:
+        return super().get_queryset(request).defer("content").select_related("restores")
+
+    def get_urls(self) -> list:
+        view = self.admin_site.admin_view
+        return [
+            path("draft/", view(self.draft_view), name="merchants_ruleset_draft"),
+            path("try/", view(self.try_view), name="merchants_ruleset_try"),
+            *super().get_urls(),
+        ]
+
+    def status_of(self, obj: Ruleset) -> SafeString | str:
+        return pill("current") if obj.pk == rulesets.current().pk else ""
+
+    def panel_context(self, request: HttpRequest, obj: Ruleset) -> dict[str, Any]:
+        content = rulesets.content_of(obj.number)
+        return {
+            "ruleset": obj,
+            "revision": Revision.objects.filter(ruleset=obj).first(),
+            "merchants_count": len(content.merchants),
+            "rules_count": len(content.rules),
+        }
+
+    @admin.display(description="state")
+    def state(self, ruleset: Ruleset) -> SafeString | str:
+        return self.status_of(ruleset)
+
+    @admin.display(description="published")
+    def published(self, ruleset: Ruleset) -> str:
+        return ago(ruleset.published_at)
+
+    @admin.display(description="earlier answers")
+    def progress(self, ruleset: Ruleset) -> str:
+        revision = getattr(ruleset, "revision", None)
+        if revision is None:
+            return ""
+        return f"{revision.changed:,} changed of {revision.examined:,} looked at"
+
+    @button(
+        "Go back to it",
+        permission=PUBLISH,
+        look="danger",
+        question="Let this ruleset answer again, as a new one with its content? The draft stays "
+        "as it is. Earlier answers are looked at again, and clients told of those that change.",
+        offered=lambda ruleset: ruleset.pk != rulesets.current().pk,
+    )
+    def roll_back(self, request: HttpRequest, ruleset: Ruleset, data: dict) -> Result:
+        new = rulesets.roll_back(to=ruleset, by=request.user.get_username())
+        return f"Published as {new}."
+
+    def draft_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what publishing would change, and publish it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        may_publish = request.user.has_perm(PUBLISH)
+        form = PublishForm(initial={"fingerprint": drafting.fingerprint()})
+        if request.method == "POST":
+            if not may_publish:
+                raise PermissionDenied
+            form = PublishForm(request.POST)
+            if form.is_valid():
+                return self._publish(request, form.cleaned_data)
+        differences = drafting.differences()
+        wanted = "preview" in request.GET
+        return TemplateResponse(
+            request,
+            "merchants/draft.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": "Draft and preview",
+                "opts": self.opts,
+                "current": rulesets.current(),
+                "differences": differences[:SHOWN],
+                "count": len(differences),
+                "preview": drafting.preview_of_draft(work_it_out=wanted) if differences else None,
+                "form": form,
+                "may_publish": may_publish,
+            },
+        )
+
+    def _publish(self, request: HttpRequest, data: dict[str, str]) -> HttpResponse:
+        here = reverse("admin:merchants_ruleset_draft")
+        if data["fingerprint"] != drafting.fingerprint():
+            messages.error(request, "The draft has changed since you looked. Look again.")
+            return HttpResponseRedirect(here)
+        before = rulesets.current()
+        ruleset = rulesets.publish(note=data["note"], by=request.user.get_username())
+        if ruleset.pk == before.pk:
+            messages.info(request, "The draft is no different from what is published.")
+            return HttpResponseRedirect(here)
+        audit.note(
+            request,
+            action="published",
+            obj=ruleset,
+            changes={"answers": [str(before), str(ruleset)]},
+            detail=data["note"],
+        )
+        messages.success(request, f"Published as {ruleset}. Earlier answers are looked at now.")
+        return HttpResponseRedirect(self.object_url(ruleset))
+
+    def try_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what a transaction would be answered, and why."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = TryForm(request.GET if "description" in request.GET else None)
+        tried = None
+        if form.is_bound and form.is_valid():
+            tried = drafting.try_out(form.transaction())
+        return TemplateResponse(
+            request,
+            "merchants/try.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": "Try a descriptor",
+                "opts": self.opts,
+                "form": form,
+                "tried": tried,
+                "current": rulesets.current(),
+            },
+        )

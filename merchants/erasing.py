@@ -1,0 +1,137 @@
+"""Erasing a client: everything that it sent, and everything that was made of it.
+
+Nothing of it stays but counts (tallies), which name nobody. A remembered answer that others have
+had too stays for them, and what it holds of the transaction that first asked is replaced by one
+of theirs.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
+
+from merchants.models import Batch, NormalizationRequest, Resolution
+from merchants.questions import as_json
+from pave.clients import keys
+from pave.clients.models import ApiKey, Client
+from pave.staff.models import AuditEntry
+from webhooks import subscribers
+from webhooks.models import Delivery, Event, Webhook
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+# Messages and runs under way are waited for: what came of them has to find its row.
+LOOK_EVERY = 0.5
+
+Status = NormalizationRequest.Status
+
+
+def count(*, client: Client) -> dict[str, int]:
+    """Return how many rows of each kind would be erased."""
+    return {
+        "requests": NormalizationRequest.objects.filter(client=client).count(),
+        "batches": Batch.objects.filter(client=client).count(),
+        "events": Event.objects.filter(client=client).count(),
+        "webhooks": Webhook.objects.filter(client=client).count(),
+        "API keys": ApiKey.objects.filter(client=client).count(),
+    }
+
+
+def erase(*, client: Client) -> Iterator[tuple[str, int]]:
+    """Erase ``client``; yield the kind and number of rows that each step erased.
+
+    From its first step on none of the client's keys is accepted. It may be repeated, and must be
+    if it was interrupted.
+    """
+    with transaction.atomic():
+        Client.objects.filter(pk=client.pk).update(active=False)
+        keys.forget_client(client=client)
+        Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
+        subscribers.forget(client.pk)
+    _forget_history(client)
+    NormalizationRequest.objects.unfinished().filter(client=client).update(status=Status.CANCELED)
+    while _under_way(client):
+        time.sleep(LOOK_EVERY)
+    yield from _erase_batchwise("events", Event.objects.filter(client=client))
+    yield from _erase_requests(client)
+    # A worker may have told of a request in the meantime.
+    yield from _erase_batchwise("events", Event.objects.filter(client=client))
+    yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
+    yield "webhooks", _erase(Webhook.objects.filter(client=client))
+    yield "API keys", _erase(ApiKey.objects.filter(client=client))
+    # With what else belongs to it: limits, uses, idempotency keys.
+    Client.objects.filter(pk=client.pk).delete()
+    logger.info("client.erased client=%s", client.pk)
+
+
+def _under_way(client: Client) -> bool:
+    """Return whether a message is on its way to the client, or a question of its own is asked."""
+    requests = NormalizationRequest.objects.filter(client=client, resolution__isnull=False)
+    running = Resolution.objects.filter(status=Resolution.Status.RUNNING)
+    return (
+        Delivery.objects.under_way().filter(webhook__client=client).exists()
+        or running.filter(pk__in=requests.values("resolution")).exists()
+    )
+
+
+def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
+    while True:
+        with transaction.atomic():
+            requests = list(
+                NormalizationRequest.objects.filter(client=client)
+                .select_for_update(of=("self",))
+                .order_by("id")
+                .only("id", "resolution_id")[:BATCH]
+            )
+            asked = {request.resolution_id for request in requests if request.resolution_id}
+            NormalizationRequest.objects.filter(pk__in=[one.pk for one in requests]).delete()
+            for resolution in Resolution.objects.filter(pk__in=asked):
+                _disown(resolution)
+        if not requests:
+            return
+        yield "requests", len(requests)
+
+
+def _disown(resolution: Resolution) -> None:
+    """Let a remembered answer hold nothing of a client that has asked for it no more."""
+    other = NormalizationRequest.objects.filter(resolution=resolution).first()
+    if other is not None:
+        Resolution.objects.filter(pk=resolution.pk).update(transaction=as_json(other))
+    else:
+        resolution.delete()
+
+
+def _forget_history(client: Client) -> None:
+    """Take the client out of the admin's history and the audit trail."""
+    for model, rows in (
+        (Client, Client.objects.filter(pk=client.pk)),
+        (ApiKey, ApiKey.objects.filter(client=client)),
+        (Webhook, Webhook.objects.filter(client=client)),
+    ):
+        ids = [str(key) for row in rows for key in {row.pk, getattr(row, "audit_id", row.pk)}]
+        content_type = ContentType.objects.get_for_model(model)
+        LogEntry.objects.filter(content_type=content_type, object_id__in=ids).delete()
+        # That something was done, by whom and when, stays.
+        AuditEntry.objects.filter(model=model._meta.label_lower, object_id__in=ids).update(
+            object_name="erased", changes={}, detail=""
+        )
+
+
+def _erase_batchwise(name: str, rows: models.QuerySet[Any]) -> Iterator[tuple[str, int]]:
+    while True:
+        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not pks:
+            return
+        _erase(rows.model._default_manager.filter(pk__in=pks))
+        yield name, len(pks)
+
+
+def _erase(rows: models.QuerySet[Any]) -> int:
+    count = rows.count()
+    rows.delete()
+    return count

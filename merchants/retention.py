@@ -1,0 +1,80 @@
+"""How long requests, batches, remembered answers and rulesets are kept."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from merchants.models import (
+    Batch,
+    Feedback,
+    NormalizationRequest,
+    Resolution,
+    Ruleset,
+)
+from pave.identifiers import first_id_at
+from pave.operations.retention import Expiry
+from webhooks.models import Event
+
+FINAL = (
+    NormalizationRequest.Status.COMPLETED,
+    NormalizationRequest.Status.FAILED,
+    NormalizationRequest.Status.CANCELED,
+)
+# So many of the newest rulesets stay, however old, to go back to.
+RULESETS_KEPT = 20
+
+
+def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
+    """Yield what goes. Events go before requests: a request whose event waits is kept with it."""
+    yield Expiry(
+        "requests",
+        NormalizationRequest.objects.filter(pk__lt=first_id_at(cutoff)),
+        lambda requests: _finished(requests, cutoff),
+    )
+    yield Expiry(
+        "batches",
+        Batch.objects.filter(pk__lt=first_id_at(cutoff), completed_at__lt=cutoff),
+        _without_rows,
+    )
+    # An answer is remembered for as long as anybody has asked within that time.
+    yield Expiry(
+        "remembered answers",
+        Resolution.objects.filter(pk__lt=first_id_at(cutoff), finished_at__lt=cutoff),
+        _not_asked,
+    )
+    newest = Ruleset.objects.order_by("-number").values_list("number", flat=True)
+    kept_from = min(newest[:RULESETS_KEPT], default=0)
+    yield Expiry(
+        "rulesets",
+        Ruleset.objects.filter(number__lt=kept_from, published_at__lt=cutoff),
+        _without_answers,
+    )
+
+
+def _finished(requests: QuerySet[Any], cutoff: datetime) -> QuerySet[Any]:
+    """Leave out what has no end, has an event still to be delivered, or feedback to be looked at."""
+    return requests.filter(
+        ~Exists(Event.objects.filter(subject_id=OuterRef("pk"))),
+        ~Exists(Feedback.objects.filter(request=OuterRef("pk"), status=Feedback.Status.OPEN)),
+        status__in=FINAL,
+        completed_at__lt=cutoff,
+    )
+
+
+def _without_rows(batches: QuerySet[Any]) -> QuerySet[Any]:
+    return batches.filter(
+        ~Exists(NormalizationRequest.objects.filter(batch=OuterRef("pk"))),
+        ~Exists(Event.objects.filter(subject_id=OuterRef("pk"))),
+    )
+
+
+def _not_asked(resolutions: QuerySet[Any]) -> QuerySet[Any]:
+    return resolutions.filter(
+        ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk")))
+    )
+
+
+def _without_answers(rulesets: QuerySet[Any]) -> QuerySet[Any]:
+    return rulesets.filter(~Exists(Resolution.objects.filter(ruleset=OuterRef("pk"))))

@@ -1,0 +1,40 @@
+"""503, where the database is away, refuses more connections, or takes too long."""
+
+import logging
+from collections.abc import Callable
+
+from django import db
+from django.http import HttpRequest, HttpResponse
+
+from pave.api.errors import problem_page
+from pave.operations.patience import AWAY
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 5
+
+
+class UnavailableMiddleware:
+    """Answers what a view could not, for want of a database, so that the caller tries again."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Return a problem for an error of the database's; None for others."""
+        if not isinstance(exception, AWAY):
+            return None
+        logger.error(
+            "database.away method=%s path=%s error=%s",
+            request.method,
+            request.path,
+            str(exception).strip().partition("\n")[0],
+        )
+        # One that was cut off is of no use to the next request either.
+        db.connection.close_if_unusable_or_obsolete()
+        response = problem_page(503, "Pave's database does not answer. Try again in a moment.")
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response

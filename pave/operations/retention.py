@@ -1,0 +1,83 @@
+"""Removing what has been kept for long enough: in small batches, so that nobody waits for it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.models import Task
+
+# Rows looked at, and removed at most, in one transaction.
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Which rows of a table go.
+
+    Args:
+        name: Of the rows, for people.
+        candidates: Rows that are old enough; found by an index.
+        removable: Those that may go, as a filter on candidates; by default all.
+    """
+
+    name: str
+    candidates: QuerySet[Any]
+    removable: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows
+
+    def count(self) -> int:
+        """Return how many rows are to be looked at."""
+        return self.candidates.count()
+
+    def walk(self) -> Iterator[tuple[int, int]]:
+        """Go through the candidates once; yield for each batch how many were looked at, and went.
+
+        Rows that somebody has locked are passed over, and found again the next time.
+        """
+        model = self.candidates.model
+        position: Any = None
+        while True:
+            rows = self.candidates.order_by("pk")
+            if position is not None:
+                rows = rows.filter(pk__gt=position)
+            window = list(rows.values_list("pk", flat=True)[:BATCH])
+            if not window:
+                return
+            position = window[-1]
+            with transaction.atomic():
+                going = self.removable(model._default_manager.filter(pk__in=window))
+                pks = list(
+                    going.order_by("pk")
+                    .select_for_update(skip_locked=True, of=("self",))
+                    .values_list("pk", flat=True)
+                )
+                model._default_manager.filter(pk__in=pks).delete()
+            yield len(window), len(pks)
+
+
+def expiries(*, now: datetime | None = None) -> Iterator[Expiry]:
+    """Yield what goes, in an order in which what refers to rows goes before them."""
+    now = now or timezone.now()
+    cutoff = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
+    for path in settings.PAVE_RETENTIONS:
+        yield from import_string(path)(now=now, cutoff=cutoff)
+
+
+def prune(*, now: datetime | None = None) -> Iterator[int]:
+    """Remove everything that goes, and yield after each batch how many rows went."""
+    for expiry in expiries(now=now):
+        for _, removed in expiry.walk():
+            yield removed
+
+
+def own_expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
+    """Yield what goes of the tables that no app of Pave's owns."""
+    yield Expiry("sessions", Session.objects.filter(expire_date__lt=now))
+    # Tasks that failed, with their tracebacks.
+    yield Expiry("task failures", Task.objects.filter(stopped__lt=cutoff))

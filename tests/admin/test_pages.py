@@ -1,0 +1,146 @@
+"""Every page of the admin opens, with a bounded number of queries, whatever is in the tables."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from merchants.models import Batch, Feedback, Merchant, NormalizationRequest, Resolution, Rule
+from pave.clients import keys
+from pave.identifiers import new_id
+from pave.operations.models import ClusterBeat, Tally
+from tests.servers import ON_SQLITE
+from webhooks.models import Delivery, Event, Recovery, Webhook
+
+# Whatever is in the tables. Session and user are two of them.
+MOST_QUERIES = 24
+ROWS = 100_000 if not ON_SQLITE else 2_000
+
+LISTS = [
+    f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    for model in admin.site._registry
+]
+
+
+@pytest.fixture
+def many(open_feedback: Feedback, plain_webhook: Webhook) -> None:
+    """Very many requests of one client, and some of everything else."""
+    now = timezone.now()
+    resolution = Resolution.objects.get()
+    NormalizationRequest.objects.bulk_create(
+        (
+            NormalizationRequest(
+                client=plain_webhook.client,
+                status="completed",
+                description=f"SHOP {number} BERLIN",
+                reference=f"ref-{number}",
+                resolution=resolution,
+                created_at=now,
+                completed_at=now,
+            )
+            for number in range(ROWS)
+        ),
+        batch_size=5_000,
+    )
+    events = Event.objects.bulk_create(
+        Event(client=plain_webhook.client, type="normalization.completed", subject_id=new_id(),
+              body=b"{}", created_at=now)
+        for _ in range(300)
+    )  # fmt: skip
+    Delivery.objects.bulk_create(
+        Delivery(event=event, webhook=plain_webhook, status=status, attempts=1, created_at=now,
+                 next_attempt_at=now + timedelta(hours=1) if status == "pending" else None)
+        for event, status in zip(events, ["failed", "pending", "succeeded", "held"] * 75, strict=True)
+    )  # fmt: skip
+    Batch.objects.create(client=plain_webhook.client, accepted=3, created_at=now)
+    Rule.objects.create(kind="prefix", pattern="NETFLIX", merchant=Merchant.objects.first())
+    Recovery.objects.create(webhook=plain_webhook, since=now, until=now, total=3, created_at=now)
+    keys.issue(client=plain_webhook.client)
+    for back in range(120):
+        Tally.objects.create(
+            at=now.replace(second=0, microsecond=0) - timedelta(minutes=back),
+            name="attempts", label="http", subject=str(plain_webhook.pk), count=3,
+        )  # fmt: skip
+    ClusterBeat.objects.create(host="a", queue="quick", pid=1, started_at=now, seen_at=now)
+
+
+def _links(html: str) -> Iterator[str]:
+    for link in re.findall(r'href="(/admin/[^"#]*)"', html):
+        yield link.replace("&amp;", "&")
+
+
+def test_every_page_opens_with_a_bounded_number_of_queries(superuser: Browser, many: None) -> None:
+    todo = [reverse("admin:index"), *(reverse(name) for name in LISTS)]
+    seen: set[str] = set()
+    shapes: dict[str, int] = {}
+    costly = {}
+    while todo:
+        url = todo.pop()
+        shape = re.sub(r"[0-9a-f-]{36}|=[^&]*|/\d+/|/\w{8}/", "#", url)
+        if "logout" in url or shapes.get(shape, 0) >= 2:
+            continue
+        shapes[shape] = shapes.get(shape, 0) + 1
+        with CaptureQueriesContext(connection) as queries:
+            response = superuser.get(url)
+        assert response.status_code in (200, 302), url
+        if len(queries) > MOST_QUERIES:
+            costly[url] = len(queries)
+        for link in _links(response.content.decode()):
+            if link not in seen:
+                seen.add(link)
+                todo.append(link)
+    assert not costly
+    assert len(shapes) > 60  # it has been about
+
+
+def test_no_page_has_a_script_or_a_style_of_its_own(superuser: Browser, open_feedback: Feedback) -> None:
+    for name in [*LISTS, "admin:index", "admin:merchants_ruleset_try"]:
+        html = superuser.get(reverse(name)).content.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", html), name
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=", html), name
+        assert not re.search(r'(src|href)="https?://', html.replace('href="https://client', "")), name
+
+
+def test_a_list_counts_no_further_than_it_must(superuser: Browser, many: None) -> None:
+    if ROWS < 10_000:
+        pytest.skip("too few rows on SQLite")
+    with CaptureQueriesContext(connection) as queries:
+        response = superuser.get(reverse("admin:merchants_normalizationrequest_changelist"))
+    assert "More than 10000 requests" in response.content.decode()
+    counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
+    assert counts
+    assert all("LIMIT" in sql for sql in counts)
+
+
+def test_the_home_page_reads_no_large_table_as_a_whole(superuser: Browser, many: None) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        superuser.get(reverse("admin:index"))
+    for query in queries:
+        if 'FROM "merchants_normalizationrequest"' in query["sql"]:
+            assert "queued" in query["sql"]
+        if 'FROM "webhooks_deliveryattempt"' in query["sql"]:
+            pytest.fail(query["sql"])
+
+
+@pytest.mark.parametrize("width", ["hour", "day", "week", "nonsense"])
+def test_the_home_page_opens_for_each_span(superuser: Browser, many: None, width: str) -> None:
+    response = superuser.get(reverse("admin:index"), {"span": width})
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert "Most failing endpoints" in html
+    assert html.count('role="img"') == 6
+
+
+def test_times_are_shown_in_the_browsers_zone(superuser: Browser, open_feedback: Feedback) -> None:
+    url = reverse("admin:merchants_feedback_change", args=[open_feedback.pk])
+    superuser.cookies["pave_zone"] = "Asia/Kathmandu"
+    assert "+0545" in superuser.get(url).content.decode()
+    superuser.cookies["pave_zone"] = "../../etc/passwd"
+    assert "UTC" in superuser.get(url).content.decode()

@@ -1,0 +1,199 @@
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from merchants.models import Batch, NormalizationRequest
+from pave.api import idempotency
+from pave.api.models import IdempotencyKey
+from tests.api.problems import problem
+from tests.merchants.batching import NDJSON
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+BODY = {"description": "NETFLIX.COM", "amount": "12.99"}
+ROUTES = ["/normalize_merchant", "/v1/normalizations"]
+
+
+def post(api, key, body=BODY, route="/v1/normalizations"):
+    return api.post(route, body, format="json", HTTP_IDEMPOTENCY_KEY=key)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_first_answer_is_replayed(api, route):
+    first = post(api, "k-1", route=route)
+    again = post(api, "k-1", route=route)
+    assert "idempotency-replayed" not in first
+    assert again["idempotency-replayed"] == "true"
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again["location"] == first["location"]
+    assert NormalizationRequest.objects.count() == 1
+
+
+def test_a_batch_is_taken_once(api):
+    def send():
+        return api.post(
+            "/v1/batches",
+            b'{"description": "A"}\n{"description": ""}\n',
+            content_type=NDJSON,
+            HTTP_IDEMPOTENCY_KEY='"b-1"',
+        )
+
+    first, again = send(), send()
+    assert again.content == first.content
+    assert again["idempotency-replayed"] == "true"
+    assert (Batch.objects.count(), NormalizationRequest.objects.count()) == (1, 1)
+
+
+def test_a_key_is_the_same_in_quotes_and_without(api):
+    assert post(api, '"k-1"').json() == post(api, "k-1").json()
+
+
+def test_members_may_come_in_another_order(api):
+    first = post(api, "k-1")
+    swapped = '{"amount": "12.99", "description": "NETFLIX.COM"}'
+    again = api.post(
+        "/v1/normalizations",
+        swapped,
+        content_type="application/json",
+        HTTP_IDEMPOTENCY_KEY="k-1",
+    )
+    assert again.content == first.content
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [("/v1/normalizations", {**BODY, "amount": "13"}), ("/normalize_merchant", BODY)],
+)
+def test_another_request_with_the_same_key_is_422(api, route, body):
+    post(api, "k-1")
+    problem(post(api, "k-1", body, route), 422)
+    assert NormalizationRequest.objects.count() == 1
+
+
+def test_each_client_has_keys_of_its_own(api, stranger_api):
+    assert post(api, "k-1").json() != post(stranger_api, "k-1").json()
+    assert NormalizationRequest.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "key", ["", '""', '"a', 'a"b', "a b", "a,b", '"a", "b"', "x" * 256, "ü", '"a";q=1', "\x7f"]
+)
+def test_a_malformed_key_is_400(api, key):
+    problem(post(api, key), 400, "/Idempotency-Key")
+    assert not NormalizationRequest.objects.exists()
+
+
+def test_a_request_that_was_refused_may_be_put_right(api):
+    problem(post(api, "k-1", {"description": ""}), 400)
+    assert post(api, "k-1").status_code == 202
+    assert "idempotency-replayed" in post(api, "k-1")
+
+
+def test_a_request_under_way_is_409(api, client_1234):
+    row = _claimed(client_1234)
+    problem(post(api, "k-1"), 409)
+    assert IdempotencyKey.objects.get().token == row.token
+    assert not NormalizationRequest.objects.exists()
+
+
+def test_a_claim_of_a_process_that_died_is_free_after_its_lease(api, client_1234):
+    _claimed(client_1234, lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert post(api, "k-1").status_code == 202
+    assert NormalizationRequest.objects.count() == 1
+
+
+def test_who_lost_its_lease_leaves_nothing_behind(api, monkeypatch):
+    store = idempotency._store
+
+    def late(claimed, response, *, final):
+        IdempotencyKey.objects.filter(pk=claimed.pk).update(token=uuid4())
+        store(claimed, response, final=final)
+
+    monkeypatch.setattr(idempotency, "_store", late)
+    problem(post(api, "k-1"), 409)
+    assert not NormalizationRequest.objects.exists()
+
+
+def test_a_fault_of_ours_frees_the_key(api, monkeypatch):
+    api.raise_request_exception = False
+    monkeypatch.setattr("merchants.normalization.submit", lambda **_: 1 / 0)
+    assert post(api, "k-1").status_code == 500
+    monkeypatch.undo()
+    assert post(api, "k-1").status_code == 202
+
+
+def test_a_key_is_kept_for_24_hours(api):
+    with time_machine.travel(timezone.now(), tick=False) as now:
+        first = post(api, "k-1")
+        now.shift(timedelta(hours=23, minutes=59))
+        assert post(api, "k-1").content == first.content
+        now.shift(timedelta(minutes=2))
+        assert post(api, "k-1", {"description": "OTHER"}).status_code == 202
+
+
+def test_the_sweep_forgets_what_has_expired(api):
+    post(api, "k-1")
+    idempotency.sweep(now=timezone.now() + timedelta(hours=25))
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_what_is_kept_is_encrypted(api):
+    request_id = post(api, "k-1").json()["request_id"]
+    assert request_id.encode() not in bytes(IdempotencyKey.objects.get().body)
+
+
+def test_without_a_key_nothing_is_kept(api):
+    api.post("/v1/normalizations", BODY, format="json")
+    assert not IdempotencyKey.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_fifty_at_once_one_makes_a_request(client_1234):
+    started = threading.Barrier(10)
+
+    def send(_):
+        started.wait(10)
+        api = APIClient(HTTP_AUTHORIZATION=f"Api-Key {client_1234.key}")
+        try:
+            response = post(api, "k-1")
+            return response.status_code, response.content
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(send, range(50)))
+    assert NormalizationRequest.objects.count() == 1
+    assert {status for status, _ in answers} <= {202, 409}
+    taken = {json.loads(content)["request_id"] for status, content in answers if status == 202}
+    assert taken == {str(NormalizationRequest.objects.get().pk)}
+
+
+def _claimed(caller, **changes):
+    """Return the row that a process leaves that died before it did anything."""
+    now = timezone.now()
+    fields = {
+        "fingerprint": _fingerprint(caller),
+        "token": uuid4(),
+        "lease_expires_at": now + timedelta(minutes=1),
+        "created_at": now,
+        "expires_at": now + timedelta(hours=24),
+        **changes,
+    }
+    return IdempotencyKey.objects.create(client=caller.client, key="k-1", **fields)
+
+
+def _fingerprint(caller):
+    """Return the fingerprint of BODY at /v1/normalizations."""
+    post(caller.api, "for-its-fingerprint")
+    NormalizationRequest.objects.all().delete()
+    row = IdempotencyKey.objects.get(key="for-its-fingerprint")
+    row.delete()
+    return row.fingerprint

@@ -1,0 +1,174 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+
+from merchants import normalization
+from merchants.models import NormalizationRequest
+from pave.clients import keys, quotas, rates
+from pave.clients.models import MonthlyUse
+from tests.api.problems import problem
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+BODY = {"description": "NETFLIX.COM"}
+
+
+@pytest.fixture
+def limited(client_1234):
+    def limited(**limits):
+        for name, value in limits.items():
+            setattr(client_1234.client, name, value)
+        client_1234.client.save()
+        keys.forget_client(client=client_1234.client)
+        return client_1234.client
+
+    return limited
+
+
+def test_without_a_limit_nothing_is_said_of_one(api):
+    response = api.get("/v1/usage")
+    assert "ratelimit" not in response
+    assert response.json()["quota"] == {"limit": None, "used": 0, "remaining": None}
+    assert response.json()["rate"] == {"requests_per_minute": None, "burst": None}
+
+
+def test_beyond_the_rate_it_is_429_with_the_fields(api, limited):
+    limited(requests_per_minute=60, burst=3)
+    answers = [api.get("/v1/usage") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [answer["ratelimit"].split(";t=")[0] for answer in answers] == [
+        '"rate";r=2',
+        '"rate";r=1',
+        '"rate";r=0',
+        '"rate";r=0',
+    ]
+    assert {answer["ratelimit-policy"] for answer in answers} == {'"rate";q=3;w=3'}
+    problem(answers[3], 429)
+    assert answers[3]["retry-after"] == "1"
+
+
+def test_a_token_comes_back_with_time(limited):
+    client = limited(requests_per_minute=6000, burst=2)
+    taken = [rates.take(client=client).allowed for _ in range(2)]
+    while not rates.take(client=client).allowed:  # one comes in 10 ms
+        pass
+    assert taken == [True, True]
+
+
+def test_each_client_has_a_bucket_of_its_own(limited, stranger):
+    client = limited(requests_per_minute=1, burst=1)
+    stranger.client.requests_per_minute = 1
+    assert rates.take(client=client).allowed
+    assert rates.take(client=stranger.client).allowed
+    assert not rates.take(client=client).allowed
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kept_in", ["the cache", "a row"])
+def test_no_token_is_taken_twice_by_many_at_once(limited, kept_in, settings):
+    if kept_in == "a row":
+        settings.REDIS_URL = ""
+    client = limited(requests_per_minute=1, burst=20)
+
+    def take(_):
+        try:
+            return rates.take(client=client).allowed
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(take, range(40))) == 20
+
+
+def test_a_redis_that_is_away_limits_nobody(api, limited, settings, monkeypatch):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    def away(alias):
+        raise rates.redis.ConnectionError
+
+    monkeypatch.setattr(rates, "get_redis_connection", away)
+    limited(requests_per_minute=1, burst=1)
+    assert [api.get("/v1/usage").status_code for _ in range(3)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("route", ["/normalize_merchant", "/v1/normalizations"])
+def test_beyond_the_quota_it_is_429_until_the_month_ends(api, limited, route):
+    limited(monthly_quota=2)
+    with time_machine.travel(datetime(2026, 11, 29, 12, tzinfo=UTC), tick=False):
+        assert api.post(route, BODY, format="json").status_code == 202
+        assert api.post(route, BODY, format="json").status_code == 202
+        refused = api.post(route, BODY, format="json")
+        problem(refused, 429)
+        assert refused["retry-after"] == str(36 * 3600)
+        assert refused["ratelimit"] == f'"quota";r=0;t={36 * 3600}'
+        assert refused["ratelimit-policy"] == f'"quota";q=2;w={30 * 86400}'
+        assert api.get("/v1/usage").json()["quota"] == {"limit": 2, "used": 2, "remaining": 0}
+    assert NormalizationRequest.objects.count() == 2
+    with time_machine.travel(datetime(2026, 12, 1, tzinfo=UTC), tick=False):
+        assert api.post(route, BODY, format="json").status_code == 202
+
+
+def test_what_was_sent_before_the_quota_was_set_counts(api, limited):
+    for _ in range(3):
+        api.post("/v1/normalizations", BODY, format="json")
+    limited(monthly_quota=4)
+    answers = [api.post("/v1/normalizations", BODY, format="json") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 429]
+
+
+def test_a_request_that_fails_costs_nothing_of_the_quota(limited, monkeypatch):
+    client = limited(monthly_quota=5)
+    normalization.submit(client=client, fields=BODY)
+    with pytest.raises(ZeroDivisionError):
+        monkeypatch.setattr(NormalizationRequest, "save", lambda self, **_: 1 / 0)
+        normalization.submit(client=client, fields=BODY)
+    assert MonthlyUse.objects.get().used == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_do_not_exceed_the_quota(limited):
+    client = limited(monthly_quota=10)
+
+    def submit(_):
+        try:
+            normalization.submit(client=client, fields=BODY)
+        except quotas.QuotaExceeded:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(submit, range(20))) == 10
+    assert NormalizationRequest.objects.count() == 10
+
+
+def test_usage_counts_the_month_by_status(api, client_1234):
+    for status in ("completed", "completed", "failed", "queued"):
+        request = normalization.submit(client=client_1234.client, fields=BODY)
+        NormalizationRequest.objects.filter(pk=request.pk).update(status=status)
+    body = api.get("/v1/usage").json()
+    assert body["normalizations"] == {
+        "total": 4,
+        "queued": 1,
+        "processing": 0,
+        "completed": 2,
+        "failed": 1,
+        "canceled": 0,
+    }
+    start, end = (
+        datetime.fromisoformat(body["period"][name]) for name in ("start", "end")
+    )
+    assert start <= timezone.now() < end
+    assert start.day == end.day == 1
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_a_month_ends_where_the_next_begins(month):
+    start, end = quotas.month_of(datetime(2026, month, 15, 5, tzinfo=UTC))
+    assert quotas.month_of(end - timedelta(microseconds=1)) == (start, end)
+    assert quotas.month_of(end)[0] == end

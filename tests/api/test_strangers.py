@@ -1,0 +1,106 @@
+"""A stranger with a good key, at every route of another client's objects: 404, and no change."""
+
+import pytest
+
+from tests.api.problems import problem
+from tests.api.test_description import SCHEMA
+from tests.factories import (
+    DeliveryFactory,
+    EventFactory,
+    NormalizationRequestFactory,
+    SigningSecretFactory,
+    WebhookFactory,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+# The catalogue is everybody's.
+SHARED = {"/v1/merchants/{merchant_id}"}
+ROUTES = [
+    (method, path)
+    for path, methods in SCHEMA["paths"].items()
+    for method in methods
+    if "{" in path and path not in SHARED
+]
+BODIES = {
+    "/v1/webhooks/{webhook_id}": {"enabled": False},
+    "/v1/webhooks/{webhook_id}/recover": {"since": "2026-01-01T00:00:00Z"},
+    "/v1/normalizations/{request_id}/feedback": {"merchant": "X"},
+}
+
+
+@pytest.fixture
+def mine(client_1234):
+    """The ids of client 1234's objects, by the name that paths give them."""
+    from django.utils import timezone
+
+    from merchants.models import Batch
+    from webhooks.models import Recovery
+
+    webhook = WebhookFactory(client=client_1234.client)
+    SigningSecretFactory(webhook=webhook)
+    event = EventFactory(client=client_1234.client)
+    now = timezone.now()
+    return {
+        "request_id": NormalizationRequestFactory(client=client_1234.client),
+        "batch_id": Batch.objects.create(client=client_1234.client, created_at=now),
+        "webhook_id": webhook,
+        "delivery_id": DeliveryFactory(webhook=webhook, event=event),
+        "recovery_id": Recovery.objects.create(
+            webhook=webhook, since=now, until=now, total=0, created_at=now
+        ),
+    }
+
+
+def send(api, method, path, ids):
+    filled = path.format(**{name: row.pk for name, row in ids.items()})
+    return api.generic(
+        method.upper(),
+        filled,
+        __import__("json").dumps(BODIES.get(path, {})) if method != "get" else "",
+        content_type="application/json",
+    )
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_stranger_finds_nothing_and_changes_nothing(stranger_api, mine, method, path):
+    before = {name: type(row).objects.filter(pk=row.pk).values().get() for name, row in mine.items()}
+    problem(send(stranger_api, method, path, mine), 404)
+    after = {name: type(row).objects.filter(pk=row.pk).values().get() for name, row in mine.items()}
+    assert after == before
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[0] == "get"])
+def test_the_owner_finds_it(api, mine, method, path):
+    assert send(api, method, path, mine).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/normalizations", "/v1/batches", "/v1/webhooks"]
+)
+def test_a_strangers_lists_are_empty(stranger_api, mine, path):
+    assert stranger_api.get(path).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["batch={batch_id}", "reference=r-1"]
+)
+def test_a_filter_by_anothers_object_finds_nothing(stranger_api, client_1234, mine, query):
+    NormalizationRequestFactory(client=client_1234.client, batch=mine["batch_id"], reference="r-1")
+    filled = query.format(**{name: row.pk for name, row in mine.items()})
+    assert stranger_api.get(f"/v1/normalizations?{filled}").json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        (method, path)
+        for path, methods in SCHEMA["paths"].items()
+        for method, operation in methods.items()
+        if operation.get("security") != []
+    ],
+)
+def test_without_a_key_every_route_is_401(client, mine, method, path):
+    ids = {**mine, "merchant_id": mine["webhook_id"]}
+    filled = path.format(**{name: row.pk for name, row in ids.items()})
+    problem(client.generic(method.upper(), filled), 401)

@@ -1,0 +1,124 @@
+import threading
+import time
+
+import pytest
+from django.db import connection, connections
+from rest_framework.test import APIClient
+
+from merchants import normalization, resolving
+from merchants.models import NormalizationRequest
+from pave.api.waiting import Watcher, preferred_seconds
+
+BODY = {"description": "NETFLIX.COM"}
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("wait=3", 3),
+        ("WAIT = 3", 3),
+        ("respond-async, wait=5", 5),
+        ('wait="4";x=1', 4),
+        ("wait=600", 10),
+        ("wait=0", 0),
+        ("wait=-1", 0),
+        ("wait=ten", 0),
+        ("wait", 0),
+        ("handling=lenient", 0),
+        ("await=3", 0),
+        ("", 0),
+    ],
+)
+def test_the_preference_is_read_and_what_is_none_ignored(rf, header, seconds):
+    assert preferred_seconds(rf.get("/", HTTP_PREFER=header)) == seconds
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWaiting:
+    @pytest.fixture(autouse=True)
+    def heuristic(self, settings):
+        settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
+
+    def test_a_result_that_is_there_in_time_is_the_answer(self, api):
+        worker = threading.Thread(target=_answer_one)
+        worker.start()
+        response = api.post("/v1/normalizations", BODY, format="json", HTTP_PREFER="wait=9")
+        worker.join()
+        assert response.status_code == 200
+        assert response["preference-applied"] == "wait=9"
+        body = response.json()
+        assert (body["status"], body["merchant"]["name"]) == ("completed", "Netflix.Com")
+        assert api.get(response["location"]).json() == body
+
+    def test_one_that_is_not_is_202(self, api):
+        begun = time.monotonic()
+        response = api.post("/v1/normalizations", BODY, format="json", HTTP_PREFER="wait=1")
+        assert 1 <= time.monotonic() - begun < 3
+        assert response.status_code == 202
+        assert response["preference-applied"] == "wait=1"
+        assert response.json()["status"] == "queued"
+
+    def test_beyond_the_bound_the_answer_comes_at_once(self, api, settings):
+        settings.PAVE_MAX_WAITING = 0
+        begun = time.monotonic()
+        response = api.post("/v1/normalizations", BODY, format="json", HTTP_PREFER="wait=9")
+        assert time.monotonic() - begun < 2
+        assert response.status_code == 202
+        assert "preference-applied" not in response
+
+    def test_the_answer_after_waiting_is_what_is_replayed(self, client_1234):
+        worker = threading.Thread(target=_answer_one)
+        worker.start()
+        headers = {"HTTP_PREFER": "wait=9", "HTTP_IDEMPOTENCY_KEY": "k"}
+        api = APIClient(HTTP_AUTHORIZATION=f"Api-Key {client_1234.key}", **headers)
+        first = api.post("/v1/normalizations", BODY, format="json")
+        worker.join()
+        again = api.post("/v1/normalizations", BODY, format="json")
+        assert first.status_code == 200
+        assert (again.status_code, again.content) == (200, first.content)
+        assert again["idempotency-replayed"] == "true"
+
+    def test_who_waits_holds_no_connection(self, api, client_1234):
+        taken = normalization.submit(client=client_1234.client, fields=BODY)
+        mine = connections["default"]
+        held = []
+        watcher = Watcher(lambda ids: held.append(mine.connection) or ids)
+        assert mine.connection is not None
+        assert watcher.wait(taken.pk, 5) is True
+        assert held == [None]
+
+
+def test_the_watching_thread_ends_with_the_last_who_waits():
+    watcher = Watcher(lambda ids: ids)
+    watcher.wait("subject", 2)
+    end = time.monotonic() + 5
+    while watcher._thread is not None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_look_that_fails_leaves_them_waiting():
+    watcher = Watcher(lambda ids: 1 / 0)
+    assert watcher.wait("subject", 0.2) is False
+
+
+def _answer_one():
+    """Do what the cluster does, until there is one answer."""
+    try:
+        end = time.monotonic() + 8
+        while not NormalizationRequest.objects.filter(status="completed").exists():
+            assert time.monotonic() < end
+            normalization.admit_batch()
+            for resolution in iter(lambda: resolving.claim(worker="test"), None):
+                # No alarm outside the main thread.
+                answer = resolving.Answer(_match(resolution), 1)
+                resolving.finish(resolution, answer)
+            time.sleep(0.02)
+    finally:
+        connection.close()
+
+
+def _match(resolution):
+    from merchants.rulesets import heuristic_for
+
+    return heuristic_for(resolution.ruleset).match(resolving._transaction(resolution.transaction))

@@ -1,0 +1,114 @@
+"""A client that is erased leaves nothing behind, in any table."""
+
+import io
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from merchants import feedback, normalization, resolving
+from merchants.models import NormalizationRequest, Resolution
+from pave.clients.models import Client
+from tests.merchants.heuristics import FirstWord
+from webhooks import delivery
+
+pytestmark = pytest.mark.django_db
+
+MARK = "Gertrude-Unmistakable"
+
+
+@pytest.fixture(autouse=True)
+def heuristic(settings):
+    settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
+
+
+def everything_stored():
+    """Return the text of every row of every table."""
+    text = []
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}"')
+            for row in cursor.fetchall():
+                text += [
+                    bytes(value).decode("latin-1") if isinstance(value, memoryview) else str(value)
+                    for value in row
+                ]
+    return "\n".join(text)
+
+
+def work():
+    normalization.admit_batch()
+    resolving.resolve_due()
+
+
+def submit(caller, description, **fields):
+    return normalization.submit(
+        client=caller.client, fields={"description": description, **fields}
+    )
+
+
+def erase(client_id):
+    output = io.StringIO()
+    call_command("erase_client", client_id, "--yes", stdout=output)
+    return output.getvalue()
+
+
+def test_nothing_of_it_is_left_in_any_table(client_1234, webhook, stranger):
+    Client.objects.filter(pk=client_1234.client.pk).update(name=MARK)
+    request = submit(client_1234, f"SHOP {MARK}", city=MARK, reference=MARK)
+    submit(client_1234, "UNFINISHED")
+    work()
+    feedback.give(request=request, merchant=MARK, comment=MARK)
+    submit(stranger, "SHOP")
+    work()
+    assert MARK in everything_stored()
+
+    erase("1234")
+
+    assert MARK not in everything_stored()
+    assert NormalizationRequest.objects.count() == 1
+    assert not Client.objects.filter(client_id="1234").exists()
+
+
+def test_an_answer_that_others_share_stays_and_holds_a_transaction_of_theirs(
+    client_1234, stranger
+):
+    submit(client_1234, f"NETFLIX {MARK}", city=MARK)
+    work()
+    other = submit(stranger, "NETFLIX 2")
+    work()
+    assert Resolution.objects.count() == 1
+
+    erase("1234")
+
+    resolution = Resolution.objects.get()
+    assert resolution.transaction["description"] == "NETFLIX 2"
+    other.refresh_from_db()
+    assert other.resolution == resolution
+
+
+def test_its_keys_open_nothing_from_the_first_step_on(client_1234):
+    assert client_1234.api.get("/v1/normalizations").status_code == 200
+    erase("1234")
+    assert client_1234.api.get("/v1/normalizations").status_code == 401
+
+
+def test_it_asks_first(client_1234, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+    with pytest.raises(CommandError, match="Nothing was erased"):
+        call_command("erase_client", "1234")
+    assert Client.objects.filter(client_id="1234").exists()
+
+
+def test_an_unknown_client_is_an_error():
+    with pytest.raises(CommandError, match="no client"):
+        call_command("erase_client", "nobody", "--yes")
+
+
+def test_a_delivered_event_goes_with_the_client(client_1234, webhook, receiver):
+    submit(client_1234, f"SHOP {MARK}")
+    work()
+    delivery.Sender().run(seconds=1)
+    erase("1234")
+    assert MARK not in everything_stored()

@@ -1,0 +1,132 @@
+"""What goes after PAVE_RETENTION_DAYS, and what stays however old it is."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from merchants.models import Feedback, NormalizationRequest, Resolution
+from pave.identifiers import first_id_at
+from pave.operations import retention
+from tests.factories import (
+    DeliveryFactory,
+    EventFactory,
+    NormalizationRequestFactory,
+    ResolutionFactory,
+)
+from webhooks.models import Delivery, DeliveryAttempt, Event
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+OLD = timedelta(days=200)
+Status = NormalizationRequest.Status
+
+
+def prune():
+    return sum(retention.prune())
+
+
+def request_of(age, *, status=Status.COMPLETED, **fields):
+    moment = timezone.now() - age
+    return NormalizationRequestFactory(
+        pk=first_id_at(moment),
+        created_at=moment,
+        completed_at=None if status in (Status.QUEUED, Status.PROCESSING) else moment,
+        status=status,
+        **fields,
+    )
+
+
+def delivery_of(request, status):
+    age = timezone.now() - request.created_at
+    event = EventFactory(
+        pk=first_id_at(request.created_at),
+        client=request.client,
+        subject_id=request.pk,
+        created_at=request.created_at,
+    )
+    delivery = DeliveryFactory(
+        event=event, webhook__client=request.client, status=status, next_attempt_at=None
+    )
+    DeliveryAttempt.objects.create(
+        delivery=delivery, number=1, url="https://c.example", started_at=timezone.now() - age
+    )
+    return delivery
+
+
+def test_what_is_old_and_final_goes_with_its_deliveries_and_attempts():
+    delivery_of(request_of(OLD), Delivery.Status.SUCCEEDED)
+    assert prune() > 0
+    assert not NormalizationRequest.objects.exists()
+    assert not Event.objects.exists()
+    assert not Delivery.objects.exists()
+    assert not DeliveryAttempt.objects.exists()
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING])
+def test_a_request_without_an_end_stays_however_old_it_is(status):
+    request_of(OLD, status=status)
+    assert prune() == 0
+
+
+@pytest.mark.parametrize(
+    "status", [Delivery.Status.HELD, Delivery.Status.PENDING, Delivery.Status.DELIVERING]
+)
+def test_what_has_still_to_be_delivered_stays_with_its_request(status):
+    delivery_of(request_of(OLD), status)
+    prune()
+    assert Delivery.objects.count() == NormalizationRequest.objects.count() == 1
+
+
+def test_what_is_young_stays():
+    delivery_of(request_of(timedelta(days=80)), Delivery.Status.SUCCEEDED)
+    assert prune() == 0
+
+
+def test_a_request_with_feedback_to_be_looked_at_stays():
+    open_one = request_of(OLD)
+    Feedback.objects.create(request=open_one, merchant_name="Other")
+    closed = request_of(OLD + timedelta(days=1))
+    Feedback.objects.create(
+        request=closed, merchant_name="Other", status=Feedback.Status.REJECTED
+    )
+    prune()
+    assert list(NormalizationRequest.objects.all()) == [open_one]
+
+
+def test_an_answer_goes_when_nobody_has_asked_for_it_within_the_time():
+    moment = timezone.now() - OLD
+    old = {"finished_at": moment, "status": Resolution.Status.RESOLVED, "next_attempt_at": None}
+    forgotten = ResolutionFactory(pk=first_id_at(moment), **old)
+    asked = ResolutionFactory(
+        pk=first_id_at(moment - timedelta(days=1)), ruleset=forgotten.ruleset, **old
+    )
+    request_of(timedelta(days=1), resolution=asked)
+    prune()
+    assert list(Resolution.objects.all()) == [asked]
+
+
+def test_many_rows_go_in_several_transactions(monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 10)
+    for day in range(35):
+        request_of(OLD + timedelta(days=day))
+    [requests] = [one for one in retention.expiries() if one.name == "requests"]
+    assert [removed for _, removed in requests.walk()] == [10, 10, 10, 5]
+
+
+def test_the_command_says_what_went():
+    request_of(OLD)
+    request_of(OLD + timedelta(days=1), status=Status.PROCESSING)
+    output = io.StringIO()
+    call_command("prune", stdout=output)
+    assert "requests: 1 removed, 1 stay" in output.getvalue()
+
+
+def test_a_dry_run_removes_nothing():
+    request_of(OLD)
+    output = io.StringIO()
+    call_command("prune", "--dry-run", stdout=output)
+    assert "requests: 1 are old enough" in output.getvalue()
+    assert NormalizationRequest.objects.count() == 1

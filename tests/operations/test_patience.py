@@ -1,0 +1,62 @@
+import pytest
+from django.db import OperationalError
+
+from pave.operations import patience
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
+
+
+def away_for(times):
+    calls = []
+
+    def work():
+        calls.append(1)
+        if len(calls) <= times:
+            raise OperationalError("server closed the connection")
+        return "done"
+
+    return work, calls
+
+
+def test_work_is_done_again_until_the_database_is_back():
+    work, calls = away_for(3)
+    assert patience.persist(work, seconds=60) == "done"
+    assert len(calls) == 4
+
+
+def test_in_the_end_it_gives_up():
+    work, _ = away_for(1000)
+    with pytest.raises(OperationalError):
+        patience.persist(work, seconds=0)
+
+
+def test_other_errors_are_not_waited_out():
+    def work():
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        patience.persist(work, seconds=60)
+
+
+class Away:
+    list_key = "quick"
+
+    def dequeue(self):
+        raise OperationalError("away")
+
+    def acknowledge(self, task_id):
+        raise OperationalError("away")
+
+
+def test_a_broker_that_is_away_ends_nothing():
+    looks = []
+    broker = patience.PatientBroker(Away(), lambda: looks.append(1))
+    assert broker.dequeue() is None
+    broker.acknowledge(1)
+    assert looks == [1]
+    assert broker.list_key == "quick"

@@ -1,0 +1,92 @@
+"""docs/webhooks.md says what the code does, and its samples run."""
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from tests.factories import SECRET
+from webhooks import receiver_check
+from webhooks.event_types import EVENT_TYPES
+from webhooks.headers import MAX_HEADERS
+from webhooks.models import Webhook
+from webhooks.outcome import ErrorClass
+from webhooks.recording import INTERRUPTED
+from webhooks.retry import DEFAULT_SCHEDULE
+from webhooks.signing import signed_headers
+
+TEXT = (Path(settings.BASE_DIR) / "docs" / "webhooks.md").read_text()
+
+
+def sample(heading, language):
+    section = TEXT.split(f"### {heading}\n", 1)[1]
+    return re.search(rf"```{language}\n(.*?)```", section, re.DOTALL).group(1)
+
+
+def row(name):
+    return re.search(rf"^\| `{re.escape(name)}` \|", TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*ErrorClass, INTERRUPTED])
+def test_every_error_class_is_explained(name):
+    assert row(str(name))
+
+
+@pytest.mark.parametrize("name", [*EVENT_TYPES, *Webhook.DisabledBy.values])
+def test_every_event_and_every_reason_is_explained(name):
+    assert row(name)
+
+
+def test_every_message_of_the_check_is_explained():
+    for kind in vars(receiver_check).values():
+        if isinstance(kind, receiver_check.Kind):
+            assert re.search(
+                rf"^\| `{kind.name}` \| .* \| {'2xx' if kind.accept else '4xx'} \|$",
+                TEXT,
+                re.MULTILINE,
+            )
+
+
+def test_the_schedule_is_the_one_that_is_kept():
+    units = {"s": 1, "min": 60, "h": 3600}
+    rows = re.findall(r"^\| \d+ \| (\d+) (s|min|h) \|$", TEXT, re.MULTILINE)
+    assert [int(number) * units[unit] for number, unit in rows] == list(DEFAULT_SCHEDULE)
+
+
+def test_the_number_of_headers_is_right():
+    assert f"up to {MAX_HEADERS}, with values of visible ASCII" in TEXT
+
+
+def test_the_shell_sample_gives_the_signature_of_the_specification(tmp_path):
+    script = sample("Plain shell", "sh")
+    done = subprocess.run(
+        ["sh", "-c", script],  # noqa: S607
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(("secret", "status"), [(SECRET, 204), ("whsec_" + "A" * 44, 400)])
+def test_the_python_sample_verifies(monkeypatch, secret, status):
+    monkeypatch.setenv("PAVE_WEBHOOK_SECRET", SECRET)
+    taken = []
+    names = {"HttpResponse": HttpResponse, "enqueue": lambda *message: taken.append(message)}
+    exec(sample("Python", "python"), names)  # noqa: S102
+    body = b'{"type":"webhook.test","data":{"name":"Caf\xc3\xa9"}}'
+    headers = signed_headers(
+        secrets=[secret],
+        message_id="msg_1",
+        timestamp=int(time.time()),
+        body=body,
+    )
+    request = RequestFactory().post("/", body, content_type="application/json", headers=headers)
+    assert names["hook"](request).status_code == status
+    assert len(taken) == (status == 204)

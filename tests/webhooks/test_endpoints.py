@@ -1,0 +1,125 @@
+"""Making, changing and deleting webhooks; rotating their secrets."""
+
+from datetime import timedelta
+
+import pytest
+import standardwebhooks
+import svix.webhooks
+from django.utils import timezone
+
+from tests.factories import SECRET
+from webhooks import endpoints
+from webhooks.models import SigningSecret, Webhook
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+LIBRARIES = {
+    "standardwebhooks": (standardwebhooks.Webhook, standardwebhooks.WebhookVerificationError),
+    "svix": (svix.webhooks.Webhook, svix.webhooks.WebhookVerificationError),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_while_a_secret_is_rotated_old_and_new_verify(send, deliver, webhook, receiver, library):
+    verifier, error = LIBRARIES[library]
+    new = endpoints.rotate_secret(webhook=webhook)
+    deliver()
+    send()
+    (message,) = receiver.messages
+    for secret in (SECRET, new):
+        verifier(secret).verify(message.body, message.headers)
+    with pytest.raises(error):
+        verifier(SECRET[:-8] + "AAAAAAA=").verify(message.body, message.headers)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_with_no_overlap_the_old_one_ends_at_once(send, deliver, webhook, receiver, library):
+    verifier, error = LIBRARIES[library]
+    new = endpoints.rotate_secret(webhook=webhook, overlap=timedelta(0))
+    deliver()
+    send()
+    (message,) = receiver.messages
+    verifier(new).verify(message.body, message.headers)
+    with pytest.raises(error):
+        verifier(SECRET).verify(message.body, message.headers)
+
+
+def test_the_newest_secret_signs_first(send, deliver, webhook, receiver):
+    new = endpoints.rotate_secret(webhook=webhook)
+    deliver()
+    send()
+    (message,) = receiver.messages
+    first, _ = message.headers["webhook-signature"].split()
+    standardwebhooks.Webhook(new).verify(
+        message.body, {**message.headers, "webhook-signature": first}
+    )
+
+
+def test_a_shorter_overlap_shortens_that_of_older_secrets_and_a_longer_one_does_not(webhook):
+    now = timezone.now()
+    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(hours=24))
+    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(hours=168))
+    newest, second, first = webhook.secrets.order_by("-pk")
+    assert newest.expires_at is None
+    assert second.expires_at > now + timedelta(hours=167)
+    assert first.expires_at < now + timedelta(hours=25)
+    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(hours=1))
+    assert all(
+        secret.expires_at < now + timedelta(hours=2)
+        for secret in webhook.secrets.exclude(expires_at=None)
+    )
+
+
+def test_expired_secrets_are_deleted_by_the_next_rotation(webhook):
+    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(0))
+    endpoints.rotate_secret(webhook=webhook)
+    assert SigningSecret.objects.count() == 2
+
+
+def test_so_many_live_secrets_and_no_more(webhook):
+    for _ in range(endpoints.MAX_LIVE_SECRETS - 1):
+        endpoints.rotate_secret(webhook=webhook)
+    with pytest.raises(endpoints.TooMany):
+        endpoints.rotate_secret(webhook=webhook)
+    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(0))
+
+
+def test_a_client_may_have_so_many_webhooks_and_no_more(client_1234, monkeypatch):
+    monkeypatch.setattr(endpoints, "MAX_WEBHOOKS", 2)
+    for _ in range(2):
+        webhook, _ = endpoints.create(client=client_1234.client, url="https://client.example/")
+    with pytest.raises(endpoints.TooMany):
+        endpoints.create(client=client_1234.client, url="https://client.example/")
+    endpoints.delete(webhook=webhook)
+    endpoints.create(client=client_1234.client, url="https://client.example/")
+
+
+def test_another_url_begins_with_a_clean_slate(webhook):
+    now = timezone.now()
+    Webhook.objects.update(
+        failing_since=now,
+        window=1,
+        breaker_failures=9,
+        breaker_opened_at=now,
+        paused_until=now + timedelta(minutes=9),
+    )
+    webhook.refresh_from_db()
+    endpoints.change(webhook=webhook, fields={"url": webhook.url})
+    webhook.refresh_from_db()
+    assert webhook.breaker == "open"
+    endpoints.change(webhook=webhook, fields={"url": "https://other.example/"})
+    webhook.refresh_from_db()
+    assert (webhook.breaker, webhook.failing_since) == ("closed", None)
+
+
+def test_secrets_are_32_random_bytes_and_differ(client_1234):
+    import base64
+
+    made = [
+        endpoints.create(client=client_1234.client, url="https://client.example/")[1]
+        for _ in range(3)
+    ]
+    assert len(set(made)) == 3
+    for secret in made:
+        assert secret.startswith("whsec_")
+        assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32

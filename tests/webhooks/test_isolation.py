@@ -1,0 +1,202 @@
+"""Slow and silent endpoints do not hold up the others."""
+
+import time
+from datetime import timedelta
+from unittest.mock import Mock
+
+import pytest
+from django.utils import timezone
+
+from tests.factories import (
+    DeliveryFactory,
+    EventFactory,
+    SigningSecretFactory,
+    WebhookFactory,
+)
+from webhooks.breaker import THRESHOLD
+from webhooks.claiming import Claimer
+from webhooks.delivery import Sender
+from webhooks.models import Delivery, Webhook
+from webhooks.receiver import Reply, always
+from webhooks.turns import is_work_waiting
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+
+@pytest.fixture
+def endpoint(receiver):
+    """Make a webhook at a path of the receiver's, with deliveries that are due."""
+
+    def endpoint(path, count, **fields):
+        webhook = WebhookFactory(url=receiver.url(path), **fields)
+        SigningSecretFactory(webhook=webhook)
+        for _ in range(count):
+            DeliveryFactory(webhook=webhook, event=EventFactory(client=webhook.client))
+        return webhook
+
+    return endpoint
+
+
+def hangs(message):
+    return Reply(hang=True) if "hangs" in message.path else Reply()
+
+
+def due_now():
+    Delivery.objects.filter(status="pending").update(next_attempt_at=timezone.now())
+
+
+def test_the_breaker_opens_and_its_deliveries_wait_without_losing_an_attempt(
+    endpoint, send, receiver, settings
+):
+    settings.PAVE_WEBHOOK_TIMEOUT = 0.2
+    receiver.behaviour = always(Reply(hang=True))
+    webhook = endpoint("/hangs", 10)
+    send()
+    webhook.refresh_from_db()
+    assert webhook.breaker == "open"
+    assert webhook.breaker_failures == THRESHOLD
+    assert len(receiver.messages) == THRESHOLD
+    attempts = list(Delivery.objects.values_list("attempts", flat=True))
+    assert sum(attempts) == THRESHOLD
+    due_now()
+    assert send() == 0
+    assert not is_work_waiting(timezone.now())
+
+
+def test_one_probe_closes_it_again(endpoint, send, receiver, settings):
+    settings.PAVE_WEBHOOK_TIMEOUT = 0.2
+    receiver.behaviour = always(Reply(hang=True))
+    webhook = endpoint("/hangs", 6)
+    send()
+    opened_at = Webhook.objects.get().breaker_opened_at
+
+    Webhook.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+    due_now()
+    assert send() == 1  # the probe, which fails
+    webhook.refresh_from_db()
+    assert (webhook.breaker, webhook.breaker_opened_at) == ("open", opened_at)
+    assert webhook.paused_until > timezone.now() + timedelta(seconds=15)
+
+    receiver.behaviour = always(Reply())
+    Webhook.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+    due_now()
+    assert send() == 6
+    webhook.refresh_from_db()
+    assert (webhook.breaker, webhook.breaker_failures) == ("closed", 0)
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"succeeded"}
+
+
+def test_connection_failures_open_it_too(endpoint, send):
+    webhook = endpoint("/", 5)
+    Webhook.objects.update(url="http://127.0.0.1:9/")
+    send()
+    webhook.refresh_from_db()
+    assert webhook.breaker == "open"
+    assert sum(Delivery.objects.values_list("attempts", flat=True)) == THRESHOLD
+
+
+def test_answers_do_not_open_it_however_bad(endpoint, send, receiver):
+    receiver.behaviour = always(Reply(status=500))
+    webhook = endpoint("/", 5)
+    send()
+    webhook.refresh_from_db()
+    assert webhook.breaker == "closed"
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}
+
+
+def test_a_new_webhook_gets_all_while_others_hang(endpoint, receiver, settings, monkeypatch):
+    """More endpoints hang than the sender has threads; the healthy one hardly notices."""
+    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+    settings.PAVE_WEBHOOK_TIMEOUT = 2
+    receiver.behaviour = hangs
+    for number in range(12):
+        endpoint(f"/hangs/{number}", 2, steady=False)
+    healthy = endpoint("/healthy", 40)
+    begun = time.monotonic()
+    arrived = []
+
+    def timed(message):
+        if message.path == "/healthy":
+            arrived.append(time.monotonic() - begun)
+        return hangs(message)
+
+    receiver.behaviour = timed
+    Sender(threads=8).run(seconds=1.5)
+    assert set(healthy.deliveries.values_list("status", flat=True)) == {"succeeded"}
+    assert len(arrived) == 40
+    assert arrived[-1] < 1.5
+
+
+@pytest.mark.parametrize(("steady", "most"), [(False, 2), (None, 4)])
+def test_suspects_take_a_quarter_of_the_threads_and_new_ones_half(
+    endpoint, receiver, settings, monkeypatch, steady, most
+):
+    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+    settings.PAVE_WEBHOOK_TIMEOUT = 1
+    receiver.behaviour = hangs
+    for number in range(20):
+        endpoint(f"/hangs/{number}", 1, steady=steady)
+    Sender(threads=8).run(seconds=0.5)
+    assert len(receiver.messages) == most
+
+
+def test_a_steady_endpoint_that_begins_to_hang_loses_its_privilege(
+    endpoint, receiver, settings, monkeypatch
+):
+    """Before its first time-out is noted it counts as not steady, once it is late."""
+    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+    monkeypatch.setattr("webhooks.delivery.LATE_MS", 100)
+    settings.PAVE_WEBHOOK_TIMEOUT = 1.5
+    receiver.behaviour = hangs
+    for number in range(3):
+        endpoint(f"/hangs/{number}", 8, steady=True, window=2, max_in_flight=2)
+    seen = []
+    claim = Claimer.claim
+
+    def watched(self, **options):
+        seen.append((options["room"].suspect, len(options["late"])))
+        return claim(self, **options)
+
+    monkeypatch.setattr(Claimer, "claim", watched)
+    Sender(threads=8).run(seconds=0.6)
+    assert seen[0] == (2, 0)
+    assert seen[-1][0] < 0
+    assert seen[-1][1] == 3
+
+
+@pytest.fixture
+def rung(monkeypatch):
+    """The bells of a sender, which note that they are rung."""
+    bells = {name: Mock(name=name) for name in ("SEND", "HELP")}
+    for name, bell in bells.items():
+        monkeypatch.setattr(f"webhooks.delivery.{name}", bell)
+    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+    return bells
+
+
+def test_a_sender_that_is_full_rings_for_help_now_and_then(endpoint, receiver, rung):
+    receiver.behaviour = always(Reply(delay=0.3))
+    endpoint("/", 8, steady=True, window=8, max_in_flight=8)
+    Sender(threads=2, bell=rung["SEND"]).run(seconds=1.2)
+    assert 1 <= rung["HELP"].ring.call_count <= 2
+
+
+def test_a_sender_with_room_does_not(endpoint, receiver, rung):
+    endpoint("/", 8)
+    Sender(threads=16, bell=rung["SEND"]).run(seconds=5)
+    rung["HELP"].ring.assert_not_called()
+
+
+def test_a_sender_whose_time_is_over_rings_if_work_is_left(endpoint, receiver, rung):
+    receiver.behaviour = always(Reply(delay=0.2))
+    endpoint("/", 20)
+    Sender(threads=2, bell=rung["SEND"]).run(seconds=0.3)
+    rung["SEND"].ring.assert_called_once()
+    rung["SEND"].fall_asleep.assert_called_once()
+
+
+def test_a_helper_does_not_keep_helping(endpoint, receiver, rung):
+    receiver.behaviour = always(Reply(delay=0.2))
+    endpoint("/", 20)
+    Sender(threads=2, bell=rung["HELP"]).run(seconds=0.3)
+    rung["SEND"].ring.assert_not_called()

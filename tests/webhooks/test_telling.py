@@ -1,0 +1,89 @@
+"""Staff hear of webhooks that were disabled by no person."""
+
+from unittest.mock import Mock
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+
+from webhooks import holding, telling
+from webhooks.models import Webhook
+from webhooks.upkeep import sweep
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+DisabledBy = Webhook.DisabledBy
+
+
+@pytest.fixture
+def staff():
+    users = get_user_model().objects
+    users.create_user("gone", email="gone@pave.example", is_staff=True, is_active=False)
+    users.create_user("client", email="client@pave.example")
+    users.create_user("mute", is_staff=True)
+    return users.create_user("ann", email="ann@pave.example", is_staff=True)
+
+
+@pytest.mark.parametrize("by", [DisabledBy.GONE, DisabledBy.ASKED, DisabledBy.FAILING])
+def test_a_mail_goes_to_staff_once(deliver, webhook, staff, mailoutbox, by):
+    deliver()
+    holding.disable(webhook_id=webhook.pk, by=by)
+    assert telling.tell_staff() == 1
+    assert telling.tell_staff() == 0
+    (mail,) = mailoutbox
+    assert mail.to == ["ann@pave.example"]
+    assert "1234" in mail.subject
+    assert webhook.url in mail.body
+    assert "1 deliveries" in mail.body
+    webhook.refresh_from_db()
+    assert webhook.staff_told_at is not None
+
+
+@pytest.mark.parametrize("by", [DisabledBy.CLIENT, DisabledBy.STAFF])
+def test_nobody_is_told_what_a_person_did(webhook, staff, mailoutbox, by):
+    holding.disable(webhook_id=webhook.pk, by=by)
+    assert telling.tell_staff() == 0
+    assert not mailoutbox
+
+
+def test_admins_come_first(webhook, staff, mailoutbox, settings):
+    settings.ADMINS = [("Ops", "ops@pave.example")]
+    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    telling.tell_staff()
+    assert mailoutbox[0].to == ["ops@pave.example"]
+
+
+def test_without_anybody_to_write_to_the_mail_is_made_all_the_same(webhook, mailoutbox, settings):
+    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    telling.tell_staff()
+    assert mailoutbox[0].to == [settings.DEFAULT_FROM_EMAIL]
+
+
+def test_a_mail_server_that_is_away_is_tried_again_later(webhook, staff, mailoutbox, monkeypatch):
+    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    with monkeypatch.context() as patch:
+        patch.setattr(telling, "send_mail", Mock(side_effect=OSError("no route")))
+        assert telling.tell_staff() == 0
+    assert telling.tell_staff() == 0  # it rests
+    cache.clear()
+    assert telling.tell_staff() == 1
+    assert len(mailoutbox) == 1
+
+
+def test_disabled_again_is_told_again(webhook, staff, mailoutbox):
+    for _ in range(2):
+        holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+        telling.tell_staff()
+        holding.enable(webhook=webhook)
+    assert len(mailoutbox) == 2
+
+
+def test_the_sweep_rings_until_it_is_told(webhook, monkeypatch):
+    bell = Mock()
+    monkeypatch.setattr("webhooks.upkeep.TELL_STAFF", bell)
+    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    sweep()
+    bell.ring.assert_called_once()
+    telling.tell_staff()
+    sweep()
+    bell.ring.assert_called_once()

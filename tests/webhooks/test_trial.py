@@ -1,0 +1,162 @@
+"""The test event, and the receiver check."""
+
+from datetime import timedelta
+
+import pytest
+import standardwebhooks
+from django.utils import timezone
+
+from tests.factories import SECRET
+from webhooks import endpoints, receiver_check, trial
+from webhooks.models import Delivery, Webhook
+from webhooks.receiver import Reply, always
+from webhooks.upkeep import sweep
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+
+def test_a_test_is_sent_at_once_and_recorded(webhook, receiver):
+    delivery = trial.send_test(webhook=webhook)
+    (message,) = receiver.messages
+    assert message.verified
+    assert message.json["type"] == "webhook.test"
+    assert message.json["data"]["webhook"] == str(webhook.pk)
+    assert (delivery.status, delivery.trigger, delivery.attempts) == ("succeeded", "test", 1)
+    assert delivery.attempt_set.get().trigger == "test"
+
+
+def test_a_test_that_fails_is_not_retried(webhook, receiver, send):
+    receiver.behaviour = always(Reply(status=500))
+    delivery = trial.send_test(webhook=webhook)
+    assert (delivery.status, delivery.next_attempt_at) == ("failed", None)
+    assert delivery.attempt_set.get().error == "http"
+    assert send() == 0
+
+
+def test_a_disabled_webhook_can_be_tested(webhook, receiver):
+    Webhook.objects.update(enabled=False, disabled_by="client")
+    assert trial.send_test(webhook=webhook).status == "succeeded"
+    webhook.refresh_from_db()
+    assert not webhook.enabled
+
+
+def test_a_test_whose_process_died_ends_and_is_not_sent_again(webhook, receiver, send):
+    delivery = trial.send_test(webhook=webhook)
+    Delivery.objects.update(
+        status="delivering",
+        claimed_by="gone/1/2",
+        lease_expires_at=timezone.now() - timedelta(seconds=1),
+    )
+    sweep()
+    delivery.refresh_from_db()
+    assert delivery.status == "failed"
+    assert send() == 0
+
+
+def verifying(*secrets, tolerant=False, remembers=True):
+    """An endpoint that verifies with the library, as a client's would."""
+    seen = set()
+
+    def behaviour(message):
+        if message.webhook_id in seen and not remembers:
+            return Reply(status=409)
+        seen.add(message.webhook_id)
+        for secret in secrets:
+            try:
+                standardwebhooks.Webhook(secret).verify(message.body, message.headers)
+            except standardwebhooks.WebhookVerificationError as error:
+                if tolerant and "timestamp" in str(error):
+                    return Reply()
+            else:
+                return Reply()
+        return Reply(status=401)
+
+    return behaviour
+
+
+def findings(webhook):
+    return {finding.kind.name: finding.right for finding in receiver_check.check(webhook=webhook)}
+
+
+def test_a_right_endpoint_handles_all_five(webhook, receiver):
+    receiver.behaviour = verifying(SECRET)
+    assert findings(webhook) == {
+        "good": True,
+        "duplicate": True,
+        "stale": True,
+        "wrongly_signed": True,
+        "doubly_signed": True,
+    }
+    assert len(receiver.messages) == 5
+    ids = [message.webhook_id for message in receiver.messages]
+    assert len(set(ids)) == 4
+    assert not Delivery.objects.exists()
+
+
+def test_one_that_believes_everything_is_found_out(webhook, receiver):
+    assert findings(webhook) == {
+        "good": True,
+        "duplicate": True,
+        "stale": False,
+        "wrongly_signed": False,
+        "doubly_signed": True,
+    }
+
+
+def test_one_with_another_secret_is_found_out(webhook, receiver):
+    receiver.behaviour = verifying("whsec_" + "A" * 43 + "=")
+    found = findings(webhook)
+    assert not found["good"]
+    assert found["wrongly_signed"]
+
+
+def test_one_that_does_not_look_at_the_timestamp_is_found_out(webhook, receiver):
+    receiver.behaviour = verifying(SECRET, tolerant=True)
+    found = findings(webhook)
+    assert [name for name, right in found.items() if not right] == ["stale"]
+
+
+def test_one_that_refuses_duplicates_is_found_out(webhook, receiver):
+    receiver.behaviour = verifying(SECRET, remembers=False)
+    found = findings(webhook)
+    assert [name for name, right in found.items() if not right] == ["duplicate"]
+
+
+def test_one_that_looks_at_the_first_signature_alone_is_found_out(webhook, receiver):
+    verify = verifying(SECRET)
+
+    def behaviour(message):
+        first = message.headers["webhook-signature"].split()[0]
+        message.headers["webhook-signature"] = first
+        return verify(message)
+
+    receiver.behaviour = behaviour
+    found = findings(webhook)
+    assert [name for name, right in found.items() if not right] == ["doubly_signed"]
+
+
+def test_an_error_of_its_own_is_no_refusal(webhook, receiver):
+    def behaviour(message):
+        return Reply(status=200 if message.verified else 500)
+
+    receiver.behaviour = behaviour
+    found = findings(webhook)
+    assert not found["wrongly_signed"]
+    assert not found["stale"]
+
+
+def test_one_that_is_not_there_gets_one_message(webhook, settings):
+    settings.PAVE_WEBHOOK_TIMEOUT = 1
+    endpoints.change(webhook=webhook, fields={"url": "http://127.0.0.1:9/"})
+    found = receiver_check.check(webhook=webhook)
+    assert [finding.outcome is not None for finding in found] == [True] + 4 * [False]
+    assert not any(finding.right for finding in found)
+    assert found[0].why == "The connection was refused."
+
+
+def test_a_check_disables_nothing(webhook, receiver):
+    receiver.behaviour = always(Reply(status=410))
+    receiver_check.check(webhook=webhook)
+    webhook.refresh_from_db()
+    assert webhook.enabled
+    assert webhook.failing_since is None

@@ -1,0 +1,76 @@
+"""What staff are asked about webhooks."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.utils import timezone
+
+from webhooks import endpoints
+from webhooks.addresses import AddressError
+from webhooks.event_types import EVENT_TYPES, GROUPS
+from webhooks.models import Webhook
+
+
+class WebhookForm(forms.ModelForm):
+    """What staff may set of a webhook by hand; the rest are buttons."""
+
+    events = forms.MultipleChoiceField(
+        choices=[(name, name) for name in (*EVENT_TYPES, *GROUPS)],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="Which events it is told of. None ticked: all of them.",
+    )
+
+    class Meta:
+        model = Webhook
+        fields = ["client", "url", "description", "events", "max_in_flight"]
+
+    def clean_url(self) -> str:
+        """Refuse an address that may not be used, with the reason."""
+        url: str = self.cleaned_data["url"]
+        try:
+            endpoints.address_policy().check_resolves(url)
+        except AddressError as error:
+            raise forms.ValidationError(str(error)) from error
+        return url
+
+
+class RotateForm(forms.Form):
+    """How long the old secret goes on."""
+
+    overlap = forms.TypedChoiceField(
+        label="The old secret goes on signing for",
+        coerce=int,
+        choices=[
+            (24, "24 hours"),
+            (72, "3 days"),
+            (168, "7 days"),
+            (0, "no time at all: it has leaked"),
+        ],
+        help_text="Meanwhile every message has both signatures, so that nothing fails while the "
+        "client changes over.",
+    )
+
+
+class RecoverForm(forms.Form):
+    """The window of a recovery."""
+
+    since = forms.SplitDateTimeField(widget=AdminSplitDateTime, label="From")
+    until = forms.SplitDateTimeField(
+        widget=AdminSplitDateTime, label="To", required=False, help_text="Empty: until now."
+    )
+
+    @staticmethod
+    def beginning() -> dict[str, datetime]:
+        """Return what the form begins with: the last day."""
+        return {"since": timezone.localtime() - timedelta(days=1)}
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a window that ends before it begins."""
+        data = super().clean() or {}
+        data["until"] = data.get("until") or timezone.now()
+        if data.get("since") and data["since"] >= data["until"]:
+            raise forms.ValidationError("The window ends before it begins.")
+        return data

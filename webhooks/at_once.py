@@ -1,0 +1,35 @@
+"""What a web process sends while its caller waits: little at a time, since a thread waits with it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Of the threads of a web process; PAVE_MAX_WAITING takes most of the others.
+MOST = 3
+
+_lock = threading.Lock()
+_callers: set[int] = set()
+
+
+class Busy(Exception):
+    """There is no room at this moment; the message is a sentence for the client."""
+
+
+@contextmanager
+def turn(client_pk: int) -> Iterator[None]:
+    """Let a client have something sent, while it has nothing else sent here.
+
+    Raises:
+        Busy: It has, or too many others have.
+    """
+    with _lock:
+        if client_pk in _callers:
+            raise Busy("Another test or check of yours is under way; wait for its answer.")
+        if len(_callers) >= MOST:
+            raise Busy("Too many tests and checks are under way.")
+        _callers.add(client_pk)
+    try:
+        yield
+    finally:
+        with _lock:
+            _callers.discard(client_pk)

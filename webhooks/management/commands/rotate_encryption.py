@@ -1,0 +1,37 @@
+"""``manage.py rotate_encryption``: encrypt everything with the newest key."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from webhooks.models import SigningSecret, Webhook
+
+BATCH = 500
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypt signing secrets and headers anew with the first of FIELD_ENCRYPTION_KEYS. After "
+        "it the other keys can be dropped. Safe to repeat, and to interrupt."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Whatever is written is encrypted with the first key, and every key decrypts.
+        secrets = webhooks = 0
+        for secret in SigningSecret.objects.order_by("pk").iterator(BATCH):
+            secrets += SigningSecret.objects.filter(pk=secret.pk).update(secret=secret.secret)
+        for pk in Webhook.objects.order_by("pk").values_list("pk", flat=True).iterator(BATCH):
+            webhooks += self._encrypt_headers(pk)
+        self.stdout.write(
+            f"Encrypted {secrets} signing secrets and the headers of {webhooks} webhooks."
+        )
+
+    def _encrypt_headers(self, pk: UUID) -> int:
+        # Locked, since clients may be changing them meanwhile.
+        with transaction.atomic():
+            webhook = Webhook.objects.select_for_update(no_key=True).filter(pk=pk).first()
+            if webhook is None:
+                return 0
+            return Webhook.objects.filter(pk=pk).update(headers=webhook.headers)

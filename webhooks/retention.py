@@ -1,0 +1,36 @@
+"""How long events, deliveries and what belongs to them are kept."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from pave.identifiers import first_id_at
+from pave.operations.retention import Expiry
+from webhooks.models import Delivery, Event, Recovery, SigningSecret, Webhook
+
+UNFINISHED = (Delivery.Status.PENDING, Delivery.Status.DELIVERING, Delivery.Status.HELD)
+
+
+def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
+    """Yield what goes: events with their deliveries and attempts, and what has ended long ago."""
+    yield Expiry("events", Event.objects.filter(pk__lt=first_id_at(cutoff)), _delivered)
+    yield Expiry(
+        "recoveries",
+        Recovery.objects.filter(pk__lt=first_id_at(cutoff), completed_at__lt=cutoff),
+    )
+    yield Expiry("secrets", SigningSecret.objects.filter(expires_at__lt=now))
+    yield Expiry(
+        "deleted webhooks", Webhook.objects.filter(deleted_at__lt=cutoff), _without_deliveries
+    )
+
+
+def _delivered(events: QuerySet[Any]) -> QuerySet[Any]:
+    """Leave out events that still have to reach somebody, or are held for somebody."""
+    unfinished = Delivery.objects.filter(event=OuterRef("pk"), status__in=UNFINISHED)
+    return events.filter(~Exists(unfinished))
+
+
+def _without_deliveries(webhooks: QuerySet[Any]) -> QuerySet[Any]:
+    return webhooks.filter(~Exists(Delivery.objects.filter(webhook=OuterRef("pk"))))
