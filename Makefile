@@ -8,6 +8,10 @@ ARGS =
 # Parts of the benchmark; none for all: make bench PART="delivery fairness"
 PART =
 
+# For make chaos; the same seed breaks the same things in the same order.
+SECONDS = 600
+SEED = 20261124
+BROKER = orm
 # For make fuzz.
 EXAMPLES = 500
 
@@ -17,6 +21,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Stamps: what is installed is as new as the requirements that it was installed from.
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
+# What looks at the packages is kept apart from them.
+AUDIT_BIN := $(VENV)/audit/bin
+AUDIT := $(VENV)/.installed-audit
 
 # Lint looks at no database of anybody's, and `check --deploy` at settings as in production.
 LINT_ENV := DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
@@ -25,7 +32,7 @@ PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint fuzz postman bench requirements clean
+.PHONY: help setup demo run test lint fuzz postman bench chaos audit sbom requirements clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -66,9 +73,20 @@ bench: $(DEV) ## Measure Pave beside what it is compared with; PART=fairness for
 	@$(PIP) install -q -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks $(PART) $(ARGS)
 
+chaos: $(DEV) ## Break everything for SECONDS and see that nothing is lost; SEED, BROKER=redis, ARGS
+	@$(BIN)/python -m benchmarks.chaos --seconds $(SECONDS) --seed $(SEED) --broker $(BROKER) $(ARGS)
+
+audit: $(AUDIT) ## Ask the vulnerability database about every package; needs the network
+	$(AUDIT_BIN)/pip-audit --requirement requirements.txt --disable-pip --progress-spinner off
+
+sbom: $(AUDIT) ## Write what Pave is made of to var/sbom.json (CycloneDX)
+	@mkdir -p var
+	@$(AUDIT_BIN)/cyclonedx-py requirements requirements.txt --output-file var/sbom.json
+	@echo "Written to var/sbom.json."
+
 requirements: $(DEV) ## Compile the pins from the .in files; ARGS=--upgrade for newer ones
 	@$(PIP) install -q uv
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-audit requirements-sqs; do \
 		$(BIN)/uv pip compile -q --python-version 3.11 --no-python-downloads $(ARGS) \
 			--custom-compile-command "make requirements" -o $$name.txt $$name.in || exit 1; \
 	done
@@ -92,3 +110,8 @@ $(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing what Pave is tested with into $(VENV) …"
 	@$(PIP) install -q -r requirements-dev.txt
 	@touch $@ $(RUNTIME)
+
+$(AUDIT): requirements-audit.txt | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(AUDIT_BIN)/python -m pip --disable-pip-version-check install -q -r requirements-audit.txt
+	@touch $@

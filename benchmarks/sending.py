@@ -98,6 +98,38 @@ def prepare(urls: Sequence[str], events: int, max_in_flight: int) -> int:
     return len(made)
 
 
+def prepare_requests(count: int, one_in: int) -> int:
+    """Write answered requests of client 1234, and publish a rule that changes one in so many."""
+    from django.utils import timezone
+
+    from merchants import normalization, resolving, rulesets
+    from merchants.models import Merchant, NormalizationRequest, Revision, Rule
+    from pave.clients.models import Client
+
+    client = Client.objects.get(client_id="1234")
+    now = timezone.now()
+    NormalizationRequest.objects.bulk_create(
+        (
+            NormalizationRequest(
+                client=client,
+                created_at=now,
+                description=f"ZANZI TRADING {number}"
+                if number % one_in == 0
+                else f"QUELLO MARKET {number}",
+            )
+            for number in range(count)
+        ),
+        batch_size=2000,
+    )
+    while normalization.admit_batch() or resolving.resolve_due():
+        pass
+    Revision.objects.update(status=Revision.Status.DONE)
+    merchant = Merchant.objects.create(name="Zanzi")
+    Rule.objects.create(kind=Rule.Kind.PREFIX, pattern="zanzi trading", merchant=merchant)
+    rulesets.publish(note="benchmark", by="benchmark")
+    return count
+
+
 def send(threads: int) -> dict[str, float]:
     """Send what is due in this process, until nothing is, and say how long it took."""
     from webhooks.delivery import Sender
@@ -175,7 +207,7 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-COMMANDS = {command.__name__: command for command in (prepare, send, send_on, bare, claims)}
+COMMANDS = {command.__name__: command for command in (prepare, prepare_requests, send, send_on, bare, claims)}
 
 
 def main() -> None:

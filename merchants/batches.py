@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.utils import timezone
 
-from merchants import usage
+from merchants import batch_writing, usage
 from merchants.bells import ADMIT
 from merchants.card_numbers import without_card_numbers
 from merchants.events import batch_occurrence
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 MAX_ROWS = 50_000
 # So many errors are shown; ``rejected`` says how many rows there are in truth.
 MAX_ERRORS = 500
-# Rows in one INSERT.
+# Rows written at a time.
 _WRITE_ROWS = 2_000
 # How often the sweep counts, in seconds, and how long a batch has been under way by then.
 _RECOUNT_EVERY = 60
@@ -89,9 +89,9 @@ def accept(
     with transaction.atomic():
         batch = Batch.objects.create(client=client, created_at=now)
         good = _good(rows, batch, errors)
-        while chunk := [_request(row, batch, now) for row in islice(good, _WRITE_ROWS)]:
+        while chunk := list(islice(good, _WRITE_ROWS)):
             usage.charge(client, len(chunk), now=now)
-            NormalizationRequest.objects.bulk_create(chunk)
+            batch_writing.write(chunk, batch=batch, now=now)
             batch.accepted += len(chunk)
         if not batch.accepted:
             raise NothingTaken(errors)
@@ -156,28 +156,18 @@ def sweep(*, now: datetime | None = None) -> None:
 
 def _good(
     rows: Iterable[Row], batch: Batch, errors: list[dict[str, Any]]
-) -> Iterator[Row]:
-    """Pass on the good rows, and note the bad ones in ``batch`` and ``errors``."""
+) -> Iterator[batch_writing.Numbered]:
+    """Pass on what the good rows say, and note the bad ones in ``batch`` and ``errors``."""
     for row in rows:
         if row.number > MAX_ROWS:
             raise TooManyRows
         if row.fields is not None:
-            yield row
+            yield row.number, without_card_numbers(row.fields)
             continue
         batch.rejected += 1
         for error in row.errors:
             if len(errors) < MAX_ERRORS:
                 errors.append({"row": row.number, "line": row.line, **error})
-
-
-def _request(row: Row, batch: Batch, now: datetime) -> NormalizationRequest:
-    return NormalizationRequest(
-        client_id=batch.client_id,
-        batch_id=batch.pk,
-        row=row.number,
-        created_at=now,
-        **without_card_numbers(row.fields or {}),
-    )
 
 
 def _complete_if_through(batch_id: Any, now: datetime) -> None:

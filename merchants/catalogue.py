@@ -105,11 +105,12 @@ def offline_heuristic() -> Heuristic:
         except DatabaseError:
             nothing = True
         if nothing:
-            return rulesets.CatalogueHeuristic(_shipped())
+            return rulesets.CatalogueHeuristic(shipped())
     return rulesets.heuristic_for(rulesets.current())
 
 
-def _shipped() -> rulesets.Content:
+def shipped() -> rulesets.Content:
+    """Return the catalogue that comes with Pave, as a ruleset holds it."""
     return rulesets.Content(
         merchants=tuple(
             CatalogueMerchant(

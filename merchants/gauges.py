@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from django.db.models import Min
 from django.utils import timezone
 
 from merchants.models import Feedback, NormalizationRequest, Resolution
@@ -16,7 +17,7 @@ def gauges() -> Iterator[Gauge]:
     now = timezone.now()
     queued = NormalizationRequest.objects.queued()
     yield Gauge("queue_depth", _DEPTH, queued.count(), {"queue": "admission"})
-    oldest = queued.values_list("created_at", flat=True).first()
+    oldest = queued.aggregate(oldest=Min("created_at"))["oldest"]
     age = (now - oldest).total_seconds() if oldest else 0
     yield Gauge("queue_age_seconds", _AGE, age, {"queue": "admission"})
     due = Resolution.objects.due(now)

@@ -7,9 +7,10 @@ ruleset: a copy of the draft at the moment of its publication.
 import gzip
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -34,10 +35,10 @@ class Content:
     rules: tuple[MatchRule, ...] = ()
 
     def packed(self) -> bytes:
-        """Return it as it is stored."""
+        """Return it as it is stored: rows of values, without their names."""
         plain = {
-            "merchants": [asdict(merchant) for merchant in self.merchants],
-            "rules": [asdict(rule) for rule in self.rules],
+            "merchants": [astuple(merchant) for merchant in self.merchants],
+            "rules": [astuple(rule) for rule in self.rules],
         }
         # No time stamp inside: equal contents are equal bytes.
         return gzip.compress(json.dumps(plain, separators=(",", ":")).encode(), 6, mtime=0)
@@ -49,16 +50,8 @@ class Content:
             return cls()
         plain = json.loads(gzip.decompress(stored))
         return cls(
-            merchants=tuple(
-                CatalogueMerchant(
-                    **{  # type: ignore[arg-type]  # as `packed` took it from one
-                        name: tuple(value) if isinstance(value, list) else value
-                        for name, value in merchant.items()
-                    }
-                )
-                for merchant in plain["merchants"]
-            ),
-            rules=tuple(MatchRule(**rule) for rule in plain["rules"]),
+            merchants=tuple(CatalogueMerchant(*map(_tupled, row)) for row in plain["merchants"]),
+            rules=tuple(MatchRule(*row) for row in plain["rules"]),
         )
 
 
@@ -215,3 +208,7 @@ def _publish(content: bytes, *, note: str, by: str, restores: Ruleset | None = N
 def _differing(older: Iterable, newer: Iterable) -> tuple:
     """Return the members that are in only one of two collections, in both their versions."""
     return tuple(set(older) ^ set(newer))
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

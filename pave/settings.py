@@ -311,7 +311,7 @@ if PAVE_BROKER == "orm":
     Q_CLUSTER["orm"] = "default"
 elif PAVE_BROKER == "sqs":
     # Credentials come from the environment or the machine's role, as boto3 finds them.
-    Q_CLUSTER["broker_class"] = "pave.operations.sqs.Sqs"
+    Q_CLUSTER["broker_class"] = "pave.operations.sqs.broker"
     Q_CLUSTER["sqs"] = {
         "aws_region": env.str("AWS_REGION", default="us-east-1"),
         "receive_message_wait_time_seconds": 5,

@@ -1,4 +1,4 @@
-"""What a web process sends while its caller waits: little at a time, since a thread waits with it."""
+"""What a web process sends while its caller waits: little at once, since a thread waits too."""
 
 import threading
 from collections.abc import Iterator

@@ -31,6 +31,7 @@ class Claim:
     delivery_id: UUID
     webhook_id: UUID
     event_id: UUID
+    subject_id: UUID
     number: int
     trigger: str
     url: str
@@ -173,6 +174,7 @@ def _claims(
             delivery_id=delivery.pk,
             webhook_id=delivery.webhook_id,
             event_id=delivery.event_id,
+            subject_id=delivery.event.subject_id,
             number=delivery.attempts,
             trigger=delivery.trigger,
             url=webhooks[delivery.webhook_id].url,

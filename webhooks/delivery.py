@@ -99,12 +99,15 @@ class Sender:
                     made += recorded
                     if claims or recorded or self._under_way:
                         shift.worked()
+                self._bell.fall_asleep()
                 self._hand_over()
             finally:
                 # Also when the database was away for longer than this sender could wait.
                 while self._under_way:
                     made += self._record()
                 self._transport.close()
+        # What was full with this sender's own messages has room now.
+        self._hand_over()
         return made
 
     def _claim(self) -> list[Claim]:
@@ -160,8 +163,7 @@ class Sender:
         return len(sent)
 
     def _hand_over(self) -> None:
-        """Go to sleep, and wake another sender if there is work left."""
-        self._bell.fall_asleep()
+        """Wake another sender if there is work left."""
         if self._bell is SEND and is_work_waiting(timezone.now()):
             self._bell.ring()
 

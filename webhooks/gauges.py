@@ -31,3 +31,10 @@ def gauges() -> Iterator[Gauge]:
         "Webhooks that are disabled.",
         Webhook.objects.existing().filter(enabled=False).count(),
     )
+    open_ones = Webhook.objects.existing().filter(breaker_opened_at__isnull=False)
+    for state, rows in (
+        ("open", open_ones.filter(paused_until__gt=now)),
+        ("half-open", open_ones.exclude(paused_until__gt=now)),
+    ):
+        text = "Webhooks whose endpoint is left alone, or is being tried again."
+        yield Gauge("webhooks_breaker", text, rows.count(), {"state": state})

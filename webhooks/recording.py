@@ -211,12 +211,13 @@ def _reschedule(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
 
 def _log(sent: Sent) -> None:
     logger.info(
-        "delivery.%s delivery=%s webhook=%s event=%s attempt=%s trigger=%s status=%s error=%s "
-        "ms=%s",
+        "delivery.%s delivery=%s webhook=%s event=%s subject=%s attempt=%s trigger=%s status=%s "
+        "error=%s ms=%s",
         "succeeded" if sent.outcome.ok else "attempt_failed",
         sent.claim.delivery_id,
         sent.claim.webhook_id,
         sent.claim.event_id,
+        sent.claim.subject_id,
         sent.claim.number,
         sent.claim.trigger,
         sent.outcome.status,

@@ -191,7 +191,7 @@ def test_a_sender_whose_time_is_over_rings_if_work_is_left(endpoint, receiver, r
     receiver.behaviour = always(Reply(delay=0.2))
     endpoint("/", 20)
     Sender(threads=2, bell=rung["SEND"]).run(seconds=0.3)
-    rung["SEND"].ring.assert_called_once()
+    rung["SEND"].ring.assert_called()
     rung["SEND"].fall_asleep.assert_called_once()
 
 

@@ -153,6 +153,8 @@ class Delivery(models.Model):
                 name="delivery_unsent",
                 condition=Q(status__in=["held", "failed"]),
             ),
+            # The staff's list of those that were canceled; they are few.
+            models.Index(fields=["-id"], name="delivery_canceled", condition=Q(status="canceled")),
             # How a recovery comes on.
             models.Index(
                 fields=["recovery", "status"],

@@ -1,0 +1,47 @@
+"""503, where the database is away, full or too slow."""
+
+import pytest
+from django.db import connection
+from django.db.utils import InterfaceError, OperationalError
+
+from merchants import normalization
+
+pytestmark = pytest.mark.django_db
+
+
+def post(api):
+    return api.post("/v1/normalizations", {"description": "NETFLIX"}, format="json")
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_without_a_database_it_is_503_with_retry_after(api, monkeypatch, error):
+    def fails(**kwargs):
+        raise error("FATAL: sorry, too many clients already")
+
+    monkeypatch.setattr(normalization, "submit", fails)
+    answer = post(api)
+    assert answer.status_code == 503
+    assert int(answer["Retry-After"]) > 0
+    assert answer["Content-Type"] == "application/problem+json"
+    assert "too many clients" not in answer.content.decode()
+
+
+def test_a_statement_that_takes_too_long_is_503(api, monkeypatch):
+    def slow(**kwargs):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '50ms'")
+            cursor.execute("SELECT pg_sleep(5)")
+
+    monkeypatch.setattr(normalization, "submit", slow)
+    assert post(api).status_code == 503
+
+
+def test_a_fault_of_ours_stays_a_fault_of_ours(api, monkeypatch):
+    def fails(**kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(normalization, "submit", fails)
+    api.raise_request_exception = False
+    answer = post(api)
+    assert answer.status_code == 500
+    assert answer["Content-Type"] == "application/problem+json"

@@ -1,0 +1,46 @@
+"""COPY writes the rows that the model would."""
+
+from datetime import date
+
+import pytest
+from django.utils import timezone
+
+from merchants import batch_writing
+from merchants.models import Batch, NormalizationRequest
+from tests.factories import ClientFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+FULL = {
+    "description": "tab\t, line\nfeed, return\r, \\N, \\t, \\\\, é ☕ 株 \u202e \x01 \x7f '\"",
+    "amount": "-12.50",
+    "currency": "USD",
+    "date": date(1, 1, 1),
+    "mcc": "5814",
+    "country": "US",
+    "city": "\\",
+    "reference": "\\.",
+}
+
+
+@pytest.mark.parametrize("fields", [FULL, {"description": "A"}, {"description": "\\N"}])
+def test_a_row_is_the_one_that_the_model_gives(fields):
+    now = timezone.now()
+    client = ClientFactory()
+    batch = Batch.objects.create(client=client, created_at=now)
+    batch_writing.write([(1, fields)], batch=batch, now=now)
+    row = NormalizationRequest.objects.values().get()
+    expected = NormalizationRequest(client=client, batch=batch, row=1, created_at=now, **fields)
+    assert row == {
+        field.attname: getattr(expected, field.attname)
+        for field in NormalizationRequest._meta.concrete_fields
+    } | {"id": row["id"]}
+
+
+def test_ids_are_in_the_order_of_the_rows():
+    now = timezone.now()
+    batch = Batch.objects.create(client=ClientFactory(), created_at=now)
+    rows = [(number, {"description": str(number)}) for number in range(1, 3001)]
+    batch_writing.write(rows, batch=batch, now=now)
+    ordered = NormalizationRequest.objects.order_by("id").values_list("row", flat=True)
+    assert list(ordered) == list(range(1, 3001))

@@ -1,0 +1,80 @@
+"""Log lines: one each, whatever stands in them, with the id of the request that they belong to."""
+
+import json
+import logging
+
+import pytest
+
+from pave.operations import request_ids
+from pave.operations.logging import JSONFormatter, PlainFormatter
+
+FORGED = "first\n2026-01-01 INFO forged\r\x1b[31m\u2028line"
+
+
+def record(message, *args):
+    return logging.LogRecord("webhooks.recording", logging.INFO, "file", 1, message, args, None)
+
+
+def test_a_plain_line_stays_one_line():
+    text = PlainFormatter("%(levelname)s %(message)s").format(record("x.y url=%s", FORGED))
+    assert len(text.splitlines()) == 1
+    assert "\x1b" not in text
+    assert r"first\n2026-01-01" in text
+
+
+def test_a_json_line_stays_one_line():
+    text = JSONFormatter().format(record("x.y url=%s", FORGED))
+    assert len(text.split("\n")) == 1
+    assert json.loads(text)["message"] == f"x.y url={FORGED}"
+
+
+def test_a_json_line_has_the_fields_of_its_text():
+    line = json.loads(
+        JSONFormatter().format(
+            record("resolution.failed resolution=%s error=%s", 7, "It took longer than 60 s.")
+        )
+    )
+    assert line["event"] == "resolution.failed"
+    assert line["resolution"] == "7"
+    assert line["error"] == "It took longer than 60 s."
+    assert line["level"] == "INFO"
+
+
+def test_a_value_cannot_take_the_place_of_a_fact():
+    line = json.loads(JSONFormatter().format(record("x.y client=1234 note=%s", "a client=other")))
+    assert line["client"] == "1234"
+    forged = json.loads(JSONFormatter().format(record("x.y note=%s", "a level=DEBUG logger=x")))
+    assert forged["level"] == "INFO"
+    assert forged["logger"] == "webhooks.recording"
+
+
+def test_an_answer_bears_the_callers_request_id(client):
+    assert client.get("/livez", headers={"X-Request-Id": "abc-123"})["X-Request-Id"] == "abc-123"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "a\nb", "<script>", "é"])
+def test_an_unfit_request_id_is_replaced(client, given):
+    answered = client.get("/livez", headers={"X-Request-Id": given})["X-Request-Id"]
+    assert answered != given
+    assert answered.isalnum()
+
+
+@pytest.mark.django_db
+def test_the_line_of_a_submit_ties_both_ids(api, caplog):
+    caplog.handler.addFilter(request_ids.RequestIdFilter())
+    with caplog.at_level(logging.INFO, logger="merchants.normalization"):
+        answer = api.post(
+            "/v1/normalizations",
+            {"description": "NETFLIX"},
+            format="json",
+            headers={"X-Request-Id": "from-the-caller"},
+        )
+    [line] = [one for one in caplog.records if one.message.startswith("request.accepted")]
+    assert line.request_id == "from-the-caller"
+    assert answer.json()["request_id"] in line.message
+
+
+def test_outside_of_a_request_there_is_no_id():
+    line = record("cluster.started")
+    request_ids.RequestIdFilter().filter(line)
+    assert not hasattr(line, "request_id")

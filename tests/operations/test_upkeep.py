@@ -1,0 +1,70 @@
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+
+from pave.operations import retention, upkeep
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    for name, value in {"_pruning": None, "_pruned": 0, "_look_for_old_at": 0.0}.items():
+        monkeypatch.setattr(upkeep, name, value)
+    monkeypatch.setattr(upkeep, "_folded", upkeep.time.monotonic())
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    done = []
+
+    def prune():
+        for number in range(3):
+            done.append(number)
+            yield 10
+
+    monkeypatch.setattr(retention, "prune", prune)
+    return done
+
+
+@pytest.mark.django_db
+def test_old_rows_go_a_bit_in_each_round(monkeypatch):
+    def prune():
+        for _ in range(2):
+            end = time.monotonic() + 2 * upkeep.PRUNE_SLICE
+            while time.monotonic() < end:
+                pass
+            yield 10
+
+    monkeypatch.setattr(upkeep, "PRUNE_SLICE", 0.01)
+    monkeypatch.setattr(retention, "prune", prune)
+    upkeep._prune_a_bit()
+    assert upkeep._pruned == 10
+    upkeep._prune_a_bit()
+    assert upkeep._pruned == 20
+
+
+@pytest.mark.django_db
+def test_one_supervisor_does_it_and_only_once_a_day(steps):
+    upkeep._prune_a_bit()
+    assert len(steps) == 3
+    upkeep._look_for_old_at = 0.0  # as another supervisor
+    upkeep._prune_a_bit()
+    assert len(steps) == 3
+    cache.delete(upkeep._CLAIM)
+    upkeep._look_for_old_at = 0.0
+    upkeep._prune_a_bit()
+    assert len(steps) == 6
+
+
+@pytest.mark.django_db
+def test_a_failure_leaves_the_rest_for_the_next_day(monkeypatch):
+    def prune():
+        yield 1
+        raise OSError("away")
+
+    monkeypatch.setattr(retention, "prune", prune)
+    with pytest.raises(OSError, match="away"):
+        upkeep._prune_a_bit()
+    assert upkeep._pruning is None
+    assert timedelta(seconds=upkeep.PRUNE_EVERY) == timedelta(days=1)

@@ -1,0 +1,135 @@
+"""Keys and secrets stand nowhere in the clear once they have been shown."""
+
+import logging
+
+import pytest
+from django.apps import apps
+from django.core.cache import cache
+from django.db import connection
+
+from merchants import normalization, resolving
+from pave.clients import keys
+from tests.merchants.heuristics import FirstWord
+from webhooks import delivery, endpoints
+
+pytestmark = pytest.mark.django_db
+
+CARD_NUMBER = "5555555555554444"
+
+
+def stored():
+    """Return the bytes of every row of every table."""
+    found = []
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}"')
+            for row in cursor.fetchall():
+                found += [
+                    bytes(one) if isinstance(one, memoryview) else str(one).encode() for one in row
+                ]
+    return b"\n".join(found)
+
+
+def cached():
+    """Return the bytes of everything in Redis."""
+    connection = cache.client.get_client()
+    return b"\n".join(
+        part
+        for key in connection.scan_iter("*")
+        if connection.type(key) == b"string"
+        for part in (key, connection.get(key) or b"")
+    )
+
+
+@pytest.fixture
+def used(settings, client_1234, receiver, caplog):
+    """Pave, after a client has done all there is to do, and what must be found nowhere."""
+    settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
+    caplog.set_level(logging.DEBUG)
+    webhook, secret = endpoints.create(
+        client=client_1234.client,
+        url=receiver.url("/hook"),
+        headers={"x-token": "a-token-of-the-clients"},
+    )
+    rotated = endpoints.rotate_secret(webhook=webhook)
+    api = client_1234.api
+    for body in ({"description": f"NETFLIX {CARD_NUMBER}"}, {"description": ""}, {"nonsense": 1}):
+        api.post("/v1/normalizations", body, format="json")
+    made = api.post("/v1/webhooks", {"url": receiver.url("/other")}, format="json")
+    api.post(
+        "/v1/webhooks",
+        {"url": receiver.url("/third")},
+        format="json",
+        headers={"Idempotency-Key": "k-1"},
+    )
+    api.get("/v1/webhooks")
+    for wrong in (client_1234.key[:-1], f"{client_1234.key}x"):
+        api.get("/v1/usage", headers={"Authorization": f"Api-Key {wrong}"})
+    normalization.admit_batch()
+    resolving.resolve_due()
+    delivery.Sender().run(seconds=1)
+    assert receiver.messages
+    secrets = [secret, rotated, made.json()["secret"]]
+    return [
+        client_1234.key,
+        client_1234.key.partition(".")[2],
+        *secrets,
+        *[one.removeprefix("whsec_") for one in secrets],
+        CARD_NUMBER,
+    ]
+
+
+def test_none_is_in_the_database(used):
+    text = stored()
+    assert b"NETFLIX 555555******4444" in text
+    for secret in used:
+        assert secret.encode() not in text
+
+
+def test_none_is_in_the_cache(used):
+    text = cached()
+    assert text
+    for secret in used:
+        assert secret.encode() not in text
+
+
+def test_none_is_in_the_log(used, caplog):
+    lines = [
+        f"{record.getMessage()} {record.__dict__}"
+        for record in caplog.records
+        # What Django's test client itself says is no log of Pave's.
+        if record.name != "django.db.backends"
+    ]
+    assert len(lines) > 3
+    for secret in used:
+        assert not [line for line in lines if secret in line]
+
+
+def test_a_key_is_kept_as_a_hash_and_compared_in_constant_time(client_1234, monkeypatch):
+    from rest_framework_api_key import crypto
+
+    compared = []
+    real = crypto.constant_time_compare
+    monkeypatch.setattr(
+        crypto, "constant_time_compare", lambda *pair: compared.append(pair) or real(*pair)
+    )
+    assert keys.authenticate(client_1234.key) is not None
+    assert compared
+    assert client_1234.key not in str(compared)
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(\"http://evil\")"]
+)
+def test_a_spreadsheet_does_not_reckon_with_what_a_client_sent(api, settings, cell):
+    settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
+    body = {"transactions": [{"description": f"SHOP {cell}", "reference": cell.strip() or "x"}]}
+    made = api.post("/v1/batches", body, format="json")
+    assert made.status_code == 202, made.content
+    normalization.admit_batch()
+    resolving.resolve_due()
+    answer = api.get(f"/v1/batches/{made.json()['id']}/results", headers={"Accept": "text/csv"})
+    text = b"".join(answer).decode()
+    for line in text.splitlines()[1:]:
+        for value in line.split(","):
+            assert not value.strip('"').startswith(("=", "+", "@", "\t", "\r")), line
