@@ -32,7 +32,7 @@ PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint fuzz postman bench chaos audit sbom requirements clean
+.PHONY: help setup demo run test test-browser lint fuzz postman bench chaos audit sbom requirements clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -52,6 +52,10 @@ test: $(DEV) ## Run the tests: what touches storage on SQLite, then all on Postg
 	PAVE_TEST_DATABASE=sqlite $(BIN)/python -m pytest -m storage $(ARGS) || status=1; \
 	$(BIN)/python -m pytest $(ARGS) || status=1; \
 	exit $$status
+
+test-browser: $(DEV) ## Drive the admin in headless Chromium; pictures go to var/screenshots
+	@command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install -y chromium; }
+	@PAVE_TEST_BROWSER=1 $(BIN)/python -m pytest tests/browser $(ARGS)
 
 lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compose file
 	$(BIN)/ruff format --check .

@@ -116,7 +116,8 @@ FROM (
       WHEN random() < 0.02 THEN 'failed' ELSE 'succeeded' END AS status
   FROM webhooks_event event
   JOIN target ON target.client_id = event.client_id AND target.place = 1
-) rows;
+) rows
+ON CONFLICT DO NOTHING;
 INSERT INTO webhooks_deliveryattempt (delivery_id, number, "trigger", url, started_at, duration_ms,
   resolved_address, status_code, error, detail, request_headers, response_headers, response_head,
   timings)
@@ -125,7 +126,8 @@ SELECT delivery.id, number, 'automatic', 'https://hooks.client.example/pave',
   CASE WHEN number = delivery.attempts AND delivery.status = 'succeeded' THEN 200 ELSE 500 END,
   CASE WHEN number = delivery.attempts AND delivery.status = 'succeeded' THEN '' ELSE 'http' END,
   '', jsonb_build_object('webhook-id', delivery.event_id), '{{}}', '', '{{}}'
-FROM webhooks_delivery delivery, generate_series(1, delivery.attempts) number;
+FROM webhooks_delivery delivery, generate_series(1, delivery.attempts) number
+ON CONFLICT DO NOTHING;
 """
 
 # Minutes of the last day and hours of the weeks before, as tallies.fold leaves them.

@@ -91,7 +91,10 @@ def read_csv(body: IO[bytes]) -> Iterator[Read]:
         if len(cells) != len(names):
             yield begun, BadRow(f"Has {len(cells)} cells, and the header has {len(names)}.")
         else:
-            yield begun, {name: cell for name, cell in zip(names, cells) if name and cell}
+            yield (
+                begun,
+                {name: cell for name, cell in zip(names, cells, strict=True) if name and cell},
+            )
 
 
 def read_json(body: IO[bytes], members: dict[str, Any]) -> Iterator[Read]:
@@ -190,7 +193,9 @@ class _Text:
     def expect(self, character: str, what: str) -> None:
         """Step over ``character``, which must come next."""
         if not self.taken(character):
-            raise Malformed(f"The body is not JSON as described: {what} is expected {self.place()}.")
+            raise Malformed(
+                f"The body is not JSON as described: {what} is expected {self.place()}."
+            )
 
     def taken(self, character: str) -> bool:
         """Step over white space, and over ``character`` if it comes next; say whether it did."""

@@ -69,9 +69,7 @@ class TooManyRows(Exception):
     """The batch is longer than ``MAX_ROWS``."""
 
 
-def accept(
-    *, client: Client, rows: Iterable[Row], options: dict[str, Any] | None = None
-) -> Batch:
+def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | None = None) -> Batch:
     """Take the good rows of a batch and note the bad ones, in one transaction.
 
     Args:
@@ -118,9 +116,7 @@ def told_one_by_one(requests: Sequence[NormalizationRequest]) -> Sequence[Normal
             "pk", flat=True
         )
     )
-    return [
-        request for request in requests if request.batch_id is None or request.batch_id in loud
-    ]
+    return [request for request in requests if request.batch_id is None or request.batch_id in loud]
 
 
 def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:

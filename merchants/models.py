@@ -270,9 +270,7 @@ class Resolution(models.Model):
                 condition=Q(status="running"),
             ),
             # The admin's list of failures, newest first.
-            models.Index(
-                fields=["-id"], name="resolution_failed", condition=Q(status="failed")
-            ),
+            models.Index(fields=["-id"], name="resolution_failed", condition=Q(status="failed")),
         ]
 
     def __str__(self) -> str:

@@ -70,7 +70,7 @@ def admit() -> int:
         else:
             shift.rest()
     ADMIT.fall_asleep()
-    if NormalizationRequest.objects.queued().exists():
+    if shift.ended_busy or NormalizationRequest.objects.queued().exists():
         ADMIT.ring()
     return admitted
 
@@ -113,8 +113,9 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
                     request.error = resolution.error
                 failed += askers
         _tie([request for askers in keyed.values() for request in askers])
-        complete(known, now=now)
-        fail(failed, now=now)
+        _complete(known, now)
+        _fail(failed, now)
+        batches.count([*known, *failed], now=now)
         counter = Counter(now)
         counter.add("requests", "queued", count=len(requests))
         counter.add("memory", "known", count=len(known))
@@ -128,14 +129,24 @@ def complete(requests: Sequence[NormalizationRequest], *, now: datetime) -> None
 
     Call it in the transaction that resolves them. Each request has its resolution loaded.
     """
+    _complete(requests, now)
+    batches.count(requests, now=now)
+
+
+def fail(requests: Sequence[NormalizationRequest], *, now: datetime) -> None:
+    """Fail requests, each with the ``error`` that is set on it, and tell their clients."""
+    _fail(requests, now)
+    batches.count(requests, now=now)
+
+
+def _complete(requests: Sequence[NormalizationRequest], now: datetime) -> None:
     _finish(requests, Status.COMPLETED, now)
     _count_hits(requests)
     _tally(requests, now)
     _tell(COMPLETED, requests, now)
 
 
-def fail(requests: Sequence[NormalizationRequest], *, now: datetime) -> None:
-    """Fail requests, each with the ``error`` that is set on it, and tell their clients."""
+def _fail(requests: Sequence[NormalizationRequest], now: datetime) -> None:
     _finish(requests, Status.FAILED, now)
     _tally(requests, now)
     by_error: dict[str, list[UUID]] = {}

@@ -31,9 +31,7 @@ def normalization_object(request: NormalizationRequest) -> dict[str, Any]:
 def batch_objects(batches: Sequence[Batch]) -> list[dict[str, Any]]:
     """Return batches with the deliveries of their own events, in one query."""
     deliveries = _deliveries([batch.pk for batch in batches])
-    return [
-        {**describe_batch(batch), "deliveries": deliveries[batch.pk]} for batch in batches
-    ]
+    return [{**describe_batch(batch), "deliveries": deliveries[batch.pk]} for batch in batches]
 
 
 def merchant_object(merchant: Merchant) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from merchants.schema_objects import (
     ANY_TEXT,
     BATCH_EXAMPLE,
     EXAMPLE,
-    FINISHED,
     NORMALIZATION_EXAMPLE,
     QUEUED_EXAMPLE,
 )
@@ -108,9 +107,7 @@ describe(
         "a cursor.",
         parameters=[
             param("status", one_of(NormalizationRequest.Status.values)),
-            param(
-                "reference", text(minLength=1, maxLength=255, pattern=ANY_TEXT), "Your own id."
-            ),
+            param("reference", text(minLength=1, maxLength=255, pattern=ANY_TEXT), "Your own id."),
             param("batch", identifier(), "Those of a batch."),
             param("created_after", _TIME, "From this time or day (UTC) on."),
             param("created_before", _TIME, "Before this time or day (UTC)."),

@@ -159,9 +159,7 @@ _COUNT = number("integer", minimum=0)
 _BATCH = {
     "id": identifier(),
     "status": one_of(Batch.Status.values),
-    "deliver": one_of(
-        Batch.Deliver.values, "Whether each row has a webhook, or the batch alone."
-    ),
+    "deliver": one_of(Batch.Deliver.values, "Whether each row has a webhook, or the batch alone."),
     "created_at": moment(),
     "completed_at": nullable(moment()),
     "counts": obj(

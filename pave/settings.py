@@ -407,5 +407,6 @@ LOGGING = {
         # One line per task would drown Pave's own lines, which say what came of each.
         "django-q": {"level": "WARNING"},
         "requests_hardened": {"level": "ERROR"},
+        "axes": {"level": "WARNING"},
     },
 }

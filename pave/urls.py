@@ -15,5 +15,5 @@ urlpatterns = [
     # its own page of HTML.
     re_path(r"", errors.not_found_view),
 ]
-handler404 = "pave.api.errors.not_found"
+handler404 = "pave.handlers.not_found"
 handler500 = "pave.api.errors.server_error"

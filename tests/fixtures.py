@@ -94,6 +94,7 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     rulesets.content_of.cache_clear()
     rulesets.changes.cache_clear()
     monkeypatch.setattr("pave.clients.keys._noted", {})
+    monkeypatch.setattr("pave.operations.bell._quiet_until", {})
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ class Sender:
                     if claims or recorded or self._under_way:
                         shift.worked()
                 self._bell.fall_asleep()
-                self._hand_over()
+                self._hand_over(busy=shift.ended_busy)
             finally:
                 # Also when the database was away for longer than this sender could wait.
                 while self._under_way:
@@ -162,9 +162,9 @@ class Sender:
             del self._under_way[one.claim.delivery_id]
         return len(sent)
 
-    def _hand_over(self) -> None:
-        """Wake another sender if there is work left."""
-        if self._bell is SEND and is_work_waiting(timezone.now()):
+    def _hand_over(self, *, busy: bool = False) -> None:
+        """Wake another sender if there is work left, or likely."""
+        if self._bell is SEND and (busy or is_work_waiting(timezone.now())):
             self._bell.ring()
 
 

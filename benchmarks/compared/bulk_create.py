@@ -31,4 +31,4 @@ with transaction.atomic():
 seconds = time.perf_counter() - begun
 # They must not be admitted beside the batch's rows.
 NormalizationRequest.objects.filter(batch=None).delete()
-print(seconds)  # noqa: T201
+print(seconds)

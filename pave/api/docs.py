@@ -13,8 +13,8 @@ from drf_spectacular.generators import SchemaGenerator
 @functools.cache
 def description() -> str:
     """Return the OpenAPI description as JSON; put together once in each process."""
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    schema = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    generator = SchemaGenerator()
+    schema = generator.get_schema(request=None, public=True)
     return json.dumps(schema, ensure_ascii=False)
 
 

@@ -22,7 +22,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -69,9 +69,11 @@ def idempotent(handler: Handler) -> Handler:
         key = key_of(request)
         if key is None:
             return _finished(handler(view, request, *args, **kwargs))
-        now = timezone.now()
+        client = request.user
+        if not isinstance(client, Client):
+            raise PermissionDenied("An Idempotency-Key is a client's; use an API key.")
         claimed = claim(
-            client=request.client, key=key, fingerprint=fingerprint_of(request), now=now
+            client=client, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
         )
         if isinstance(claimed, HttpResponse):
             return claimed
@@ -124,9 +126,7 @@ def fingerprint_of(request: Request) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def claim(
-    *, client: Client, key: str, fingerprint: str, now: datetime
-) -> Claim | HttpResponse:
+def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim | HttpResponse:
     """Claim a key, or return the answer that its first request got.
 
     Raises:
@@ -154,9 +154,7 @@ def claim(
         return Claim(row.pk, mine)
     if row.expires_at > now:
         if row.fingerprint != fingerprint:
-            raise Unprocessable(
-                "This Idempotency-Key was used for another request. Use a new key."
-            )
+            raise Unprocessable("This Idempotency-Key was used for another request. Use a new key.")
         if row.lease_expires_at is not None and row.lease_expires_at > now:
             raise _under_way()
         if row.body is not None:

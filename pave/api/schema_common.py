@@ -5,9 +5,7 @@ from pave.api.schema import array, content, number, obj, plain_path, schemas, te
 schemas(
     Problem=obj(
         {
-            "type": text(
-                "`about:blank` where the status says all.", format="uri-reference"
-            ),
+            "type": text("`about:blank` where the status says all.", format="uri-reference"),
             "title": text("The status in words."),
             "status": number("integer"),
             "detail": text("What is wrong, and what to do."),

@@ -97,9 +97,7 @@ class MonthlyUse(models.Model):
 
     class Meta:
         ordering = ["-month"]
-        constraints = [
-            models.UniqueConstraint(fields=["client", "month"], name="one_use_a_month")
-        ]
+        constraints = [models.UniqueConstraint(fields=["client", "month"], name="one_use_a_month")]
 
     def __str__(self) -> str:
         return f"{self.used} in {self.month:%Y-%m}"

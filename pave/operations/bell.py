@@ -6,6 +6,7 @@ ring twice (the second finds nothing to do), and need not ring while somebody is
 """
 
 import logging
+import time
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -19,8 +20,14 @@ logger = logging.getLogger(__name__)
 RUNG_SECONDS = 2
 # Whoever is awake says so at least this often, in seconds; see ``awake``.
 AWAKE_SECONDS = 3
+# Whoever found a listener awake need not look again for this long: the listener has its row to work
+# on first, and stays awake for LINGER_SECONDS (pave.operations.shift) after that, which is longer.
+QUIET_SECONDS = 0.5
 # However often a bell is rung into a cluster that is away, no more tasks than this wait for it.
 MAX_WAITING = 8
+
+# Until when this process need not look at a bell, by its task; seconds of the monotonic clock.
+_quiet_until: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,10 @@ class Bell:
     def _ring(self, times: int) -> None:
         try:
             if self.flag:
+                now = time.monotonic()
+                if now < _quiet_until.get(self.task, 0.0):
+                    return
+                _quiet_until[self.task] = now + QUIET_SECONDS
                 if cache.get(self._key):
                     return
                 cache.set(self._key, "rung", RUNG_SECONDS)
@@ -52,6 +63,7 @@ class Bell:
             for _ in range(min(times, MAX_WAITING - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
+            _quiet_until.pop(self.task, None)
             # The rows are committed; the sweep will ring when the broker is back.
             logger.warning("bell.not_rung task=%s", self.task, exc_info=True)
 

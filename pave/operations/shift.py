@@ -15,7 +15,8 @@ class Shift:
     """Says for how long to go on looking at the rows, and keeps the bell informed.
 
     A shift ends after its time, when the cluster is to stop, or when there was nothing to do for
-    a while. After it, call ``bell.fall_asleep()``, look once more, and ring if work is left.
+    a while. After it, call ``bell.fall_asleep()``, look once more, and ring if work is left or the
+    shift ``ended_busy``: then more may come from those who count on a listener that is awake.
 
     Args:
         bell: The bell that need not ring meanwhile.
@@ -37,6 +38,11 @@ class Shift:
             self._bell.stay_awake()
             self._said = now
         return True
+
+    @property
+    def ended_busy(self) -> bool:
+        """Whether there was something to do just now."""
+        return time.monotonic() - self._active <= LINGER_SECONDS
 
     def worked(self) -> None:
         """Note that there was something to do."""

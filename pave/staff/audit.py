@@ -24,6 +24,7 @@ def snapshot(obj: Model) -> Snapshot:
     for field in obj._meta.concrete_fields:
         if (
             field.primary_key
+            or getattr(field, "auto_now", False)
             or field.get_internal_type() == "BinaryField"
             or field.attname in obj.get_deferred_fields()
         ):

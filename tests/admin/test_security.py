@@ -7,13 +7,15 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 PASSWORD = "right-horse-battery"
 
 
 @pytest.fixture
-def anna(db: None) -> User:
+def anna(db: None, settings: Settings) -> User:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return User.objects.create_superuser("anna", password=PASSWORD)
 
 

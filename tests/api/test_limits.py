@@ -123,8 +123,8 @@ def test_what_was_sent_before_the_quota_was_set_counts(api, limited):
 def test_a_request_that_fails_costs_nothing_of_the_quota(limited, monkeypatch):
     client = limited(monthly_quota=5)
     normalization.submit(client=client, fields=BODY)
+    monkeypatch.setattr(NormalizationRequest, "save", lambda self, **_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        monkeypatch.setattr(NormalizationRequest, "save", lambda self, **_: 1 / 0)
         normalization.submit(client=client, fields=BODY)
     assert MonthlyUse.objects.get().used == 1
 
@@ -160,9 +160,7 @@ def test_usage_counts_the_month_by_status(api, client_1234):
         "failed": 1,
         "canceled": 0,
     }
-    start, end = (
-        datetime.fromisoformat(body["period"][name]) for name in ("start", "end")
-    )
+    start, end = (datetime.fromisoformat(body["period"][name]) for name in ("start", "end"))
     assert start <= timezone.now() < end
     assert start.day == end.day == 1
 

@@ -64,7 +64,9 @@ def send(api, method, path, ids):
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_stranger_finds_nothing_and_changes_nothing(stranger_api, mine, method, path):
-    before = {name: type(row).objects.filter(pk=row.pk).values().get() for name, row in mine.items()}
+    before = {
+        name: type(row).objects.filter(pk=row.pk).values().get() for name, row in mine.items()
+    }
     problem(send(stranger_api, method, path, mine), 404)
     after = {name: type(row).objects.filter(pk=row.pk).values().get() for name, row in mine.items()}
     assert after == before
@@ -75,16 +77,12 @@ def test_the_owner_finds_it(api, mine, method, path):
     assert send(api, method, path, mine).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/normalizations", "/v1/batches", "/v1/webhooks"]
-)
+@pytest.mark.parametrize("path", ["/v1/normalizations", "/v1/batches", "/v1/webhooks"])
 def test_a_strangers_lists_are_empty(stranger_api, mine, path):
     assert stranger_api.get(path).json()["data"] == []
 
 
-@pytest.mark.parametrize(
-    "query", ["batch={batch_id}", "reference=r-1"]
-)
+@pytest.mark.parametrize("query", ["batch={batch_id}", "reference=r-1"])
 def test_a_filter_by_anothers_object_finds_nothing(stranger_api, client_1234, mine, query):
     NormalizationRequestFactory(client=client_1234.client, batch=mine["batch_id"], reference="r-1")
     filled = query.format(**{name: row.pk for name, row in mine.items()})

@@ -25,11 +25,34 @@ VALUES = st.recursive(
 )
 # Values near what the fields take: good ones, nearly good ones, others.
 FIELDS = {
-    "description": st.sampled_from(["NETFLIX.COM", "x" * 500, "x" * 501, " ", "", "a\x00", "é", None])
+    "description": st.sampled_from(
+        ["NETFLIX.COM", "x" * 500, "x" * 501, " ", "", "a\x00", "é", None]
+    )
     | TEXT,
     "amount": st.sampled_from(
-        ["12.99", "-0", "007", "1e3", "1e999", ".5", "5.", "+1", " 1", "٣", "1_0", "9" * 20, "9" * 21]
-        + ["0.000000001", "NaN", "", None, True, Number("12.10"), Number("1e2"), Number("-0.0")]
+        [
+            "12.99",
+            "-0",
+            "007",
+            "1e3",
+            "1e999",
+            ".5",
+            "5.",
+            "+1",
+            " 1",
+            "٣",
+            "1_0",
+            "9" * 20,
+            "9" * 21,
+            "0.000000001",
+            "NaN",
+            "",
+            None,
+            True,
+            Number("12.10"),
+            Number("1e2"),
+            Number("-0.0"),
+        ]
     )
     | st.decimals(allow_nan=True).map(str),
     "date": st.sampled_from(["2026-11-20", "2026-02-30", "20261120", "٢026-01-01", 5, None, ""])

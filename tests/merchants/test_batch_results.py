@@ -38,7 +38,9 @@ def test_ndjson_has_the_objects_in_the_order_of_the_input(api, accept):
     assert response["content-type"] == "application/x-ndjson; charset=utf-8"
     lines = [json.loads(line) for line in text.splitlines()]
     assert [line["row"] for line in lines] == [1, 2, 3, 5, 6, 7, 8]
-    assert [line["transaction"]["reference"] for line in lines] == [row["reference"] for row in ROWS]
+    assert [line["transaction"]["reference"] for line in lines] == [
+        row["reference"] for row in ROWS
+    ]
     row = lines[0].pop("row")
     shown = api.get(f"/v1/normalizations/{lines[0]['request_id']}").json()
     del shown["deliveries"]

@@ -141,15 +141,6 @@ def test_a_page_costs_the_same_number_of_queries_for_any_length(api, submit):
     assert costs == [2, 2]
 
 
-def test_the_list_by_a_rare_status_reads_an_index(client_1234, submit):
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite's planner is asked otherwise")
-    found = NormalizationRequest.objects.for_client(client_1234.client).filter(status="failed")
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    assert "request_rare_status" in found.explain()
-
-
 def test_merchants_are_found_by_name_alias_and_domain(api):
     blue = MerchantFactory(name="Blue Bottle Coffee", website="https://bluebottle.example")
     AliasFactory(merchant=blue, text="BLUEBTL")

@@ -1,0 +1,207 @@
+"""Everything that staff do is on record, with what was before and after, and without a secret."""
+
+import json
+import logging
+import re
+
+import pytest
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.test import Client as Browser
+from django.urls import reverse
+
+from merchants.models import Merchant
+from pave.clients import keys
+from pave.clients.models import ApiKey, Client
+from pave.staff.models import AuditEntry
+from tests.admin.fixtures import LogIn
+from webhooks.models import Delivery, SigningSecret, Webhook
+
+KEY = re.compile(r'<code id="new-secret">([^<]+)</code>')
+
+
+def _new_secret(response: object) -> str:
+    [secret] = KEY.findall(response.content.decode())  # type: ignore[attr-defined]
+    return secret
+
+
+def _everywhere() -> str:
+    """Return all that is stored of what staff have done."""
+    sessions = [session.get_decoded() for session in Session.objects.all()]
+    entries = list(AuditEntry.objects.values())
+    return json.dumps([sessions, entries], default=str)
+
+
+def test_a_change_is_on_record_with_before_and_after(
+    superuser: Browser, plain_webhook: Webhook
+) -> None:
+    url = reverse("admin:clients_client_change", args=[plain_webhook.client_id])
+    superuser.post(url, {"name": "Southwind", "active": "on", "monthly_quota": "500"})
+    entry = AuditEntry.objects.get()
+    assert entry.username == superuser.user.username  # type: ignore[attr-defined]
+    assert (entry.action, entry.model) == ("changed", "clients.client")
+    assert entry.changes == {"name": ["Northwind", "Southwind"], "monthly_quota": ["", "500"]}
+    page = superuser.get(url).content.decode()
+    assert "Southwind" in page
+    assert "<del>Northwind</del>" in page
+
+
+def test_a_button_is_on_record_with_what_it_did(
+    superuser: Browser, plain_webhook: Webhook
+) -> None:
+    url = reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"])
+    superuser.post(url)
+    entry = AuditEntry.objects.get()
+    assert entry.action == "disable"
+    assert entry.object_id == str(plain_webhook.pk)
+    assert entry.changes["enabled"] == ["True", "False"]
+    assert entry.changes["disabled_by"] == ["", "staff"]
+    assert entry.detail == "Disabled; its deliveries are held."
+
+
+def test_looking_and_asking_are_not_on_record(superuser: Browser, plain_webhook: Webhook) -> None:
+    superuser.get(reverse("admin:webhooks_webhook_change", args=[plain_webhook.pk]))
+    superuser.get(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
+    assert not AuditEntry.objects.exists()
+    assert Webhook.objects.get().enabled
+
+
+def test_an_action_of_a_list_asks_and_says_what_it_did(
+    superuser: Browser, failed_delivery: Delivery
+) -> None:
+    url = reverse("admin:webhooks_webhook_changelist")
+    data = {"action": "disable", "_selected_action": str(failed_delivery.webhook_id)}
+    asked = superuser.post(url, data)
+    assert "none is lost" in asked.content.decode()
+    assert Webhook.objects.get().enabled
+    done = superuser.post(url, data | {"confirmed": "yes"}, follow=True)
+    assert "done for 1 of 1 selected" in done.content.decode()
+    assert AuditEntry.objects.get().action == "disable"
+
+
+def test_the_record_outlives_the_account(superuser: Browser, plain_webhook: Webhook) -> None:
+    superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
+    name = superuser.user.username  # type: ignore[attr-defined]
+    superuser.user.delete()  # type: ignore[attr-defined]
+    entry = AuditEntry.objects.get()
+    assert (entry.user_id, entry.username) == (None, name)
+
+
+def test_nobody_changes_the_record(superuser: Browser, plain_webhook: Webhook) -> None:
+    superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
+    entry = AuditEntry.objects.get()
+    url = reverse("admin:staff_auditentry_change", args=[entry.pk])
+    assert superuser.get(url).status_code == 200
+    assert superuser.post(url, {"username": "somebody else"}).status_code == 403
+    gone = reverse("admin:staff_auditentry_delete", args=[entry.pk])
+    assert superuser.post(gone, {"post": "yes"}).status_code == 403
+
+
+def test_a_new_key_is_shown_once_and_stored_nowhere(
+    superuser: Browser, plain_webhook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = reverse("admin:clients_client_do", args=[plain_webhook.client_id, "make_key"])
+    response = superuser.post(url, {"name": "production"})
+    secret = _new_secret(response)
+    assert keys.authenticate(secret) is not None
+    assert "no-store" in response.headers["Cache-Control"]
+    assert secret not in response.cookies.output()
+    assert secret not in superuser.cookies.output()
+    again = superuser.get(reverse("admin:clients_client_change", args=[plain_webhook.client_id]))
+    assert secret not in again.content.decode()
+    assert secret not in _everywhere()
+    assert secret not in caplog.text
+    [key] = ApiKey.objects.all()
+    assert key.hashed_key not in _everywhere()
+    assert secret not in str(getattr(cache, "_cache", ""))
+    assert AuditEntry.objects.get().detail == f"key {key.prefix}, shown once"
+
+
+def test_rotating_a_key_ends_the_old_one(superuser: Browser, plain_webhook: Webhook) -> None:
+    old, secret = keys.issue(client=plain_webhook.client)
+    response = superuser.post(reverse("admin:clients_apikey_do", args=[old.prefix, "rotate"]))
+    assert keys.authenticate(_new_secret(response)) is not None
+    assert keys.authenticate(secret) is None
+    entry = AuditEntry.objects.get()
+    assert entry.object_id == old.prefix
+    assert entry.changes["revoked"] == ["False", "True"]
+
+
+def test_a_new_secret_is_shown_once_and_stored_nowhere(
+    superuser: Browser, plain_webhook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "rotate_secret"])
+    secret = _new_secret(superuser.post(url, {"overlap": "24"}))
+    assert secret in {one.secret for one in SigningSecret.objects.all()}
+    assert secret not in _everywhere()
+    assert secret not in caplog.text
+    page = superuser.get(reverse("admin:webhooks_webhook_change", args=[plain_webhook.pk]))
+    assert secret not in page.content.decode()
+
+
+def test_a_new_webhooks_secret_is_shown_on_the_page_after_the_form(
+    superuser: Browser, plain_webhook: Webhook, loopback_allowed: None
+) -> None:
+    response = superuser.post(
+        reverse("admin:webhooks_webhook_add"),
+        {"client": plain_webhook.client_id, "url": "http://127.0.0.1:9/x", "max_in_flight": "4"},
+    )
+    secret = _new_secret(response)
+    assert secret.startswith("whsec_")
+    assert secret not in _everywhere()
+    made = Webhook.objects.exclude(pk=plain_webhook.pk).get()
+    assert made.secrets.get().secret == secret
+    assert AuditEntry.objects.get().object_id == str(made.pk)
+
+
+def test_headers_of_a_webhook_are_masked(superuser: Browser, plain_webhook: Webhook) -> None:
+    Webhook.objects.filter(pk=plain_webhook.pk).update(headers={"x-token": "hush-hush"})
+    page = superuser.get(reverse("admin:webhooks_webhook_change", args=[plain_webhook.pk]))
+    assert "x-token: ***" in page.content.decode()
+    assert "hush-hush" not in page.content.decode()
+    superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
+    assert "hush-hush" not in _everywhere()
+
+
+def test_a_new_password_is_on_record_without_itself(superuser: Browser, log_in: LogIn) -> None:
+    other = log_in("viewer").user  # type: ignore[attr-defined]
+    url = reverse("admin:auth_user_password_change", args=[other.pk])
+    password = "correct-horse-battery-9"
+    superuser.post(url, {"password1": password, "password2": password, "usable_password": "true"})
+    other.refresh_from_db()
+    assert other.check_password(password)
+    assert AuditEntry.objects.get().action == "set the password of"
+    assert password not in _everywhere()
+    assert other.password not in _everywhere()
+
+
+def test_a_role_given_is_on_record(superuser: Browser, log_in: LogIn) -> None:
+    other = log_in("").user  # type: ignore[attr-defined]
+    group = Group.objects.get(name="support")
+    superuser.post(
+        reverse("admin:auth_user_change", args=[other.pk]),
+        {"username": other.username, "is_active": "on", "is_staff": "on", "groups": [group.pk]},
+    )
+    assert AuditEntry.objects.get().changes == {"groups": ["", "support"]}
+
+
+def test_an_alias_added_is_on_record(superuser: Browser, failed_delivery: Delivery) -> None:
+    merchant = Merchant.objects.get(name="Netflix")
+    superuser.post(
+        reverse("admin:merchants_merchant_change", args=[merchant.pk]),
+        {
+            "name": "Netflix", "active": "on", "mccs": "[]", "countries": "[]",
+            "aliases-TOTAL_FORMS": "1", "aliases-INITIAL_FORMS": "0", "aliases-0-text": "NFLX",
+            "aliases-0-merchant": str(merchant.pk),
+        },
+    )  # fmt: skip
+    assert AuditEntry.objects.get().changes == {"alias added": ["", "NFLX"]}
+
+
+def test_clients_are_not_deleted(superuser: Browser, plain_webhook: Webhook) -> None:
+    url = reverse("admin:clients_client_delete", args=[plain_webhook.client_id])
+    assert superuser.post(url, {"post": "yes"}).status_code == 403
+    assert Client.objects.exists()

@@ -1,0 +1,89 @@
+"""Bodies that are too large, too deep, or not what they say they are."""
+
+import json
+
+import pytest
+
+from merchants.models import NormalizationRequest
+from tests.api.problems import problem
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+GOOD = b'{"description": "CAF\xc3\x89"}'
+# Routes that take JSON.
+ROUTES = ["/normalize_merchant", "/v1/normalizations", "/v1/batches", "/v1/webhooks"]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json; charset=latin-1",
+        "application/json; charset=utf-16",
+        "application/json; charset=nonsense",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "image/png",
+        "nonsense",
+    ],
+)
+def test_another_charset_or_type_is_415(api, route, media_type):
+    problem(api.post(route, GOOD, content_type=media_type), 415)
+
+
+@pytest.mark.parametrize("route", ["/normalize_merchant", "/v1/normalizations"])
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"'])
+def test_utf_8_may_be_said(api, route, charset):
+    response = api.post(route, GOOD, content_type=f"application/json; charset={charset}")
+    assert response.status_code == 202
+    assert NormalizationRequest.objects.get().description == "CAFÉ"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    "body", [GOOD.decode().encode("utf-16"), GOOD.decode().encode("latin-1"), b"\x1f\x8b\x08\x00"]
+)
+def test_bytes_that_are_not_utf_8_are_400(api, route, body):
+    problem(api.post(route, body, content_type="application/json"), 400)
+    assert not NormalizationRequest.objects.exists()
+
+
+def test_a_compressed_body_is_415(api):
+    response = api.post(
+        "/v1/normalizations",
+        b"\x1f\x8b",
+        content_type="application/json",
+        HTTP_CONTENT_ENCODING="gzip",
+    )
+    problem(response, 415)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"transactions": [' + b"["])
+def test_what_is_nested_without_end_is_400(api, route, opening):
+    problem(
+        api.post(route, opening * (200_000 // len(opening)), content_type="application/json"), 400
+    )
+
+
+@pytest.mark.parametrize("route", ["/normalize_merchant", "/v1/normalizations", "/v1/webhooks"])
+def test_a_body_over_256_kib_is_413_before_it_is_read(api, route):
+    body = json.dumps({"description": "A", "padding": "x" * 256 * 1024})
+    problem(api.post(route, body, content_type="application/json"), 413)
+
+
+def test_a_body_in_chunks_is_411(api):
+    problem(
+        api.post(
+            "/v1/normalizations",
+            GOOD,
+            content_type="application/json",
+            HTTP_TRANSFER_ENCODING="chunked",
+        ),
+        411,
+    )
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_an_unknown_path_is_404_for_every_method(api, method):
+    problem(getattr(api, method)("/v1/nothing", {}, format="json"), 404)

@@ -1,0 +1,70 @@
+import pytest
+from django.core.cache import cache
+from django_q.models import OrmQ
+
+from pave.operations import bell as bells
+from pave.operations.bell import Bell
+from pave.operations.shift import Shift
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
+
+BELL = Bell(task="pave.operations.cluster.canary", queue="quick")
+
+
+def later(monkeypatch):
+    """Let the time go by in which this process need not look."""
+    monkeypatch.setattr(bells, "_quiet_until", {})
+
+
+def test_a_bell_that_rings_already_is_not_rung_again(monkeypatch):
+    for _ in range(5):
+        BELL.ring()
+        later(monkeypatch)
+    assert OrmQ.objects.count() == 1
+
+
+def test_nobody_needs_to_ring_while_a_listener_is_awake(monkeypatch):
+    BELL.stay_awake()
+    BELL.ring()
+    assert OrmQ.objects.count() == 0
+    BELL.fall_asleep()
+    later(monkeypatch)
+    BELL.ring()
+    assert OrmQ.objects.count() == 1
+
+
+def test_ringing_twice_in_a_moment_costs_one_look(django_assert_num_queries):
+    BELL.ring()
+    with django_assert_num_queries(0):
+        BELL.ring()
+
+
+def test_a_lost_queue_is_rung_into_again(monkeypatch):
+    BELL.ring()
+    OrmQ.objects.all().delete()
+    cache.clear()
+    later(monkeypatch)
+    BELL.ring()
+    assert OrmQ.objects.count() == 1
+
+
+def test_no_more_than_a_few_bells_wait_for_a_cluster_that_is_away(monkeypatch):
+    for _ in range(50):
+        cache.clear()
+        later(monkeypatch)
+        BELL.ring()
+    assert OrmQ.objects.count() == bells.MAX_WAITING
+
+
+def test_a_broker_that_is_away_breaks_nothing(monkeypatch):
+    def away(queue):
+        raise ConnectionError
+
+    monkeypatch.setattr(bells, "get_broker", away)
+    BELL.ring()
+
+
+def test_a_shift_that_ends_in_the_middle_of_work_says_so(monkeypatch):
+    shift = Shift(BELL, seconds=0)
+    assert not shift.goes_on()
+    assert shift.ended_busy

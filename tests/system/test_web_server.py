@@ -1,0 +1,115 @@
+"""Clients that wait, or send slowly, keep nobody out."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.system.stack import Stack
+
+WAIT_SECONDS = 4
+BOUND = 2  # of those who wait, in each of two processes
+
+
+@pytest.fixture
+def key(stack: Stack) -> str:
+    import json
+
+    return json.loads(stack.manage("create_client", "1234", "--json"))["api_key"]
+
+
+def post(stack: Stack, key: str, **headers: str) -> tuple[float, requests.Response]:
+    """Return how long a POST took, and its answer."""
+    begun = time.monotonic()
+    response = requests.post(
+        f"{stack.web_url}/v1/normalizations",
+        json={"description": "NETFLIX.COM"},
+        headers={"Authorization": f"Api-Key {key}", **headers},
+        timeout=30,
+    )
+    return time.monotonic() - begun, response
+
+
+@pytest.mark.stack(PAVE_MAX_WAITING=str(BOUND))
+def test_more_who_wait_than_the_bound_are_answered_at_once_and_so_are_others(
+    stack: Stack, key: str
+) -> None:
+    post(stack, key)  # no cluster runs, so nothing gets a result
+    with ThreadPoolExecutor(16) as pool:
+        waiting = [pool.submit(post, stack, key, Prefer=f"wait={WAIT_SECONDS}") for _ in range(16)]
+        time.sleep(1)
+        plain = [post(stack, key) for _ in range(10)]
+        answers = [future.result() for future in waiting]
+
+    assert all(seconds < 1 for seconds, _ in plain)
+    assert {response.status_code for _, response in [*plain, *answers]} == {202}
+    waited = [response for seconds, response in answers if seconds >= WAIT_SECONDS]
+    assert BOUND <= len(waited) <= 2 * BOUND
+    for seconds, response in answers:
+        assert (seconds >= WAIT_SECONDS) == ("Preference-Applied" in response.headers)
+        assert seconds >= WAIT_SECONDS or seconds < 2
+
+
+@pytest.mark.stack(PAVE_MAX_WAITING="8")
+def test_a_result_that_comes_while_waiting_is_answered(stack: Stack, key: str) -> None:
+    stack.start_cluster()
+    _, response = post(stack, key, Prefer="wait=10")
+    assert response.status_code == 200
+    assert response.json()["merchant"]["name"] == "Netflix"
+
+
+def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:
+    address = urlsplit(stack.web_url)
+    start = (
+        "POST /v1/normalizations HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Api-Key {key}\r\nContent-Type: application/json\r\n"
+    )
+    parts = [start, start + "Content-Length: 100\r\n\r\n{"]  # within the headers, within the body
+    slow: list[socket.socket] = []
+    try:
+        for number in range(16):
+            connection = socket.create_connection((address.hostname, address.port), timeout=10)
+            connection.sendall(parts[number % 2].encode())
+            slow.append(connection)
+        time.sleep(0.5)
+        assert all(post(stack, key)[0] < 1 for _ in range(10))
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
+    address = urlsplit(stack.web_url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(
+            (
+                "POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
+                f"Authorization: Api-Key {key}\r\nContent-Type: application/x-ndjson\r\n"
+                'Idempotency-Key: k\r\nContent-Length: 1000\r\n\r\n{"description": "A"}\n'
+            ).encode()
+        )
+        time.sleep(1)
+        assert _open_transactions(stack) == 0
+
+
+def test_a_body_in_chunks_is_411(stack: Stack, key: str) -> None:
+    response = requests.post(
+        f"{stack.web_url}/v1/normalizations",
+        data=iter([b'{"description": ', b'"A"}']),
+        headers={"Authorization": f"Api-Key {key}", "Content-Type": "application/json"},
+        timeout=10,
+    )
+    assert response.status_code == 411
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def _open_transactions(stack: Stack) -> Any:
+    sql = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    )
+    return stack.database.rows(sql)[0][0]

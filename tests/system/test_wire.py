@@ -1,0 +1,75 @@
+"""What comes over the wire before any of Pave's code sees it: raw bytes to the real server."""
+
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.system.stack import Stack
+
+pytestmark = pytest.mark.timeout(120)
+
+TARGET = b"POST /normalize_merchant HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+BODY = b'{"description": "NETFLIX.COM"}'
+
+
+def send(stack: Stack, request: bytes) -> list[bytes]:
+    """Send bytes and return the status lines of all answers that come back."""
+    parts = urlsplit(stack.web_url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.settimeout(2)
+        answer = b""
+        try:
+            while part := connection.recv(65_536):
+                answer += part
+        except TimeoutError:
+            pass
+        except ConnectionResetError:
+            pass
+    return [line for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.")]
+
+
+def headers(*lines: bytes) -> bytes:
+    return TARGET + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+# Each would let a request hide behind another, or take more memory than a request may.
+BAD = {
+    "a length and chunks": headers(b"Content-Length: 4", b"Transfer-Encoding: chunked")
+    + b"0\r\n\r\nGET /livez",
+    "two lengths": headers(b"Content-Length: 4", b"Content-Length: 30") + BODY,
+    "two codings": headers(b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity")
+    + b"0\r\n\r\n",
+    "an unknown coding": headers(b"Transfer-Encoding: xchunked") + b"0\r\n\r\n",
+    "a length with a sign": headers(b"Content-Length: +30") + BODY,
+    "a length in hexadecimal": headers(b"Content-Length: 0x1e") + BODY,
+    "a space before the colon": headers(b"Content-Length : 30") + BODY,
+    "a NUL in a name": headers(b"X-Bad\x00: 1", b"Content-Length: 30") + BODY,
+    "a folded line": headers(b"Foo: bar\r\n folded", b"Content-Length: 30") + BODY,
+    "a line of 64 KiB": headers(b"X-Long: " + b"x" * 65_536, b"Content-Length: 30") + BODY,
+    "a thousand lines": headers(*[b"X-%d: 1" % number for number in range(1000)]) + BODY,
+    "a path of 64 KiB": b"GET /" + b"x" * 65_536 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+}
+
+
+def test_an_ambiguous_or_oversized_request_is_refused_and_nothing_after_it_is_read(
+    stack: Stack,
+) -> None:
+    smuggled = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    for name, request in BAD.items():
+        statuses = send(stack, request + smuggled)
+        assert len(statuses) <= 1, (name, statuses)
+        assert all(b" 4" in status or b" 501 " in status for status in statuses), (name, statuses)
+    assert stack.database.rows("SELECT count(*) FROM merchants_normalizationrequest") == [(0,)]
+
+
+def test_a_huge_body_is_refused_before_it_is_read(stack: Stack) -> None:
+    [status] = send(stack, headers(b"Content-Length: 99999999999") + BODY)
+    assert b" 413 " in status or b" 401 " in status
+
+
+def test_an_unknown_host_gets_no_answer_of_ours(stack: Stack) -> None:
+    request = b"GET /livez HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    [status] = send(stack, request)
+    assert b" 400 " in status
