@@ -1,6 +1,7 @@
 """Finds the merchant of the catalogue that a descriptor names, and says how sure that is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from merchants import confidence
 from merchants.brand_index import BrandIndex
@@ -92,13 +93,14 @@ class CatalogueMatcher:
                 break
             if goes_on(tail, clues.descriptor.truncated):
                 break
-            if (tail_kind(tail, ()) == "none") is not whole:
+            behind = "none" if self._is_customer(tail, clues) else tail_kind(tail, ())
+            if (behind == "none") is not whole:
                 continue
             choice = self._choose(hit.merchants, clues, hit.spelling)
             if choice is None:
                 continue
             sure = confidence.named(
-                kind=tail_kind(tail, choice.merchant.mccs),
+                kind="none" if behind == "none" else tail_kind(tail, choice.merchant.mccs),
                 distinctive=self._index.is_distinctive(hit, words),
                 letters=len(hit.spelling),
                 words=hit.length,
@@ -112,9 +114,14 @@ class CatalogueMatcher:
             if sure is None:
                 continue
             said = " ".join(words[: hit.length])
-            behind = f", behind it {' '.join(tail)!r}" if tail else ""
-            return choice.found(sure, f"catalogue name {said!r}{behind}")
+            more = f", behind it {' '.join(tail)!r}" if tail else ""
+            return choice.found(sure, f"catalogue name {said!r}{more}")
         return None
+
+    @staticmethod
+    def _is_customer(tail: Sequence[str], clues: Clues) -> bool:
+        """Whether what stands behind a name is only the customer's own name."""
+        return clues.descriptor.names_customer and len(tail) in (2, 3)
 
     def _by_domain(self, clues: Clues) -> Found | None:
         domain = clues.descriptor.domain
@@ -130,6 +137,9 @@ class CatalogueMatcher:
         if not words or printed[: len(words)] != words or len(printed) == len(words):
             return None
         hits = [hit for hit in self._index.prefixes(printed) if hit.length > len(words)]
+        if clues.country == clues.descriptor.country:
+            # The country was told by a town that is none.
+            clues = replace(clues, country="", nearby=())
         return self._by_words(clues, printed[: hits[0].length], whole=True) if hits else None
 
     def _behind_its_city(self, clues: Clues) -> Found | None:

@@ -9,6 +9,12 @@ from merchants.folding import compact, words_of
 from merchants.question import CatalogueMerchant
 
 
+# Processors whose customers are mostly brands.
+LARGE_CUSTOMERS = frozenset(
+    {"Klarna", "Afterpay", "Affirm", "Adyen", "dLocal", "EBANX", "Amazon Pay", "Digital River"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A merchant, the confidence in it (0 to 1) and why."""
@@ -35,8 +41,9 @@ class Clues:
 
     @property
     def intermediary(self) -> bool:
-        """Whether a payment processor stands in front."""
-        return self.descriptor.intermediary is not None
+        """Whether a payment processor stands in front whose customers are mostly small shops."""
+        who = self.descriptor.intermediary
+        return who is not None and who not in LARGE_CUSTOMERS
 
 
 @dataclass(frozen=True, slots=True)

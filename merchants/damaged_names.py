@@ -1,5 +1,6 @@
 """Merchants whose name the rail damaged: glued to other words, cut off, or behind a town."""
 
+import re
 from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process
@@ -19,6 +20,9 @@ _SHORTEST_ALIKE = 6
 _ALIKE_CUTOFF = 88.0  # rapidfuzz ratio, 0 to 100
 
 
+_NUMBERED = re.compile(r"([a-z]{5,})\d{2,}")  # RACETRAC412
+
+
 class DamagedNames:
     """Looks for names of one catalogue that are not printed as they are."""
 
@@ -29,7 +33,14 @@ class DamagedNames:
     def glued(self, clues: Clues) -> Found | None:
         """`GRUBHUBORIENTALTASTE`: a distinctive name of one word with more behind it."""
         words = clues.descriptor.words
-        if clues.intermediary or not words or is_common(words[0]):
+        if not words or is_common(words[0]):
+            return None
+        if numbered := _NUMBERED.fullmatch(words[0]):
+            spelling = numbered[1]
+            hit = Hit(spelling, 1, self._index.exact(spelling))
+            if hit.merchants and self._index.is_distinctive(hit, [spelling]):
+                return self._surely(hit.merchants, clues, confidence.GLUED, "a number behind")
+        if clues.intermediary:
             return None
         spelling = self._index.beginning(words[0], _SHORTEST_GLUED)
         if not spelling or self._index.word_count(spelling) > 1:

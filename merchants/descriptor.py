@@ -36,7 +36,11 @@ _STREET = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}$|^[A-Z0-9]*\d[A-Z0-9]*$", re.IGNORECASE)
-_GLUED_NUMBER = re.compile(r"(?<=[A-Za-z]{4})(?=\d{6,})")
+_GLUED_NUMBER = re.compile(r"(?<=[A-Za-z]{4})(?=\d{6,})|(?<=\.com)(?=\d)", re.IGNORECASE)
+_LEGAL_INSIDE = re.compile(
+    r"(.{3,}?)[\s,]+(LTD|LIMITED|PLC|INC|LLC|GMBH|SARL|S\.?R\.?L|LTDA)\.?,?\s+[A-Z]+(?:\s[A-Z]+)?$",
+    re.IGNORECASE,
+)
 _DASH = re.compile(r"\s+[-–—|]\s*|\s*[-–—|]\s+|\s[-–—]$")
 _TRAILING = " \t-–—*#.,;:/|&+_('\""
 _SMALL_NUMBER = re.compile(r"\s+\d{1,2}$")
@@ -70,6 +74,9 @@ class Descriptor:
     starred: str = ""  # what stood behind the star of a merchant: UBER *EATS
     code: str = ""  # a short code before a star that is no known processor's: VZW*
     bank_country: str = ""  # where banks print such lines; only a hint
+    is_cash: bool = False  # cash or the bank's own booking: there is no merchant
+    is_movement: bool = False  # between accounts or people: a merchant only if one is known
+    names_customer: bool = False  # the customer's own name stands behind the merchant's
 
     @property
     def signs_of_a_shop(self) -> int:
@@ -97,6 +104,7 @@ def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
         place = _joined(place, column, body)
     place = strip_given_city(place, city)
     name, starred, reference = _cut_star(place.name)
+    name, incorporated = _cut_behind_legal(name)
     domain = place.domain
     own = DOMAIN.match(name, 0, _LONGEST_PRINTED)
     if own and own.end() >= 5:
@@ -108,6 +116,8 @@ def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
     text, truncated = _cut_location_words(text, split.offset)
     text, legal = _cut_legal(text)
     text = _repeated_in_hint(text, place.hint, domain)
+    if peeled.names_customer and text.count(" ") >= 2:
+        text = " ".join(text.split()[:-2])
     if split.code and is_noise(text):
         text, words = split.code, (split.code.lower(),)  # TXU*BILL PAYMENT
     return Descriptor(
@@ -126,12 +136,15 @@ def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
         region=place.region,
         country=place.country,
         nearby=place.nearby,
-        legal_form=legal,
+        legal_form=legal or incorporated,
         hint=place.hint.lower(),
         truncated=truncated,
         starred=starred,
         code=split.code,
         bank_country=peeled.country,
+        is_cash=peeled.is_cash,
+        is_movement=peeled.is_movement,
+        names_customer=peeled.names_customer,
     )
 
 
@@ -246,6 +259,12 @@ def _stands_alone(text: str) -> bool:
     """Whether a name is left that is not merely a kind of shop."""
     words = words_of(text)
     return len(words) > 1 or (bool(words) and len(words[0]) > 1 and not is_everyday(words[0]))
+
+
+def _cut_behind_legal(name: str) -> tuple[str, str]:
+    """`ARGOS LTD HARROW`: what stands behind a legal form is the branch."""
+    found = _LEGAL_INSIDE.match(name)
+    return (found[1], found[2]) if found else (name, "")
 
 
 def _cut_legal(text: str) -> tuple[str, str]:

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _LONGEST_KEY = 200
+# Behind these stands whom the money was sent to, mostly somebody.
+_BETWEEN_PEOPLE = frozenset({"Venmo", "Cash App"})
 _REMEMBERED = 4096  # descriptors whose parts are kept: `match` often follows `key`
 
 
@@ -77,6 +79,8 @@ class PaveHeuristic:
         found = self._catalogue.named(descriptor, transaction.mcc, country)
         if found is not None:
             return _shortened(f"m:{found.merchant.id}:{found.confidence:.2f}:{who}")
+        if descriptor.is_movement:
+            return f"n:{who}"
         cut = "t" if descriptor.truncated else ""
         evidence = f"{who}:{country}:{descriptor.bank_country}:{transaction.mcc}:{cut}"
         return _shortened(f"d:{evidence}:{' '.join(descriptor.text.upper().split())}")
@@ -90,8 +94,7 @@ class PaveHeuristic:
         if rule is not None:
             return self._by_rule(rule, descriptor, steps)
         if self._names_nobody(descriptor):
-            if who:
-                # Nothing behind the processor: the payment was to the processor itself.
+            if who and not descriptor.is_cash:
                 return self._processor_itself(who, descriptor, steps)
             return Match(
                 NO_NAME, Method.NONE.value, 0.9, descriptor=descriptor.text,
@@ -99,6 +102,13 @@ class PaveHeuristic:
             )  # fmt: skip
         found = self._catalogue.named(descriptor, transaction.mcc, country)
         method = Method.CATALOGUE
+        if found is None and descriptor.is_movement:
+            return Match(
+                NO_NAME, Method.NONE.value, 0.8, descriptor=descriptor.text,
+                evidence=(*steps, "a movement between accounts or people"),
+            )  # fmt: skip
+        if found is None and who in _BETWEEN_PEOPLE:
+            return self._processor_itself(who, descriptor, steps)
         if found is None:
             found = self._catalogue.alike(descriptor, transaction.mcc, country)
             method = Method.FUZZY
@@ -127,7 +137,7 @@ class PaveHeuristic:
         return descriptor, country
 
     def _names_nobody(self, descriptor: Descriptor) -> bool:
-        return no_merchant(descriptor) and not self._catalogue.knows(descriptor)
+        return descriptor.is_cash or no_merchant(descriptor) and not self._catalogue.knows(descriptor)
 
     def _by_rule(self, rule: MatchRule, descriptor: Descriptor, steps: list[str]) -> Match:
         steps.append(f"rule: {rule.kind} {rule.pattern!r}")
@@ -144,7 +154,7 @@ class PaveHeuristic:
 
     def _processor_itself(self, who: str, descriptor: Descriptor, steps: list[str]) -> Match:
         merchant = self._catalogue.by_name(who)
-        steps.append("nothing behind the processor: the payment was to itself")
+        steps.append("no merchant behind the processor: the payment was to itself")
         return Match(
             merchant.name if merchant else who,
             Method.CATALOGUE.value if merchant else Method.CLEANED.value,

@@ -84,6 +84,9 @@ STARRED: dict[str, str] = {
     "Opayo": "SAGEPAY OPAYO",
     "PayPoint": "PAYPOINT",
     "Freedompay": "FDP",
+    "Vipps": "VIPPS",
+    "MobilePay": "MOBILEPAY",
+    "Swish": "SWISH",
 }
 
 # Processor -> regular expression of what it prints without a star.
@@ -106,13 +109,14 @@ _UNSTARRED: dict[str, str] = {
     "PhonePe": r"PHONEPE\s",
     "Razorpay": r"RAZORPAY\s",
     "Viva Wallet": r"VIVA\sWALLET\s",
+    "Lightspeed": r"LS\s(?=[A-Z]{3})",
     "WorldPay": r"WORLDPAY\s(?=[A-Z])",
 }
 
 _BY_PREFIX = {prefix: name for name, prefixes in STARRED.items() for prefix in prefixes.split()}
 _STAR = re.compile(r"([A-Z0-9][A-Z0-9 .\-/]{0,22}?)\s?\*+\s*(?=\S)", re.IGNORECASE)
 _PLAIN = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNSTARRED.items()]
-_PLAIN_STARTS = tuple("SP S T IZ Z KL MO STG GO BU ST AD CC ME PH RA VI WO PA".split())
+_PLAIN_STARTS = tuple("SP S T LS IZ Z KL MO STG GO BU ST AD CC ME PH RA VI WO PA".split())
 _SQUEEZE = str.maketrans("", "", " .-/")
 
 

@@ -30,6 +30,9 @@ NO_MERCHANT = listed(
     transactions exchange conversion atmfee direct dd autopay automatic auto bill billpay e epay
     check cheque chq number no nr ref reference to from the of for on at in a and date value
     misc miscellaneous statement earned posted dividend payroll salary wages tax withholding
+    nonsufficient protection charged late advance full directpay withdraw remote id membership non
+    sterling conto mensile bancomat prelievo prelevamento mantenimiento cuenta inmediata
+    kontofuehrungsgebuehr kontofuhrungsgebuhr mandate surcharge balances overlimit
     cashback reward rewards redemption bonus opening closing brought forward carried thank you
     received recd scheduled recurring standing order eft ebanking p2p branch teller counter
     ueberweisung uberweisung gutschrift zinsen zins gebuehr gebuhr gebuhren entgelt kontofuehrung
@@ -164,6 +167,9 @@ TAILS = KINDS | listed(
     gift reload wallet topup top up insurance premium auto policy tickets ticket booking bookings
     bkng reservation fare transaction account acct customer support help invoice deposit rentals
     stansted heathrow gatwick schiphol jfk lax bnkcrd fd pmt
+    webrecurring pymt pymts epayment epayments draft creditcard ach utilitypay directpay webpay
+    membershi membersh elec electronic sverige norge danmark suomi deutschland france italia espana
+    espanha polska brasil india mexico nederland belgie schweiz suisse oesterreich gb
     ez ezpay epay ref no nr loc unit gate term lvl
     nw ne sw se n w
     superstore stores hyp supc sc sn s/mkts smkts pfs filling forecourt t2 t3 t5"""

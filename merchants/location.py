@@ -35,11 +35,29 @@ def split_place(text: str, offset: int = 0, country: str = "", likely: str = "")
         place = _glued_state(place, offset)
     if place.region or place.country:
         place = strip_contact(place, postcodes=True)
+        place = _without_quarter(place, place.region or place.country)
         if not place.city:
             place = strip_city(place, place.region or place.country, offset)
     elif not place.city:
         place = strip_lone_city(place, country, likely)
     return strip_contact(place)
+
+
+_QUARTER = re.compile(
+    r"(.*\s(\S+))\s+(?:CEN|CENT|CENTR|CENTRA|CENTRAL|CENTRE|CENTER|CTR|CBD|CITY|NORTH|SOUTH|EAST|WEST)"
+    r"$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _without_quarter(place: Place, region: str) -> Place:
+    """`AUCKLAND CEN`: a quarter behind its town, if both together are no town of their own."""
+    found = _QUARTER.match(place.name)
+    if not found or _ends_in_city(place.name, region):
+        return place
+    if not gazetteer().lies_in(upper(found[2]), region):
+        return place
+    return replace(place, name=found[1])
 
 
 def read_place(text: str) -> Place:

@@ -228,6 +228,10 @@ class Resolution(models.Model):
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="Runs begun; counted before the heuristic runs."
     )
+    bulk = models.BooleanField(
+        default=False,
+        help_text="Only rows of batches wait for it; what came by itself is worked on before.",
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.CharField(max_length=128, blank=True)
@@ -261,8 +265,11 @@ class Resolution(models.Model):
             models.UniqueConstraint(fields=["key", "ruleset"], name="one_resolution_a_question")
         ]
         indexes = [
+            # The claim: single requests' questions, then those of batches.
             models.Index(
-                fields=["next_attempt_at"], name="resolution_due", condition=Q(status="pending")
+                fields=["bulk", "next_attempt_at"],
+                name="resolution_due",
+                condition=Q(status="pending"),
             ),
             models.Index(
                 fields=["lease_expires_at"],

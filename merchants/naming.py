@@ -30,6 +30,10 @@ _UMLAUTS = {
     "kuechen": "Küchen", "fruehstueck": "Frühstück", "muehle": "Mühle", "koeln": "Köln",
     "muenchen": "München", "duesseldorf": "Düsseldorf", "nuernberg": "Nürnberg",
     "zuerich": "Zürich", "bruecke": "Brücke", "gaststaette": "Gaststätte", "wuerstel": "Würstel",
+    "loewen": "Löwen", "loewe": "Löwe", "roemer": "Römer", "koenig": "König", "muehlen": "Mühlen",
+    "baecker": "Bäcker", "fuer": "für", "gruen": "Grün", "gruener": "Grüner", "baeren": "Bären",
+    "kueche": "Küche", "moebelhaus": "Möbelhaus", "blueten": "Blüten", "schloessl": "Schlössl",
+    "gemuese": "Gemüse", "kaese": "Käse", "doener": "Döner", "wuerzburg": "Würzburg",
 }  # fmt: skip
 _VOWEL = re.compile(r"[AEIOUYÀ-ÿ]", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\s/\-–—&+.,()!:;\"*]+|\s+|.", re.DOTALL)

@@ -237,7 +237,6 @@ def _tell(event_type: str, requests: Sequence[NormalizationRequest], now: dateti
         ],
         now=now,
     )
-    batches.count(requests, now=now)
 
 
 def _tally(requests: Iterable[NormalizationRequest], now: datetime) -> None:

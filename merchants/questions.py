@@ -58,6 +58,7 @@ def resolutions_for(askers: Askers, ruleset: Ruleset, now: datetime) -> dict[str
         .select_for_update()
         .order_by("id")
     )
+    _hurry(locked, askers)
     reopened = _reopen(locked, now)
     if made or reopened:
         RESOLVE.ring(min(made + reopened, settings.PAVE_WORKERS))
@@ -97,12 +98,28 @@ def _make(askers: Askers, ruleset: Ruleset, now: datetime) -> int:
                 ruleset=ruleset,
                 transaction=as_json(requests[0]),
                 next_attempt_at=now,
+                bulk=_only_batches(requests),
             )
             for key, requests in sorted(askers.items())
         ],
         ignore_conflicts=True,
     )
     return len(askers)
+
+
+def _hurry(locked: Sequence[Resolution], askers: Askers) -> None:
+    """Let a question of a batch's that somebody now asks by itself be worked on as the latter."""
+    hurried = [
+        resolution.pk
+        for resolution in locked
+        if resolution.bulk and not _only_batches(askers[resolution.key])
+    ]
+    if hurried:
+        Resolution.objects.filter(pk__in=hurried).update(bulk=False)
+
+
+def _only_batches(requests: Sequence[NormalizationRequest]) -> bool:
+    return all(request.batch_id is not None for request in requests)
 
 
 def _reopen(locked: Sequence[Resolution], now: datetime) -> int:

@@ -7,7 +7,15 @@ Value Date: 02/01/2019`) or arranges its own columns (`NAME 03/21 PURCHASE CITY 
 import re
 from typing import NamedTuple
 
-from merchants.rail_words import BEFORE, BEHIND
+from merchants.rail_words import (
+    BEFORE,
+    BEHIND,
+    CASH,
+    DOUBTFUL_WORDS,
+    FIRM_WORDS,
+    LOOSE_WORDS,
+    MOVEMENTS,
+)
 from merchants.wordlist import listed
 
 _DATE = (
@@ -23,6 +31,9 @@ class Peeled(NamedTuple):
     body: str
     place: str
     country: str  # alpha-2, where banks write so; empty if that says nothing
+    is_cash: bool = False  # cash or the bank's own booking: there is no merchant
+    is_movement: bool = False  # between accounts or people: seldom a merchant
+    names_customer: bool = False  # the customer's own name stands behind the merchant's
 
 
 # Arrangements in which the bank says which part is the merchant (name) and which the place.
@@ -49,7 +60,17 @@ _FORMATS = [
         r"(?P<name>.+?)\s+DES:(?P<place>).*",
         r"ORIG CO NAME:\s*(?P<name>.+?)\s+(?:ORIG ID|CO ENTRY|DESC DATE)(?P<place>).*",
         # UPI-NAME-id@bank and UPI/123/NAME/...
-        r"UPI[-/](?:\d+[-/])?(?:[A-Z]{2}[-/])?(?P<name>[^-/@]{3,})(?P<place>)(?:[-/].*)?",
+        r"UPI[-/](?:(?:P2[MPA]|DR|CR)[-/])?(?:\d+[-/])?(?:[A-Z]{2}[-/])?(?P<name>[^-/@]{3,})(?P<place>)(?:[-/].*)?",
+        r"ECOM\s+PUR/(?P<name>[^/]{3,})/(?P<place>[^/]*)/.*",
+        # Withdrawal ACH NAME TYPE: PAYMENT CO: NAME
+        r"(?P<name>.+?)\s+TYPE:\s.*?CO:(?P<place>).*",
+        # SEPA Incasso ... Naam: NAME Machtiging: ...
+        (
+            r"SEPA\s.*?\bNAAM:\s*(?P<name>.+?)(?P<place>)"
+            r"(?:\s+(?:MACHTIGING|OMSCHRIJVING|IBAN|KENMERK|BIC|INCASSANT|VALUTADATUM):?.*)?"
+        ),
+        # /TRTP/SEPA Incasso/CSID/.../NAME/ZIGGO/MARF/...
+        r"/TRTP/.*?/NAME/(?P<name>[^/]+)(?P<place>)(?:/.*)?",
         # ICICI: VIN/NAME/date/reference; Santander: NAME,12.34 GBP, RATE ...
         r"(?:VIN|VPS|IPS)/(?P<name>[^/]{3,})(?P<place>)/.*",
         r"(?:CARD PAYMENT TO )?(?P<name>[^,]+),\s*\d+\.\d\d [A-Z]{3},(?P<place>).*",
@@ -68,7 +89,7 @@ def _any_of(patterns: tuple[str, ...]) -> str:
     return joined.replace("<date>", _DATE).replace("<time>", _TIME)
 
 
-_BEFORE = re.compile(rf"^(?:{_any_of(BEFORE)})(?:\s+|(?<=[-–:,;.|\]])|$)", re.IGNORECASE)
+_BEFORE = re.compile(rf"^(?:{_any_of(BEFORE)})(?:\s+|(?<=[-–:,;.|/\]])|$)", re.IGNORECASE)
 _BEHIND = re.compile(rf"(?:\s+|(?<=[\s,;]))(?:{_any_of(BEHIND)})\s*[,;.]?$", re.IGNORECASE)
 
 # The country whose banks begin a line so. Only a hint: their customers also pay elsewhere.
@@ -98,8 +119,42 @@ _LANGUAGES = [
 ]
 
 
+# PayPal's own arrangements: what was bought from whom stands behind its references.
+_PAYPAL = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"PAYPAL\b.*?\bIHR\s+EINKAUF\s+BEI\s+(?P<name>.+?)(?:,.*)?",
+        (
+            r"PAYPAL\s+DES:\s?(?:INST\s+XFER|ECHECK|RETRY\s+PYMT)\s+ID:\s?"
+            r"(?P<name>(?!\S*\d{4})\S.*?)\s+INDN:.*"
+        ),
+        (
+            r"PAYPAL\s*\(?EUROPE\)?\s+S\.?\s?A\.?\s?R?\.?\s?L\.?(?:\s*,?\s*ET\.?\s+CIE\.?"
+            r"(?:\s*,?\s*S\.?\s?C\.?\s?A\.?)?)?[\s,]+(?:[\d/.,]+\s+|PP\.\S*\s+|\.\s+)*(?P<name>.+)"
+        ),
+    )
+]
+_PAYPAL_TRANSFER = re.compile(
+    r"PAYPAL\s+INST(?:ANT)?\s+(?:XFER|TRANSFER)\s+\d{6}\s+(?P<name>\D.+)", re.IGNORECASE
+)
+_CASH = re.compile(f"(?:{'|'.join(f'(?:{pattern})' for pattern in CASH)})", re.IGNORECASE)
+_MOVEMENT = re.compile(f"(?:{'|'.join(f'(?:{pattern})' for pattern in MOVEMENTS)})", re.IGNORECASE)
+
+
 def peel(text: str) -> Peeled:
     """`text` without the rail's words; the place apart where the bank's columns say so."""
+    peeled = _peel(text)
+    return peeled._replace(
+        is_cash=bool(_CASH.match(text)), is_movement=bool(_MOVEMENT.match(text[:_LOOKED_AT]))
+    )
+
+
+def _peel(text: str) -> Peeled:
+    for layout in _PAYPAL:
+        if found := layout.fullmatch(text):
+            return Peeled(f"PAYPAL *{found['name']}", "", "")
+    if found := _PAYPAL_TRANSFER.fullmatch(text):
+        return Peeled(f"PAYPAL *{found['name']}", "", "", names_customer=True)
     body, place = text.strip(), ""
     country = next((code for code, pattern in _LANGUAGES if pattern.match(body)), "")
     while (shorter := _BEHIND.sub("", body)) != body and shorter.strip():
@@ -124,8 +179,11 @@ def _peel_front(body: str) -> str:
         if shorter == body or not shorter.strip():
             break
         body = shorter.lstrip()
-    words = body.split(" ")
+    body = _past_words(_past_a_number(body), firm=body != whole)
     peeled = body != whole
+    if peeled and (dated := _BEFORE.match(body)) and body[dated.end() :].strip():
+        body = body[dated.end() :].lstrip()
+    words = body.split(" ")
     while len(words) > 1 and (
         words[0].upper().rstrip(".:") in _LEFTOVERS
         or not words[0]
@@ -135,6 +193,66 @@ def _peel_front(body: str) -> str:
         peeled = True
     rest = " ".join(words)
     return rest if any(char.isalpha() for char in rest) else body
+
+
+def _past_words(body: str, *, firm: bool) -> str:
+    """Past a run of the bank's words, numbers and dates, if one of the words is a firm sign.
+
+    `firm` says that such words were already taken off in front.
+    """
+    tokens = body.split()
+    end = 0
+    for at, token in enumerate(tokens[:_LONGEST_RUN]):
+        word = token.upper().strip("-–/:.,#()")
+        head, joint, rest = re.sub(r"[/:]", "-", token).partition("-")
+        if joint and len(rest) >= 3 and head.upper() in FIRM_WORDS and rest[0].isalpha():
+            tokens[at] = token[len(head) + 1 :]
+            return " ".join(tokens[at:])
+        if word in FIRM_WORDS:
+            firm, end = True, at + 1
+        elif word in LOOSE_WORDS or (not word and end == at):
+            end = at + 1 if firm or at == 0 else end
+        elif word in DOUBTFUL_WORDS:
+            if at and tokens[at - 1] in ("-", "–") and firm:
+                end = at + 1
+        elif word in ("TO", "FROM", "AT", "ON"):
+            if not (firm and end == at and (at or word != "AT")) or (word == "ON" and not any(map(str.isdigit, "".join(tokens[at + 1 : at + 2])))):
+                break
+            end = at + 1
+        elif firm and _RUN_NUMBER.fullmatch(word) and word not in _NUMBER_NAMES:
+            end = at + 1
+        else:
+            break
+    rest = " ".join(tokens[end:])
+    if not (firm and end) or sum(char.isalpha() for char in rest) < 2:
+        return body
+    # The runs of blanks between columns stay.
+    return body[body.find(tokens[end], len("".join(tokens[:end]))) :]
+
+
+_LONGEST_RUN = 12  # words
+_RUN_NUMBER = re.compile(
+    rf"{_DATE}|{_TIME}\s?[AP]?M?|\d{{3,}}|[\dX*]*[X*]{{2,}}\d{{3,4}}|POS\d{{4,}}", re.IGNORECASE
+)
+_NUMBER_NAMES = frozenset({"365", "711", "888", "580", "1800"})
+
+
+def _past_a_number(body: str) -> str:
+    """`VISA CHECK CARD 7731 NAME`: nothing but the bank's words before a number names anybody."""
+    found = _NUMBERED.match(body)
+    if found and sum(char.isalpha() for char in body[found.end() :]) >= 3:
+        return _BEFORE.sub("", body[found.end() :], count=1).lstrip() or body
+    return body
+
+
+_NUMBERED = re.compile(
+    r"(?:(?:ACH|AP|ATM|BANK|CARD|CARTE|CASH|CHECK|CKCD|CONTACTLESS|CRD|CREDIT|DB|DBT|DDA|DEB|DEBIT|EC"
+    r"|EXTERNAL|KARTE|MASTERCARD|MC|ONLINE|PAYMENT|PIN|PMT|POS|PUR|PURCH|PURCHASE|RECURRING|SALE|SIG"
+    r"|TARJETA|TERMINAL|TRANS|TRANSACTION|TXN|VISA|WD|WITHDRAWAL)[\s:/-]+)+"
+    rf"(?:{_DATE}(?=\s)|\#?\d{{3,}}|[\dX*]*[X*]{{2,}}\d{{3,4}}|(?:REF|NO|NR)\.?\s?\#?\d{{3,}})[\s:/-]+",
+    re.IGNORECASE,
+)
+_LOOKED_AT = 120  # characters that a movement is recognised by
 
 
 # What may stand between the rail's words and the merchant, each a word of its own.

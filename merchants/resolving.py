@@ -25,6 +25,7 @@ from merchants.question import Match, Transaction
 from merchants.rulesets import heuristic_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
+from pave.operations.shift import LOOK_SECONDS
 from pave.operations.patience import persist
 from pave.operations.tallies import Counter
 
@@ -62,17 +63,26 @@ class Answer:
     duration_ms: int
 
 
-def resolve_due() -> int:
-    """Work on due resolutions, one after the other, for a turn; return how many there were."""
+def resolve_due(*, linger: float = 0.0) -> int:
+    """Work on due resolutions, one after the other, for a turn; return how many there were.
+
+    Args:
+        linger: How long to wait for the next one after the last, in seconds: questions come in
+            numbers, and waking a worker takes longer than a look at the rows.
+    """
     worker = worker_name()
-    begun = time.monotonic()
+    begun = active = time.monotonic()
     worked = 0
     while time.monotonic() - begun < TURN_SECONDS and not shutdown.requested():
         resolution = claim(worker=worker)
-        if resolution is None:
+        if resolution is not None:
+            work(resolution)
+            worked += 1
+            active = time.monotonic()
+        elif not worked or time.monotonic() - active >= linger:
             return worked
-        work(resolution)
-        worked += 1
+        else:
+            time.sleep(LOOK_SECONDS)
     if Resolution.objects.due(timezone.now()).exists():
         RESOLVE.ring()
     return worked
@@ -81,16 +91,20 @@ def resolve_due() -> int:
 def claim(*, worker: str, pk: UUID | None = None) -> Resolution | None:
     """Take the resolution that is due longest, with a lease, and count the attempt.
 
+    Those that only batches wait for come after all others.
+
     Args:
         worker: The name of this process.
         pk: Take this one, or none.
     """
     now = timezone.now()
+    if not Resolution.objects.due(now).exists():
+        return None
     with transaction.atomic():
         resolution = (
             Resolution.objects.due(now)
             .filter(**({"pk": pk} if pk else {}))
-            .order_by("next_attempt_at")
+            .order_by("bulk", "next_attempt_at")
             .select_for_update(skip_locked=True)
             .first()
         )

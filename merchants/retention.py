@@ -54,7 +54,7 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
 
 
 def _finished(requests: QuerySet[Any], cutoff: datetime) -> QuerySet[Any]:
-    """Leave out what has no end, has an event still to be delivered, or feedback to be looked at."""
+    """Leave out what has no end, an event to be delivered, or feedback to be looked at."""
     return requests.filter(
         ~Exists(Event.objects.filter(subject_id=OuterRef("pk"))),
         ~Exists(Feedback.objects.filter(request=OuterRef("pk"), status=Feedback.Status.OPEN)),

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from merchants import confidence
 from merchants.lexicon import ANY_TRADE, KINDS, STREETS, TAILS, TRADES, is_everyday
-from merchants.places import gazetteer
+from merchants.places import US_STATES, gazetteer
 
 
 def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
@@ -18,6 +18,8 @@ def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
     if not words:
         return "none"
     places = gazetteer()
+    if len(words) == 1 and len(tail) > 1 and words[0].upper() in US_STATES:
+        return "none"  # FIVE GUYS VA 1022
     rest = [word for word in words if word not in TAILS and len(word) > 1]
     trades = [confidence.mcc_agrees(TRADES[word], mccs) for word in words if word in TRADES]
     if trades and not all(trades):

@@ -1,6 +1,7 @@
 """Entry points for django-q2 and the supervisor."""
 
 from merchants import batches, normalization, resolving, revising, rulesets
+from pave.operations.shift import LINGER_SECONDS
 
 
 def admit() -> int:
@@ -10,7 +11,7 @@ def admit() -> int:
 
 def resolve() -> int:
     """Run the heuristic on what is due."""
-    return resolving.resolve_due()
+    return resolving.resolve_due(linger=LINGER_SECONDS)
 
 
 def revise() -> int:

@@ -34,7 +34,7 @@ THREADS = 512
 SUSPECT_PART = 0.25
 UNPROVEN_PART = 0.5
 # How often the rows are looked at while a sender is awake, in seconds.
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.02
 # What comes back within this time is recorded together, up to so many.
 GATHER_SECONDS = 0.01
 GATHER_COUNT = 128

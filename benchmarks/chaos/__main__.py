@@ -30,12 +30,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--rate", type=float, default=12.0, help="posts per second")
     parser.add_argument("--broker", choices=["orm", "redis"], default="orm")
+    parser.add_argument("--supervisors", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="faults, by parts of their names")
     parser.add_argument("--report", type=Path, default=ROOT / "var" / "chaos.json")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs in this file")
     options = parser.parse_args()
     console = Console(width=max(110, Console().width))
-    report = Report(options.seed, options.seconds, options.broker)
+    report = Report(options.seed, options.seconds, options.broker, options.supervisors)
     columns = (
         TextColumn("{task.description:<26}"),
         BarColumn(),
@@ -44,7 +45,7 @@ def main() -> int:
     )
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("starting", total=options.seconds, state="")
-        with Plant(options.broker) as plant:
+        with Plant(options.broker, options.supervisors) as plant:
             try:
                 _run(plant, report, options, progress, bar)
             finally:

@@ -10,7 +10,7 @@ import psutil
 
 from benchmarks.chaos.callers import Callers
 from benchmarks.chaos.heuristic import DEAF, EXITS, HANGS, RAISES
-from benchmarks.chaos.plant import CLIENTS, SUPERVISORS, Plant
+from benchmarks.chaos.plant import CLIENTS, Plant
 from benchmarks.chaos.receiver import BUSY, ERROR, HANG, REFUSE, RESET, WELL
 
 QUEUES = ("quick", "heuristic")
@@ -95,12 +95,12 @@ def whole_cluster_killed(scene: Scene) -> bool:
 
 
 def supervisor_killed(scene: Scene) -> bool:
-    scene.plant.supervisor(scene.dice.choice(SUPERVISORS)).kill()
+    scene.plant.supervisor(scene.dice.choice(scene.plant.supervisors)).kill()
     return True
 
 
 def supervisor_told_to_stop(scene: Scene) -> bool:
-    scene.plant.supervisor(scene.dice.choice(SUPERVISORS)).terminate()
+    scene.plant.supervisor(scene.dice.choice(scene.plant.supervisors)).terminate()
     return True
 
 

@@ -19,7 +19,6 @@ from tests.system.databases import Database, Databases
 from tests.system.stack import ROOT, Stack
 
 CLIENTS = ("acme", "bolt", "coda")
-SUPERVISORS = ("one", "two")
 ENVIRON = {
     "DEBUG": "false",
     "SECRET_KEY": "for-fault-tests-only-8sXw2Vt6QkYp3ZrLmC9dHfJb",
@@ -41,9 +40,11 @@ class Plant:
 
     Args:
         broker: PAVE_BROKER.
+        supervisors: How many ``qcluster`` there are. With one, nobody covers for what is broken.
     """
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, supervisors: int) -> None:
+        self.supervisors = [f"number-{number + 1}" for number in range(supervisors)]
         self.servers = FragileServers()
         self.broker = broker
         self.keys: dict[str, str] = {}
@@ -76,7 +77,7 @@ class Plant:
             self.keys[client_id] = made["api_key"]
             self.secrets[client_id] = made["webhook"]["secret"]
         self.endpoint.know(self.secrets)
-        for name in SUPERVISORS:
+        for name in self.supervisors:
             self.start_supervisor(name)
         self._restarter = threading.Thread(target=self._restart_dead, daemon=True)
         self._restarter.start()

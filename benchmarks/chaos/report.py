@@ -20,6 +20,7 @@ class Report:
     seed: int
     seconds: int
     broker: str
+    supervisors: int
     faults: Counter[str] = field(default_factory=Counter)
     promises: list[Promise] = field(default_factory=list)
     stalls: dict[str, float] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Report:
             "seed": self.seed,
             "seconds": self.seconds,
             "broker": self.broker,
+            "supervisors": self.supervisors,
             "faults": dict(sorted(self.faults.items())),
             "promises": [asdict(one) | {"kept": one.kept} for one in self.promises],
             "stalls": self.stalls,

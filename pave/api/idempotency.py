@@ -78,9 +78,7 @@ def idempotent(handler: Handler) -> Handler:
         if isinstance(claimed, HttpResponse):
             return claimed
         try:
-            with transaction.atomic():
-                response = handler(view, request, *args, **kwargs)
-                _store(claimed, response, final=not isinstance(response, Unfinished))
+            response = _committed(claimed, lambda: handler(view, request, *args, **kwargs))
         except _Superseded as error:
             raise _under_way() from error
         except BaseException:
@@ -178,6 +176,14 @@ def sweep(*, now: datetime | None = None) -> None:
     IdempotencyKey.objects.filter(
         pk__in=list(expired.order_by("expires_at").values_list("pk", flat=True)[:_SWEEP_ROWS])
     ).delete()
+
+
+def _committed(claimed: Claim, do: Callable[[], Response]) -> Response:
+    """Do what the request asks, and keep its answer, in one transaction."""
+    with transaction.atomic():
+        response = do()
+        _store(claimed, response, final=not isinstance(response, Unfinished))
+        return response
 
 
 def _finished(response: Any) -> Any:

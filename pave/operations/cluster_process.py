@@ -59,8 +59,10 @@ class ClusterProcess:
         read_end, write_end = os.pipe()
         self._reports = Reports(read_end)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pave.operations.cluster"]
-            + [self.queue, str(write_end), str(os.getpid())],
+            [
+                *(sys.executable, "-m", "pave.operations.cluster"),
+                *(self.queue, str(write_end), str(os.getpid())),
+            ],
             cwd=settings.BASE_DIR,
             pass_fds=[write_end],
             start_new_session=True,

@@ -16,7 +16,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class PlainFormatter(logging.Formatter):
     """One line each, but for the traceback of an error."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging has it
         record.message = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], record.message)
         return super().formatMessage(record)
 

@@ -17,7 +17,6 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from django import db
 from django.utils import timezone
 from django_q.cluster import Sentinel, get_mp_context
 from django_q.conf import Conf

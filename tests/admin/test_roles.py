@@ -96,7 +96,7 @@ def test_a_button_is_refused_to_other_roles(
         assert browser.get(url).status_code in (200, 302)
         return
     assert browser.get(url).status_code == 403
-    assert browser.post(url, {"since_0": "2026-01-01"}).status_code == 403
+    assert browser.post(url, {"since": "2026-01-01T00:00"}).status_code == 403
     assert (list(Delivery.objects.values()), list(Webhook.objects.values())) == before
 
 

@@ -83,7 +83,7 @@ def test_a_page_can_be_used_by_keyboard_alone(log_in: LogIn) -> None:
     page.keyboard.press("Enter")
     for _ in range(40):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.closest('#result_list th') !== null"):
+        if page.evaluate("document.activeElement.closest('#result_list tbody th') !== null"):
             break
     page.keyboard.press("Enter")
     expect(page.locator(".title-row .buttons")).to_be_visible()

@@ -173,6 +173,17 @@ def test_single_requests_are_admitted_before_batches(api):
     )
 
 
+def test_questions_of_single_requests_are_worked_on_before_those_of_batches(api):
+    post(api, [{"description": "FIRST 1"}, {"description": "SECOND 2"}, {"description": "THIRD"}])
+    normalization.admit_batch()
+    for description in ("ALONE", "SECOND 9"):  # the second is one of the batch's questions
+        api.post("/v1/normalizations", {"description": description}, format="json")
+        normalization.admit_batch()
+    claimed = [resolving.claim(worker="w").key for _ in range(4)]
+    assert set(claimed[:2]) == {"alone", "second"}
+    assert set(claimed[2:]) == {"first", "third"}
+
+
 def test_an_object_of_a_batch_names_it(api):
     batch_id = post(api, ROWS).json()["id"]
     listed = api.get(f"/v1/normalizations?batch={batch_id}").json()["data"]

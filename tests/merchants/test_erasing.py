@@ -43,9 +43,7 @@ def work():
 
 
 def submit(caller, description, **fields):
-    return normalization.submit(
-        client=caller.client, fields={"description": description, **fields}
-    )
+    return normalization.submit(client=caller.client, fields={"description": description, **fields})
 
 
 def erase(client_id):
@@ -71,9 +69,7 @@ def test_nothing_of_it_is_left_in_any_table(client_1234, webhook, stranger):
     assert not Client.objects.filter(client_id="1234").exists()
 
 
-def test_an_answer_that_others_share_stays_and_holds_a_transaction_of_theirs(
-    client_1234, stranger
-):
+def test_an_answer_that_others_share_stays_and_holds_a_transaction_of_theirs(client_1234, stranger):
     submit(client_1234, f"NETFLIX {MARK}", city=MARK)
     work()
     other = submit(stranger, "NETFLIX 2")

@@ -89,9 +89,7 @@ def test_a_request_with_feedback_to_be_looked_at_stays():
     open_one = request_of(OLD)
     Feedback.objects.create(request=open_one, merchant_name="Other")
     closed = request_of(OLD + timedelta(days=1))
-    Feedback.objects.create(
-        request=closed, merchant_name="Other", status=Feedback.Status.REJECTED
-    )
+    Feedback.objects.create(request=closed, merchant_name="Other", status=Feedback.Status.REJECTED)
     prune()
     assert list(NormalizationRequest.objects.all()) == [open_one]
 

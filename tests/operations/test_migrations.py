@@ -11,7 +11,7 @@ from django_migration_linter import MigrationLinter
 FIRST_RELEASE = {
     "api": "0001_initial",
     "clients": "0002_limits",
-    "merchants": "0003_staff_pages",
+    "merchants": "0004_batches_come_last",
     "operations": "0004_staff_pages",
     "staff": "0002_roles",
     "webhooks": "0002_staff_pages",

@@ -53,8 +53,7 @@ def test_a_route_to_an_object_is_tried_as_a_stranger(path):
 def test_without_a_key_a_route_answers_nothing(client, method, path):
     some_id = "01a20ffb-58b1-7151-bc0a-5dc69d3df02f"
     filled = "/" + "".join(
-        some_id + rest[rest.index(">") + 1 :] if ">" in rest else rest
-        for rest in path.split("<")
+        some_id + rest[rest.index(">") + 1 :] if ">" in rest else rest for rest in path.split("<")
     )
     body = json.dumps({"description": "NETFLIX", "url": "https://c.example", "client_id": "1"})
     answer = client.generic(method.upper(), filled, body, content_type="application/json")

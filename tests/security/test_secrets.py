@@ -1,7 +1,5 @@
 """Keys and secrets stand nowhere in the clear once they have been shown."""
 
-import csv
-import io
 import logging
 
 import pytest
@@ -24,7 +22,7 @@ def stored():
     found = []
     with connection.cursor() as cursor:
         for model in apps.get_models():
-            cursor.execute(f'SELECT * FROM "{model._meta.db_table}"')
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}"')  # noqa: S608 - our tables
             for row in cursor.fetchall():
                 found += [
                     bytes(one) if isinstance(one, memoryview) else str(one).encode() for one in row
@@ -118,20 +116,3 @@ def test_a_key_is_kept_as_a_hash_and_compared_in_constant_time(client_1234, monk
     assert keys.authenticate(client_1234.key) is not None
     assert compared
     assert client_1234.key not in str(compared)
-
-
-@pytest.mark.parametrize(
-    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(\"http://evil\")"]
-)
-def test_a_spreadsheet_does_not_reckon_with_what_a_client_sent(api, settings, cell):
-    settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
-    body = {"transactions": [{"description": f"SHOP {cell}", "reference": cell.strip() or "x"}]}
-    made = api.post("/v1/batches", body, format="json")
-    assert made.status_code == 202, made.content
-    normalization.admit_batch()
-    resolving.resolve_due()
-    answer = api.get(f"/v1/batches/{made.json()['id']}/results", headers={"Accept": "text/csv"})
-    _, *rows = csv.reader(io.StringIO(b"".join(answer).decode(), newline=""))
-    assert rows
-    for value in [value for row in rows for value in row]:
-        assert not value.startswith(("=", "+", "-", "@", "\t", "\r"))

@@ -55,8 +55,10 @@ def test_after_a_restore_nothing_is_lost_but_what_came_after_the_backup(
     before, stack.database = stack.database, restored
     try:
         subprocess.run(
-            [program(servers, "pg_restore"), "--no-owner", "--exit-on-error"]
-            + [f"--dbname={restored.url}", dump],
+            [
+                *(program(servers, "pg_restore"), "--no-owner", "--exit-on-error"),
+                *(f"--dbname={restored.url}", dump),
+            ],
             check=True,
         )
         redis.Redis.from_url(stack.environ["REDIS_URL"]).flushdb()
@@ -67,9 +69,7 @@ def test_after_a_restore_nothing_is_lost_but_what_came_after_the_backup(
 
         # 3. What was accepted before the backup is there, and is finished now.
         for request_id in [*finished, *under_way]:
-            stack.wait_for(
-                lambda pk=request_id: stack.get(key, pk)["status"] == "completed", 90
-            )
+            stack.wait_for(lambda pk=request_id: stack.get(key, pk)["status"] == "completed", 90)
         told = {message.json["request_id"] for message in endpoint.messages}
         assert told >= {*finished, *under_way}
         rows = "SELECT count(*) FROM merchants_normalizationrequest WHERE id = %s"

@@ -130,9 +130,10 @@ def test_a_deploy_with_a_migration_loses_nothing_and_answers_throughout(
     assert balancer.refused == []
     told = stack.wait_for(
         lambda: (
-            got := {message.json["request_id"] for message in endpoint.messages}
-        ) >= set(balancer.accepted)
-        and got,
+            (got := {message.json["request_id"] for message in endpoint.messages})
+            >= set(balancer.accepted)
+            and got
+        ),
         60,
     )
     assert told >= set(balancer.accepted)

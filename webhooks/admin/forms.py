@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.utils import timezone
 
 from webhooks import endpoints
@@ -54,12 +53,21 @@ class RotateForm(forms.Form):
     )
 
 
+class Moment(forms.DateTimeInput):
+    """The browser's own way of asking for a time."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
 class RecoverForm(forms.Form):
     """The window of a recovery."""
 
-    since = forms.SplitDateTimeField(widget=AdminSplitDateTime, label="From")
-    until = forms.SplitDateTimeField(
-        widget=AdminSplitDateTime, label="To", required=False, help_text="Empty: until now."
+    since = forms.DateTimeField(widget=Moment, label="From", help_text="In your own time zone.")
+    until = forms.DateTimeField(
+        widget=Moment, label="To", required=False, help_text="Empty: until now."
     )
 
     @staticmethod

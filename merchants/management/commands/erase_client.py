@@ -33,10 +33,8 @@ class Command(BaseCommand):
             if answer.strip() != client_id:
                 raise CommandError("Nothing was erased.")
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=Console(file=self.stdout), transient=True) as progress:
-            bars = {
-                name: progress.add_task(name, total=number) for name, number in counts.items()
-            }
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            bars = {name: progress.add_task(name, total=number) for name, number in counts.items()}
             for name, erased in erasing.erase(client=client):
                 progress.advance(bars[name], erased)
         self.stdout.write(f"Erased {client_id} with {told}.")

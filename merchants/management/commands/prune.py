@@ -23,7 +23,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console(file=self.stdout)
+        console = Console(stderr=True)
         columns = (
             TextColumn("{task.description:<18}"),
             BarColumn(),
