@@ -69,7 +69,7 @@ def run(bench: Bench, report: Report) -> None:
 
 
 def _measure(report: Report, name: str, url: str, key: str, connections: int) -> None:
-    answered = put(_load(url, key, connections, BODIES, SECONDS))
+    answered = put(load_of(url, key, connections, BODIES, SECONDS))
     if answered.failures:
         report.notes.append(f"{name}: {answered.failures} of {answered.requests} not taken")
     name = f"{name}, {connections} connections"
@@ -78,7 +78,15 @@ def _measure(report: Report, name: str, url: str, key: str, connections: int) ->
     report.figure(f"{name}, p99", "ms").values.append(answered.p99_ms)
 
 
-def _load(url: str, key: str, connections: int, bodies: list[str], seconds: float) -> Load:
+def load_of(
+    url: str,
+    key: str,
+    connections: int,
+    bodies: list[str],
+    seconds: float,
+    per_second: float = 0.0,
+) -> Load:
+    """Return a load of posts to the seed's route; see ``benchmarks.load``."""
     parts = urlsplit(url)
     return Load(
         host=parts.hostname or "",
@@ -88,6 +96,7 @@ def _load(url: str, key: str, connections: int, bodies: list[str], seconds: floa
         headers={"Authorization": f"Api-Key {key}"} if key else {},
         connections=connections,
         seconds=seconds,
+        per_second=per_second,
     )
 
 
@@ -144,7 +153,7 @@ def _seed(bench: Bench, database: Database, *, burning: bool) -> Iterator[str]:
         url, process = serve(stack, "-m", "uvicorn", "--log-level=warning", "--port={port}", app)
         if burning:
             for number in range(WORKERS):
-                put(_load(url, "", 1, [_body(f"BURN {number}")], seconds=0.05))
+                put(load_of(url, "", 1, [_body(f"BURN {number}")], seconds=0.05))
         yield url
         process.kill()  # it would wait for the heuristic
 

@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from statistics import quantiles
-from urllib.parse import urlsplit
 
+from benchmarks.accept import load_of
 from benchmarks.bench import Bench
 from benchmarks.figures import Bound, Report
-from benchmarks.load import Load, put
+from benchmarks.load import put
+from tests.system.databases import Database
 from tests.system.stack import Stack
 from webhooks.receiver import Message, Receiver
 
@@ -96,29 +97,16 @@ def _measure(
     report.figure(f"{name}, p99", "ms").values.append(quantiles(taken, n=100)[98])
 
 
-def _load(stack: Stack, key: str, per_second: float, seconds: float, connections: int = 8) -> float:
-    parts = urlsplit(stack.web_url)
+def _load(stack: Stack, key: str, per_second: float, seconds: float) -> float:
     bodies = [json.dumps({"description": f"KNOWN {number}"}) for number in range(50)]
-    answered = put(
-        Load(
-            host=parts.hostname or "",
-            port=parts.port or 0,
-            path="/normalize_merchant",
-            bodies=bodies,
-            headers={"Authorization": f"Api-Key {key}"},
-            connections=connections,
-            seconds=seconds,
-            per_second=per_second,
-        )
-    )
-    return answered.per_second
+    return put(load_of(stack.web_url, key, 8, bodies, seconds, per_second)).per_second
 
 
 def _accept_rate(stack: Stack, key: str) -> float:
     return _load(stack, key, 0, LOAD_SECONDS)
 
 
-def _settled(database: object) -> bool:
+def _settled(database: Database) -> bool:
     sql = "SELECT EXISTS (SELECT FROM webhooks_delivery WHERE status IN ('pending', 'delivering'))"
     queued = (
         "SELECT EXISTS (SELECT FROM merchants_normalizationrequest "

@@ -114,7 +114,9 @@ def pages() -> dict[str, str]:
         "search descriptor, frequent": f"{search}?q=SHOP",
         "search nothing": f"{search}?q=NO SUCH THING",
         "search URL": f"{search}?q=client-7.example",
-        "page of a request": reverse("admin:merchants_normalizationrequest_change", args=[request.pk]),
+        "page of a request": reverse(
+            "admin:merchants_normalizationrequest_change", args=[request.pk]
+        ),
         "page of a delivery": reverse("admin:webhooks_delivery_change", args=[delivery.pk]),
         "page of a webhook": reverse("admin:webhooks_webhook_change", args=[webhook.pk]),
         "page of a client": reverse("admin:clients_client_change", args=[request.client_id]),
@@ -169,9 +171,7 @@ def _plans(connection: object, statements: list[str]) -> tuple[set[str], set[str
         with connection.cursor() as cursor:  # type: ignore[attr-defined]
             cursor.execute("EXPLAIN (ANALYZE, TIMING OFF) " + sql)
             plan = "\n".join(row[0] for row in cursor.fetchall())
-        indexes |= set(re.findall(r"(?:using|on) (\w+)(?: on (?:%s))?" % "|".join(LARGE), plan)) & {
-            name for name in re.findall(r"(?:using|Index Scan on) (\w+)", plan)
-        }
+        indexes |= set(re.findall(r"(?:Scan using|Index Scan on) (\w+)", plan))
         for table, rows in re.findall(r"Seq Scan on (\w+).*?actual rows=(\d+)", plan):
             if table in LARGE and int(rows) > 20_000:
                 scanned.add(table)

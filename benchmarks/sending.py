@@ -130,6 +130,18 @@ def prepare_requests(count: int, one_in: int) -> int:
     return count
 
 
+def admit_all() -> dict[str, float]:
+    """Admit what is queued in this process, and say how long it took."""
+    from merchants import normalization, rulesets
+
+    rulesets.heuristic_for(rulesets.current())
+    began = time.perf_counter()
+    count = 0
+    while admitted := normalization.admit_batch():
+        count += admitted
+    return {"seconds": time.perf_counter() - began, "count": count}
+
+
 def send(threads: int) -> dict[str, float]:
     """Send what is due in this process, until nothing is, and say how long it took."""
     from webhooks.delivery import Sender
@@ -207,7 +219,10 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-COMMANDS = {command.__name__: command for command in (prepare, prepare_requests, send, send_on, bare, claims)}
+COMMANDS = {
+    command.__name__: command
+    for command in (prepare, prepare_requests, admit_all, send, send_on, bare, claims)
+}
 
 
 def main() -> None:

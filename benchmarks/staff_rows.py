@@ -1,8 +1,8 @@
 """Rows of a Pave that has been at work for months, made by PostgreSQL itself.
 
 ``python -m benchmarks.staff_rows --requests 1000000`` fills the database of DATABASE_URL, which
-has Pave's tables and is otherwise empty; FIELD_ENCRYPTION_KEYS must be set. A million requests with their events, deliveries and three
-million attempts take some minutes; the parts of the work are in proportion to the requests.
+has Pave's tables and is otherwise empty; FIELD_ENCRYPTION_KEYS must be set. A million requests
+with their events, deliveries and three million attempts take some minutes.
 """
 
 import argparse

@@ -8,7 +8,6 @@ from merchants.descriptor import Descriptor
 from merchants.folding import compact, words_of
 from merchants.question import CatalogueMerchant
 
-
 # Processors whose customers are mostly brands.
 LARGE_CUSTOMERS = frozenset(
     {"Klarna", "Afterpay", "Affirm", "Adyen", "dLocal", "EBANX", "Amazon Pay", "Digital River"}

@@ -36,7 +36,9 @@ _STREET = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}$|^[A-Z0-9]*\d[A-Z0-9]*$", re.IGNORECASE)
-_GLUED_NUMBER = re.compile(r"(?<=[A-Za-z]{4})(?=\d{6,})|(?<=\.com)(?=\d)", re.IGNORECASE)
+_GLUED_NUMBER = re.compile(
+    r"(?<=[A-Za-z]{4})(?=\d{6,})|(?<=[A-Za-z]{3})(?=\d{9,})|(?<=\.com)(?=\d)", re.IGNORECASE
+)
 _LEGAL_INSIDE = re.compile(
     r"(.{3,}?)[\s,]+(LTD|LIMITED|PLC|INC|LLC|GMBH|SARL|S\.?R\.?L|LTDA)\.?,?\s+[A-Z]+(?:\s[A-Z]+)?$",
     re.IGNORECASE,
@@ -118,11 +120,14 @@ def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
     text = _repeated_in_hint(text, place.hint, domain)
     if peeled.names_customer and text.count(" ") >= 2:
         text = " ".join(text.split()[:-2])
+    if split.is_plain and place.region and _is_place(split.body):
+        text, words = "", ()  # KLARNA COLUMBUS OH
     if split.code and is_noise(text):
         text, words = split.code, (split.code.lower(),)  # TXU*BILL PAYMENT
     return Descriptor(
         raw=raw,
-        text=re.sub(r"\s+", " ", text).strip(_TRAILING) or re.sub(r"\s+", " ", name).strip(),
+        text=re.sub(r"\s+", " ", text).strip(_TRAILING)
+        or (re.sub(r"\s+", " ", name).strip() if words else ""),
         words=words,
         printed=tuple(words_of(body[:_LONGEST_PRINTED])),
         intermediary=split.intermediary,
@@ -146,6 +151,12 @@ def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
         is_movement=peeled.is_movement,
         names_customer=peeled.names_customer,
     )
+
+
+def _is_place(text: str) -> bool:
+    """Whether a text is a town with its state or country and nothing more."""
+    place = split_place(f"X  {text}")
+    return place.name == "X" and bool(place.city and place.region)
 
 
 def tidied(raw: str) -> str:

@@ -1,6 +1,6 @@
 """The draft beside what is published: what differs, what it would answer, what it would change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from django.core.cache import cache
@@ -106,14 +106,15 @@ def _draft_heuristic() -> PaveHeuristic:
 
 
 def _paired(
-    older: tuple[CatalogueMerchant, ...] | tuple[MatchRule, ...],
-    newer: tuple[CatalogueMerchant, ...] | tuple[MatchRule, ...],
+    older: Iterable[CatalogueMerchant | MatchRule],
+    newer: Iterable[CatalogueMerchant | MatchRule],
     what: str,
     names: dict[str, str],
 ) -> Iterator[Difference]:
-    ids = dict.fromkeys(one.id for one in set(older) ^ set(newer))
-    before = {one.id: one for one in older if one.id in ids}
-    after = {one.id: one for one in newer if one.id in ids}
+    old_ones, new_ones = set(older), set(newer)
+    before = {one.id: one for one in old_ones - new_ones}
+    after = {one.id: one for one in new_ones - old_ones}
+    ids = sorted(before.keys() | after.keys())
     for pk in ids:
         old, new = before.get(pk), after.get(pk)
         kind = "changed" if old and new else "added" if new else "removed"

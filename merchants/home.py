@@ -37,10 +37,7 @@ def _waiting(now: datetime) -> Iterator[Part]:
     usual = read(SPANS["day"], now, names=["wait_seconds"]).percentile("wait_seconds", 0.95)
     limit = timedelta(seconds=min(max(USUAL_AT_LEAST, UNUSUAL * (usual or 0)), 86_400))
     queued = (
-        NormalizationRequest.objects.queued()
-        .single()
-        .values_list("created_at", flat=True)
-        .first()
+        NormalizationRequest.objects.queued().single().values_list("created_at", flat=True).first()
     )
     due = (
         Resolution.objects.due(now)

@@ -127,6 +127,7 @@ class Split(NamedTuple):
     body: str
     offset: int  # characters taken off the front
     code: str = ""  # what was taken off, if no processor is known by it
+    is_plain: bool = False  # the processor stands there without a star
 
 
 def split_intermediary(body: str) -> Split:
@@ -141,6 +142,9 @@ def split_intermediary(body: str) -> Split:
         name = _BY_PREFIX.get(prefix)
         rest = body[starred.end() :]
         if name is not None:
+            again = _STAR.match(rest)  # SQU*SQ *NAME
+            if again and _BY_PREFIX.get(again[1].upper().translate(_SQUEEZE)) == name:
+                return Split(name, rest[again.end() :], starred.end() + again.end())
             return Split(name, rest, starred.end())
         if 2 <= len(prefix) <= 3 and prefix not in _SHORT_MERCHANTS and rest[:1].isalpha():
             return Split(None, rest, starred.end(), prefix)
@@ -149,7 +153,7 @@ def split_intermediary(body: str) -> Split:
         for name, pattern in _PLAIN:
             plain = pattern.match(body)
             if plain and plain.end() < len(body):
-                return Split(name, body[plain.end() :], plain.end())
+                return Split(name, body[plain.end() :], plain.end(), is_plain=True)
     return Split(None, body, 0)
 
 

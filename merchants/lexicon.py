@@ -30,8 +30,8 @@ NO_MERCHANT = listed(
     transactions exchange conversion atmfee direct dd autopay automatic auto bill billpay e epay
     check cheque chq number no nr ref reference to from the of for on at in a and date value
     misc miscellaneous statement earned posted dividend payroll salary wages tax withholding
-    nonsufficient protection charged late advance full directpay withdraw remote id membership non
-    sterling conto mensile bancomat prelievo prelevamento mantenimiento cuenta inmediata
+    reinvestment back nonsufficient protection charged late advance full directpay withdraw remote id
+    membership non sterling conto mensile bancomat prelievo prelevamento mantenimiento cuenta inmediata
     kontofuehrungsgebuehr kontofuhrungsgebuhr mandate surcharge balances overlimit
     cashback reward rewards redemption bonus opening closing brought forward carried thank you
     received recd scheduled recurring standing order eft ebanking p2p branch teller counter
@@ -168,6 +168,8 @@ TAILS = KINDS | listed(
     bkng reservation fare transaction account acct customer support help invoice deposit rentals
     stansted heathrow gatwick schiphol jfk lax bnkcrd fd pmt
     webrecurring pymt pymts epayment epayments draft creditcard ach utilitypay directpay webpay
+    sweden norway denmark finland germany spain italy poland ireland austria belgium switzerland
+    portugal mobiili
     membershi membersh elec electronic sverige norge danmark suomi deutschland france italia espana
     espanha polska brasil india mexico nederland belgie schweiz suisse oesterreich gb
     ez ezpay epay ref no nr loc unit gate term lvl
@@ -219,6 +221,11 @@ _FOREIGN_COMMON = listed(
     garcia lopez gonzalez hernandez martinez rodriguez sanchez torres flores gomez diaz cruz reyes
     morales ortiz gutierrez chavez ramos vargas muller mueller schmidt schneider fischer weber
     meyer wagner becker schulz hoffmann koch bauer richter klein wolf schroeder neumann schwarz
+    mac macs pho banh thai viet hanoi wok boba poke gyro gyros halal tandoori masala dosa chai chaat
+    bao udon soba izakaya teriyaki hibachi bento kimchi falafel shawarma empanada empanadas pupusa
+    arepa churros cantina taqueria carniceria tortilleria trattoria osteria enoteca gelateria
+    pasticceria cafeteria brasserie creperie imbiss doener doner kebap stube konditorei metzgerei
+    fleischerei friseur blumen gasthof gasthaus restauracion peluqueria coiffeur fleuriste
     zimmermann braun kruger hofmann hartmann lange krause lehmann werner dubois durand leroy moreau
     simon laurent lefebvre roux bertrand morel fournier girard bonnet rossi russo ferrari esposito
     bianchi romano colombo ricci marino greco bruno gallo conti costa silva santos oliveira souza

@@ -204,22 +204,16 @@ def _past_words(body: str, *, firm: bool) -> str:
     end = 0
     for at, token in enumerate(tokens[:_LONGEST_RUN]):
         word = token.upper().strip("-–/:.,#()")
-        head, joint, rest = re.sub(r"[/:]", "-", token).partition("-")
-        if joint and len(rest) >= 3 and head.upper() in FIRM_WORDS and rest[0].isalpha():
-            tokens[at] = token[len(head) + 1 :]
-            return " ".join(tokens[at:])
+        joined = _JOINED.match(token)
+        if joined and joined[1].upper() in FIRM_WORDS:
+            return " ".join((token[joined.end() :], *tokens[at + 1 :]))
         if word in FIRM_WORDS:
             firm, end = True, at + 1
         elif word in LOOSE_WORDS or (not word and end == at):
             end = at + 1 if firm or at == 0 else end
         elif word in DOUBTFUL_WORDS:
-            if at and tokens[at - 1] in ("-", "–") and firm:
-                end = at + 1
-        elif word in ("TO", "FROM", "AT", "ON"):
-            if not (firm and end == at and (at or word != "AT")) or (word == "ON" and not any(map(str.isdigit, "".join(tokens[at + 1 : at + 2])))):
-                break
-            end = at + 1
-        elif firm and _RUN_NUMBER.fullmatch(word) and word not in _NUMBER_NAMES:
+            end = at + 1 if firm and at and tokens[at - 1] in ("-", "–") else end
+        elif firm and (_leads_on(word, tokens, at, end) or _is_run_number(word)):
             end = at + 1
         else:
             break
@@ -230,6 +224,20 @@ def _past_words(body: str, *, firm: bool) -> str:
     return body[body.find(tokens[end], len("".join(tokens[:end]))) :]
 
 
+def _leads_on(word: str, tokens: list[str], at: int, end: int) -> bool:
+    """`to`, `from`, `at` behind the bank's words, and `on` before a date."""
+    if end != at or word not in ("TO", "FROM", "AT", "ON"):
+        return False
+    if word == "ON":
+        return at + 1 < len(tokens) and any(char.isdigit() for char in tokens[at + 1])
+    return word != "AT" or at > 0
+
+
+def _is_run_number(word: str) -> bool:
+    return bool(_RUN_NUMBER.fullmatch(word)) and word not in _NUMBER_NAMES
+
+
+_JOINED = re.compile(r"([A-Z']{2,})[-/:](?=[A-Z].{2})", re.IGNORECASE)  # PUR-ARCO
 _LONGEST_RUN = 12  # words
 _RUN_NUMBER = re.compile(
     rf"{_DATE}|{_TIME}\s?[AP]?M?|\d{{3,}}|[\dX*]*[X*]{{2,}}\d{{3,4}}|POS\d{{4,}}", re.IGNORECASE

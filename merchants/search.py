@@ -36,9 +36,7 @@ def find(text: str) -> Iterator[Found]:
     yield from _requests(called, exact=True)
     aliases = Alias.objects.filter(text__icontains=text).order_by()
     named = Merchant.objects.filter(
-        Q(name__icontains=text)
-        | Q(website__icontains=text)
-        | Q(pk__in=aliases.values("merchant"))
+        Q(name__icontains=text) | Q(website__icontains=text) | Q(pk__in=aliases.values("merchant"))
     )
     yield from _merchants(named.order_by("-active", "name")[:MOST])
     if len(text) > 2:

@@ -407,6 +407,7 @@ LOGGING = {
         # One line per task would drown Pave's own lines, which say what came of each.
         "django-q": {"level": "WARNING"},
         "requests_hardened": {"level": "ERROR"},
+        "botocore": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
     },
 }

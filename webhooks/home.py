@@ -120,9 +120,8 @@ def _worst(span: Span, now: datetime) -> Iterator[Part]:
         .annotate(mean=Sum("total") / Sum("count"), tried=Sum("count"))
         .order_by("-mean")[:SHOWN]
     )
-    counted, timed = list(counted), list(timed)
     webhooks = Webhook.objects.select_related("client").in_bulk(
-        {row["subject"] for row in [*counted, *timed]}
+        {*(row["subject"] for row in counted), *(row["subject"] for row in timed)}
     )
     known = {str(pk): webhook for pk, webhook in webhooks.items()}
     yield Table(

@@ -17,8 +17,7 @@ def find(text: str) -> Iterator[Found]:
     if pk is None:
         if "." in text or "/" in text or ":" in text:
             urls = Webhook.objects.select_related("client").filter(url__icontains=text)
-            for webhook in urls[:MOST]:
-                yield _webhook(webhook)
+            yield from (_webhook(one) for one in urls[:MOST])
         return
     if webhook := Webhook.objects.select_related("client").filter(pk=pk).first():
         yield _webhook(webhook, exact=True)

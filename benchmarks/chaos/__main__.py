@@ -82,7 +82,7 @@ def _run(
     callers.stop()
     settled = _settle(plant, watcher)
     watcher.stop()
-    left = plant.stop_posts_and_workers()
+    left = plant.stop_clusters()
     evidence = verdict.gather(plant, callers.notes)
     report.promises = [
         *verdict.judge(plant, evidence),

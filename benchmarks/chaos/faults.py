@@ -2,6 +2,7 @@
 
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -60,6 +61,16 @@ def _kill(process: psutil.Process | None, signum: signal.Signals = signal.SIGKIL
     return True
 
 
+def _freeze(scene: Scene, process: psutil.Process | None) -> bool:
+    """Stop a process; if nobody has ended it by then, it wakes up again and knows nothing of it."""
+    if not _kill(process, signal.SIGSTOP):
+        return False
+    thaw = threading.Timer(scene.dice.uniform(5, 40), _kill, (process, signal.SIGCONT))
+    thaw.daemon = True
+    thaw.start()
+    return True
+
+
 def busy_worker_killed(scene: Scene) -> bool:
     # Something slow, so that there is a busy one.
     scene.callers.post("acme", f"SLOW BUSY {scene.dice.random()}")
@@ -105,15 +116,15 @@ def supervisor_told_to_stop(scene: Scene) -> bool:
 
 
 def worker_frozen(scene: Scene) -> bool:
-    return _kill(scene.part("worker"), signal.SIGSTOP)
+    return _freeze(scene, scene.part("worker"))
 
 
 def pusher_frozen(scene: Scene) -> bool:
-    return _kill(scene.part("pusher"), signal.SIGSTOP)
+    return _freeze(scene, scene.part("pusher"))
 
 
 def sentinel_frozen(scene: Scene) -> bool:
-    return _kill(scene.cluster(), signal.SIGSTOP)
+    return _freeze(scene, scene.cluster())
 
 
 def web_worker_killed(scene: Scene) -> bool:

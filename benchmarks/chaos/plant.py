@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psutil
@@ -169,21 +169,26 @@ class Plant:
         self.endpoint.behave("well")
         self.rows("UPDATE webhooks_webhook SET paused_until = NULL WHERE paused_until > now()")
 
-    def stop_posts_and_workers(self) -> list[psutil.Process]:
-        """End the supervisors as a deploy does; return the processes that outlived them."""
+    def stop_clusters(self) -> list[psutil.Process]:
+        """End the supervisors as a deploy does; return whatever is left, also of earlier ones."""
         self._watch.set()
         self._restarter.join()
-        family = [
-            child
-            for process in self._supervisors.values()
-            for child in _children(process.pid, recursive=True)
-        ]
         for process in self._supervisors.values():
             process.send_signal(signal.SIGTERM)
         for process in self._supervisors.values():
             process.wait(60)
-        _, left = psutil.wait_procs(family, timeout=5)
+        _, left = psutil.wait_procs([*self._cluster_processes()], timeout=15)
         return left
+
+    def _cluster_processes(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            try:
+                ours = process.environ().get("DATABASE_URL") == self.database.url
+                if ours and "pave.operations.cluster" in process.cmdline():
+                    process.send_signal(signal.SIGCONT)  # no fault of its own, if it was frozen
+                    yield process
+            except psutil.Error:
+                continue  # it has just ended
 
 
 def _children(pid: int, *, recursive: bool = False) -> list[psutil.Process]:

@@ -31,7 +31,8 @@ class BatchAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
         queryset = super().get_queryset(request)
-        return queryset if "object_id" in request.resolver_match.kwargs else queryset.defer("errors")
+        match = request.resolver_match
+        return queryset if match and "object_id" in match.kwargs else queryset.defer("errors")
 
     def find(self, queryset: QuerySet[Batch], text: str) -> QuerySet[Batch]:
         pk = as_uuid(text)

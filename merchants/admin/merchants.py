@@ -40,7 +40,9 @@ class AliasInline(admin.TabularInline):
 @admin.register(Merchant)
 class MerchantAdmin(StaffAdmin):
     navigation_place = 3
-    purpose = f"The catalogue that answers come from. A change here is made in the draft: {UNPUBLISHED}"
+    purpose = (
+        f"The catalogue that answers come from. A change here is made in the draft: {UNPUBLISHED}"
+    )
     list_display = ("name", "state", "aliases_count", "category", "website")
     list_filter = ("active",)
     search_fields = ("name", "website", "aliases__text")
@@ -55,7 +57,9 @@ class MerchantAdmin(StaffAdmin):
     panels_below = ("merchants/merchant_use.html",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Merchant]:
-        return super().get_queryset(request).select_related("merged_into").prefetch_related("aliases")
+        return (
+            super().get_queryset(request).select_related("merged_into").prefetch_related("aliases")
+        )
 
     def find(self, queryset: QuerySet[Merchant], text: str) -> QuerySet[Merchant]:
         if pk := as_uuid(text):

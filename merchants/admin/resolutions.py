@@ -22,7 +22,16 @@ class ResolutionAdmin(ReadOnlyAdmin):
         "Questions put to the heuristic. Each is answered once for a ruleset, "
         "however many requests ask it."
     )
-    list_display = ("key", "state", "answer_name", "method", "confidence", "attempts", "run", "made")
+    list_display = (
+        "key",
+        "state",
+        "answer_name",
+        "method",
+        "confidence",
+        "attempts",
+        "run",
+        "made",
+    )
     list_filter = ("status",)
     search_fields = ("id",)
     search_help_text = "The id of a question, or its whole key."

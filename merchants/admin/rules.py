@@ -17,7 +17,16 @@ from pave.staff.templatetags.staff import ago, pill
 class RuleAdmin(StaffAdmin):
     navigation_place = 4
     purpose = f"Decisions that come before the catalogue. They are part of the draft: {UNPUBLISHED}"
-    list_display = ("rule", "leads_to", "conditions", "priority", "state", "hits", "changed", "note")
+    list_display = (
+        "rule",
+        "leads_to",
+        "conditions",
+        "priority",
+        "state",
+        "hits",
+        "changed",
+        "note",
+    )
     list_filter = ("active", "kind")
     list_select_related = ("merchant",)
     search_fields = ("pattern", "merchant__name", "note")

@@ -37,3 +37,10 @@ class Overloaded(exceptions.APIException):
     def __init__(self, wait: int) -> None:
         super().__init__()
         self.wait = wait
+
+
+class BodyTimeout(exceptions.APIException):
+    """The client has stopped sending the body, or has gone."""
+
+    status_code = status.HTTP_408_REQUEST_TIMEOUT
+    default_detail = "The body did not come in time."

@@ -12,7 +12,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
-from pave.api.exceptions import PayloadTooLarge
+from pave.api.exceptions import BodyTimeout, PayloadTooLarge
 
 Context = Mapping[str, Any] | None
 _CHUNK = 64 * 1024
@@ -27,7 +27,7 @@ def read_bounded(stream: IO[bytes], parser_context: Context, limit: int) -> byte
         PayloadTooLarge: The body is longer, by its header or in truth.
     """
     _check_declared(parser_context, limit)
-    body = stream.read(limit + 1)
+    body = _read(stream, limit + 1)
     if len(body) > limit:
         raise _too_large(limit)
     return body
@@ -113,7 +113,7 @@ class UploadParser(BaseParser):
         file = SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115 - closed with the response
         digest = hashlib.sha256()
         size = 0
-        while chunk := stream.read(_CHUNK):
+        while chunk := _read(stream, _CHUNK):
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit)
@@ -141,6 +141,18 @@ def check_encoding(media_type: str | None, parser_context: Context) -> None:
     request = (parser_context or {}).get("request")
     if request and request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
         raise UnsupportedMediaType(media_type or "", "The body must come without Content-Encoding.")
+
+
+def _read(stream: IO[bytes], size: int) -> bytes:
+    """Return what ``size`` bytes there are.
+
+    Raises:
+        BodyTimeout: The client has stopped sending, or has gone.
+    """
+    try:
+        return stream.read(size)
+    except OSError as error:  # Django's UnreadablePostError, too
+        raise BodyTimeout from error
 
 
 def _check_declared(parser_context: Context, limit: int) -> None:

@@ -1,5 +1,6 @@
 """System checks of Pave's own settings."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -78,3 +79,12 @@ def telemetry_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
         for name in telemetry.NEEDS
         if getattr(settings, name) and (packages := telemetry.missing(name))
     ]
+
+
+@register(Tags.compatibility)
+def broker_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse a broker without what it takes."""
+    if settings.PAVE_BROKER != "sqs" or find_spec("boto3"):
+        return []
+    hint = "pip install -r requirements-sqs.txt"
+    return [Error("PAVE_BROKER is sqs, and boto3 is not installed.", hint=hint, id="pave.E006")]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from pave.operations.health import QUEUES, SEEN_WITHIN
 from pave.operations.models import ClusterBeat
@@ -141,7 +142,7 @@ def _plots(readings: Readings, span: Span) -> Iterator[Part]:
     )
 
 
-def outcome_bars(readings: Readings, span: Span) -> str:
+def outcome_bars(readings: Readings, span: Span) -> SafeString:
     """Return a plot of what came of attempts: delivered, to be retried, failed for good."""
     ended = readings.of("deliveries", "failed")
     failed = [
@@ -163,7 +164,7 @@ def outcome_bars(readings: Readings, span: Span) -> str:
     )
 
 
-def duration_lines(readings: Readings, span: Span, name: str) -> str:
+def duration_lines(readings: Readings, span: Span, name: str) -> SafeString:
     """Return a plot of durations' p50 and p95."""
     return lines(
         [

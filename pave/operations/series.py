@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import ExtractMinute, Floor, TruncHour, TruncMinute
 
 from pave.operations import tallies
@@ -75,16 +76,12 @@ def read(
     return Readings(times, counts)
 
 
-def _grouped(rows, step: timedelta):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _grouped(rows: QuerySet[Tally], step: timedelta) -> Any:
     """Sum rows up by step, in the database."""
-    if step >= timedelta(hours=1):
-        by = {"hour": TruncHour("at", tzinfo=UTC)}
-    elif step == timedelta(minutes=1):
-        by = {"hour": TruncMinute("at", tzinfo=UTC)}
-    else:
+    by: dict[str, Any] = {"hour": TruncHour("at", tzinfo=UTC)}
+    if step == timedelta(minutes=1):
+        by["hour"] = TruncMinute("at", tzinfo=UTC)
+    elif step < timedelta(hours=1):
         minutes = int(step.total_seconds() // 60)
-        by = {
-            "hour": TruncHour("at", tzinfo=UTC),
-            "minutes": Floor(ExtractMinute("at", tzinfo=UTC) / minutes) * minutes,
-        }
+        by["minutes"] = Floor(ExtractMinute("at", tzinfo=UTC) / minutes) * minutes
     return rows.annotate(**by).values("name", "label", *by).annotate(counted=Sum("count"))

@@ -53,8 +53,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         grace = {
-            "quick": settings.PAVE_QUICK_TASK_TIMEOUT,
-            "heuristic": settings.PAVE_HEURISTIC_TASK_TIMEOUT,
+            "quick": settings.PAVE_WEBHOOK_TIMEOUT + 10,
+            "heuristic": settings.PAVE_HEURISTIC_TIMEOUT + 10,
         }
         logger.info("supervisor.stopping")
         begun = time.monotonic()

@@ -23,4 +23,4 @@ class StaffBasicAuthentication(BasicAuthentication):
         plain = request._request if request is not None else None
         if plain is not None and not AxesProxyHandler.is_allowed(plain, {"username": userid}):
             raise Throttled(wait=settings.AXES_COOLOFF_TIME.total_seconds())
-        return super().authenticate_credentials(userid, password, plain)  # type: ignore[return-value]
+        return super().authenticate_credentials(userid, password, plain)  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
     # Ordering by other columns than the indexed ones would read the whole table.
-    sortable_by: Sequence[str] | None = ()
+    sortable_by = ()
     # Panels, which are templates, above and below the form of an object's page.
     panels_above: Sequence[str] = ()
     panels_below: Sequence[str] = ()
@@ -144,11 +144,11 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     def remember(self, request: HttpRequest, obj: Model | None) -> None:
         """Keep what is in the database before it is changed."""
         before = type(obj)._base_manager.get(pk=obj.pk) if obj is not None else None
-        request.audit_before = audit.snapshot(before) if before is not None else {}  # type: ignore[attr-defined]
+        request.audit_before = audit.snapshot(before) if before is not None else {}
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> dict[str, list[str]]:  # type: ignore[override]
+    ) -> Any:
         """Return what changed in the rows below the object's own."""
         changes: dict[str, list[str]] = {}
         for formset in formsets or ():

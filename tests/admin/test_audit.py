@@ -47,9 +47,7 @@ def test_a_change_is_on_record_with_before_and_after(
     assert "<del>Northwind</del>" in page
 
 
-def test_a_button_is_on_record_with_what_it_did(
-    superuser: Browser, plain_webhook: Webhook
-) -> None:
+def test_a_button_is_on_record_with_what_it_did(superuser: Browser, plain_webhook: Webhook) -> None:
     url = reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"])
     superuser.post(url)
     entry = AuditEntry.objects.get()

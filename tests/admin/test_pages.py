@@ -97,12 +97,16 @@ def test_every_page_opens_with_a_bounded_number_of_queries(superuser: Browser, m
     assert len(shapes) > 60  # it has been about
 
 
-def test_no_page_has_a_script_or_a_style_of_its_own(superuser: Browser, open_feedback: Feedback) -> None:
+def test_no_page_has_a_script_or_a_style_of_its_own(
+    superuser: Browser, open_feedback: Feedback
+) -> None:
     for name in [*LISTS, "admin:index", "admin:merchants_ruleset_try"]:
         html = superuser.get(reverse(name)).content.decode()
         assert not re.search(r"<script(?![^>]*\bsrc=)", html), name
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=", html), name
-        assert not re.search(r'(src|href)="https?://', html.replace('href="https://client', "")), name
+        assert not re.search(r'(src|href)="https?://', html.replace('href="https://client', "")), (
+            name
+        )
 
 
 def test_a_list_counts_no_further_than_it_must(

@@ -150,18 +150,14 @@ def test_only_matchers_publish(log_in: LogIn, objects: dict[str, str], role: str
 
 
 @pytest.mark.parametrize("role", ["viewer", "support", "matcher"])
-def test_only_admins_change_a_webhook(
-    log_in: LogIn, objects: dict[str, str], role: str
-) -> None:
+def test_only_admins_change_a_webhook(log_in: LogIn, objects: dict[str, str], role: str) -> None:
     url = reverse("admin:webhooks_webhook_change", args=[objects["webhooks.webhook"]])
     response = log_in(role).post(url, {"url": "https://elsewhere.example", "max_in_flight": 4})
     assert response.status_code == 403
     assert Webhook.objects.get().url == "https://client.example/webhook"
 
 
-def test_the_curl_line_is_for_those_who_may_retry(
-    log_in: LogIn, objects: dict[str, str]
-) -> None:
+def test_the_curl_line_is_for_those_who_may_retry(log_in: LogIn, objects: dict[str, str]) -> None:
     url = reverse("admin:webhooks_delivery_change", args=[objects["webhooks.delivery"]])
     assert "webhook-signature: v1," in log_in("support").get(url).content.decode()
     assert "webhook-signature: v1," not in log_in("viewer").get(url).content.decode()

@@ -242,7 +242,9 @@ def _feedback(requests: list[NormalizationRequest]) -> None:
 def _tallies(webhooks: dict[str, Webhook], now: datetime) -> None:
     rows: list[Tally] = []
 
-    def add(at: datetime, name: str, label: str, count: float, subject: str = "", total: float = 0) -> None:
+    def add(
+        at: datetime, name: str, label: str, count: float, subject: str = "", total: float = 0
+    ) -> None:
         if count >= 1:
             rows.append(
                 Tally(at=at, name=name, label=label, subject=subject, count=int(count),
@@ -254,16 +256,31 @@ def _tallies(webhooks: dict[str, Webhook], now: datetime) -> None:
     hour = minute.replace(minute=0)
     moments += [(hour - timedelta(hours=back), 60.0) for back in range(27, 7 * 24 + 1)]
     for at, weight in moments:
-        busy = weight * 90 * (1.2 + math.sin((at.hour - 9) / 24 * 2 * math.pi)) * RANDOM.uniform(0.8, 1.2)
+        busy = (
+            weight
+            * 90
+            * (1.2 + math.sin((at.hour - 9) / 24 * 2 * math.pi))
+            * RANDOM.uniform(0.8, 1.2)
+        )
         hit = RANDOM.uniform(0.55, 0.7)
         add(at, "requests", "queued", busy)
         add(at, "requests", "completed", busy * 0.995)
         add(at, "requests", "failed", busy * 0.002 * RANDOM.random() * 3)
         add(at, "memory", "known", busy * hit)
         add(at, "memory", "waiting", busy * (1 - hit))
-        for method, share in zip(("rule", "catalogue", "fuzzy", "cleaned", "none"), (0.04, 0.62, 0.08, 0.22, 0.04), strict=True):
+        for method, share in zip(
+            ("rule", "catalogue", "fuzzy", "cleaned", "none"),
+            (0.04, 0.62, 0.08, 0.22, 0.04),
+            strict=True,
+        ):
             add(at, "answers", method, busy * share)
-        for label, share in (("0.05", 0.5), ("0.25", 0.3), ("1", 0.12), ("2.5", 0.06), ("10", 0.02)):
+        for label, share in (
+            ("0.05", 0.5),
+            ("0.25", 0.3),
+            ("1", 0.12),
+            ("2.5", 0.06),
+            ("10", 0.02),
+        ):
             add(at, "wait_seconds", label, busy * share)
             add(at, "heuristic_seconds", label, busy * share * (1 - hit))
         for name, share in (("healthy", 0.5), ("failing", 0.1), ("slow", 0.3)):
@@ -275,5 +292,12 @@ def _tallies(webhooks: dict[str, Webhook], now: datetime) -> None:
             add(at, "deliveries", "failed", bad * 0.05, subject)
             labels = ("5", 3.4) if name == "slow" else ("0.1", 0.07)
             add(at, "attempt_seconds", labels[0], count, subject, count * labels[1])
-            add(at, "attempt_seconds", "10" if name == "slow" else "0.25", count * 0.06, subject, count * 0.01)
+            add(
+                at,
+                "attempt_seconds",
+                "10" if name == "slow" else "0.25",
+                count * 0.06,
+                subject,
+                count * 0.01,
+            )
     Tally.objects.bulk_create(rows, batch_size=1000)

@@ -68,7 +68,8 @@ def test_a_search_leads_to_what_a_caller_reads_out(log_in: LogIn) -> None:
     expect(page.get_by_text("From received to delivered")).to_be_visible()
     expect(page.get_by_text("tx-100042")).to_be_visible()
     page.locator(".timeline a").first.click()
-    event = re.search(r"webhook-id: ([0-9a-f-]{36})", page.content())
+    expect(page.get_by_role("heading", name="Attempts")).to_be_visible()
+    event = re.search(r"/admin/webhooks/event/([0-9a-f-]{36})/", page.content())
     assert event
     page.get_by_label("Search everything").fill(event.group(1))
     page.keyboard.press("Enter")

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.timeout(120)
 
 def _open(page: Page, name: str) -> None:
     """Go to a list by the navigation."""
-    page.get_by_role("navigation", name="Sidebar").get_by_role("link", name=name, exact=True).click()
+    page.get_by_role("navigation", name="Sidebar").get_by_role(
+        "link", name=name, exact=True
+    ).click()
 
 
 def _said(page: Page, text: str) -> Locator:
@@ -143,9 +145,7 @@ def test_a_disabled_webhook_is_enabled_and_what_was_held_arrives(
     page.get_by_role("link", name="Enable").click()
     page.get_by_role("button", name="Enable").click()
     expect(_said(page, "held deliveries are on their way")).to_be_visible()
-    pave.wait_for(
-        lambda: any(one.path == "/kiwi/old-endpoint" for one in receiver.messages), 20
-    )
+    pave.wait_for(lambda: any(one.path == "/kiwi/old-endpoint" for one in receiver.messages), 20)
 
 
 def test_a_recovery_is_counted_first_and_then_watched(log_in: LogIn) -> None:

@@ -82,6 +82,25 @@ def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:
             connection.close()
 
 
+def _cut_off(stack: Stack, sent: str) -> bytes:
+    """Send the beginning of a request and nothing more; return what comes back before the end."""
+    address = urlsplit(stack.web_url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(sent.encode())
+        return connection.recv(1000)
+
+
+# A client that sends nothing more holds a thread no longer than this.
+@pytest.mark.stack(PAVE_WEB_STALLED_SECONDS="1")
+def test_those_who_stop_sending_are_cut_off(stack: Stack, key: str) -> None:
+    start = (
+        "POST /v1/normalizations HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Api-Key {key}\r\nContent-Type: application/json\r\n"
+    )
+    assert _cut_off(stack, start) == b""
+    assert _cut_off(stack, start + "Content-Length: 100\r\n\r\n{").startswith(b"HTTP/1.1 408")
+
+
 def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
     address = urlsplit(stack.web_url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:

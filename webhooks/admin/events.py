@@ -26,7 +26,8 @@ class EventAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         queryset = super().get_queryset(request)
-        return queryset if "object_id" in request.resolver_match.kwargs else queryset.defer("body")
+        match = request.resolver_match
+        return queryset if match and "object_id" in match.kwargs else queryset.defer("body")
 
     def find(self, queryset: QuerySet[Event], text: str) -> QuerySet[Event]:
         pk = as_uuid(text)

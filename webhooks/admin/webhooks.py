@@ -76,7 +76,7 @@ class WebhookAdmin(StaffAdmin):
     search_fields = ("url",)
     search_help_text = "Part of the URL, the webhook's id, or a client's id or name."
     autocomplete_fields = ("client",)
-    fields = WebhookForm.Meta.fields
+    fields = tuple(WebhookForm.Meta.fields)
     panels_above = (
         "webhooks/webhook_state.html",
         "webhooks/webhook_plots.html",

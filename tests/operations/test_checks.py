@@ -1,0 +1,68 @@
+import pytest
+
+from pave.operations import checks, telemetry
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PAVE_WORKERS", 0),
+        ("PAVE_HEURISTIC_TIMEOUT", 0.5),
+        ("PAVE_RETENTION_DAYS", 0),
+        ("PAVE_MAX_QUEUE_DEPTH", 0),
+        ("PAVE_STATEMENT_TIMEOUT", -1),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(settings, name, value):
+    setattr(settings, name, value)
+    [error] = checks.positive_numbers(None)
+    assert name in error.msg
+
+
+def test_a_pause_of_no_time_is_refused(settings):
+    settings.PAVE_WEBHOOK_RETRY_SCHEDULE = [5, 0]
+    assert [error.id for error in checks.retry_schedule(None)] == ["pave.E002"]
+
+
+def test_a_heuristic_that_is_not_there_is_refused(settings):
+    settings.PAVE_HEURISTIC = "merchants.nowhere.Heuristic"
+    assert [error.id for error in checks.heuristic_path(None)] == ["pave.E003"]
+
+
+def test_leases_that_end_before_the_work_are_refused(settings):
+    settings.PAVE_RESOLUTION_LEASE = 1
+    assert [error.id for error in checks.leases(None)] == ["pave.E004"]
+
+
+def test_the_settings_as_they_are_pass():
+    for check in (checks.positive_numbers, checks.retry_schedule, checks.leases):
+        assert check(None) == []
+
+
+def test_reporting_without_what_that_takes_is_refused(settings, monkeypatch):
+    settings.SENTRY_DSN = "https://key@sentry.example/1"
+    monkeypatch.setattr(telemetry, "_is_installed", lambda module: False)
+    [error] = checks.telemetry_installed(None)
+    assert error.id == "pave.E005"
+    assert "sentry-sdk" in error.msg
+
+
+def test_sentry_gets_no_bodies_and_no_values(settings, monkeypatch):
+    given = {}
+
+    class Sdk:
+        init = staticmethod(given.update)
+
+    settings.SENTRY_DSN = "https://key@sentry.example/1"
+    monkeypatch.setattr(telemetry, "_is_installed", lambda module: True)
+    monkeypatch.setattr(telemetry, "import_module", lambda name: Sdk)
+    telemetry.start()
+    assert given["send_default_pii"] is False
+    assert given["include_local_variables"] is False
+    assert given["max_request_body_size"] == "never"
+
+
+def test_sqs_without_its_library_is_refused(settings, monkeypatch):
+    settings.PAVE_BROKER = "sqs"
+    monkeypatch.setattr(checks, "find_spec", lambda module: None)
+    assert [error.id for error in checks.broker_installed(None)] == ["pave.E006"]
