@@ -251,6 +251,8 @@ def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
     truncated = len(text) + offset in _COLUMN_WIDTHS
     dash = _DASH.search(text)
     head = text[: dash.start()] if dash else ""
+    if dash and is_noise(head) and not is_noise(rest := text[dash.end() :]):
+        return rest, False  # PAID TO - SPECTRUM
     if dash and _stands_alone(head) and any(char.isalpha() for char in head):
         return text[: dash.start()], False
     if truncated:

@@ -137,9 +137,9 @@ class PaveHeuristic:
         return descriptor, country
 
     def _names_nobody(self, descriptor: Descriptor) -> bool:
-        return descriptor.is_cash or (
-            no_merchant(descriptor) and not self._catalogue.knows(descriptor)
-        )
+        if descriptor.is_cash:
+            return True
+        return no_merchant(descriptor) and not self._catalogue.knows(descriptor)
 
     def _by_rule(self, rule: MatchRule, descriptor: Descriptor, steps: list[str]) -> Match:
         steps.append(f"rule: {rule.kind} {rule.pattern!r}")

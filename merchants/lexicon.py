@@ -30,9 +30,10 @@ NO_MERCHANT = listed(
     transactions exchange conversion atmfee direct dd autopay automatic auto bill billpay e epay
     check cheque chq number no nr ref reference to from the of for on at in a and date value
     misc miscellaneous statement earned posted dividend payroll salary wages tax withholding
-    reinvestment back nonsufficient protection charged late advance full directpay withdraw remote id
-    membership non sterling conto mensile bancomat prelievo prelevamento mantenimiento cuenta inmediata
-    kontofuehrungsgebuehr kontofuhrungsgebuhr mandate surcharge balances overlimit
+    finance convenience replacement memo rebate adj
+    reinvestment back nonsufficient protection charged late advance full directpay withdraw remote
+    id membership non sterling conto mensile bancomat prelievo prelevamento mantenimiento cuenta
+    inmediata kontofuehrungsgebuehr kontofuhrungsgebuhr mandate surcharge balances overlimit
     cashback reward rewards redemption bonus opening closing brought forward carried thank you
     received recd scheduled recurring standing order eft ebanking p2p branch teller counter
     ueberweisung uberweisung gutschrift zinsen zins gebuehr gebuhr gebuhren entgelt kontofuehrung

@@ -140,6 +140,14 @@ class Rule(models.Model):
                 raise ValidationError({"pattern": f"Not an expression for RE2: {error}"}) from error
 
 
+class RulesetManager(models.Manager["Ruleset"]):
+    """Leaves out the content, which is large, until somebody asks for it."""
+
+    def get_queryset(self) -> models.QuerySet["Ruleset"]:
+        """Return rulesets without their content."""
+        return super().get_queryset().defer("content")
+
+
 class Ruleset(models.Model):
     """A published version of the catalogue and its rules; the newest answers."""
 
@@ -158,8 +166,12 @@ class Ruleset(models.Model):
     published_by = models.CharField(max_length=150, blank=True)
     published_at = models.DateTimeField(auto_now_add=True)
 
+    objects = RulesetManager()
+
     class Meta:
         ordering = ["-number"]
+        # Also for what leads here from other rows.
+        base_manager_name = "objects"
         permissions = [("publish_ruleset", "Can publish and roll back rulesets")]
 
     def __str__(self) -> str:

@@ -16,6 +16,8 @@ CASH = (
     ),
     r"(?:GEA[,\s]|GELDMAAT|GELDOPNAME)",
     r"(?:ATW|CWDR|NWD|ATM)[-/]",
+    r"(?:WDL?|WITHDRAWAL)\s+(?:AT\s+)?ATM\b",
+    r"(?:FOREIGN\s+)?ATM\s+(?:REBATE|REFUND)\b",
 )
 
 # Movements of money between accounts and people: a merchant only if the catalogue knows one.
@@ -87,7 +89,8 @@ BEFORE = (
     r"(?:TEL|WEB|AUTO|E)[\s-]?(?:PMT|PAYMENT|PAY|PYMT)",
     r"CHK\s?(?:CARD|CRD)(?:\s+\d{4})?",
     r"INTERAC(?=\s)",
-    r"EC-KARTE",
+    r"EC-(?:KARTE|CASH)",
+    r"PAID\s+TO\s*-?",
     r"DANKORT-?\s?K[ØO]B",
     r"POINT\s+OF\s+SALE\s+(?:PURCHASE|DEBIT|WITHDRAWAL)\s+L\d{3}",
     r"(?:POS|ECOM)/",
@@ -192,7 +195,7 @@ BEFORE = (
     r"CARTE(?:\s+(?:BANCAIRE|BLEUE|VISA|N\S?))?(?:\s+X*\d{4})?(?:\s+(?:DU\s+)?<date>)?",
     r"CB\s*(?:\*\d{4})?(?:\s+<date>)?",
     r"FACT(?:URE)?\s+(?:CARTE|CB)?(?:\s+DU)?(?:\s+<date>|\s+\d{6})?",
-    r"(?:PRLV|PRELEVEMENT|PRÉLÈVEMENT|PREL)(?:\s+(?:SEPA|EUROPEEN|EUROPÉEN|DE))?",
+    r"(?:PRLV|PRELEVEMENT|PRÉLÈVEMENT|PREL)(?:\s+(?:SEPA|EUROPEEN|EUROPÉEN|\d{4,}|DE(?=\s)))*",
     r"VIR(?:EMENT)?(?:\s+(?:SEPA|INST|INSTANTANE|PERMANENT))?(?:\s+(?:DE|VERS|A))?(?=\s)",
     # Spanish, Portuguese, Italian
     (
@@ -278,6 +281,7 @@ BEHIND = (
     r"CD\s+\d{4}",
     r"CB\s?\*\s?\d{4}",
     r"\d{9,}",
+    r"CHK\s+\d{4}",
     r"(?:OUTSIDE|INSIDE)",
 )
 
@@ -285,7 +289,8 @@ BEHIND = (
 FIRM_WORDS = listed(
     """PURCHASE PUR PURCH PURCHSE PMT PYMT POS DEBIT WITHDRAWAL WTHDRWL WDL WD ACH TRAN TRANS TXN
     TRANSACTION RECUR RECURRING CHECKCARD CRD DBT DDA RTRN RETURN REFUND AUTHORIZED AUTHORISED
-    PREAUTHORIZED PREAUTHORISED CKCD CHKCARD POINT-OF-SALE INTL INT'L EFTPOS"""
+    PREAUTHORIZED PREAUTHORISED CKCD CHKCARD POINT-OF-SALE INTL INT'L EFTPOS
+    NON-PIN AUTH"""
 )
 LOOSE_WORDS = listed("VISA MASTERCARD MCARD CARD CHECK DEB MOBILE CONTACTLESS")
 # The same, but also the first word of many a merchant: only behind a dash or between the others.

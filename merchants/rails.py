@@ -119,6 +119,9 @@ _LANGUAGES = [
 ]
 
 
+# ZARA GRAN VIA-MADRID
+_SPANISH_TOWN = re.compile(r"(?P<name>.{3,}\s\S+)-\s?(?P<place>[^\W\d][^\W\d. ]{3,}(?: [^\W\d]+)*)")
+
 # PayPal's own arrangements: what was bought from whom stands behind its references.
 _PAYPAL = [
     re.compile(pattern, re.IGNORECASE)
@@ -165,6 +168,8 @@ def _peel(text: str) -> Peeled:
             body, place = found["name"].strip(), (found["place"] or "").strip(" ,/")
             break
     body = _peel_front(body)
+    if country == "ES" and not place and (found := _SPANISH_TOWN.fullmatch(body)):
+        body, place = found["name"], found["place"]
     if place:
         body = _peel_front(body)
         while (shorter := _BEHIND.sub("", body)) != body and shorter.strip():
@@ -225,8 +230,8 @@ def _past_words(body: str, *, firm: bool) -> str:
 
 
 def _leads_on(word: str, tokens: list[str], at: int, end: int) -> bool:
-    """`to`, `from`, `at` behind the bank's words, and `on` before a date."""
-    if end != at or word not in ("TO", "FROM", "AT", "ON"):
+    """`to`, `from`, `for`, `at` behind the bank's words, and `on` before a date."""
+    if end != at or word not in ("TO", "FROM", "FOR", "AT", "ON"):
         return False
     if word == "ON":
         return at + 1 < len(tokens) and any(char.isdigit() for char in tokens[at + 1])

@@ -25,8 +25,8 @@ from merchants.question import Match, Transaction
 from merchants.rulesets import heuristic_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
-from pave.operations.shift import LOOK_SECONDS
 from pave.operations.patience import persist
+from pave.operations.shift import LOOK_SECONDS
 from pave.operations.tallies import Counter
 
 logger = logging.getLogger(__name__)

@@ -21,6 +21,8 @@ def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
     if len(words) == 1 and len(tail) > 1 and words[0].upper() in US_STATES:
         return "none"  # FIVE GUYS VA 1022
     rest = [word for word in words if word not in TAILS and len(word) > 1]
+    if len(words) > 1 and words[-1] in STREETS:
+        return "benign"
     trades = [confidence.mcc_agrees(TRADES[word], mccs) for word in words if word in TRADES]
     if trades and not all(trades):
         return "other"
@@ -29,8 +31,6 @@ def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
         return "unknown"  # what comes behind a place or is no trade is part of a longer name
     if not rest:
         return "trade" if trades else "benign"
-    if len(words) > 1 and words[-1] in STREETS:
-        return "benign"
     for town in (" ".join(rest).upper(), " ".join(words).upper()):
         if (places.regions(town) and not is_everyday(town.lower())) or (
             len(town) >= 5 and places.begins(town)
