@@ -32,7 +32,7 @@ PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-browser lint fuzz postman bench chaos audit sbom requirements clean
+.PHONY: help setup demo run test test-browser pictures lint fuzz postman bench chaos audit sbom requirements clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -56,6 +56,9 @@ test: $(DEV) ## Run the tests: what touches storage on SQLite, then all on Postg
 test-browser: $(DEV) ## Drive the admin in headless Chromium; pictures go to var/screenshots
 	@command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install -y chromium; }
 	@PAVE_TEST_BROWSER=1 $(BIN)/python -m pytest tests/browser $(ARGS)
+
+pictures: $(DEV) ## Write the pictures of docs/admin.md anew
+	@PAVE_TEST_BROWSER=1 PAVE_HANDBOOK=1 $(BIN)/python -m pytest -k handbook tests/browser $(ARGS)
 
 lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compose file
 	$(BIN)/ruff format --check .
@@ -81,7 +84,8 @@ chaos: $(DEV) ## Break everything for SECONDS and see that nothing is lost; SEED
 	@$(BIN)/python -m benchmarks.chaos --seconds $(SECONDS) --seed $(SEED) --broker $(BROKER) $(ARGS)
 
 audit: $(AUDIT) ## Ask the vulnerability database about every package; needs the network
-	$(AUDIT_BIN)/pip-audit --requirement requirements.txt --disable-pip --progress-spinner off
+	$(AUDIT_BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --strict \
+		--progress-spinner off
 
 sbom: $(AUDIT) ## Write what Pave is made of to var/sbom.json (CycloneDX)
 	@mkdir -p var

@@ -64,4 +64,4 @@ def _set_up() -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))  # noqa: T201 - to who asked
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))

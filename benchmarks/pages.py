@@ -72,9 +72,9 @@ def pages() -> dict[str, str]:
     """Return the URLs by name; ids are those of rows that are there."""
     from django.contrib import admin
     from django.urls import reverse
-    from webhooks.models import Delivery, Webhook
 
     from merchants.models import NormalizationRequest
+    from webhooks.models import Delivery, Webhook
 
     request = NormalizationRequest.objects.filter(status="completed").order_by("-id")[5000]
     delivery = Delivery.objects.filter(status="failed").select_related("event").first()

@@ -20,7 +20,8 @@ WEBHOOKS = 200
 
 # An id that begins with a time, as pave.identifiers.new_id makes them.
 _FUNCTIONS = """
-CREATE OR REPLACE FUNCTION pg_temp.id_at(moment timestamptz) RETURNS uuid LANGUAGE sql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION pg_temp.id_at(moment timestamptz) RETURNS uuid
+LANGUAGE sql VOLATILE AS $$
   SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '7'
     || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid
 $$;
@@ -52,7 +53,8 @@ SELECT pg_temp.id_at(now() - interval '80 days' + n * interval '1 second'), 'Mer
 FROM generate_series(1, 15000) n;
 
 INSERT INTO merchants_alias (merchant_id, text)
-SELECT id, upper(name) || ' ALIAS ' || spelling FROM merchants_merchant, generate_series(1, 2) spelling;
+SELECT id, upper(name) || ' ALIAS ' || spelling
+FROM merchants_merchant, generate_series(1, 2) spelling;
 """
 
 _RESOLUTIONS = """
@@ -63,7 +65,8 @@ SELECT pg_temp.id_at(at), 'd:::::SHOP ' || n, ruleset.number,
   CASE WHEN n % 500 = 0 THEN 'failed' ELSE 'resolved' END,
   jsonb_build_object('description', 'SHOP ' || n), 1, '',
   jsonb_build_object('merchant', jsonb_build_object('id', NULL, 'name', 'Shop ' || n),
-    'match', jsonb_build_object('method', 'cleaned', 'confidence', 0.7, 'descriptor', 'SHOP ' || n)),
+    'match', jsonb_build_object('method', 'cleaned', 'confidence', 0.7,
+      'descriptor', 'SHOP ' || n)),
   NULL, 'cleaned', 0.7, '[]', '', 40, at, at, at
 FROM (SELECT n, now() - interval '{days} days' + n * interval '{days} days' / {count} AS at
   FROM generate_series(1, {count}) n) rows, merchants_ruleset ruleset;
@@ -78,7 +81,8 @@ CREATE TEMP TABLE asker AS SELECT id, row_number() OVER (ORDER BY id) AS place F
 CREATE UNIQUE INDEX ON asker (place);
 INSERT INTO merchants_normalizationrequest (id, client_id, status, description, amount, currency,
   date, mcc, country, city, reference, resolution_id, error, created_at, completed_at)
-SELECT pg_temp.id_at(at), asker.id, status, 'SHOP ' || question.place || ' STORE ' || n % 997 || ' BERLIN',
+SELECT pg_temp.id_at(at), asker.id, status,
+  'SHOP ' || question.place || ' STORE ' || n % 997 || ' BERLIN',
   '12.99', 'EUR', at::date, '', 'DE', '', 'ref-' || n,
   CASE WHEN status IN ('completed', 'failed') THEN question.id END, '', at,
   CASE WHEN status IN ('completed', 'failed', 'canceled') THEN at + interval '1 second' END
@@ -105,8 +109,10 @@ INSERT INTO webhooks_delivery (id, event_id, webhook_id, status, held_by, attemp
   next_attempt_at, resume_status, claimed_by, created_at, finished_at)
 SELECT pg_temp.id_at(created_at), event_id, webhook_id, status,
   CASE WHEN status = 'held' THEN 'gone' ELSE '' END,
-  CASE status WHEN 'held' THEN 0 WHEN 'failed' THEN 10 WHEN 'pending' THEN 2 ELSE 1 + (n % 5)::int END,
-  0, 'automatic', CASE WHEN status = 'pending' THEN now() + interval '1 hour' END, '', '', created_at,
+  CASE status WHEN 'held' THEN 0 WHEN 'failed' THEN 10 WHEN 'pending' THEN 2
+    ELSE 1 + (n % 5)::int END,
+  0, 'automatic', CASE WHEN status = 'pending' THEN now() + interval '1 hour' END, '', '',
+  created_at,
   CASE WHEN status IN ('succeeded', 'failed') THEN created_at + interval '1 second' END
 FROM (
   SELECT event.id AS event_id, event.created_at, target.id AS webhook_id,
@@ -147,7 +153,8 @@ FROM (
 INSERT INTO operations_tally (at, name, label, subject, count, total, folded)
 SELECT at, name, label, webhook.id::text, 1 + floor(random() * 20), 10, true
 FROM (
-  SELECT date_trunc('minute', now()) - n * interval '1 minute' AS at FROM generate_series(0, 1559, 5) n
+  SELECT date_trunc('minute', now()) - n * interval '1 minute' AS at
+  FROM generate_series(0, 1559, 5) n
   UNION ALL
   SELECT date_trunc('hour', now()) - n * interval '1 hour' FROM generate_series(27, 24 * {days}) n
 ) moments, webhooks_webhook webhook, (VALUES ('attempts', 'ok'), ('attempts', 'http'),

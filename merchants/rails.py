@@ -153,11 +153,12 @@ def peel(text: str) -> Peeled:
 
 
 def _peel(text: str) -> Peeled:
-    for layout in _PAYPAL:
-        if found := layout.fullmatch(text):
-            return Peeled(f"PAYPAL *{found['name']}", "", "")
-    if found := _PAYPAL_TRANSFER.fullmatch(text):
-        return Peeled(f"PAYPAL *{found['name']}", "", "", names_customer=True)
+    if text[:6].upper() == "PAYPAL":
+        for layout in _PAYPAL:
+            if found := layout.fullmatch(text):
+                return Peeled(f"PAYPAL *{found['name']}", "", "")
+        if found := _PAYPAL_TRANSFER.fullmatch(text):
+            return Peeled(f"PAYPAL *{found['name']}", "", "", names_customer=True)
     body, place = text.strip(), ""
     country = next((code for code, pattern in _LANGUAGES if pattern.match(body)), "")
     while (shorter := _BEHIND.sub("", body)) != body and shorter.strip():

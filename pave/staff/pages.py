@@ -144,7 +144,8 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     def remember(self, request: HttpRequest, obj: Model | None) -> None:
         """Keep what is in the database before it is changed."""
         before = type(obj)._base_manager.get(pk=obj.pk) if obj is not None else None
-        request.audit_before = audit.snapshot(before) if before is not None else {}
+        kept = audit.snapshot(before) if before is not None else {}
+        request.audit_before = kept  # type: ignore[attr-defined]
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False

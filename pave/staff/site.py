@@ -52,7 +52,14 @@ class StaffSite(AdminSite):
                     app["models"].insert(
                         place, {**model, "name": name, "admin_url": reverse(url), "add_url": None}
                     )
+        self._mark_current(request, [model for app in apps for model in app["models"]])
         return sorted(apps, key=lambda app: order.get(app["app_label"], len(order)))
+
+    def _mark_current(self, request: HttpRequest, models: list[dict[str, Any]]) -> None:
+        """Mark the entry of the navigation that the page belongs to: the one that fits best."""
+        fitting = [one for one in models if request.path.startswith(one["admin_url"] or "//")]
+        if fitting:
+            max(fitting, key=lambda one: len(one["admin_url"]))["is_current"] = True
 
     def _place(self, model: type) -> int:
         return getattr(self._registry[model], "navigation_place", 100)

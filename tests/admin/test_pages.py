@@ -24,6 +24,7 @@ from webhooks.models import Delivery, Event, Recovery, Webhook
 
 # Whatever is in the tables. Session and user are two of them.
 MOST_QUERIES = 24
+STATUSES = ("failed", "pending", "succeeded", "held")
 
 LISTS = [
     f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
@@ -43,7 +44,7 @@ def some(open_feedback: Feedback, plain_webhook: Webhook) -> None:
     Delivery.objects.bulk_create(
         Delivery(event=event, webhook=plain_webhook, status=status, attempts=1, created_at=now,
                  next_attempt_at=now + timedelta(hours=1) if status == "pending" else None)
-        for event, status in zip(events, ["failed", "pending", "succeeded", "held"] * 15, strict=True)
+        for event, status in zip(events, [*STATUSES] * 15, strict=True)
     )  # fmt: skip
     Batch.objects.create(client=plain_webhook.client, accepted=3, created_at=now)
     Rule.objects.create(kind="prefix", pattern="NETFLIX", merchant=Merchant.objects.first())

@@ -1,3 +1,4 @@
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from pave.api.docs import description
+from webhooks.event_types import EVENT_TYPES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads(description())
@@ -86,8 +88,6 @@ def test_every_route_that_there_is_is_described() -> None:
 
 
 def test_every_event_that_is_sent_is_described() -> None:
-    from webhooks.event_types import EVENT_TYPES
-
     assert set(SCHEMA["webhooks"]) == set(EVENT_TYPES)
 
 
@@ -130,8 +130,6 @@ def test_the_page_loads_nothing_from_elsewhere(client) -> None:
 
 
 def test_the_postman_collection_is_current() -> None:
-    import io
-
     made = io.StringIO()
     call_command("postman_collection", stdout=made)
     kept = (ROOT / "docs" / "pave.postman_collection.json").read_text()

@@ -1,7 +1,11 @@
 """A stranger with a good key, at every route of another client's objects: 404, and no change."""
 
-import pytest
+import json
 
+import pytest
+from django.utils import timezone
+
+from merchants.models import Batch
 from tests.api.problems import problem
 from tests.api.test_description import SCHEMA
 from tests.factories import (
@@ -11,6 +15,7 @@ from tests.factories import (
     SigningSecretFactory,
     WebhookFactory,
 )
+from webhooks.models import Recovery
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -32,11 +37,6 @@ BODIES = {
 @pytest.fixture
 def mine(client_1234):
     """The ids of client 1234's objects, by the name that paths give them."""
-    from django.utils import timezone
-
-    from merchants.models import Batch
-    from webhooks.models import Recovery
-
     webhook = WebhookFactory(client=client_1234.client)
     SigningSecretFactory(webhook=webhook)
     event = EventFactory(client=client_1234.client)
@@ -57,7 +57,7 @@ def send(api, method, path, ids):
     return api.generic(
         method.upper(),
         filled,
-        __import__("json").dumps(BODIES.get(path, {})) if method != "get" else "",
+        json.dumps(BODIES.get(path, {})) if method != "get" else "",
         content_type="application/json",
     )
 

@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 
 from merchants import normalization, resolving
 from merchants.models import NormalizationRequest
+from merchants.rulesets import heuristic_for
 from pave.api.waiting import Watcher, preferred_seconds
 
 BODY = {"description": "NETFLIX.COM"}
@@ -119,6 +120,4 @@ def _answer_one():
 
 
 def _match(resolution):
-    from merchants.rulesets import heuristic_for
-
     return heuristic_for(resolution.ruleset).match(resolving._transaction(resolution.transaction))

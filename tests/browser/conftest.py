@@ -31,7 +31,9 @@ LogIn = Callable[..., Page]
 _PEOPLE = """
 from django.contrib.auth.models import Group, User
 for name in ("viewer", "support", "matcher", "admin"):
-    user = User.objects.create_user(name, password={password!r}, is_staff=True, first_name=name.title())
+    user = User.objects.create_user(
+        name, password={password!r}, is_staff=True, first_name=name.title()
+    )
     user.groups.add(Group.objects.get(name=name))
 from tests.browser.scenery import paint
 paint(endpoint={endpoint!r})
@@ -72,7 +74,9 @@ def pave(servers: Servers, receiver: Receiver) -> Iterator[Stack]:
         stack.manage("shell", "-c", code)
         stack.start_web()
         stack.start_cluster()
-        stack.wait_for(lambda: _beats(stack) == 2, 30)
+        # The painted ones would be missed, beside those that are there.
+        stack.database.rows("DELETE FROM operations_clusterbeat WHERE host = 'pave-worker-1'")
+        stack.wait_for(lambda: _beats(stack) == 2, 60)
         yield stack
     finally:
         try:
@@ -84,8 +88,7 @@ def pave(servers: Servers, receiver: Receiver) -> Iterator[Stack]:
 
 
 def _beats(stack: Stack) -> int:
-    recent = "SELECT count(*) FROM operations_clusterbeat WHERE seen_at > now() - interval '20 s'"
-    return stack.database.rows(f"{recent} AND host <> 'pave-worker-1'")[0][0]  # noqa: S608
+    return stack.database.rows("SELECT count(*) FROM operations_clusterbeat")[0][0]
 
 
 @pytest.fixture(scope="session")

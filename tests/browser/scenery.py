@@ -15,11 +15,12 @@ from merchants import rulesets
 from merchants.builtin import load_builtin
 from merchants.catalogue import import_records
 from merchants.events import COMPLETED, describe
-from merchants.models import Feedback, NormalizationRequest, Resolution
+from merchants.models import Feedback, Merchant, NormalizationRequest, Resolution, Rule
 from merchants.resolving import _as_json, _merchant
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client, MonthlyUse
 from pave.operations.models import ClusterBeat, Tally
+from pave.staff.models import AuditEntry
 from webhooks import endpoints
 from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
 
@@ -56,6 +57,7 @@ def paint(now: datetime | None = None, *, endpoint: str = "https://hooks.example
     requests = _requests(clients, resolutions, now)
     _deliveries(requests, webhooks, now)
     _feedback(requests)
+    _draft(clients, webhooks)
     _tallies(webhooks, now)
     for queue, ago in (("quick", 2), ("heuristic", 3)):
         ClusterBeat.objects.create(
@@ -237,6 +239,25 @@ def _feedback(requests: list[NormalizationRequest]) -> None:
     ):
         wrong = next(request for request in requests if request.description == description)
         Feedback.objects.create(request=wrong, merchant_name=name, comment=comment)
+
+
+def _draft(clients: list[Client], webhooks: dict[str, Webhook]) -> None:
+    """Leave a change that nobody has published, and a record of what staff did."""
+    merchant = Merchant.objects.create(name="Trattoria da Nonna", category="Restaurant")
+    rule = Rule.objects.create(
+        kind=Rule.Kind.CONTAINS, pattern="TRATTORIA DA NONNA", merchant=merchant,
+        note="Asked for by Northwind Bank",
+    )  # fmt: skip
+    for obj, who, action, changes, detail in (
+        (clients[0], "anna", "changed", {"monthly_quota": ["100000", "250000"]}, ""),
+        (webhooks["slow"], "ben", "send a test", {}, "The test was answered 200 in 2.6 s."),
+        (rule, "mira", "added", {"pattern": ["", rule.pattern]}, ""),
+        (webhooks["healthy"], "anna", "rotate the secret", {}, "New signing secret: shown once"),
+    ):
+        AuditEntry.objects.create(
+            username=who, action=action, model=obj._meta.label_lower, object_id=str(obj.pk),
+            object_name=str(obj), changes=changes, detail=detail, address="198.51.100.7",
+        )  # fmt: skip
 
 
 def _tallies(webhooks: dict[str, Webhook], now: datetime) -> None:

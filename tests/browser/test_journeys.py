@@ -141,7 +141,7 @@ def test_a_disabled_webhook_is_enabled_and_what_was_held_arrives(
 ) -> None:
     page = log_in("support")
     page.get_by_role("link", name=re.compile("Webhook of Kiwi Card .* is disabled")).click()
-    expect(page.get_by_text("The endpoint answered 410 gone").first).to_be_visible()
+    expect(page.get_by_text("The endpoint answered 410 Gone").first).to_be_visible()
     page.get_by_role("link", name="Enable").click()
     page.get_by_role("button", name="Enable").click()
     expect(_said(page, "held deliveries are on their way")).to_be_visible()

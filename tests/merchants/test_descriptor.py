@@ -33,6 +33,21 @@ def texts(raw: str) -> tuple[str, str | None]:
         ("*4412 03.11 NOK 219.00 HARBOR BOOKS TRONDHEIM Kurs: 1.0000", "HARBOR BOOKS"),
         ("ZAKUP PRZY UŻYCIU KARTY HARBOR BOOKS KRAKOW", "HARBOR BOOKS"),
         ("Interac purchase - 4412 HARBOR BOOKS KINGSTON ON", "HARBOR BOOKS"),
+        ("POS DEBIT VISA CHECK CARD 7731 HARBOR BOOKS #552 SAN DIEGO CA", "HARBOR BOOKS"),
+        ("VISA DDA PUR AP 442733 HARBOR BOOKS NEW HAVEN * CT", "HARBOR BOOKS"),
+        ("Withdrawal POS #441233 HARBOR BOOKS TIGARD OR", "HARBOR BOOKS"),
+        ("Debit Card Purchase 03/12 11:02a #4412 HARBOR BOOKS MISSOULA MT", "HARBOR BOOKS"),
+        ("MERCHANT PURCHASE TERMINAL 412001 HARBOR BOOKS EDINA MN", "HARBOR BOOKS"),
+        ("PURCHASE WITH CASH BACK $20.00 AUTHORIZED ON 03/04 HARBOR BOOKS", "HARBOR BOOKS"),
+        ("EXTERNAL WITHDRAWAL HARBOR BOOKS BILL PAYMENT", "HARBOR BOOKS BILL PAYMENT"),
+        ("Withdrawal ACH HARBOR BOOKS TYPE: PAYMENT CO: HARBOR BOOKS", "HARBOR BOOKS"),
+        ("Paid To - Harbor Books Chk 4412", "Harbor Books"),
+        ("DIRECT DEBIT PAYMENT TO HARBOR BOOKS REF A-1234", "HARBOR BOOKS"),
+        ("POS PUR-HARBOR BOOKS FONTANA CA", "HARBOR BOOKS"),
+        ("HARBOR BOOKS LTD HARROW", "HARBOR BOOKS"),
+        ("SEPA iDEAL IBAN: NL1 BIC: I Naam: Harbor Books Omschrijving: 1", "Harbor Books"),
+        ("UPI/P2M/412345678901/HARBOR BOOKS/HDFC BANK/Payment", "HARBOR BOOKS"),
+        ("COMPRA TARJ. 4412XXXX1234 HARBOR BOOKS GRAN VIA-MADRID", "HARBOR BOOKS GRAN VIA"),
     ],
 )
 def test_the_rails_words_are_taken_off(raw: str, text: str) -> None:
@@ -50,6 +65,16 @@ def test_the_rails_words_are_taken_off(raw: str, text: str) -> None:
         ("Zettle_*Harbor Books Leeds", "Harbor Books", "Zettle"),
         ("AplPay TST* HARBOR BOOKS", "HARBOR BOOKS", "Toast"),
         ("ZQR* HARBOR BOOKS", "HARBOR BOOKS", None),
+        ("SQU*SQ *HARBOR BOOKS", "HARBOR BOOKS", "Square"),
+        ("PAYPAL INST XFER 230401 HARBOR JOHN DOE", "HARBOR", "PayPal"),
+        ("PAYPAL DES:INST XFER ID:HARBOR BOOKS INDN:A PERSON", "HARBOR BOOKS", "PayPal"),
+        ("PAYPAL EUROPE S.A.R.L. ET CIE S.C.A HARBOR BOOKS", "HARBOR BOOKS", "PayPal"),
+        (
+            "PayPal (Europe) S.a r.l. et Cie, S.C.A. 1 PP.44.PP . X, Ihr Einkauf bei Harbor Books",
+            "Harbor Books",
+            "PayPal",
+        ),
+        ("KLARNA COLUMBUS OH", "", "Klarna"),
         ("HARBOR BOOKS * HM4K2PQ", "HARBOR BOOKS", None),
     ],
 )
@@ -137,3 +162,31 @@ def test_no_text_makes_it_raise() -> None:
         assert isinstance(found, Descriptor)
         assert found.raw == raw
     assert parse("x" * 5000).text
+
+
+@pytest.mark.parametrize("words", ["POS DEBIT", "CARD PURCHASE 03/12", "ACH DEBIT", "EC", "CB"])
+@pytest.mark.parametrize("number", ["", " 4412", " #441233", " XXXX4412"])
+def test_the_banks_words_never_eat_the_merchant(words: str, number: str) -> None:
+    assert "HARBOR BOOKS" in parse(f"{words}{number} HARBOR BOOKS 0412 PORTLAND ME").text
+
+
+@pytest.mark.parametrize(
+    ("raw", "cash", "movement"),
+    [
+        ("ATM WITHDRAWAL 004412 BOISE ID", True, False),
+        ("TD ATM DEBIT 004412 NEWARK NJ", True, False),
+        ("RETRAIT DAB 03/04 PARIS", True, False),
+        ("INTERAC E-TRANSFER SENT JOHN", False, True),
+        ("PIX ENVIADO JOAO DA SILVA", False, True),
+        ("FASTER PAYMENTS RECEIPT REF RENT FROM J SMITH", False, True),
+        ("NON-STERLING TRANSACTION FEE", False, True),
+        ("TRANSFER STATION CAFE", False, False),
+        ("LATE NIGHT PIZZA", False, False),
+        ("DEPOSIT BAKERY LLC", False, False),
+        ("Deposit - ACH Paid From Acme Corp Payroll", False, True),
+        ("HARBOR BOOKS", False, False),
+    ],
+)
+def test_cash_and_movements_are_told(raw: str, cash: bool, movement: bool) -> None:
+    found = parse(raw)
+    assert (found.is_cash, found.is_movement) == (cash, movement)

@@ -117,6 +117,26 @@ def test_no_merchant_is_said_so() -> None:
     assert (match.name, match.method, match.merchant_id) == ("n/a", "none", None)
 
 
+@pytest.mark.parametrize(
+    "text", ["NONSUFFICIENT FUNDS FEE", "PIX ENVIADO JOAO DA SILVA", "CASH WITHDRAWAL AT ACME ATM"]
+)
+def test_a_movement_has_no_merchant(text: str) -> None:
+    match = small().match(Transaction(text))
+    assert (match.name, match.method, match.merchant_id) == ("n/a", "none", None)
+    assert small().key(Transaction(text)) == "n:"
+
+
+def test_the_customers_own_name_behind_a_merchant_is_none_of_it() -> None:
+    assert small().match(Transaction("PAYPAL INST XFER 230401 ACME WIDGETS JOHN DOE")).name == (
+        "Acme Widgets"
+    )
+
+
+def test_money_for_a_person_was_paid_through_the_app() -> None:
+    match = small().match(Transaction("VENMO *MIKE JONES"))
+    assert (match.name, match.intermediary) == ("Venmo", None)
+
+
 def test_a_processor_alone_is_the_merchant() -> None:
     match = small().match(Transaction("PAYPAL *TRANSFER"))
     assert (match.name, match.intermediary) == ("PayPal", None)

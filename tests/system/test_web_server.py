@@ -1,5 +1,6 @@
 """Clients that wait, or send slowly, keep nobody out."""
 
+import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,6 @@ BOUND = 2  # of those who wait, in each of two processes
 
 @pytest.fixture
 def key(stack: Stack) -> str:
-    import json
-
     return json.loads(stack.manage("create_client", "1234", "--json"))["api_key"]
 
 

@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from pave.staff.actions import Refused, Result, button
+from pave.staff.filters import ChosenFilter
 from pave.staff.pages import ReadOnlyAdmin
 from pave.staff.search import as_uuid
 from pave.staff.templatetags.staff import ago, delivery_state
 from webhooks import canceling, claiming, retrying
-from pave.staff.filters import ChosenFilter
 from webhooks.models import Delivery, Webhook
 from webhooks.recording import MASK
 from webhooks.signing import signed_headers

@@ -51,6 +51,7 @@
         for (const row of table.querySelectorAll('tbody tr')) {
             [...row.children].forEach((cell, place) => {
                 cell.dataset.label = heads[place] || '';
+                cell.classList.toggle('is-empty', !cell.textContent.trim() && !cell.children.length);
             });
         }
     }

@@ -1,18 +1,58 @@
-"""Pictures of the pages for people to look at, and what can be measured of their looks."""
+"""Pictures of the pages for people to look at, and what can be measured of their looks.
 
+It runs before the journeys, which change what is in the pictures. `make pictures` writes those of
+docs/admin.md anew.
+"""
+
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import LogIn
-from tests.system.stack import Stack
+from tests.system.stack import ROOT, Stack
+from webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.timeout(180)
 
 WIDTHS = (1440, 390)
 SCHEMES = ("light", "dark")
+
+
+HOST = "https://hooks.example.com"
+# Those of docs/admin.md: name -> width, height and scheme.
+HANDBOOK = {
+    "home": (1440, 1000, "light"),
+    "home-phone": (390, 844, "dark"),
+    "client": (1440, 900, "light"),
+    "webhook": (1440, 1000, "light"),
+    "webhook-phone": (390, 844, "light"),
+    "webhook-disabled": (1440, 560, "light"),
+    "delivery": (1440, 1000, "dark"),
+    "recover": (1440, 560, "light"),
+    "request": (1440, 900, "light"),
+    "preview": (1440, 1000, "light"),
+    "try": (1440, 700, "light"),
+    "accept": (1440, 560, "light"),
+    "search": (1440, 620, "light"),
+    "audit": (1440, 560, "light"),
+}
+
+
+@pytest.fixture(autouse=True)
+def as_in_the_world(pave: Stack, receiver: Receiver) -> Iterator[None]:
+    """Give the endpoints addresses like those of real ones, while they are looked at."""
+    here = receiver.url("").rstrip("/")
+    statement = "UPDATE {} SET url = replace(url, %s, %s)"
+    tables = ("webhooks_webhook", "webhooks_deliveryattempt")
+    for table in tables:
+        pave.database.rows(statement.format(table), here, HOST)
+    yield
+    for table in tables:
+        pave.database.rows(statement.format(table), HOST, here)
 
 
 def _id(pave: Stack, sql: str) -> str:
@@ -21,7 +61,8 @@ def _id(pave: Stack, sql: str) -> str:
 
 def _pages(pave: Stack) -> dict[str, str]:
     webhook = _id(pave, "SELECT id FROM webhooks_webhook WHERE url LIKE '%/fjord/%'")
-    gone = _id(pave, "SELECT id FROM webhooks_webhook WHERE url LIKE '%/atlas/%'")
+    slow = _id(pave, "SELECT id FROM webhooks_webhook WHERE url LIKE '%/atlas/%'")
+    gone = _id(pave, "SELECT id FROM webhooks_webhook WHERE url LIKE '%/kiwi/%'")
     delivery = _id(
         pave,
         "SELECT delivery_id FROM webhooks_deliveryattempt WHERE error = 'http'"
@@ -38,7 +79,8 @@ def _pages(pave: Stack) -> dict[str, str]:
         "home": "/admin/?span=day",
         "webhooks": "/admin/webhooks/webhook/",
         "webhook": f"/admin/webhooks/webhook/{webhook}/change/?span=day",
-        "webhook-slow": f"/admin/webhooks/webhook/{gone}/change/?span=week",
+        "webhook-slow": f"/admin/webhooks/webhook/{slow}/change/?span=week",
+        "webhook-disabled": f"/admin/webhooks/webhook/{gone}/change/",
         "recover": f"/admin/webhooks/webhook/{webhook}/do/recover/",
         "delivery": f"/admin/webhooks/delivery/{delivery}/change/",
         "requests": "/admin/merchants/normalizationrequest/",
@@ -48,6 +90,7 @@ def _pages(pave: Stack) -> dict[str, str]:
         "accept": f"/admin/merchants/feedback/{feedback}/do/accept/",
         "merchants": "/admin/merchants/merchant/?q=netflix",
         "draft": "/admin/merchants/ruleset/draft/",
+        "preview": "/admin/merchants/ruleset/draft/?preview=1",
         "try": "/admin/merchants/ruleset/try/?description=SQ+*BLUE+BOTTLE+COFFEE+OAKLAND+CA",
         "search": "/admin/search/?q=netflix",
         "audit": "/admin/staff/auditentry/",
@@ -70,6 +113,17 @@ def test_pages_fit_their_screen(
         assert not _faint_texts(page), name
 
 
+@pytest.mark.skipif("PAVE_HANDBOOK" not in os.environ, reason="only make pictures writes them")
+def test_pictures_of_the_handbook(log_in: LogIn, pave: Stack) -> None:
+    pages = _pages(pave)
+    for name, (width, height, scheme) in HANDBOOK.items():
+        page = log_in("admin", width=width, height=height, scheme=scheme)
+        page.goto(pages[name.removesuffix("-phone")])
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
+        page.close()
+
+
 def _small_texts(page: Page) -> list[str]:
     """Return texts that are too small to be read on a phone."""
     return page.evaluate(
@@ -89,7 +143,8 @@ def _faint_texts(page: Page) -> list[str]:
                 return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
             };
             const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-            const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+            const light = ([r, g, b]) =>
+                0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
             const ground = (one) => {
                 for (let at = one; at; at = at.parentElement) {
                     const colour = parse(getComputedStyle(at).backgroundColor);
@@ -99,12 +154,14 @@ def _faint_texts(page: Page) -> list[str]:
             };
             return [...document.querySelectorAll('body *')].filter((one) =>
                 [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
-                && one.checkVisibility() && !one.closest('svg, .skip-to-content-link, .visually-hidden, select, option')
+                && one.checkVisibility() && !one.closest(
+                    'svg, .skip-to-content-link, .visually-hidden, select, option')
             ).map((one) => {
                 const [a, b] = [light(parse(getComputedStyle(one).color)), light(ground(one))];
                 const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-                return [ratio, one.tagName + '.' + one.className + ' ' + one.textContent.trim().slice(0, 40)];
-            }).filter(([ratio]) => ratio < 4.5).map(([ratio, text]) => `${ratio.toFixed(1)} ${text}`);
+                const text = one.textContent.trim().slice(0, 40);
+                return [ratio, `${ratio.toFixed(1)} ${one.tagName}.${one.className} ${text}`];
+            }).filter(([ratio]) => ratio < 4.5).map(([, text]) => text);
         }"""
     )
     return [re.sub(r"\s+", " ", text) for text in found]

@@ -1,0 +1,79 @@
+"""The draft beside what is published."""
+
+import pytest
+
+from merchants import drafting, rulesets
+from merchants.models import Merchant, Rule
+from merchants.question import Transaction
+from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestFactory
+
+
+@pytest.fixture
+def published(db: None, monkeypatch: pytest.MonkeyPatch) -> Merchant:
+    """A catalogue of one merchant, published."""
+    monkeypatch.setattr(drafting, "_drafted", None)
+    merchant = MerchantFactory(name="Netflix")
+    rulesets.publish(note="first", by="test")
+    return merchant
+
+
+def test_nothing_differs_after_publishing(published: Merchant) -> None:
+    assert drafting.differences() == []
+
+
+def test_differences_name_what_was_added_changed_and_removed(published: Merchant) -> None:
+    rule = Rule.objects.create(kind="prefix", pattern="NFLX", merchant=published)
+    AliasFactory(merchant=published, text="NFLX")
+    added, changed = drafting.differences()
+    assert (added.what, added.kind, added.name) == ("rule", "added", "prefix “NFLX”")
+    assert added.fields["merchant_id"] == ("", "Netflix")
+    assert (changed.what, changed.kind) == ("merchant", "changed")
+    assert changed.fields == {"aliases": ("", "NFLX")}
+    rulesets.publish(note="second", by="test")
+    rule.delete()
+    [removed] = drafting.differences()
+    assert (removed.kind, removed.name) == ("removed", "prefix “NFLX”")
+
+
+def test_the_fingerprint_changes_with_the_draft_and_with_a_publication(
+    published: Merchant,
+) -> None:
+    seen = {drafting.fingerprint()}
+    rule = Rule.objects.create(kind="exact", pattern="X")
+    seen.add(drafting.fingerprint())
+    rule.pattern = "Y"
+    rule.save()
+    seen.add(drafting.fingerprint())
+    AliasFactory(merchant=published)
+    seen.add(drafting.fingerprint())
+    rulesets.publish(note="second", by="test")
+    seen.add(drafting.fingerprint())
+    assert len(seen) == 5
+    Rule.objects.update(hits=7)
+    assert drafting.fingerprint() in seen
+
+
+def test_trying_shows_both_answers_and_why(published: Merchant) -> None:
+    other = MerchantFactory(name="Krusty Burger")
+    Rule.objects.create(kind="prefix", pattern="KRUSTY", merchant=other)
+    tried = drafting.try_out(Transaction("KRUSTY BURGER 99"))
+    assert tried.differs
+    assert tried.published.merchant_id is None
+    assert tried.draft.merchant_id == str(other.pk)
+    assert any("rule" in line for line in tried.draft.evidence)
+    assert not drafting.try_out(Transaction("NETFLIX.COM")).differs
+
+
+def test_a_preview_is_worked_out_once(published: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    NormalizationRequestFactory(description="KRUSTY BURGER 99")
+    Rule.objects.create(kind="prefix", pattern="KRUSTY", merchant=published)
+    assert drafting.preview_of_draft(work_it_out=False) is None
+    preview = drafting.preview_of_draft(work_it_out=True)
+    assert preview is not None
+    assert preview.gained == 1
+
+    def never() -> None:
+        pytest.fail("worked out again")
+
+    monkeypatch.setattr(drafting, "preview", never)
+    assert drafting.preview_of_draft(work_it_out=True) == preview
