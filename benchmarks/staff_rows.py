@@ -27,6 +27,25 @@ LANGUAGE sql VOLATILE AS $$
 $$;
 """
 
+# What a column holds that is not named below, so that a new one needs no change here.
+_DEFAULTS = """
+SET CONSTRAINTS ALL IMMEDIATE;
+DO $$
+DECLARE found record;
+BEGIN
+  FOR found IN SELECT table_name, column_name, data_type FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name ~ '^(clients|webhooks|merchants|operations)_'
+      AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'
+      AND data_type IN ('boolean', 'integer', 'smallint', 'bigint', 'character varying', 'text')
+  LOOP
+    EXECUTE format('ALTER TABLE %I ALTER COLUMN %I SET DEFAULT %L',
+      found.table_name, found.column_name,
+      CASE found.data_type WHEN 'boolean' THEN 'false' WHEN 'integer' THEN '0'
+        WHEN 'smallint' THEN '0' WHEN 'bigint' THEN '0' ELSE '' END);
+  END LOOP;
+END $$;
+"""
+
 _SMALL = """
 INSERT INTO clients_client (client_id, name, active, notes, created_at)
 SELECT 'client-' || n, 'Client ' || n, true, '', now() - interval '90 days'
@@ -148,7 +167,9 @@ FROM (
   ('answers', 'rule'), ('answers', 'catalogue'), ('answers', 'fuzzy'), ('answers', 'cleaned'),
   ('memory', 'known'), ('memory', 'waiting'),
   ('wait_seconds', '0.05'), ('wait_seconds', '0.25'), ('wait_seconds', '1'), ('wait_seconds', '10'),
-  ('heuristic_seconds', '0.05'), ('heuristic_seconds', '0.25'), ('heuristic_seconds', '1')
+  ('heuristic_seconds', '0.05'), ('heuristic_seconds', '0.25'), ('heuristic_seconds', '1'),
+  ('attempts', 'ok'), ('attempts', 'http'), ('deliveries', 'succeeded'), ('deliveries', 'failed'),
+  ('attempt_seconds', '0.05'), ('attempt_seconds', '0.25')
 ) counted (name, label);
 INSERT INTO operations_tally (at, name, label, subject, count, total, folded)
 SELECT at, name, label, webhook.id::text, 1 + floor(random() * 20), 10, true
@@ -157,8 +178,8 @@ FROM (
   FROM generate_series(0, 1559, 5) n
   UNION ALL
   SELECT date_trunc('hour', now()) - n * interval '1 hour' FROM generate_series(27, 24 * {days}) n
-) moments, webhooks_webhook webhook, (VALUES ('attempts', 'ok'), ('attempts', 'http'),
-  ('deliveries', 'succeeded'), ('attempt_seconds', '0.05'), ('attempt_seconds', '0.25')
+) moments, webhooks_webhook webhook, (VALUES ('webhook_attempts', 'ok'),
+  ('webhook_attempts', 'http'), ('webhook_seconds', '0.05'), ('webhook_seconds', '0.25')
 ) counted (name, label);
 """
 
@@ -195,6 +216,7 @@ def fill_with(
         "questions": questions // 2,
     }
     cursor.execute(_FUNCTIONS)
+    cursor.execute(_DEFAULTS)
     for name, sql, count in (
         ("clients, webhooks, merchants", _SMALL, 0),
         ("questions", _RESOLUTIONS, questions),

@@ -101,27 +101,21 @@ def _late(now: datetime) -> Iterator[Part]:
 
 
 def _worst(span: Span, now: datetime) -> Iterator[Part]:
-    since = span.times(now)[0]
-    counted = (
-        Tally.objects.filter(name="attempts", at__gte=since)
-        .exclude(subject="")
+    tallied = list(
+        Tally.objects.filter(name="webhook_attempts", at__gte=span.times(now)[0])
         .order_by()
         .values("subject")
-        .annotate(tried=Sum("count"), ok=Sum("count", filter=Q(label="ok"), default=0))
-        .filter(tried__gt=F("ok"))
-        .annotate(failed=F("tried") - F("ok"))
-        .order_by("-failed")[:SHOWN]
+        .annotate(
+            tried=Sum("count"),
+            ok=Sum("count", filter=Q(label="ok"), default=0),
+            seconds=Sum("total"),
+        )
     )
-    timed = (
-        Tally.objects.filter(name="attempt_seconds", at__gte=since)
-        .exclude(subject="")
-        .order_by()
-        .values("subject")
-        .annotate(mean=Sum("total") / Sum("count"), tried=Sum("count"))
-        .order_by("-mean")[:SHOWN]
-    )
+    failing = sorted(tallied, key=lambda row: row["ok"] - row["tried"])
+    counted = [row for row in failing[:SHOWN] if row["tried"] > row["ok"]]
+    timed = sorted(tallied, key=lambda row: -row["seconds"] / row["tried"])[:SHOWN]
     webhooks = Webhook.objects.select_related("client").in_bulk(
-        {*(row["subject"] for row in counted), *(row["subject"] for row in timed)}
+        {row["subject"] for row in [*counted, *timed]}
     )
     known = {str(pk): webhook for pk, webhook in webhooks.items()}
     yield Table(
@@ -131,8 +125,8 @@ def _worst(span: Span, now: datetime) -> Iterator[Part]:
             (
                 Cell(known[row["subject"]].url, _url(known[row["subject"]])),
                 Cell(str(known[row["subject"]].client)),
-                Cell(count_text(row["failed"]), level="bad"),
-                Cell(percent_text(row["failed"] / row["tried"])),
+                Cell(count_text(row["tried"] - row["ok"]), level="bad"),
+                Cell(percent_text(1 - row["ok"] / row["tried"])),
             )
             for row in counted
             if row["subject"] in known
@@ -146,7 +140,7 @@ def _worst(span: Span, now: datetime) -> Iterator[Part]:
             (
                 Cell(known[row["subject"]].url, _url(known[row["subject"]])),
                 Cell(str(known[row["subject"]].client)),
-                Cell(seconds_text(float(f"{row['mean']:.2g}"))),
+                Cell(seconds_text(float(f"{row['seconds'] / row['tried']:.2g}"))),
                 Cell(count_text(row["tried"])),
             )
             for row in timed

@@ -96,17 +96,21 @@ def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
 
 
 def _tally(sent: Sequence[Sent], failures: Sequence[Delivery], now: datetime) -> None:
-    """Count attempts and the deliveries that ended with them, for each webhook."""
+    """Count attempts, and the deliveries that ended with them: in all, and for each webhook."""
     counter = Counter(now)
     for one in sent:
+        label, seconds = one.outcome.error or "ok", one.outcome.duration_ms / 1000
         subject = str(one.claim.webhook_id)
-        counter.add("attempts", one.outcome.error or "ok", subject=subject)
-        counter.observe("attempt_seconds", one.outcome.duration_ms / 1000, subject=subject)
+        counter.add("attempts", label)
+        counter.observe("attempt_seconds", seconds)
+        counter.add("webhook_attempts", label, subject=subject, total=seconds)
+        counter.observe("webhook_seconds", seconds, subject=subject)
         if one.outcome.ok:
-            counter.add("deliveries", Status.SUCCEEDED, subject=subject)
+            counter.add("deliveries", Status.SUCCEEDED)
     for delivery in failures:
         if delivery.status == Status.FAILED:
-            counter.add("deliveries", Status.FAILED, subject=str(delivery.webhook_id))
+            counter.add("deliveries", Status.FAILED)
+            counter.add("webhook_deliveries", Status.FAILED, subject=str(delivery.webhook_id))
     counter.write()
 
 

@@ -142,16 +142,20 @@ def _plots(readings: Readings, span: Span) -> Iterator[Part]:
     )
 
 
-def outcome_bars(readings: Readings, span: Span) -> SafeString:
-    """Return a plot of what came of attempts: delivered, to be retried, failed for good."""
-    ended = readings.of("deliveries", "failed")
-    failed = [
-        tried - ok
-        for tried, ok in zip(readings.of("attempts"), readings.of("attempts", "ok"), strict=True)
-    ]
+def outcome_bars(readings: Readings, span: Span, *, of: str = "") -> SafeString:
+    """Return a plot of what came of attempts: delivered, to be retried, failed for good.
+
+    Args:
+        readings: Where the counts are.
+        span: Of which time.
+        of: What the names of the tallies begin with; ``webhook_`` for those of one.
+    """
+    ended = readings.of(f"{of}deliveries", "failed")
+    delivered = readings.of(f"{of}attempts", "ok")
+    failed = [tried - ok for tried, ok in zip(readings.of(f"{of}attempts"), delivered, strict=True)]
     return bars(
         [
-            Series("delivered", readings.of("attempts", "ok"), "good"),
+            Series("delivered", delivered, "good"),
             Series(
                 "failed, to be retried",
                 [max(0, one - last) for one, last in zip(failed, ended, strict=True)],

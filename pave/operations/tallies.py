@@ -23,6 +23,9 @@ BEYOND = "inf"
 
 # Minutes are kept apart for the plot of a day, hours for ever.
 MINUTES_KEPT = timedelta(hours=26)
+# Subjects are many, so theirs are kept in longer steps, under names of their own: what is counted
+# for all of them together is not read from these.
+SUBJECT_MINUTES = 5
 # Nothing writes tallies for a minute that is so long over.
 SETTLED = timedelta(minutes=3)
 # Minutes, and hours, folded in one go.
@@ -59,7 +62,7 @@ class Counter:
         Tally.objects.bulk_create(
             [
                 Tally(
-                    at=self._at,
+                    at=self._at_of(subject),
                     name=name,
                     label=label,
                     subject=subject,
@@ -70,6 +73,12 @@ class Counter:
             ]
         )
         self._sums.clear()
+
+    def _at_of(self, subject: str) -> datetime:
+        """Return the minute, or for one of many subjects the beginning of a longer step."""
+        if not subject:
+            return self._at
+        return self._at.replace(minute=self._at.minute // SUBJECT_MINUTES * SUBJECT_MINUTES)
 
 
 def percentile(counts: dict[str, int], share: float) -> float | None:
@@ -94,9 +103,10 @@ def percentile(counts: dict[str, int], share: float) -> float | None:
 
 
 def totals() -> Iterable[tuple[str, str, int, float]]:
-    """Return name, label, count and total of everything ever counted, subjects put together."""
+    """Return name, label, count and total of everything ever counted, single subjects left out."""
     return (
-        Tally.objects.order_by()
+        Tally.objects.filter(subject="")
+        .order_by()
         .values_list("name", "label")
         .annotate(Sum("count"), Sum("total"))
         .order_by("name", "label")

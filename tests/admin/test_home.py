@@ -96,7 +96,7 @@ def test_the_worst_endpoints_are_listed(superuser: Browser, at_work: None) -> No
         webhook = WebhookFactory(url=url)
         for label, count in (("ok", 10), ("http", failed)):
             Tally.objects.create(
-                at=now, name="attempts", label=label, subject=str(webhook.pk), count=count
+                at=now, name="webhook_attempts", label=label, subject=str(webhook.pk), count=count
             )
     html = _home(superuser)
     assert html.index("b.example") < html.index("a.example")
@@ -160,10 +160,11 @@ def test_a_clients_page_shows_what_it_does(superuser: Browser, failed_delivery: 
 
 
 def test_a_requests_page_tells_its_whole_way(superuser: Browser, failed_delivery: Delivery) -> None:
-    Resolution.objects.update(started_at=timezone.now(), duration_ms=12)
+    now = timezone.now()
+    Resolution.objects.update(attempts=1, started_at=now, finished_at=now, duration_ms=12)
     url = reverse(
         "admin:merchants_normalizationrequest_change", args=[failed_delivery.event.subject_id]
     )
     html = superuser.get(url).content.decode()
-    for text in ("Received", "Heuristic, run 0", "Completed", "normalization.completed: failed"):
+    for text in ("Received", "Heuristic, run 1", "Completed", "normalization.completed: failed"):
         assert text in html

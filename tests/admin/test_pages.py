@@ -53,7 +53,7 @@ def some(open_feedback: Feedback, plain_webhook: Webhook) -> None:
     for back in range(120):
         Tally.objects.create(
             at=now.replace(second=0, microsecond=0) - timedelta(minutes=back),
-            name="attempts", label="http", subject=str(plain_webhook.pk), count=3,
+            name="webhook_attempts", label="http", subject=str(plain_webhook.pk), count=3,
         )  # fmt: skip
     ClusterBeat.objects.create(host="a", queue="quick", pid=1, started_at=now, seen_at=now)
 

@@ -307,18 +307,19 @@ def _tallies(webhooks: dict[str, Webhook], now: datetime) -> None:
         for name, share in (("healthy", 0.5), ("failing", 0.1), ("slow", 0.3)):
             subject, count = str(webhooks[name].pk), busy * share
             bad = count * (0.97 if name == "failing" and at > now - timedelta(hours=19) else 0.01)
-            add(at, "attempts", "ok", count - bad, subject)
-            add(at, "attempts", "http", bad, subject)
-            add(at, "deliveries", "succeeded", count - bad, subject)
-            add(at, "deliveries", "failed", bad * 0.05, subject)
-            labels = ("5", 3.4) if name == "slow" else ("0.1", 0.07)
-            add(at, "attempt_seconds", labels[0], count, subject, count * labels[1])
-            add(
-                at,
-                "attempt_seconds",
-                "10" if name == "slow" else "0.25",
-                count * 0.06,
-                subject,
-                count * 0.01,
-            )
+            seconds = 3.4 if name == "slow" else 0.07
+            add(at, "attempts", "ok", count - bad)
+            add(at, "attempts", "http", bad)
+            add(at, "deliveries", "succeeded", count - bad)
+            add(at, "deliveries", "failed", bad * 0.05)
+            if weight == 1 and at.minute % 5:
+                continue
+            often = count if weight > 1 else count * 5
+            fails = bad if weight > 1 else bad * 5
+            good = often - fails
+            add(at, "webhook_attempts", "ok", good, subject, good * seconds)
+            add(at, "webhook_attempts", "http", fails, subject, fails * seconds)
+            add(at, "webhook_deliveries", "failed", fails * 0.05, subject)
+            add(at, "webhook_seconds", "5" if name == "slow" else "0.1", often * 0.94, subject)
+            add(at, "webhook_seconds", "10" if name == "slow" else "0.25", often * 0.06, subject)
     Tally.objects.bulk_create(rows, batch_size=1000)

@@ -21,7 +21,9 @@ def panel(request: HttpRequest, client: Client) -> tuple[str, dict[str, Any]]:
     since = SPANS["day"].times(timezone.now())[0]
     tallied: dict[str, dict[str, int]] = {}
     for subject, label, count in Tally.objects.filter(
-        name="attempts", at__gte=since, subject__in=[str(webhook.pk) for webhook in webhooks]
+        name="webhook_attempts",
+        at__gte=since,
+        subject__in=[str(webhook.pk) for webhook in webhooks],
     ).values_list("subject", "label", "count"):
         labels = tallied.setdefault(subject, {})
         labels[label] = labels.get(label, 0) + count

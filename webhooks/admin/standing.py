@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -12,13 +13,16 @@ from django.utils import timezone
 
 from pave.operations.home import duration_lines, outcome_bars
 from pave.operations.series import read
+from pave.operations.tallies import SUBJECT_MINUTES
 from pave.staff.home import span_of
 from pave.staff.parts import SPANS
 from pave.staff.plots import percent_text, seconds_text
 from webhooks import recovering
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
 
-NAMES = ("attempts", "attempt_seconds", "deliveries")
+NAMES = ("webhook_attempts", "webhook_seconds", "webhook_deliveries")
+# One webhook's tallies are kept in steps of five minutes.
+LAST_HOUR = replace(SPANS["hour"], step=timedelta(minutes=SUBJECT_MINUTES), steps=12)
 # Counted no further: what a page says of a backlog need not be exact.
 MOST = 1000
 RECENT = 15
@@ -30,9 +34,11 @@ def standing(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     """Return the figures, plots and lists of a webhook's page."""
     now = timezone.now()
     span = span_of(request)
+    if span.name == "hour":
+        span = LAST_HOUR
     readings = read(span, now, names=NAMES, subject=str(webhook.pk))
-    ok, tried = readings.sum("attempts", "ok"), readings.sum("attempts")
-    half, most = (readings.percentile("attempt_seconds", share) for share in (0.5, 0.95))
+    ok, tried = readings.sum("webhook_attempts", "ok"), readings.sum("webhook_attempts")
+    half, most = (readings.percentile("webhook_seconds", share) for share in (0.5, 0.95))
     deliveries = Delivery.objects.filter(webhook=webhook)
     undelivered = _undelivered(webhook)
     recent = list(_with_events(deliveries.order_by("-id")[:RECENT]))
@@ -48,8 +54,8 @@ def standing(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
         "most": f"≤ {seconds_text(most)}" if most is not None else "–",
         "held": counted(Delivery.objects.held().filter(webhook=webhook)),
         "waiting": counted(Delivery.objects.waiting().filter(webhook=webhook)),
-        "outcomes": outcome_bars(readings, span),
-        "latency": duration_lines(readings, span, "attempt_seconds"),
+        "outcomes": outcome_bars(readings, span, of="webhook_"),
+        "latency": duration_lines(readings, span, "webhook_seconds"),
         "undelivered": undelivered,
         "recent": recent,
         "recoveries": _recoveries(webhook),
