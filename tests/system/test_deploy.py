@@ -130,7 +130,7 @@ def test_a_deploy_with_a_migration_loses_nothing_and_answers_throughout(
     assert balancer.refused == []
     told = stack.wait_for(
         lambda: (
-            (got := {message.json["request_id"] for message in endpoint.messages})
+            (got := {message.json["request_id"] for message in tuple(endpoint.messages)})
             >= set(balancer.accepted)
             and got
         ),

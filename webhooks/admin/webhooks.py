@@ -19,47 +19,10 @@ from pave.staff.templatetags.staff import ago, duration, pill
 from webhooks import endpoints, holding, receiver_check, recovering, trial
 from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
 from webhooks.admin.standing import standing
+from webhooks.admin.states import StateFilter, state_of
 from webhooks.models import Webhook
 
 OPERATE = "webhooks.operate_webhook"
-
-
-class StateFilter(admin.SimpleListFilter):
-    """How a webhook does."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("disabled", "disabled"),
-            ("failing", "failing"),
-            ("paused", "breaker open"),
-            ("well", "doing well"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> QuerySet[Webhook]:
-        match self.value():
-            case "disabled":
-                return queryset.filter(enabled=False)
-            case "failing":
-                return queryset.filter(enabled=True).exclude(failing_since=None)
-            case "paused":
-                return queryset.filter(enabled=True).exclude(breaker_opened_at=None)
-            case "well":
-                return queryset.filter(enabled=True, failing_since=None, breaker_opened_at=None)
-        return queryset
-
-
-def state_of(webhook: Webhook) -> str:
-    """Return in a word how a webhook does."""
-    if webhook.deleted_at:
-        return "deleted"
-    if not webhook.enabled:
-        return "disabled"
-    if webhook.breaker != "closed":
-        return "open breaker" if webhook.breaker == "open" else webhook.breaker
-    return "failing" if webhook.failing_since else "enabled"
 
 
 @admin.register(Webhook)

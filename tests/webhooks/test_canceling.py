@@ -1,0 +1,28 @@
+"""Canceling a delivery by hand."""
+
+import pytest
+
+from tests.factories import DeliveryFactory
+from webhooks import canceling, retrying
+from webhooks.models import Delivery
+
+
+@pytest.mark.storage
+@pytest.mark.parametrize("status", ["pending", "held"])
+def test_what_waits_or_is_held_is_canceled(db: None, status: str) -> None:
+    delivery = DeliveryFactory(status=status, held_by="staff" if status == "held" else "")
+    canceling.cancel(delivery_id=delivery.pk)
+    delivery.refresh_from_db()
+    assert delivery.status == Delivery.Status.CANCELED
+    assert delivery.next_attempt_at is None
+    assert delivery.finished_at is not None
+    assert delivery.held_by == ""
+
+
+@pytest.mark.parametrize("status", ["delivering", "succeeded", "failed", "canceled"])
+def test_what_is_under_way_or_has_its_end_is_not(db: None, status: str) -> None:
+    delivery = DeliveryFactory(status=status)
+    with pytest.raises(retrying.NotNow, match=status):
+        canceling.cancel(delivery_id=delivery.pk)
+    delivery.refresh_from_db()
+    assert delivery.status == status
