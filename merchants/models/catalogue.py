@@ -1,0 +1,193 @@
+"""The merchants, and what staff and rulesets say of them."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from merchants.rule_match import BadExpression, compiled
+from pave.identifiers import new_id
+
+
+class Merchant(models.Model):
+    """A merchant of the catalogue."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=200)
+    website = models.CharField(max_length=300, blank=True)
+    wikidata = models.CharField(
+        max_length=20, blank=True, help_text="Its item in Wikidata, such as Q37158."
+    )
+    mccs = models.JSONField(
+        "MCCs", default=list, blank=True, help_text="Merchant category codes (ISO 18245)."
+    )
+    countries = models.JSONField(
+        default=list, blank=True, help_text="Where it trades (ISO 3166 alpha-2). Empty: anywhere."
+    )
+    category = models.CharField(max_length=100, blank=True)
+    logo_url = models.CharField("logo URL", max_length=500, blank=True)
+    active = models.BooleanField(default=True, help_text="Unticked, it is no longer answered.")
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="merged",
+        help_text="Its successor, which took over its aliases and rules.",
+    )
+    source_key = models.CharField(
+        max_length=120,
+        unique=True,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Its key in the imported catalogue; empty if staff made it.",
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        permissions = [("merge_merchant", "Can merge merchants")]
+        indexes = [models.Index(fields=["name"], name="merchant_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Alias(models.Model):
+    """Another spelling by which descriptors name a merchant."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="aliases")
+    text = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["text"]
+        verbose_name_plural = "aliases"
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "text"], name="one_alias_a_spelling")
+        ]
+        indexes = [models.Index(fields=["text"], name="alias_text")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Rule(models.Model):
+    """A decision of the staff's about descriptors; it counts once it is published."""
+
+    class Kind(models.TextChoices):
+        EXACT = "exact", "is exactly"
+        PREFIX = "prefix", "begins with"
+        CONTAINS = "contains", "contains"
+        REGEX = "regex", "matches the expression"
+
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.EXACT)
+    pattern = models.CharField(
+        max_length=300,
+        help_text="Compared with the cleaned descriptor. Case, accents and punctuation do not "
+        "count, but in an expression (RE2).",
+    )
+    mcc = models.CharField("MCC", max_length=4, blank=True, help_text="Only with this MCC.")
+    country = models.CharField(max_length=2, blank=True, help_text="Only in this country.")
+    intermediary = models.CharField(
+        max_length=60, blank=True, help_text="Only behind this processor, such as Square."
+    )
+    priority = models.SmallIntegerField(default=0, help_text="Higher ones are tried first.")
+    merchant = models.ForeignKey(
+        Merchant,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="rules",
+        help_text='Empty: there is no merchant in such a text ("n/a").',
+    )
+    active = models.BooleanField(default=True)
+    note = models.CharField(max_length=300, blank=True, help_text="Why it is there; for staff.")
+    hits = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Requests that it has answered."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-priority", "kind", "pattern"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pattern}"
+
+    def clean(self) -> None:
+        """Refuse an expression that cannot be used, with the reason."""
+        if self.kind == self.Kind.REGEX:
+            try:
+                compiled(self.pattern)
+            except BadExpression as error:
+                raise ValidationError({"pattern": f"Not an expression for RE2: {error}"}) from error
+
+
+class RulesetManager(models.Manager["Ruleset"]):
+    """Leaves out the content, which is large, until somebody asks for it."""
+
+    def get_queryset(self) -> models.QuerySet["Ruleset"]:
+        """Return rulesets without their content."""
+        return super().get_queryset().defer("content")
+
+
+class Ruleset(models.Model):
+    """A published version of the catalogue and its rules; the newest answers."""
+
+    number = models.AutoField(primary_key=True)
+    note = models.CharField(max_length=300, blank=True)
+    content = models.BinaryField(
+        help_text="The merchants and rules as they were when it was published."
+    )
+    restores = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="The ruleset that it went back to.",
+    )
+    published_by = models.CharField(max_length=150, blank=True)
+    published_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RulesetManager()
+
+    class Meta:
+        ordering = ["-number"]
+        # Also for what leads here from other rows.
+        base_manager_name = "objects"
+        permissions = [("publish_ruleset", "Can publish and roll back rulesets")]
+
+    def __str__(self) -> str:
+        return f"ruleset {self.number}"
+
+
+class Revision(models.Model):
+    """The look at earlier answers after a ruleset was published, with its progress."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+
+    ruleset = models.OneToOneField(Ruleset, on_delete=models.CASCADE, related_name="revision")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)
+    since = models.DateTimeField(help_text="Requests from before it are left as they are.")
+    position = models.UUIDField(
+        null=True, blank=True, help_text="The oldest request that was looked at so far."
+    )
+    total = models.PositiveBigIntegerField(default=0)
+    examined = models.PositiveBigIntegerField(default=0)
+    changed = models.PositiveBigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["id"], name="revision_running", condition=Q(status="running"))
+        ]
+
+    def __str__(self) -> str:
+        return f"revision for {self.ruleset}"

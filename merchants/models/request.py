@@ -1,0 +1,220 @@
+"""What clients ask: transactions, alone and in batches."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+
+from merchants.models.resolution import Resolution
+from merchants.question import Transaction
+from pave.clients.models import Client
+from pave.identifiers import new_id
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    """Domain words for selecting batches."""
+
+    def open(self) -> "BatchQuerySet":
+        """Those that have rows still to be answered."""
+        return self.filter(status=Batch.Status.PROCESSING)
+
+    def for_client(self, client: Client) -> "BatchQuerySet":
+        """The client's own, newest first."""
+        return self.filter(client=client).order_by("-id")
+
+
+class Batch(models.Model):
+    """Many transactions that a client sent in one request."""
+
+    class Status(models.TextChoices):
+        PROCESSING = "processing"
+        COMPLETED = "completed"
+
+    class Deliver(models.TextChoices):
+        EACH = "each", "A webhook for each row, and one for the batch"
+        BATCH = "batch", "One webhook for the batch"
+
+    id = models.UUIDField("batch id", primary_key=True, default=new_id, editable=False)
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="batches", db_index=False
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PROCESSING)
+    deliver = models.CharField(max_length=16, choices=Deliver.choices, default=Deliver.BATCH)
+    accepted = models.PositiveIntegerField(default=0, help_text="Rows that were taken.")
+    rejected = models.PositiveIntegerField(default=0, help_text="Rows that were not.")
+    completed = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    canceled = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(
+        default=list, blank=True, help_text="What is wrong with the rejected rows, by line."
+    )
+    created_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "batches"
+        indexes = [
+            # A client's batches, newest first.
+            models.Index(fields=["client", "-id"], name="batch_of_client"),
+            # The sweep's look at batches under way.
+            models.Index(fields=["id"], name="batch_open", condition=Q(status="processing")),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch of {self.accepted}"
+
+    @property
+    def pending(self) -> int:
+        """Rows that have no end yet."""
+        return self.accepted - self.completed - self.failed - self.canceled
+
+
+class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
+    """Domain words for selecting requests."""
+
+    def queued(self) -> "NormalizationRequestQuerySet":
+        """Those that wait for admission."""
+        return self.filter(status=NormalizationRequest.Status.QUEUED)
+
+    def single(self) -> "NormalizationRequestQuerySet":
+        """Those that came by themselves, oldest first: somebody waits for each."""
+        return self.filter(batch=None).order_by("id")
+
+    def batched(self) -> "NormalizationRequestQuerySet":
+        """Those that came in batches, oldest first."""
+        return self.filter(batch__isnull=False).order_by("batch_id", "id")
+
+    def unfinished(self) -> "NormalizationRequestQuerySet":
+        """Those that have no end yet."""
+        return self.filter(
+            status__in=[NormalizationRequest.Status.QUEUED, NormalizationRequest.Status.PROCESSING]
+        )
+
+    def finished(self) -> "NormalizationRequestQuerySet":
+        """Those that have their end."""
+        return self.exclude(
+            status__in=[NormalizationRequest.Status.QUEUED, NormalizationRequest.Status.PROCESSING]
+        )
+
+    def waiting_for(self, resolution: Resolution) -> "NormalizationRequestQuerySet":
+        """Those that get the resolution's answer once there is one."""
+        return self.filter(resolution=resolution, status=NormalizationRequest.Status.PROCESSING)
+
+    def answered(self, since: datetime) -> "NormalizationRequestQuerySet":
+        """Those completed, of all that were made since a time."""
+        return self.filter(status=NormalizationRequest.Status.COMPLETED, created_at__gte=since)
+
+    def for_client(self, client: Client) -> "NormalizationRequestQuerySet":
+        """The client's own, newest first."""
+        return self.filter(client=client).order_by("-id")
+
+
+class NormalizationRequest(models.Model):
+    """A transaction that a client wants to know the merchant of."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        PROCESSING = "processing"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELED = "canceled"
+
+    id = models.UUIDField("request id", primary_key=True, default=new_id, editable=False)
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="requests", db_index=False
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
+    description = models.CharField(max_length=500)
+    # The decimal in the client's own digits: it is given back, never reckoned with.
+    amount = models.CharField(max_length=40, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    date = models.DateField(null=True, blank=True)
+    mcc = models.CharField("MCC", max_length=4, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    reference = models.CharField(max_length=255, blank=True, help_text="The client's own id.")
+    resolution = models.ForeignKey(
+        Resolution,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="requests",
+        db_index=False,
+    )
+    batch = models.ForeignKey(
+        Batch,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="requests",
+        db_index=False,
+    )
+    row = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Its place in the batch's input, from 1."
+    )
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NormalizationRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "request"
+        indexes = [
+            # A client's requests, newest first: ids begin with the time.
+            models.Index(fields=["client", "-id"], name="request_of_client"),
+            # Admission: what is queued, single ones and then batches, each oldest first. As
+            # small as the backlog.
+            models.Index(
+                fields=["batch", "id"], name="request_queued", condition=Q(status="queued")
+            ),
+            # A batch's rows in the order of its input.
+            models.Index(
+                fields=["batch", "row"], name="request_of_batch", condition=Q(batch__isnull=False)
+            ),
+            # The client's list by a rare status. Nearly all rows are completed, and those that
+            # are queued have their index above, so that a submit pays nothing for this one.
+            models.Index(
+                fields=["client", "status", "-id"],
+                name="request_rare_status",
+                condition=Q(status__in=["processing", "failed", "canceled"]),
+            ),
+            # Who waits for a resolution, and who had its answer.
+            models.Index(
+                fields=["resolution", "status"],
+                name="request_of_resolution",
+                condition=Q(resolution__isnull=False),
+            ),
+            # A client's look-up by its own id.
+            models.Index(
+                fields=["client", "reference"],
+                name="request_reference",
+                condition=~Q(reference=""),
+            ),
+            # The staff's search by the beginning of a descriptor.
+            models.Index(
+                fields=["description"],
+                name="request_description",
+                opclasses=["varchar_pattern_ops"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    def as_transaction(self) -> Transaction:
+        """Return the transaction as the heuristic takes it."""
+        return Transaction(
+            description=self.description,
+            amount=Decimal(self.amount) if self.amount else None,
+            currency=self.currency,
+            date=self.date,
+            mcc=self.mcc,
+            country=self.country,
+            city=self.city,
+        )
