@@ -7,6 +7,7 @@ from django.db.models import F, Q, Sum
 from django.urls import reverse
 
 from pave.operations.models import Tally
+from pave.staff.home import remembered
 from pave.staff.parts import Attention, Cell, Part, Span, Table
 from pave.staff.plots import count_text, percent_text, seconds_text
 from webhooks.models import Delivery, Webhook
@@ -22,7 +23,7 @@ def parts(span: Span, now: datetime) -> Iterator[Part]:
     yield from _disabled()
     yield from _failing(now)
     yield from _late(now)
-    yield from _worst(span, now)
+    yield from remembered("webhooks", span, lambda: _worst(span, now))
 
 
 def _url(webhook: Webhook) -> str:

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from pave.operations.health import QUEUES, SEEN_WITHIN
 from pave.operations.models import ClusterBeat
 from pave.operations.series import Readings, read
+from pave.staff.home import remembered
 from pave.staff.parts import Attention, Figure, Part, Plot, Span
 from pave.staff.plots import Series, bars, count_text, lines, percent_text, seconds_text
 
@@ -28,9 +29,7 @@ MISSED_FOR = timedelta(days=1)
 def parts(span: Span, now: datetime) -> Iterator[Part]:
     """Yield clusters that are missed, and the figures and plots of a span."""
     yield from _clusters(now)
-    readings = read(span, now, names=NAMES)
-    yield from _figures(readings)
-    yield from _plots(readings, span)
+    yield from remembered("operations", span, lambda: _readings(span, now))
 
 
 def _clusters(now: datetime) -> Iterator[Part]:
@@ -53,6 +52,12 @@ def _clusters(now: datetime) -> Iterator[Part]:
             url,
             f"Nothing new is {what} until manage.py qcluster runs.",
         )
+
+
+def _readings(span: Span, now: datetime) -> Iterator[Part]:
+    readings = read(span, now, names=NAMES)
+    yield from _figures(readings)
+    yield from _plots(readings, span)
 
 
 def _figures(readings: Readings) -> Iterator[Part]:

@@ -1,11 +1,17 @@
 """The home page: what needs a person now, and how things go."""
 
+from collections.abc import Callable, Iterable
+
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from pave.staff.parts import SPANS, Home, Span
+from pave.staff.parts import SPANS, Home, Part, Span
+
+# Plots and rankings sum up tens of thousands of tallies. What needs a person is never remembered.
+REMEMBERED_SECONDS = 15
 
 
 def span_of(request: HttpRequest) -> Span:
@@ -22,3 +28,14 @@ def home(request: HttpRequest) -> Home:
             collected.add(part)
     collected.attention.sort(key=lambda one: (one.level != "bad", one.since or now))
     return collected
+
+
+def remembered(name: str, span: Span, make: Callable[[], Iterable[Part]]) -> list[Part]:
+    """Return parts that may be a few seconds old, from the cache where they are there.
+
+    Args:
+        name: Whose they are.
+        span: The stretch of time that they are about.
+        make: Makes them.
+    """
+    return cache.get_or_set(f"home:{name}:{span.name}", lambda: list(make()), REMEMBERED_SECONDS)
