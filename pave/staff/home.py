@@ -38,4 +38,9 @@ def remembered(name: str, span: Span, make: Callable[[], Iterable[Part]]) -> lis
         span: The stretch of time that they are about.
         make: Makes them.
     """
-    return cache.get_or_set(f"home:{name}:{span.name}", lambda: list(make()), REMEMBERED_SECONDS)
+    key = f"home:{name}:{span.name}"
+    parts: list[Part] | None = cache.get(key)
+    if parts is None:
+        parts = list(make())
+        cache.set(key, parts, REMEMBERED_SECONDS)
+    return parts
