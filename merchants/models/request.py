@@ -82,7 +82,9 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
 
     def single(self) -> "NormalizationRequestQuerySet":
         """Those that came by themselves, oldest first: somebody waits for each."""
-        return self.filter(batch=None).order_by("id")
+        # By batch as well, which all of them lack: so PostgreSQL sees that the index of what is
+        # queued has them in this order, and neither sorts a backlog nor looks through the table.
+        return self.filter(batch=None).order_by("batch_id", "id")
 
     def batched(self) -> "NormalizationRequestQuerySet":
         """Those that came in batches, oldest first."""

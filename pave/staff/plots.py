@@ -109,22 +109,16 @@ def bars(
     sums = [sum(one.values[at] or 0 for one in series) for at in range(len(times))]
     scale = _linear_scale(sums, None)
     width = WIDTH / max(len(times), 1)
+    heights = [0.0] * len(times)
     drawn = []
-    for at in range(len(times)):
-        height = 0.0
-        for one in series:
-            share = scale.place(one.values[at] or 0)
-            if share:
-                drawn.append(
-                    {
-                        "x": f"{at * width + width * 0.1:.2f}",
-                        "y": f"{HEIGHT * (1 - height - share):.2f}",
-                        "width": f"{width * 0.8:.2f}",
-                        "height": f"{HEIGHT * share:.2f}",
-                        "colour": one.colour,
-                    }
-                )
-            height += share
+    for one in series:
+        path = []
+        for at, value in enumerate(one.values):
+            if share := scale.place(value or 0):
+                heights[at] += share
+                x, y = at * width + width * 0.1, HEIGHT * (1 - heights[at])
+                path.append(f"M{x:.2f} {y:.2f}h{width * 0.8:.2f}v{HEIGHT * share:.2f}H{x:.2f}z")
+        drawn.append({"path": "".join(path), "colour": one.colour})
     return _render(series, times, step, text, scale, {"bars": drawn}, any(sums))
 
 

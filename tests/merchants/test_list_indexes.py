@@ -2,8 +2,9 @@
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from merchants.models import NormalizationRequest
+from merchants.models import Batch, NormalizationRequest
 from pave.identifiers import new_id
 
 pytestmark = pytest.mark.django_db
@@ -29,3 +30,28 @@ def test_a_list_is_read_by_an_index(client_1234, filters, index):
     assert any(name in plan for name in (index, "request_of_client")), plan
     if index in ("request_of_client", "request_rare_status"):
         assert index in plan, plan
+
+
+@pytest.mark.parametrize("which", ["single", "batched"])
+def test_a_backlog_is_taken_in_the_order_of_its_index(client_1234, which):
+    """Neither sorted for every batch of it, nor looked for among all that is finished."""
+    client, now = client_1234.client, timezone.now()
+    batch = Batch.objects.create(client=client, created_at=now)
+    NormalizationRequest.objects.bulk_create(
+        NormalizationRequest(
+            client=client,
+            created_at=now,
+            description=f"SHOP {number}",
+            status="completed" if number < 3000 else "queued",
+            batch=batch if number % 2 else None,
+        )
+        for number in range(6000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE merchants_normalizationrequest")
+
+    queued = NormalizationRequest.objects.queued().select_for_update(skip_locked=True)
+    plan = getattr(queued, which)()[:200].explain()
+
+    assert "request_queued" in plan, plan
+    assert "Sort" not in plan, plan

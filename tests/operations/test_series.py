@@ -65,8 +65,8 @@ def test_a_line_has_a_gap_where_there_is_nothing() -> None:
 
 def test_bars_are_as_high_as_what_they_count() -> None:
     html = bars([Series("a", [2, 0, 0, 0], "s1"), Series("b", [2, 0, 0, 4], "s2")], TIMES, MINUTE)
-    assert html.count('height="80.00"') == 2
-    assert html.count('height="160.00"') == 1
+    assert html.count("v80.00") == 2
+    assert html.count("v160.00") == 1
 
 
 def test_an_empty_plot_says_so() -> None:
