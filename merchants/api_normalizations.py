@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from merchants import feedback, normalization
 from merchants.backpressure import refuse_if_full
+from merchants.checking import Checker
 from merchants.events import as_text, describe
 from merchants.models import NormalizationRequest
 from merchants.objects import normalization_object, normalization_objects
@@ -31,6 +32,9 @@ from pave.clients.authentication import ClientRequest
 from pave.clients.models import Client
 from pave.clients.quotas import QuotaExceeded
 
+_checker = Checker(TransactionSerializer())
+_seed_checker = Checker(SeedTransactionSerializer())
+
 
 class NormalizeMerchantView(APIView):
     """``POST /normalize_merchant``: the seed's route, kept for its clients."""
@@ -38,7 +42,7 @@ class NormalizeMerchantView(APIView):
     @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take a transaction; answer its ``request_id`` at once."""
-        taken = _submit(request, SeedTransactionSerializer)
+        taken = _submit(request, _seed_checker)
         return Response(
             {"request_id": str(taken.pk)}, status=202, headers={"Location": _location(taken)}
         )
@@ -62,7 +66,7 @@ class NormalizationsView(APIView):
     @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take a transaction; answer the normalization, queued, or finished if asked to wait."""
-        taken = _submit(request, TransactionSerializer)
+        taken = _submit(request, _checker)
         data = {**describe(taken, None), "deliveries": []}
         headers = {"Location": _location(taken)}
         accepted = Response(data, 202, headers=headers)
@@ -147,15 +151,14 @@ def _find(client: Client, request_id: UUID) -> NormalizationRequest:
     )
 
 
-def _submit(request: ClientRequest, serializer_class: type) -> NormalizationRequest:
+def _submit(request: ClientRequest, checker: Checker) -> NormalizationRequest:
     data = request.data
     if isinstance(data, dict):
         refuse_stranger(request, data)
-    serializer = serializer_class(data=data)
-    serializer.is_valid(raise_exception=True)
+    fields = checker.check(data)
     refuse_if_full()
     try:
-        return normalization.submit(client=request.client, fields=serializer.validated_data)
+        return normalization.submit(client=request.client, fields=fields)
     except QuotaExceeded as error:
         raise limits.quota_exceeded(request, error, timezone.now()) from error
 

@@ -6,11 +6,11 @@ from django.urls import include, path, re_path
 from pave.api import errors
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
-    path("", include("pave.operations.urls")),
-    path("", include("pave.api.urls")),
+    path("", include("merchants.urls")),  # first: the routes are tried in turn, and most come here
     path("", include("webhooks.urls")),
-    path("", include("merchants.urls")),
+    path("", include("pave.api.urls")),
+    path("", include("pave.operations.urls")),
+    path("admin/", admin.site.urls),
     # Whatever else is asked for gets a problem, in development too, where Django would show
     # its own page of HTML.
     re_path(r"", errors.not_found_view),

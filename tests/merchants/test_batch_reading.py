@@ -13,7 +13,8 @@ from rest_framework.exceptions import ValidationError
 from merchants import batch_reading
 from merchants.batch_reading import BadRow, Malformed, read_csv, read_json, read_ndjson
 from merchants.batch_rows import RowChecker
-from merchants.serializers import TransactionSerializer
+from merchants.checking import Checker
+from merchants.serializers import SeedTransactionSerializer, TransactionSerializer
 from pave.api.errors import field_errors
 from pave.api.parsers import Number
 
@@ -93,6 +94,20 @@ def test_rows_are_checked_as_the_serializer_checks_them(row):
         assert {name: type(value) for name, value in fields.items()} == {
             name: type(value) for name, value in expected.items()
         }
+
+
+@BOUNDED
+@given(ROWS)
+@example({"description": "A", "amount": "12.99", "date": "2026-11-20", "currency": "ZZZ"})
+def test_the_seeds_transactions_are_checked_as_their_serializer_checks_them(data):
+    def judged(check):
+        try:
+            return dict(check(data))
+        except ValidationError as error:
+            return field_errors(error.detail)
+
+    checker = Checker(SeedTransactionSerializer())
+    assert judged(checker.check) == judged(SeedTransactionSerializer().run_validation)
 
 
 @BOUNDED
