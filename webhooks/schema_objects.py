@@ -28,7 +28,7 @@ WEBHOOK_EXAMPLE = {
     "description": "",
     "events": ["normalization.completed", "batch.*"],
     "enabled": True,
-    "max_in_flight": 4,
+    "max_in_flight": 16,
     "headers": {},
     "disabled_by": None,
     "disabled_at": None,

@@ -58,7 +58,7 @@ def test_creating_answers_the_webhook_with_its_secret_once(api, client_1234):
 
 def test_a_url_is_all_that_is_needed(api):
     body = create(api).json()
-    assert (body["events"], body["headers"], body["max_in_flight"]) == ([], {}, 4)
+    assert (body["events"], body["headers"], body["max_in_flight"]) == ([], {}, 16)
     assert body["enabled"]
 
 
@@ -142,7 +142,7 @@ def test_changing_changes_what_is_named(api, webhook):
     assert response.status_code == 200
     body = response.json()
     assert (body["url"], body["events"]) == ("http://127.0.0.1:9/other", ["batch.*"])
-    assert body["max_in_flight"] == 4
+    assert body["max_in_flight"] == 16
     assert body == api.get(f"{URL}/{webhook.pk}").json()
 
 

@@ -67,7 +67,7 @@ class Webhook(models.Model):
         default=dict, blank=True, help_text="Headers of the client's own, sent with each message."
     )
     max_in_flight = models.PositiveSmallIntegerField(
-        default=4,
+        default=16,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_IN_FLIGHT)],
         help_text="How many messages may be under way to it at the same time.",
     )
