@@ -64,10 +64,13 @@ def admit() -> int:
     shift = Shift(ADMIT, seconds=settings.PAVE_TASK_SLICE)
     admitted = 0
     while shift.goes_on():
-        if count := admit_batch():
-            admitted += count
+        count = admit_batch()
+        admitted += count
+        if count:
             shift.worked()
-        else:
+        # While little comes, the next look waits for more of it: a batch costs nearly the same
+        # whatever its size.
+        if count < ADMIT_BATCH // 4:
             shift.rest()
     ADMIT.fall_asleep()
     if shift.ended_busy or NormalizationRequest.objects.queued().exists():
