@@ -309,6 +309,7 @@ Q_CLUSTER: dict[str, Any] = {
 }
 if PAVE_BROKER == "orm":
     Q_CLUSTER["orm"] = "default"
+    Q_CLUSTER["broker_class"] = "pave.operations.listening.broker"
 elif PAVE_BROKER == "sqs":
     # Credentials come from the environment or the machine's role, as boto3 finds them.
     Q_CLUSTER["broker_class"] = "pave.operations.sqs.broker"

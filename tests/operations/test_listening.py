@@ -1,0 +1,128 @@
+"""The broker in the database, which is told of tasks; on PostgreSQL and on SQLite."""
+
+import threading
+
+import pytest
+from django.db import OperationalError, connection, connections
+from django_q.models import OrmQ
+
+from pave.operations import listening
+from pave.operations.listening import Ear, ListeningBroker, notify
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
+on_postgresql = pytest.mark.skipif(
+    "connection.vendor == 'sqlite'", reason="SQLite has no notifications"
+)
+LONG = 30.0
+
+
+@pytest.fixture
+def ear():
+    ear = Ear("pave_test")
+    yield ear
+    ear.close()
+
+
+def waiting(ear, seconds=LONG):
+    """Wait in another thread, as a cluster's pusher does in another process."""
+
+    def wait():
+        ear.wait(seconds)
+        connection.close()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def hears(ear):
+    """Whether what is sent ends a wait that would be longer."""
+    thread = waiting(ear)
+    thread.join(0.2)  # what is sent while it opens is heard as well
+    while ear._connection is None and thread.is_alive():
+        thread.join(0.05)
+    notify("pave_test")
+    thread.join(LONG / 3)
+    heard = not thread.is_alive()
+    thread.join()
+    return heard and ear._connection is not None
+
+
+def backends():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'")
+        return [pid for (pid,) in cursor.fetchall()]
+
+
+@on_postgresql
+def test_what_is_sent_ends_the_wait(ear):
+    assert hears(ear)
+    assert hears(ear)
+
+
+@on_postgresql
+def test_a_connection_that_is_cut_is_made_anew(ear):
+    ear.wait(0)
+    with connection.cursor() as cursor:
+        for pid in backends():
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    while ear._connection is not None:
+        ear.wait(LONG)  # does not last
+    assert hears(ear)
+
+
+@on_postgresql
+def test_where_nothing_arrives_it_asks_as_django_q_does(ear, monkeypatch, caplog):
+    monkeypatch.setattr(listening, "notify", lambda channel, payload="": None)
+    monkeypatch.setattr(listening, "TRIAL_SECONDS", 0.05)
+    ear.wait(LONG)  # does not last
+    assert ear._connection is None
+    assert "listening.deaf" in caplog.text
+    assert backends() == []
+
+
+@on_postgresql
+def test_a_server_that_takes_no_more_connections_leaves_it_asking(ear, monkeypatch, caplog):
+    def refuse(self, parameters):
+        raise OperationalError("too many clients")
+
+    monkeypatch.setattr(type(connections["default"]), "get_new_connection", refuse)
+    ear.wait(LONG)  # does not last
+    assert "listening.failed" in caplog.text
+
+
+def test_tasks_go_through_in_turn():
+    broker = ListeningBroker("quick")
+    for task in ("first", "second"):
+        broker.enqueue(task)
+    found = {}
+    while len(found) < 2:
+        found |= dict(broker.dequeue() or [])
+    assert list(found.values()) == ["first", "second"]
+    assert broker.dequeue() is None
+    for key in found:
+        broker.acknowledge(key)
+    assert OrmQ.objects.count() == 0
+    broker._ear.close()
+
+
+@on_postgresql
+def test_a_task_that_is_written_ends_the_wait_for_it(monkeypatch):
+    monkeypatch.setattr(listening, "LOOK_EVERY", LONG)
+    hearer = ListeningBroker("quick")
+    found = []
+
+    def work():
+        while not found:
+            found.extend(hearer.dequeue() or [])
+        hearer._ear.close()
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while hearer._ear._connection is None:
+        thread.join(0.05)
+    ListeningBroker("quick").enqueue("a task")
+    thread.join(LONG / 3)
+    assert [task for _, task in found] == ["a task"]
+    thread.join()
