@@ -102,7 +102,7 @@ def prepare_requests(count: int, one_in: int) -> int:
     """Write answered requests of client 1234, and publish a rule that changes one in so many."""
     from django.utils import timezone
 
-    from merchants import normalization, resolving, rulesets
+    from merchants import normalization, rulesets, working
     from merchants.models import Merchant, NormalizationRequest, Revision, Rule
     from pave.clients.models import Client
 
@@ -121,7 +121,7 @@ def prepare_requests(count: int, one_in: int) -> int:
         ),
         batch_size=2000,
     )
-    while normalization.admit_batch() or resolving.resolve_due():
+    while normalization.admit_batch() or working.resolve_due():
         pass
     Revision.objects.update(status=Revision.Status.DONE)
     merchant = Merchant.objects.create(name="Zanzi")
@@ -134,7 +134,7 @@ def admit_all() -> dict[str, float]:
     """Admit what is queued in this process, and say how long it took."""
     from merchants import normalization, rulesets
 
-    rulesets.heuristic_for(rulesets.current())
+    rulesets.heuristic_for(rulesets.current().number)
     began = time.perf_counter()
     count = 0
     while admitted := normalization.admit_batch():

@@ -106,7 +106,7 @@ def offline_heuristic() -> Heuristic:
             nothing = True
         if nothing:
             return rulesets.CatalogueHeuristic(shipped())
-    return rulesets.heuristic_for(rulesets.current())
+    return rulesets.heuristic_for(rulesets.current().number)
 
 
 def shipped() -> rulesets.Content:

@@ -87,7 +87,7 @@ def preview_of_draft(*, work_it_out: bool) -> Preview | None:
 
 def try_out(transaction: Transaction) -> Tried:
     """Return what a transaction is answered, and would be answered, and why."""
-    published = rulesets.heuristic_for(rulesets.current())
+    published = rulesets.heuristic_for(rulesets.current().number)
     return Tried(
         key=published.key(transaction),
         published=published.match(transaction),

@@ -2,13 +2,13 @@
 
 import collections
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -18,6 +18,7 @@ from merchants.card_numbers import without_card_numbers
 from merchants.events import COMPLETED, FAILED, occurrence
 from merchants.models import NormalizationRequest, Resolution, Rule
 from merchants.questions import key_of, resolutions_for
+from pave.bulk import update_each
 from pave.clients.models import Client
 from pave.operations.shift import Shift
 from pave.operations.tallies import Counter
@@ -115,7 +116,9 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
                 for request in askers:
                     request.error = resolution.error
                 failed += askers
-        _tie([request for askers in keyed.values() for request in askers])
+        ended = {request.pk for request in (*known, *failed)}
+        waiting = [request for request in requests if request.pk not in ended]
+        update_each(waiting, ("status", "resolution"))
         _complete(known, now)
         _fail(failed, now)
         batches.count([*known, *failed], now=now)
@@ -125,21 +128,6 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
         counter.add("memory", "waiting", count=len(requests) - len(known))
         counter.write()
     return len(requests)
-
-
-def complete(requests: Sequence[NormalizationRequest], *, now: datetime) -> None:
-    """Complete requests whose resolution is resolved, and tell their clients.
-
-    Call it in the transaction that resolves them. Each request has its resolution loaded.
-    """
-    _complete(requests, now)
-    batches.count(requests, now=now)
-
-
-def fail(requests: Sequence[NormalizationRequest], *, now: datetime) -> None:
-    """Fail requests, each with the ``error`` that is set on it, and tell their clients."""
-    _fail(requests, now)
-    batches.count(requests, now=now)
 
 
 def _complete(requests: Sequence[NormalizationRequest], now: datetime) -> None:
@@ -152,11 +140,6 @@ def _complete(requests: Sequence[NormalizationRequest], now: datetime) -> None:
 def _fail(requests: Sequence[NormalizationRequest], now: datetime) -> None:
     _finish(requests, Status.FAILED, now)
     _tally(requests, now)
-    by_error: dict[str, list[UUID]] = {}
-    for request in requests:
-        by_error.setdefault(request.error, []).append(request.pk)
-    for error, pks in by_error.items():
-        NormalizationRequest.objects.filter(pk__in=pks).update(error=error)
     _tell(FAILED, requests, now)
 
 
@@ -179,20 +162,33 @@ def cancel(*, request: NormalizationRequest) -> None:
         batches.count([request], now=now)
 
 
-def settle(resolution: Resolution, *, now: datetime) -> int:
-    """Give every request that waits for a finished resolution its end; return how many did."""
+def settle(resolutions: Sequence[Resolution], *, now: datetime) -> Mapping[UUID, int]:
+    """Give every request that waits for finished resolutions its end.
+
+    Call it in the transaction that finishes them.
+
+    Returns:
+        How many requests had theirs, by resolution.
+    """
+    finished = {resolution.pk: resolution for resolution in resolutions}
     requests = list(
-        NormalizationRequest.objects.waiting_for(resolution).select_for_update().order_by("id")
+        NormalizationRequest.objects.waiting_for(resolutions).select_for_update().order_by("id")
     )
+    counts: collections.Counter[UUID] = collections.Counter()
+    answered, failed = [], []
     for request in requests:
+        resolution = finished[cast(UUID, request.resolution_id)]
         request.resolution = resolution
-    if resolution.is_resolved:
-        complete(requests, now=now)
-    else:
-        for request in requests:
+        counts[resolution.pk] += 1
+        if resolution.is_resolved:
+            answered.append(request)
+        else:
             request.error = resolution.error
-        fail(requests, now=now)
-    return len(requests)
+            failed.append(request)
+    _complete(answered, now)
+    _fail(failed, now)
+    batches.count(requests, now=now)
+    return counts
 
 
 def sweep() -> None:
@@ -208,27 +204,6 @@ def _claim(limit: int) -> list[NormalizationRequest]:
     if len(requests) < limit:
         requests += queued.batched()[: limit - len(requests)]
     return requests
-
-
-def _tie(requests: Sequence[NormalizationRequest]) -> None:
-    """Write the resolutions that locked requests have got, and that they are being processed.
-
-    One statement of SQL, since it is Django's ``bulk_update`` that admission would spend most of
-    its time in.
-    """
-    if not requests:
-        return
-    prepare = NormalizationRequest._meta.pk.get_db_prep_value
-    parameters: list[Any] = [Status.PROCESSING]
-    for request in requests:
-        parameters += [prepare(request.pk, connection), prepare(request.resolution_id, connection)]
-    rows = ", ".join(["(%s, %s)"] * len(requests))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE merchants_normalizationrequest SET status = %s, resolution_id = tied.column2 "  # noqa: S608
-            f"FROM (VALUES {rows}) AS tied WHERE id = tied.column1",
-            parameters,
-        )
 
 
 def _tell(event_type: str, requests: Sequence[NormalizationRequest], now: datetime) -> None:
@@ -263,10 +238,8 @@ def _count_hits(requests: Iterable[NormalizationRequest]) -> None:
         Rule.objects.filter(pk=rule_id).update(hits=F("hits") + count)
 
 
-def _finish(requests: Iterable[NormalizationRequest], status: str, now: datetime) -> None:
+def _finish(requests: Sequence[NormalizationRequest], status: str, now: datetime) -> None:
     for request in requests:
         request.status = status
         request.completed_at = now
-    NormalizationRequest.objects.filter(pk__in=[request.pk for request in requests]).update(
-        status=status, completed_at=now
-    )
+    update_each(requests, ("status", "resolution", "completed_at", "error"))

@@ -24,7 +24,7 @@ def key_of(request: NormalizationRequest, ruleset: Ruleset) -> str:
     Raises:
         Exception: Whatever the heuristic's ``key`` raises.
     """
-    key = rulesets.heuristic_for(ruleset).key(request.as_transaction())
+    key = rulesets.heuristic_for(ruleset.number).key(request.as_transaction())
     if len(key) <= KEY_LENGTH:
         return key
     return "sha256:" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from merchants import resolving
+from merchants import resolving, working
 from merchants.bells import REVISE
 from merchants.events import UPDATED, occurrence
 from merchants.models import NormalizationRequest, Resolution, Revision
@@ -126,8 +126,8 @@ def _resolved(resolution: Resolution) -> Resolution | None:
         if resolution.status == Resolution.Status.FAILED or time.monotonic() > end:
             return None
         claimed = resolving.claim(worker=worker_name(), pk=resolution.pk)
-        if claimed is not None:
-            resolving.work(claimed)
+        if claimed:
+            working.work(claimed)
         else:
             time.sleep(0.1)  # somebody else is at it, or it pauses after a failure
         resolution.refresh_from_db()

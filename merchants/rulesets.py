@@ -92,16 +92,16 @@ def content_of(number: int) -> Content:
     return Content.unpacked(bytes(stored))
 
 
-def heuristic_for(ruleset: Ruleset) -> Heuristic:
-    """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset."""
+def heuristic_for(number: int) -> Heuristic:
+    """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset's number."""
     global _loaded
-    if _loaded is None or _loaded[0] != ruleset.number:
+    if _loaded is None or _loaded[0] != number:
         heuristic_class = import_string(settings.PAVE_HEURISTIC)
         if is_ours(heuristic_class):
-            heuristic = heuristic_class(content_of(ruleset.number))
+            heuristic = heuristic_class(content_of(number))
         else:
             heuristic = heuristic_class()
-        _loaded = (ruleset.number, heuristic)
+        _loaded = (number, heuristic)
     return _loaded[1]
 
 

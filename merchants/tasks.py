@@ -1,6 +1,6 @@
 """Entry points for django-q2 and the supervisor."""
 
-from merchants import batches, normalization, resolving, revising, rulesets
+from merchants import batches, normalization, resolving, revising, rulesets, working
 from pave.operations.shift import LINGER_SECONDS
 
 
@@ -11,7 +11,7 @@ def admit() -> int:
 
 def resolve() -> int:
     """Run the heuristic on what is due."""
-    return resolving.resolve_due(linger=LINGER_SECONDS)
+    return working.resolve_due(linger=LINGER_SECONDS)
 
 
 def revise() -> int:
@@ -35,4 +35,4 @@ def hand_back(worker: str) -> None:
 
 def preload() -> None:
     """Load the catalogue, which takes a second or so."""
-    rulesets.heuristic_for(rulesets.current())
+    rulesets.heuristic_for(rulesets.current().number)

@@ -1,5 +1,6 @@
 """What clients ask: transactions, alone and in batches."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -102,9 +103,11 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
             status__in=[NormalizationRequest.Status.QUEUED, NormalizationRequest.Status.PROCESSING]
         )
 
-    def waiting_for(self, resolution: Resolution) -> "NormalizationRequestQuerySet":
-        """Those that get the resolution's answer once there is one."""
-        return self.filter(resolution=resolution, status=NormalizationRequest.Status.PROCESSING)
+    def waiting_for(self, resolutions: Iterable[Resolution]) -> "NormalizationRequestQuerySet":
+        """Those that get the resolutions' answers once there are any."""
+        return self.filter(
+            resolution__in=list(resolutions), status=NormalizationRequest.Status.PROCESSING
+        )
 
     def answered(self, since: datetime) -> "NormalizationRequestQuerySet":
         """Those completed, of all that were made since a time."""

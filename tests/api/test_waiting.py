@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 from merchants import normalization, resolving
 from merchants.models import NormalizationRequest
 from merchants.rulesets import heuristic_for
+from merchants.running import Answer, transaction_of
 from pave.api.waiting import Watcher, preferred_seconds
 
 BODY = {"description": "NETFLIX.COM"}
@@ -110,14 +111,13 @@ def _answer_one():
         while not NormalizationRequest.objects.filter(status="completed").exists():
             assert time.monotonic() < end
             normalization.admit_batch()
-            for resolution in iter(lambda: resolving.claim(worker="test"), None):
+            while claimed := resolving.claim(worker="test"):
                 # No alarm outside the main thread.
-                answer = resolving.Answer(_match(resolution), 1)
-                resolving.finish(resolution, answer)
+                resolving.finish([(one, Answer(_match(one), 1)) for one in claimed])
             time.sleep(0.02)
     finally:
         connection.close()
 
 
 def _match(resolution):
-    return heuristic_for(resolution.ruleset).match(resolving._transaction(resolution.transaction))
+    return heuristic_for(resolution.ruleset_id).match(transaction_of(resolution.transaction))

@@ -12,11 +12,11 @@ from typing import Any
 from django.utils import timezone
 
 from merchants import rulesets
+from merchants.answering import Named, as_json
 from merchants.builtin import load_builtin
 from merchants.catalogue import import_records
 from merchants.events import COMPLETED, describe
 from merchants.models import Feedback, Merchant, NormalizationRequest, Resolution, Rule
-from merchants.resolving import _as_json, _merchant
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client, MonthlyUse
 from pave.operations.models import ClusterBeat, Tally
@@ -105,7 +105,7 @@ def _webhooks(clients: list[Client], endpoint: str, now: datetime) -> dict[str, 
 
 def _resolutions() -> list[Resolution]:
     ruleset = rulesets.current()
-    heuristic = rulesets.heuristic_for(ruleset)
+    heuristic = rulesets.heuristic_for(ruleset.number)
     made = []
     for descriptor in DESCRIPTORS:
         plain = {
@@ -115,7 +115,7 @@ def _resolutions() -> list[Resolution]:
         request = NormalizationRequest(description=descriptor, currency="USD")
         transaction = request.as_transaction()
         match = heuristic.match(transaction)
-        merchant = _merchant(match)
+        merchant = next(iter(Named.by([match]).merchants.values()), None)
         resolution, _ = Resolution.objects.get_or_create(
             key=heuristic.key(transaction),
             ruleset=ruleset,
@@ -123,7 +123,7 @@ def _resolutions() -> list[Resolution]:
                 "status": Resolution.Status.RESOLVED,
                 "transaction": plain,
                 "attempts": 1,
-                "answer": _as_json(match, merchant, ruleset.number),
+                "answer": as_json(match, merchant, ruleset.number),
                 "merchant": merchant,
                 "method": match.method,
                 "confidence": match.confidence,

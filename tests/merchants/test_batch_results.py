@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from merchants import batch_results, normalization, resolving
+from merchants import batch_results, normalization, working
 from merchants.models import NormalizationRequest
 from tests.merchants.batching import CSV, NDJSON, post
 
@@ -20,7 +20,7 @@ def heuristic(settings, monkeypatch):
 
 
 def run_cluster():
-    while normalization.admit_batch() or resolving.resolve_due():
+    while normalization.admit_batch() or working.resolve_due():
         pass
 
 

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import batches, normalization, resolving
+from merchants import batches, normalization, resolving, working
 from merchants.models import Batch, NormalizationRequest
 from tests.api.problems import problem
 from tests.factories import SigningSecretFactory, WebhookFactory
@@ -35,7 +35,7 @@ def webhook(client_1234):
 
 
 def run_cluster():
-    while normalization.admit_batch() or resolving.resolve_due():
+    while normalization.admit_batch() or working.resolve_due():
         pass
 
 
@@ -179,7 +179,7 @@ def test_questions_of_single_requests_are_worked_on_before_those_of_batches(api)
     for description in ("ALONE", "SECOND 9"):  # the second is one of the batch's questions
         api.post("/v1/normalizations", {"description": description}, format="json")
         normalization.admit_batch()
-    claimed = [resolving.claim(worker="w").key for _ in range(4)]
+    claimed = [resolving.claim(worker="w")[0].key for _ in range(4)]
     assert set(claimed[:2]) == {"alone", "second"}
     assert set(claimed[2:]) == {"first", "third"}
 

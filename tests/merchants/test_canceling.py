@@ -1,6 +1,6 @@
 import pytest
 
-from merchants import normalization, resolving
+from merchants import normalization, working
 from merchants.models import Feedback, NormalizationRequest
 from tests.api.problems import problem
 from webhooks.models import Event
@@ -19,7 +19,7 @@ def path(api):
 
 
 def run_cluster():
-    while normalization.admit_batch() or resolving.resolve_due():
+    while normalization.admit_batch() or working.resolve_due():
         pass
 
 

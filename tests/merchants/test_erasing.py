@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from merchants import feedback, normalization, resolving
+from merchants import feedback, normalization, working
 from merchants.models import NormalizationRequest, Resolution
 from pave.clients.models import Client
 from tests.merchants.heuristics import FirstWord
@@ -39,7 +39,7 @@ def everything_stored():
 
 def work():
     normalization.admit_batch()
-    resolving.resolve_due()
+    working.resolve_due()
 
 
 def submit(caller, description, **fields):

@@ -6,8 +6,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import normalization, resolving
+from merchants import normalization, resolving, working
 from merchants.models import NormalizationRequest, Resolution
+from merchants.running import Answer
 from pave.operations.identity import worker_name
 from tests.merchants.heuristics import FirstWord
 from webhooks.models import Delivery, Event
@@ -34,7 +35,7 @@ def submit(client_1234):
 
 def run_cluster():
     """Do what the cluster does, in this process."""
-    while normalization.admit_batch() or resolving.resolve_due():
+    while normalization.admit_batch() or working.resolve_due():
         pass
 
 
@@ -122,12 +123,12 @@ def test_a_heuristic_that_raises_is_tried_three_times_and_then_fails(submit, web
     request = submit("RAISE 1")
     normalization.admit_batch()
     for attempt in (1, 2):
-        resolving.resolve_due()
+        working.resolve_due()
         resolution = Resolution.objects.get()
         assert (resolution.status, resolution.attempts) == ("pending", attempt)
         assert resolution.next_attempt_at > timezone.now()
         make_due()
-    resolving.resolve_due()
+    working.resolve_due()
     request.refresh_from_db()
     assert (request.status, request.error) == ("failed", "The heuristic failed: RuntimeError.")
     body = json.loads(bytes(Event.objects.get().body))
@@ -141,7 +142,7 @@ def test_a_heuristic_that_hangs_is_cut_off(submit, settings):
     normalization.admit_batch()
     for _ in range(3):
         make_due()
-        resolving.resolve_due()
+        working.resolve_due()
     request.refresh_from_db()
     assert (request.status, request.error) == ("failed", "The heuristic took longer than 0.2 s.")
 
@@ -151,7 +152,7 @@ def test_who_asks_a_question_that_just_failed_fails_at_once_and_later_gets_new_t
     normalization.admit_batch()
     for _ in range(3):
         make_due()
-        resolving.resolve_due()
+        working.resolve_due()
     again = submit("RAISE 2")
     normalization.admit_batch()
     again.refresh_from_db()
@@ -183,7 +184,7 @@ def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
     resolution = Resolution.objects.get()
     assert (resolution.status, resolution.attempts) == ("pending", 1)
     make_due()
-    resolving.resolve_due()
+    working.resolve_due()
     request.refresh_from_db()
     assert request.status == "completed"
 
@@ -202,13 +203,13 @@ def test_a_question_that_kills_its_worker_every_time_fails_in_the_end(submit):
 def test_an_answer_that_comes_after_the_lease_changes_nothing(submit):
     submit("NETFLIX 1")
     normalization.admit_batch()
-    late = resolving.claim(worker="host/1/2")
+    [late] = resolving.claim(worker="host/1/2")
     resolving.hand_back(worker="host/1/2")
     make_due()
-    now = resolving.claim(worker=worker_name())
-    answer = resolving.Answer(FirstWord().match(now.requests.get().as_transaction()), 1)
-    assert not resolving.finish(late, answer)
-    assert resolving.finish(now, answer)
+    [now] = resolving.claim(worker=worker_name())
+    answer = Answer(FirstWord().match(now.requests.get().as_transaction()), 1)
+    assert resolving.finish([(late, answer)]) == 0
+    assert resolving.finish([(now, answer)]) == 1
 
 
 def test_a_long_key_is_kept_as_its_hash(submit):

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from merchants import feedback, normalization, resolving, revising, rulesets
+from merchants import feedback, normalization, revising, rulesets, working
 from merchants.models import (
     Alias,
     Merchant,
@@ -46,7 +46,7 @@ def answered(submit, netflix, webhook):
 
 
 def run_cluster():
-    while normalization.admit_batch() or resolving.resolve_due():
+    while normalization.admit_batch() or working.resolve_due():
         pass
 
 

@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from merchants import normalization, resolving
+from merchants import normalization, working
 from tests.merchants.heuristics import FirstWord
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ def test_metrics_count_requests_answers_and_runs(client, client_1234, settings):
         normalization.submit(client=client_1234.client, fields={"description": description})
     assert scrape(client)["pave_queue_depth", ("queue", "admission")] == 3
     normalization.admit_batch()
-    resolving.resolve_due()
+    working.resolve_due()
     seen = scrape(client)
     assert seen["pave_queue_depth", ("queue", "admission")] == 0
     assert seen["pave_requests_total", ("status", "queued")] == 3

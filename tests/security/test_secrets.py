@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core.cache import cache
 from django.db import connection
 
-from merchants import normalization, resolving
+from merchants import normalization, working
 from pave.clients import keys
 from tests.merchants.heuristics import FirstWord
 from webhooks import delivery, endpoints
@@ -66,7 +66,7 @@ def used(settings, client_1234, receiver, caplog):
     for wrong in (client_1234.key[:-1], f"{client_1234.key}x"):
         api.get("/v1/usage", headers={"Authorization": f"Api-Key {wrong}"})
     normalization.admit_batch()
-    resolving.resolve_due()
+    working.resolve_due()
     delivery.Sender().run(seconds=1)
     assert receiver.messages
     secrets = [secret, rotated, made.json()["secret"]]

@@ -1,0 +1,77 @@
+"""What an answer of the heuristic becomes in its resolution's row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from merchants.models import Merchant, Resolution, Rule
+from merchants.question import Match
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The rows that matches name, as far as they are there: a heuristic may be out of date.
+
+    Args:
+        merchants: By id.
+        rules: Ids.
+    """
+
+    merchants: dict[UUID, Merchant]
+    rules: frozenset[int]
+
+    @classmethod
+    def by(cls, matches: Sequence[Match]) -> "Named":
+        """Look the rows up, in two statements at most."""
+        merchants = {pk for match in matches if (pk := _uuid(match.merchant_id))}
+        rules = {number for match in matches if (number := _number(match.rule_id))}
+        return cls(
+            Merchant.objects.in_bulk(merchants),
+            frozenset(Rule.objects.filter(pk__in=rules).values_list("pk", flat=True)),
+        )
+
+
+def write_down(match: Match, resolution: Resolution, named: Named) -> None:
+    """Set what ``match`` says on a resolution that is not saved yet."""
+    merchant = named.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
+    rule_id = _number(match.rule_id)
+    resolution.answer = as_json(match, merchant, resolution.ruleset_id)
+    resolution.merchant = merchant
+    resolution.rule_id = rule_id if rule_id in named.rules else None
+    resolution.method = match.method
+    resolution.confidence = match.confidence
+    resolution.evidence = list(match.evidence)
+
+
+def as_json(match: Match, merchant: Merchant | None, ruleset: int) -> dict[str, Any]:
+    """Return the members ``merchant`` and ``match`` of the API's object."""
+    return {
+        "merchant": {
+            "id": str(merchant.pk) if merchant else None,
+            "name": match.name,
+            "website": (merchant.website or None) if merchant else None,
+            "wikidata": (merchant.wikidata or None) if merchant else None,
+            "mcc": merchant.mccs[0] if merchant and merchant.mccs else None,
+            "category": (merchant.category or None) if merchant else None,
+        },
+        "match": {
+            "method": match.method,
+            "confidence": match.confidence,
+            "descriptor": match.descriptor,
+            "intermediary": match.intermediary,
+            "rule": match.rule_id,
+            "ruleset": ruleset,
+        },
+    }
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None

@@ -1,0 +1,161 @@
+"""A worker's turn: resolutions claimed, run through the slow heuristic, and put down.
+
+A run takes a fraction of a millisecond or half a minute, and nobody knows beforehand. As long as
+runs are fast, many questions are claimed at once and stored together, since a transaction for each
+would cost several times what the run does. And a second thread sees to it that none of them waits
+for a slow one: it stores what is answered, and puts back what is not begun.
+"""
+
+import copy
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+
+from merchants.bells import RESOLVE
+from merchants.models import Resolution
+from merchants.resolving import begin, claim, finish, give_up, release
+from merchants.running import Answer, HeuristicTimeout, run
+from pave.operations import shutdown
+from pave.operations.identity import worker_name
+from pave.operations.patience import persist
+from pave.operations.shift import LOOK_SECONDS
+
+logger = logging.getLogger(__name__)
+
+# How long a worker goes on to the next question, in seconds: many fast ones, or one slow one.
+TURN_SECONDS = 5.0
+# How long an answer is kept in mind while the database is away, in seconds. (A worker that hangs
+# is ended by its cluster in any case.)
+PATIENCE_SECONDS = 60.0
+# So many questions are claimed as would be answered in this time, in seconds, if each took as long
+# as the slowest before; and no more than the number.
+HANDFUL_SECONDS = 0.1
+HANDFUL = 64
+# With a run that takes longer than this, in seconds, the others do not wait for its end.
+SLOW_SECONDS = 0.25
+
+
+def resolve_due(*, linger: float = 0.0) -> int:
+    """Work on due resolutions for a turn; return how many there were.
+
+    Args:
+        linger: How long to wait for the next one after the last, in seconds: questions come in
+            numbers, and waking a worker takes longer than a look at the rows.
+    """
+    worker = worker_name()
+    begun = active = time.monotonic()
+    worked = 0
+    limit = 1
+    while time.monotonic() - begun < TURN_SECONDS and not shutdown.requested():
+        claimed = claim(worker=worker, limit=limit)
+        if claimed:
+            slowest = work(claimed)
+            limit = max(1, min(HANDFUL, int(HANDFUL_SECONDS / max(slowest, 1e-6))))
+            worked += len(claimed)
+            active = time.monotonic()
+        elif not worked or time.monotonic() - active >= linger:
+            return worked
+        else:
+            time.sleep(LOOK_SECONDS)
+    if Resolution.objects.due(timezone.now()).exists():
+        RESOLVE.ring()
+    return worked
+
+
+def work(claimed: Sequence[Resolution]) -> float:
+    """Run the heuristic on claimed resolutions, and put each down as it ends.
+
+    Returns:
+        How long the slowest run took, in seconds.
+    """
+    hand = _Hand(claimed)
+    with hand.watched():
+        while (resolution := hand.take()) is not None:
+            hand.work_on(resolution)
+    hand.put_down()
+    return hand.slowest
+
+
+class _Hand:
+    """What a worker has claimed: not begun, under way, answered."""
+
+    def __init__(self, claimed: Sequence[Resolution]) -> None:
+        self.slowest = 0.0
+        self._alone = len(claimed) == 1
+        self._left = list(reversed(claimed))
+        self._answered: list[tuple[Resolution, Answer]] = []
+        # Between the thread that runs the heuristic and the one that watches it.
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+
+    def take(self) -> Resolution | None:
+        """Return the next resolution that is to be run, begun."""
+        while True:
+            with self._lock:
+                if not self._left:
+                    return None
+                resolution = self._left.pop()
+            if self._alone or persist(partial(begin, resolution), seconds=PATIENCE_SECONDS):
+                return resolution
+
+    def work_on(self, resolution: Resolution) -> None:
+        """Run the heuristic on one resolution, outside any transaction."""
+        begun = time.monotonic()
+        try:
+            answer = run(resolution)
+        except HeuristicTimeout:
+            limit = f"{settings.PAVE_HEURISTIC_TIMEOUT:g} s"
+            self._failed(resolution, f"The heuristic took longer than {limit}.")
+        except Exception as raised:
+            logger.exception("resolution.raised resolution=%s", resolution.pk)
+            self._failed(resolution, f"The heuristic failed: {type(raised).__name__}.")
+        else:
+            with self._lock:
+                self._answered.append((resolution, answer))
+        self.slowest = max(self.slowest, time.monotonic() - begun)
+
+    def put_down(self) -> None:
+        """Store what is answered, and put back what is not begun."""
+        with self._lock:
+            answered, self._answered = self._answered, []
+            left, self._left = self._left, []
+        if answered:
+            persist(lambda: finish(answered), seconds=PATIENCE_SECONDS)
+        if left:
+            persist(lambda: release(left), seconds=PATIENCE_SECONDS)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """In the body, let nothing wait for a slow run."""
+        if self._alone:
+            yield
+            return
+        watch = threading.Thread(target=self._watch, name="watch", daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            watch.join()
+
+    def _watch(self) -> None:
+        if self._done.wait(SLOW_SECONDS):
+            return
+        try:
+            self.put_down()
+        except Exception:
+            # Their leases end, and then others take them up.
+            logger.exception("resolution.not_put_down")
+        finally:
+            connections.close_all()
+
+    def _failed(self, resolution: Resolution, error: str) -> None:
+        # Each time from the resolution as it was begun: a try that fails may have changed it.
+        persist(lambda: give_up(copy.copy(resolution), error), seconds=PATIENCE_SECONDS)

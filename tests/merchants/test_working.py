@@ -1,0 +1,149 @@
+"""A worker's handful of questions."""
+
+import threading
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from merchants import normalization, resolving, working
+from merchants.models import NormalizationRequest, Resolution
+from merchants.question import Match
+from tests.merchants.heuristics import FirstWord
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
+
+
+class Waits(FirstWord):
+    """``WAIT`` ends only when everything else has been put down."""
+
+    seen: list[str] = []
+
+    def match(self, transaction):
+        word = transaction.description.split()[0]
+        Waits.seen.append(word)
+        if word == "WAIT":
+            assert put_down.wait(20)
+        return Match(name=word.title(), method="cleaned", confidence=0.5, descriptor=word)
+
+
+put_down = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def heuristic(settings, monkeypatch):
+    settings.PAVE_HEURISTIC = "tests.merchants.test_working.Waits"
+    monkeypatch.setattr("merchants.rulesets._loaded", None)
+    Waits.seen = []
+    put_down.clear()
+
+
+@pytest.fixture
+def asked(client_1234):
+    def asked(*descriptions):
+        for description in descriptions:
+            normalization.submit(client=client_1234.client, fields={"description": description})
+            normalization.admit_batch()
+
+    return asked
+
+
+def states():
+    return dict(Resolution.objects.values_list("key", "status"))
+
+
+def test_many_fast_questions_cost_few_statements(asked):
+    costs = []
+    for letter, size in (("A", 2), ("B", 3), ("C", 40)):
+        asked(*(f"{letter}{number}" for number in range(size)))
+        claimed = resolving.claim(worker="w", limit=64)
+        assert len(claimed) == size
+        with CaptureQueriesContext(connection) as captured:
+            working.work(claimed)
+        costs.append(len([one for one in captured if "pave_cache" not in one["sql"]]))
+    # One for each begins it; all else is the same for three and for forty.
+    assert costs[2] - costs[1] == 40 - 3
+    assert set(states().values()) == {"resolved"}
+    assert NormalizationRequest.objects.filter(status="completed").count() == 45
+
+
+def test_nobody_waits_for_a_slow_run(asked, monkeypatch):
+    asked("ONE", "WAIT", "THREE", "FOUR")
+    found = {}
+
+    def and_look(function):
+        def call(*arguments):
+            done = function(*arguments)
+            found.update(states())
+            if function is resolving.release:
+                put_down.set()
+            return done
+
+        return call
+
+    monkeypatch.setattr(working, "finish", and_look(resolving.finish))
+    monkeypatch.setattr(working, "release", and_look(resolving.release))
+    claimed = resolving.claim(worker="w", limit=4)
+
+    working.work(claimed)
+
+    # While it ran, what was answered was stored, and what was not begun put back.
+    assert Waits.seen == ["ONE", "WAIT"]
+    assert states() == {
+        "one": "resolved",
+        "wait": "resolved",
+        "three": "pending",
+        "four": "pending",
+    }
+    untouched = Resolution.objects.filter(key__in=["three", "four"])
+    assert set(untouched.values_list("attempts", "claimed_by", "started_at")) == {(0, "", None)}
+    working.resolve_due()
+    assert set(states().values()) == {"resolved"}
+
+
+def test_a_question_that_had_an_attempt_is_taken_alone(asked):
+    asked("ONE", "TWO", "THREE")
+    Resolution.objects.filter(key="one").update(attempts=1)
+    assert [one.key for one in resolving.claim(worker="w", limit=64)] == ["one"]
+    assert [one.key for one in resolving.claim(worker="w", limit=64)] == ["two", "three"]
+    Resolution.objects.update(status="pending")
+    Resolution.objects.filter(key="two").update(attempts=1)
+    Resolution.objects.filter(key="one").update(attempts=0)
+    assert [one.key for one in resolving.claim(worker="w", limit=64)] == ["one"]
+
+
+def test_only_what_was_begun_is_counted_when_the_worker_dies(asked):
+    asked("ONE", "TWO", "THREE")
+    first, *_ = resolving.claim(worker="host/1/2", limit=3)
+    assert resolving.begin(first)
+
+    resolving.hand_back(worker="host/1/2")
+
+    attempts = dict(Resolution.objects.values_list("key", "attempts"))
+    assert attempts == {"one": 1, "two": 0, "three": 0}
+    assert set(states().values()) == {"pending"}
+    due = Resolution.objects.due(timezone.now()).values_list("key", flat=True)
+    assert sorted(due) == ["three", "two"]  # the first one pauses
+
+
+def test_what_was_given_back_meanwhile_is_not_begun(asked):
+    asked("ONE", "TWO")
+    claimed = resolving.claim(worker="host/1/2", limit=2)
+    resolving.hand_back(worker="host/1/2")
+    working.work(claimed)
+    assert Waits.seen == []
+    assert set(states().values()) == {"pending"}
+
+
+def test_one_that_fails_leaves_the_others_their_answers(asked, monkeypatch):
+    def raise_on_two(transaction):
+        if transaction.description == "TWO":
+            raise RuntimeError
+        return Match(name=transaction.description, method="cleaned", confidence=0.5)
+
+    monkeypatch.setattr(Waits, "match", lambda self, transaction: raise_on_two(transaction))
+    asked("ONE", "TWO", "THREE")
+    working.work(resolving.claim(worker="w", limit=3))
+    assert states() == {"one": "resolved", "two": "pending", "three": "resolved"}
+    assert Resolution.objects.get(key="two").attempts == 1
