@@ -39,6 +39,7 @@ class Bench:
         self.progress = progress
         self.rounds = rounds
         self.folder = Path(tempfile.mkdtemp(prefix="pave-bench-"))
+        self._open_stacks = 0
 
     def __enter__(self) -> "Bench":
         self._servers = Servers()
@@ -64,12 +65,18 @@ class Bench:
         """Make a stack of processes as in production; the caller starts what it needs of it."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         stack = Stack(folder, database, self.redis_url, PRODUCTION | environ)
+        if self._open_stacks:
+            # A cache of its own: the same ids are other rows in another database.
+            url = stack.environ["REDIS_URL"]
+            stack.environ["REDIS_URL"] = f"{url[:-1]}{int(url[-1]) + self._open_stacks}"
+        self._open_stacks += 1
         try:
             yield stack
         except BaseException:
             sys.stderr.write(stack.logs()[-8000:])
             raise
         finally:
+            self._open_stacks -= 1
             stack.stop()
 
 
