@@ -32,7 +32,7 @@ PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-browser pictures lint fuzz postman bench chaos audit sbom requirements clean
+.PHONY: help setup demo run test test-browser test-pooler pictures lint fuzz postman bench chaos audit sbom requirements clean
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -56,6 +56,10 @@ test: $(DEV) ## Run the tests: what touches storage on SQLite, then all on Postg
 test-browser: $(DEV) ## Drive the admin in headless Chromium; pictures go to var/screenshots
 	@command -v chromium > /dev/null || { apt-get -qq update && apt-get -qq install -y chromium; }
 	@PAVE_TEST_BROWSER=1 $(BIN)/python -m pytest tests/browser $(ARGS)
+
+test-pooler: $(DEV) ## Run all of Pave through PgBouncer in transaction mode
+	@command -v pgbouncer > /dev/null || { apt-get -qq update && apt-get -qq install -y pgbouncer; }
+	@PAVE_TEST_POOLER=1 $(BIN)/python -m pytest tests/pooler $(ARGS)
 
 pictures: $(DEV) ## Write the pictures of docs/admin.md anew
 	@PAVE_TEST_BROWSER=1 PAVE_HANDBOOK=1 $(BIN)/python -m pytest -k handbook tests/browser $(ARGS)

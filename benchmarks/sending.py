@@ -130,16 +130,43 @@ def prepare_requests(count: int, one_in: int) -> int:
     return count
 
 
-def admit_all() -> dict[str, float]:
-    """Admit what is queued in this process, and say how long it took."""
+def prepare_known(count: int) -> int:
+    """Write queued requests of client 1234 whose answer is known."""
+    from django.utils import timezone
+
+    from merchants import normalization, working
+    from merchants.models import NormalizationRequest
+    from pave.clients.models import Client
+
+    client = Client.objects.get(client_id="1234")
+    normalization.submit(client=client, fields={"description": "NETFLIX.COM"})
+    while normalization.admit_batch() or working.resolve_due():
+        pass
+    now = timezone.now()
+    NormalizationRequest.objects.bulk_create(
+        (
+            NormalizationRequest(client=client, created_at=now, description="NETFLIX.COM")
+            for _ in range(count)
+        ),
+        batch_size=2000,
+    )
+    return count
+
+
+def admit_all(at: float = 0.0) -> dict[str, float]:
+    """Admit what is queued in this process, and say how long it took.
+
+    Args:
+        at: Not to begin before, in seconds since 1970: others begin then, too.
+    """
     from merchants import normalization, rulesets
 
     rulesets.heuristic_for(rulesets.current().number)
-    began = time.perf_counter()
+    began = _begin(at)
     count = 0
     while admitted := normalization.admit_batch():
         count += admitted
-    return {"seconds": time.perf_counter() - began, "count": count}
+    return {"seconds": time.time() - began, "count": count}
 
 
 def send(threads: int) -> dict[str, float]:
@@ -159,6 +186,22 @@ def send(threads: int) -> dict[str, float]:
         failed = DeliveryAttempt.objects.exclude(error="").values_list("error", "detail")
         raise SystemExit(f"{left} left; {made} attempts, {rows} rows; failed: {list(failed)}")
     return {"seconds": took - LINGER_SECONDS, "count": made, "memory_mb": _peak_mb()}
+
+
+def send_beside(threads: int, at: float) -> dict[str, float]:
+    """Send what is due beside other processes, and say how long it took.
+
+    Args:
+        threads: How many messages may be under way.
+        at: When to begin, in seconds since 1970.
+    """
+    from pave.operations.shift import LINGER_SECONDS
+    from webhooks.delivery import Sender
+
+    sender = Sender(threads=threads)
+    began = _begin(at)
+    made = sender.run(seconds=300)
+    return {"seconds": time.time() - began - LINGER_SECONDS, "count": made}
 
 
 def send_on() -> None:
@@ -215,13 +258,29 @@ def claims(count: int, room: int) -> list[float]:
     return times
 
 
+def _begin(at: float) -> float:
+    """Wait until it is time, and return the time."""
+    time.sleep(max(0.0, at - time.time()))
+    return time.time()
+
+
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 COMMANDS = {
     command.__name__: command
-    for command in (prepare, prepare_requests, admit_all, send, send_on, bare, claims)
+    for command in (
+        prepare,
+        prepare_known,
+        prepare_requests,
+        admit_all,
+        send,
+        send_beside,
+        send_on,
+        bare,
+        claims,
+    )
 }
 
 
