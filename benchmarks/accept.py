@@ -17,7 +17,7 @@ from benchmarks.figures import Ratio, Report
 from benchmarks.load import Load, put
 from tests.system.databases import Database
 
-SECONDS = 5.0
+SECONDS = 4.0
 WORKERS = 2
 BURNING = "benchmarks.compared.heuristic.Burning"
 

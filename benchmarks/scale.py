@@ -15,8 +15,8 @@ from tests.system.databases import Database
 from tests.system.stack import Stack
 
 # A question takes up to 30 s in life; what is beside it should weigh as little here as there.
-QUESTIONS = 24
-BURN_SECONDS = 0.6
+QUESTIONS = 20
+BURN_SECONDS = 0.5
 # Answers before the count begins: what is asked has been admitted then.
 FIRST = 4
 BURNING = "benchmarks.compared.heuristic.Burning"
