@@ -99,7 +99,7 @@ class CatalogueMatcher:
             choice = self._choose(hit.merchants, clues, hit.spelling)
             if choice is None:
                 continue
-            sure = confidence.named(
+            signs = confidence.Signs(
                 kind="none" if behind == "none" else tail_kind(tail, choice.merchant.mccs),
                 distinctive=self._index.is_distinctive(hit, words),
                 letters=len(hit.spelling),
@@ -111,6 +111,7 @@ class CatalogueMatcher:
                 alone=choice.alone,
                 everyday=all(map(is_common, words[: hit.length])),
             )
+            sure = confidence.named(signs)
             if sure is None:
                 continue
             said = " ".join(words[: hit.length])

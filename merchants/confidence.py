@@ -5,6 +5,7 @@ others, see docs/matching.md), rounded down: of the answers with 0.9 or more, 95
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 DOMAIN = 0.95
 CODE = 0.9
@@ -47,71 +48,84 @@ def mcc_agrees(given: str, known: Sequence[str]) -> bool | None:
     return any(given in family and not family.isdisjoint(known) for family in _FAMILIES)
 
 
-def named(
-    *,
-    kind: str,
-    distinctive: bool,
-    letters: int,
-    words: int,
-    shop: int,
-    mcc: bool | None,
-    country: bool | None,
-    intermediary: bool,
-    alone: bool,
-    everyday: bool,
-) -> float | None:
-    """Confidence in a name found at the descriptor's beginning; None: not to be guessed.
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What speaks for and against a name found at the descriptor's beginning.
 
-    `kind` is what stands behind the name (none, trade, benign, other, unknown), `distinctive`
-    whether the name alone says who it is, `shop` how many signs of a shop the rail printed (store
-    number, place, ...), `mcc` and `country` whether they agree, `alone` whether only one merchant
-    has the name,
-    `everyday` whether the name is a word in everyday use.
+    Args:
+        kind: What stands behind the name: none, trade, benign, other, unknown.
+        distinctive: Whether the name alone says who it is.
+        letters: Of the name.
+        words: Of the name.
+        shop: How many signs of a shop the rail printed (store number, place, …).
+        mcc: Whether the merchant's category agrees; None if nothing is known.
+        country: Whether the merchant's country agrees; None if nothing is known.
+        intermediary: Whether a processor or wallet stands before the name.
+        alone: Whether only one merchant has the name.
+        everyday: Whether the name is a word in everyday use.
     """
-    if everyday and (country is False or kind == "other"):
+
+    kind: str
+    distinctive: bool
+    letters: int
+    words: int
+    shop: int
+    mcc: bool | None
+    country: bool | None
+    intermediary: bool
+    alone: bool
+    everyday: bool
+
+
+def named(signs: Signs) -> float | None:
+    """Confidence in a name found at the descriptor's beginning; None: not to be guessed."""
+    if signs.everyday and (signs.country is False or signs.kind == "other"):
         return None
-    if not distinctive:
-        return _common_name(kind, letters, words, shop, mcc, country, intermediary, alone, everyday)
-    if kind == "none":
+    if not signs.distinctive:
+        return _common_name(signs)
+    if signs.kind == "none":
         sure = 0.97
-    elif kind in ("benign", "trade"):
+    elif signs.kind in ("benign", "trade"):
         sure = 0.95
-    elif country is False or mcc is False or (kind == "other" and words == 1):
+    elif (
+        signs.country is False or signs.mcc is False or (signs.kind == "other" and signs.words == 1)
+    ):
         return None
-    elif intermediary:
+    elif signs.intermediary:
         # Small shops are the processors' customers: only a long name is surely the brand's.
-        sure = 0.84 if words > 1 and letters >= 9 else 0.0
+        sure = 0.84 if signs.words > 1 and signs.letters >= 9 else 0.0
     else:
-        sure = 0.9 if words > 1 or letters >= 7 else 0.86
+        sure = 0.9 if signs.words > 1 or signs.letters >= 7 else 0.86
     if not sure:
         return None
-    return sure if alone else sure - 0.04
+    return sure if signs.alone else sure - 0.04
 
 
-def _common_name(
-    kind: str,
-    letters: int,
-    words: int,
-    shop: int,
-    mcc: bool | None,
-    country: bool | None,
-    intermediary: bool,
-    alone: bool,
-    everyday: bool,
-) -> float | None:
+def _common_name(signs: Signs) -> float | None:
     """A short or everyday name (Target, Gap, EE) needs something that speaks for the brand."""
-    if kind in ("unknown", "other") or mcc is False or country is False or intermediary:
+    if (
+        signs.kind in ("unknown", "other")
+        or signs.mcc is False
+        or signs.country is False
+        or signs.intermediary
+    ):
         return None
-    support = (mcc is True) * 2 + (country is True) + shop
-    if kind == "trade" and words == 1 and mcc is not True:
+    support = (signs.mcc is True) * 2 + (signs.country is True) + signs.shop
+    if signs.kind == "trade" and signs.words == 1 and signs.mcc is not True:
         return None  # PREMIER PIZZERIA may be anybody's
-    if kind != "none" or (words > 1 and letters >= 5):
+    if signs.kind != "none" or (signs.words > 1 and signs.letters >= 5):
         support += 1
-    if not support and kind == "none" and alone and letters > 2 and not everyday:
+    if (
+        not support
+        and signs.kind == "none"
+        and signs.alone
+        and signs.letters > 2
+        and not signs.everyday
+    ):
         return 0.85  # nothing but initials that one merchant has: CVS, H3G
-    if not support or (support < 2 and (letters < 3 or kind == "benign")):
+    if not support or (support < 2 and (signs.letters < 3 or signs.kind == "benign")):
         return None
-    return 0.92 if alone else 0.87
+    return 0.92 if signs.alone else 0.87
 
 
 def alike(ratio: float, intermediary: bool) -> float:
