@@ -10,10 +10,13 @@ from django.conf import settings
 from merchants import rulesets
 from merchants.bells import RESOLVE
 from merchants.models import KEY_LENGTH, NormalizationRequest, Resolution, Ruleset
+from merchants.running import HeuristicTimeout, time_limit
 
 # How long a question that could not be answered is not asked again: whoever asks it within this
 # time gets the same failure, so that a question that kills workers cannot kill one after another.
 FAILURE_MEMORY = timedelta(minutes=5)
+# A key is a matter of microseconds. One that hangs must not hold up those that wait behind it.
+KEY_SECONDS = 2.0
 
 Askers = Mapping[str, Sequence[NormalizationRequest]]
 
@@ -22,9 +25,15 @@ def key_of(request: NormalizationRequest, ruleset: Ruleset) -> str:
     """Return what makes requests the same question under a ruleset.
 
     Raises:
-        Exception: Whatever the heuristic's ``key`` raises.
+        TimeoutError: The heuristic's ``key`` takes longer than ``KEY_SECONDS``.
+        Exception: Whatever it raises.
     """
-    key = rulesets.heuristic_for(ruleset.number).key(request.as_transaction())
+    heuristic = rulesets.heuristic_for(ruleset.number)
+    try:
+        with time_limit(KEY_SECONDS):
+            key = heuristic.key(request.as_transaction())
+    except HeuristicTimeout as error:
+        raise TimeoutError("The heuristic's key takes too long.") from error
     if len(key) <= KEY_LENGTH:
         return key
     return "sha256:" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -1,6 +1,7 @@
 """One run of the heuristic, which has an end whatever the heuristic does."""
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ def run(resolution: Resolution) -> Answer:
     """
     heuristic = heuristic_for(resolution.ruleset_id)
     begun = time.monotonic()
-    with _alarm(settings.PAVE_HEURISTIC_TIMEOUT):
+    with time_limit(settings.PAVE_HEURISTIC_TIMEOUT):
         _burn(settings.PAVE_HEURISTIC_SECONDS)
         match = heuristic.match(transaction_of(resolution.transaction))
     return Answer(match=match, duration_ms=int(1000 * (time.monotonic() - begun)))
@@ -59,12 +60,16 @@ def transaction_of(stored: dict[str, Any]) -> Transaction:
 
 
 @contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raise HeuristicTimeout in the body after ``seconds``.
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise HeuristicTimeout in the body after ``seconds``; only a main thread can be told.
 
     It takes the place of django-q2's alarm for the task. Code that does not come back to Python
     hears neither; such a worker is ended by its cluster's guard.
     """
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def ring(signum: int, frame: FrameType | None) -> None:
         raise HeuristicTimeout

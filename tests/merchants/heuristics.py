@@ -13,6 +13,8 @@ class FirstWord:
     def key(self, transaction: Transaction) -> str:
         if transaction.description.startswith("UNREADABLE"):
             raise ValueError("no key in this")
+        if transaction.description.startswith("ENDLESS"):
+            time.sleep(3600)
         return transaction.description.split()[0].lower()
 
     def match(self, transaction: Transaction) -> Match:

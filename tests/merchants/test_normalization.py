@@ -176,6 +176,16 @@ def test_a_text_that_the_heuristic_cannot_read_fails_alone(submit):
     assert (bad.status, good.status) == ("failed", "completed")
 
 
+def test_a_text_whose_key_never_comes_holds_nobody_up(submit, monkeypatch):
+    monkeypatch.setattr("merchants.questions.KEY_SECONDS", 0.1)
+    endless, good = submit("ENDLESS"), submit("NETFLIX")
+    run_cluster()
+    endless.refresh_from_db()
+    good.refresh_from_db()
+    assert (endless.status, good.status) == ("failed", "completed")
+    assert endless.error == "The heuristic could not read it: TimeoutError."
+
+
 def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
     request = submit("NETFLIX 1")
     normalization.admit_batch()
