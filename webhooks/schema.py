@@ -1,8 +1,10 @@
 """The routes about webhooks and deliveries, in the API's description."""
 
 from pave.api.schema import (
+    IDEMPOTENCY_KEY,
     LOCATION,
     PAGING,
+    REPLAYED,
     answer,
     content,
     describe,
@@ -68,15 +70,16 @@ describe(
         "createWebhook",
         "Webhooks",
         "Make a webhook",
+        parameters=[IDEMPOTENCY_KEY],
         body=content(ref("NewWebhook"), example={"url": URL}),
         answers={
             201: answer(
                 "It is made; its secret is shown this once.",
                 content(ref("WebhookWithSecret"), example={**WEBHOOK_EXAMPLE, "secret": SECRET}),
-                LOCATION,
+                {**LOCATION, **REPLAYED},
             )
         },
-        problems=(409,),
+        problems=(409, 422),
     ),
 )
 describe(

@@ -37,6 +37,16 @@ def test_the_first_answer_is_replayed(api, route):
     assert NormalizationRequest.objects.count() == 1
 
 
+def test_a_webhook_is_made_once_and_its_secret_is_kept_encrypted(api, loopback_allowed):
+    body = {"url": "http://127.0.0.1:9000/hook"}
+    first = post(api, "k-1", body, "/v1/webhooks")
+    again = post(api, "k-1", body, "/v1/webhooks")
+    assert (first.status_code, again.content) == (201, first.content)
+    assert again["idempotency-replayed"] == "true"
+    assert len(api.get("/v1/webhooks").json()["data"]) == 1
+    assert first.json()["secret"].encode() not in bytes(IdempotencyKey.objects.get().body)
+
+
 def test_a_batch_is_taken_once(api):
     def send():
         return api.post(

@@ -10,6 +10,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
+from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.clients.authentication import ClientRequest
 from webhooks import endpoints, holding
@@ -49,6 +50,7 @@ class WebhooksView(APIView):
         page = paginator.paginate_queryset(found, request, view=self)
         return paginator.get_paginated_response([webhook_object(webhook) for webhook in page or []])
 
+    @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Make a webhook; answer it with its secret, this once."""
         fields = validated(WebhookSerializer(data=request.data))
