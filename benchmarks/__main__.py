@@ -24,12 +24,11 @@ PARTS = (
     "batch",
     "delivery",
     "fairness",
-    "claim",
     "scale",
     "quick",
 )
 # Long, or in need of large tables: only when named.
-ON_DEMAND = ("growth", "pages", "retention", "revision")
+ON_DEMAND = ("claim", "growth", "pages", "retention", "revision")
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).parent / "baseline.json"
 # What moved by more than this since the baseline is mentioned; noise here is a tenth or so.

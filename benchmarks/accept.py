@@ -16,6 +16,7 @@ from benchmarks.bench import Bench, serve
 from benchmarks.figures import Ratio, Report
 from benchmarks.load import Load, put
 from tests.system.databases import Database
+from tests.system.stack import Stack
 
 SECONDS = 4.0
 WORKERS = 2
@@ -31,20 +32,23 @@ BODIES = [_body(f"NETFLIX.COM {number}") for number in range(50)]
 
 def run(bench: Bench, report: Report) -> None:
     """Measure all variants, interleaved."""
-    with bench.database() as database:
+    with (
+        bench.database() as database,
+        _pave(bench, database) as (stack, key),
+        _bare(bench, database) as bare_url,
+    ):
         for _ in range(bench.rounds):
-            with _pave(bench, database) as (url, key):
-                _measure(report, "pave", url, key, 32)
-            with _bare(bench, database) as url:
-                _measure(report, "bare view", url, "", 32)
-            with _pave(bench, database, burning=False) as (url, key):
-                _measure(report, "pave", url, key, 2)
-            with _pave(bench, database, burning=True) as (url, key):
-                _measure(report, "pave, burning", url, key, 2)
-            with _seed(bench, database, burning=False) as url:
-                _measure(report, "seed's design", url, "", 2)
-            with _seed(bench, database, burning=True) as url:
-                _measure(report, "seed's design, burning", url, "", 2)
+            _measure(report, "pave", stack.web_url, key, 32)
+            _measure(report, "bare view", bare_url, "", 32)
+            with _cluster(stack, database):
+                _measure(report, "pave", stack.web_url, key, 2)
+                _burn(stack, key, database)
+                _measure(report, "pave, burning", stack.web_url, key, 2)
+            with _seed(bench, database) as seed_url:
+                _measure(report, "seed's design", seed_url, "", 2)
+                for number in range(WORKERS):
+                    put(load_of(seed_url, "", 1, [_body(f"BURN {number}")], seconds=0.05))
+                _measure(report, "seed's design, burning", seed_url, "", 2)
     figure = report.figure
     report.ratios += [
         Ratio(
@@ -101,25 +105,35 @@ def load_of(
 
 
 @contextmanager
-def _pave(
-    bench: Bench, database: Database, burning: bool | None = None
-) -> Iterator[tuple[str, str]]:
-    """Run Pave; with a cluster unless ``burning`` is None."""
+def _pave(bench: Bench, database: Database) -> Iterator[tuple[Stack, str]]:
+    """Run Pave's web server."""
     settings = {"PAVE_HEURISTIC": BURNING, "PAVE_WORKERS": str(WORKERS)}
     with bench.stack(database, **settings) as stack:
         key = json.loads(stack.manage("create_client", "1234", "--json"))["api_key"]
         stack.start_web()
-        cluster = stack.start_cluster() if burning is not None else None
         stack.post(key, "NETFLIX.COM")  # connections and caches are there before it is measured
-        if burning is not None:
-            stack.wait_for(lambda: _all_admitted(database), 60)
-        if burning:
-            for number in range(WORKERS * 2):
-                stack.post(key, f"BURN {number} {time.time()}")
-            stack.wait_for(lambda: _running(database) == WORKERS, 60)
-        yield stack.web_url, key
-        if cluster is not None and burning:
-            _cut_short(cluster)
+        yield stack, key
+
+
+@contextmanager
+def _cluster(stack: Stack, database: Database) -> Iterator[None]:
+    """Run Pave's cluster; what burns at the end is given up."""
+    cluster = stack.start_cluster()
+    stack.wait_for(lambda: _all_admitted(database), 60)
+    try:
+        yield
+    finally:
+        _cut_short(cluster)
+        database.rows(
+            "UPDATE merchants_resolution SET status = 'failed' WHERE status <> 'resolved'"
+        )
+
+
+def _burn(stack: Stack, key: str, database: Database) -> None:
+    """Give every worker something to burn for longer than is measured."""
+    for number in range(WORKERS * 2):
+        stack.post(key, f"BURN {number} {time.time()}")
+    stack.wait_for(lambda: _running(database) == WORKERS, 60)
 
 
 def _cut_short(cluster: subprocess.Popen[bytes]) -> None:
@@ -147,13 +161,10 @@ def _bare(bench: Bench, database: Database) -> Iterator[str]:
 
 
 @contextmanager
-def _seed(bench: Bench, database: Database, *, burning: bool) -> Iterator[str]:
+def _seed(bench: Bench, database: Database) -> Iterator[str]:
     with bench.stack(database, PAVE_HEURISTIC_SECONDS="30") as stack:
         app = "benchmarks.compared.seed:app"
         url, process = serve(stack, "-m", "uvicorn", "--log-level=warning", "--port={port}", app)
-        if burning:
-            for number in range(WORKERS):
-                put(load_of(url, "", 1, [_body(f"BURN {number}")], seconds=0.05))
         yield url
         process.kill()  # it would wait for the heuristic
 

@@ -14,7 +14,7 @@ from tests.system.databases import Database
 from tests.system.stack import Stack
 from webhooks.receiver import Message, Receiver
 
-POSTS = 80
+POSTS = 60
 PAUSE_SECONDS = 0.05
 LOAD_SECONDS = 3.0
 BURNING = "benchmarks.compared.heuristic.Burning"
@@ -66,7 +66,7 @@ def run(bench: Bench, report: Report) -> None:
             _measure(
                 report, "unknown, idle", stack, key, arrivals, lambda at, n=number: f"NEW{n}X{at} 1"
             )
-            load = threading.Thread(target=_load, args=(stack, key, rate / 2, 11.0))
+            load = threading.Thread(target=_load, args=(stack, key, rate / 2, 9.0))
             load.start()
             time.sleep(1)
             _measure(

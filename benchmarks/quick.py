@@ -17,12 +17,12 @@ from benchmarks.receiving import receiver
 from benchmarks.sending import admit_all, prepare, prepare_known, send_beside, tell
 
 WORKERS = (1, 2, 4)
-REQUESTS = 10_000
-EVENTS = 3_000
+REQUESTS = 6_000
+EVENTS = 2_400
 WEBHOOKS = 30
 THREADS = 128
 # For all of them to start; a process takes a second or so, four on two cores twice that.
-START_SECONDS = 4.0
+START_SECONDS = 3.0
 
 
 def run(bench: Bench, report: Report) -> None:
