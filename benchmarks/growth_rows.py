@@ -8,7 +8,6 @@ from tests.system.databases import Database
 DAYS = 80
 STEP = 1_000_000
 
-# An id that begins with a time, as pave.identifiers.new_id makes them.
 # Ids begin with their time, as pave.identifiers.new_id makes them.
 _ROWS = """
 SET session_replication_role = replica;

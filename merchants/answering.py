@@ -74,4 +74,4 @@ def _uuid(text: str | None) -> UUID | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and text.isdecimal() else None

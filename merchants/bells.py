@@ -3,6 +3,6 @@
 from pave.operations.bell import Bell
 
 ADMIT = Bell(task="merchants.tasks.admit", queue="quick")
-# One for every worker that shall run: each works on one question at a time.
+# One for every worker that shall run.
 RESOLVE = Bell(task="merchants.tasks.resolve", queue="heuristic", flag=False)
 REVISE = Bell(task="merchants.tasks.revise", queue="heuristic", flag=False)

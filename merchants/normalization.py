@@ -2,6 +2,7 @@
 
 import collections
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -16,7 +17,7 @@ from merchants import batches, rulesets, usage
 from merchants.bells import ADMIT
 from merchants.card_numbers import without_card_numbers
 from merchants.events import COMPLETED, FAILED, occurrence
-from merchants.models import NormalizationRequest, Resolution, Rule
+from merchants.models import NormalizationRequest, Resolution, Rule, Ruleset
 from merchants.questions import key_of, resolutions_for
 from pave.bulk import update_each
 from pave.clients.models import Client
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 Status = NormalizationRequest.Status
 
 ADMIT_BATCH = 200
+# For so long the questions of one batch may be looked for, in seconds: it is a transaction, and the
+# worker is ended that does not come back. Keys that hang are few in each batch, then.
+KEYING_SECONDS = 4.0
 
 
 class AlreadyFinal(Exception):
@@ -90,18 +94,7 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
         return 0
     ruleset = rulesets.current()
     with transaction.atomic():
-        requests = _claim(limit)
-        keyed: dict[str, list[NormalizationRequest]] = {}
-        unkeyed = []
-        for request in requests:
-            try:
-                key = key_of(request, ruleset)
-            except Exception as error:
-                logger.exception("admission.no_key request=%s", request.pk)
-                request.error = f"The heuristic could not read it: {type(error).__name__}."
-                unkeyed.append(request)
-            else:
-                keyed.setdefault(key, []).append(request)
+        requests, keyed, unkeyed = _keyed(_claim(limit), ruleset)
         resolutions = resolutions_for(keyed, ruleset, now)
         known: list[NormalizationRequest] = []
         failed = unkeyed
@@ -204,6 +197,36 @@ def _claim(limit: int) -> list[NormalizationRequest]:
     if len(requests) < limit:
         requests += queued.batched()[: limit - len(requests)]
     return requests
+
+
+def _keyed(
+    claimed: Sequence[NormalizationRequest], ruleset: Ruleset
+) -> tuple[
+    Sequence[NormalizationRequest],
+    dict[str, list[NormalizationRequest]],
+    list[NormalizationRequest],
+]:
+    """Find the questions that claimed requests ask.
+
+    Returns:
+        The requests that were looked at, which are fewer where that took long: the others wait on;
+        those that have a key, by it; and those that have none, each with its error.
+    """
+    end = time.monotonic() + KEYING_SECONDS
+    keyed: dict[str, list[NormalizationRequest]] = {}
+    unkeyed: list[NormalizationRequest] = []
+    for number, request in enumerate(claimed):
+        if time.monotonic() > end:
+            return claimed[:number], keyed, unkeyed
+        try:
+            key = key_of(request, ruleset)
+        except Exception as error:
+            logger.exception("admission.no_key request=%s", request.pk)
+            request.error = f"The heuristic could not read it: {type(error).__name__}."
+            unkeyed.append(request)
+        else:
+            keyed.setdefault(key, []).append(request)
+    return claimed, keyed, unkeyed
 
 
 def _tell(event_type: str, requests: Sequence[NormalizationRequest], now: datetime) -> None:

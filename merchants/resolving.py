@@ -1,5 +1,6 @@
 """Resolutions: claimed, begun, finished, tried again. Every change of a resolution's state."""
 
+import copy
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -96,7 +97,11 @@ def begin(resolution: Resolution) -> bool:
     if not _ours(resolution).update(
         attempts=F("attempts") + 1, started_at=now, lease_expires_at=_lease(now)
     ):
-        return False
+        # Asked again after a commit of which no word came back, it may have been begun.
+        begun = copy.copy(resolution)
+        begun.attempts += 1
+        if not _ours(begun).exists():
+            return False
     resolution.attempts += 1
     resolution.started_at = now
     return True
@@ -181,7 +186,7 @@ def release(resolutions: Sequence[Resolution]) -> None:
         return
     for resolution in resolutions:
         _ours(resolution).update(status=Status.PENDING, lease_expires_at=None, claimed_by="")
-    RESOLVE.ring()
+    RESOLVE.ring(min(len(resolutions), settings.PAVE_WORKERS))
 
 
 def sweep(*, now: datetime | None = None) -> None:

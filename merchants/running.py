@@ -63,8 +63,8 @@ def transaction_of(stored: dict[str, Any]) -> Transaction:
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise HeuristicTimeout in the body after ``seconds``; only a main thread can be told.
 
-    It takes the place of django-q2's alarm for the task. Code that does not come back to Python
-    hears neither; such a worker is ended by its cluster's guard.
+    It takes the place of django-q2's alarm, which is off for the rest of the task. Code that does
+    not come back to Python hears neither; such a worker is ended by its cluster's guard.
     """
 
     if threading.current_thread() is not threading.main_thread():

@@ -24,7 +24,7 @@ from merchants.resolving import begin, claim, finish, give_up, release
 from merchants.running import Answer, HeuristicTimeout, run
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
-from pave.operations.patience import persist
+from pave.operations.patience import AWAY, persist
 from pave.operations.shift import LOOK_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,10 @@ PATIENCE_SECONDS = 60.0
 # as the slowest before; and no more than the number.
 HANDFUL_SECONDS = 0.1
 HANDFUL = 64
-# With a run that takes longer than this, in seconds, the others do not wait for its end.
+# With a run that takes longer than this, in seconds, the others do not wait for its end; nor for
+# that of many that are each a little slow.
 SLOW_SECONDS = 0.25
+LONG_SECONDS = 1.0
 
 
 def resolve_due(*, linger: float = 0.0) -> int:
@@ -76,10 +78,12 @@ def work(claimed: Sequence[Resolution]) -> float:
         How long the slowest run took, in seconds.
     """
     hand = _Hand(claimed)
-    with hand.watched():
-        while (resolution := hand.take()) is not None:
-            hand.work_on(resolution)
-    hand.put_down()
+    try:
+        with hand.watched():
+            while (resolution := hand.take()) is not None:
+                hand.work_on(resolution)
+    finally:
+        hand.put_down()
     return hand.slowest
 
 
@@ -91,6 +95,9 @@ class _Hand:
         self._alone = len(claimed) == 1
         self._left = list(reversed(claimed))
         self._answered: list[tuple[Resolution, Answer]] = []
+        self._taken_at = time.monotonic()
+        self._run_at: float | None = None
+        self._error: Exception | None = None
         # Between the thread that runs the heuristic and the one that watches it.
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -107,29 +114,31 @@ class _Hand:
 
     def work_on(self, resolution: Resolution) -> None:
         """Run the heuristic on one resolution, outside any transaction."""
-        begun = time.monotonic()
+        begun = self._run_at = time.monotonic()
         try:
             answer = run(resolution)
         except HeuristicTimeout:
             limit = f"{settings.PAVE_HEURISTIC_TIMEOUT:g} s"
-            self._failed(resolution, f"The heuristic took longer than {limit}.")
+            _give_up(resolution, f"The heuristic took longer than {limit}.")
         except Exception as raised:
             logger.exception("resolution.raised resolution=%s", resolution.pk)
-            self._failed(resolution, f"The heuristic failed: {type(raised).__name__}.")
+            _give_up(resolution, f"The heuristic failed: {type(raised).__name__}.")
         else:
             with self._lock:
                 self._answered.append((resolution, answer))
+        finally:
+            self._run_at = None
         self.slowest = max(self.slowest, time.monotonic() - begun)
 
     def put_down(self) -> None:
-        """Store what is answered, and put back what is not begun."""
+        """Put back what is not begun, and store what is answered."""
         with self._lock:
             answered, self._answered = self._answered, []
             left, self._left = self._left, []
-        if answered:
-            persist(lambda: finish(answered), seconds=PATIENCE_SECONDS)
         if left:
             persist(lambda: release(left), seconds=PATIENCE_SECONDS)
+        if answered:
+            _store(answered)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -144,18 +153,44 @@ class _Hand:
         finally:
             self._done.set()
             watch.join()
+        if self._error is not None:
+            # The task fails, so that what is not stored is given back at once.
+            raise self._error
 
     def _watch(self) -> None:
-        if self._done.wait(SLOW_SECONDS):
+        while not self._done.wait(SLOW_SECONDS / 5):
+            now = time.monotonic()
+            run_at = self._run_at
+            if run_at is not None and (
+                now - run_at > SLOW_SECONDS or now - self._taken_at > LONG_SECONDS
+            ):
+                break
+        else:
             return
         try:
             self.put_down()
-        except Exception:
-            # Their leases end, and then others take them up.
-            logger.exception("resolution.not_put_down")
+        except Exception as error:
+            self._error = error
         finally:
             connections.close_all()
 
-    def _failed(self, resolution: Resolution, error: str) -> None:
-        # Each time from the resolution as it was begun: a try that fails may have changed it.
-        persist(lambda: give_up(copy.copy(resolution), error), seconds=PATIENCE_SECONDS)
+
+def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
+    """Store answers together; one that cannot be stored costs the others nothing."""
+    try:
+        persist(lambda: finish(answered), seconds=PATIENCE_SECONDS)
+    except AWAY:
+        raise
+    except Exception as error:
+        if len(answered) > 1:
+            for one in answered:
+                _store([one])
+            return
+        resolution, _ = answered[0]
+        logger.exception("resolution.not_stored resolution=%s", resolution.pk)
+        _give_up(resolution, f"The heuristic's answer cannot be stored: {type(error).__name__}.")
+
+
+def _give_up(resolution: Resolution, error: str) -> None:
+    # Each time from the resolution as it was begun: a try that fails may have changed it.
+    persist(lambda: give_up(copy.copy(resolution), error), seconds=PATIENCE_SECONDS)

@@ -224,6 +224,7 @@ else:
 # --- Pave's own -----------------------------------------------------------------------------
 
 PAVE_BROKER = env.str("PAVE_BROKER", default="orm")
+PAVE_LISTEN = env.bool("PAVE_LISTEN", default=True)
 PAVE_WORKERS = env.int("PAVE_WORKERS", default=2)
 PAVE_HEURISTIC = env.str("PAVE_HEURISTIC", default="merchants.rulesets.CatalogueHeuristic")
 PAVE_HEURISTIC_SECONDS = env.float("PAVE_HEURISTIC_SECONDS", default=0.0)

@@ -11,12 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
@@ -212,9 +213,31 @@ def _try_store(claimed: Claim, response: Response) -> None:
         pass  # what was done is done, and its first answer is the one that is kept
 
 
+def rotate_encryption() -> int:
+    """Encrypt the answers that are kept with the newest key; return how many there were.
+
+    One that no key decrypts stays as it is, until its time is over.
+    """
+    count = 0
+    kept = IdempotencyKey.objects.exclude(body=None).order_by("pk")
+    for pk, body in kept.values_list("pk", "body").iterator(_SWEEP_ROWS):
+        with suppress(InvalidToken):
+            encrypted = _cipher().rotate(bytes(body or b""))
+            # One that was answered anew meanwhile has the newest key already.
+            count += IdempotencyKey.objects.filter(pk=pk, body=body).update(body=encrypted)
+    return count
+
+
 def _replay(row: IdempotencyKey) -> HttpResponse:
+    try:
+        body = _cipher().decrypt(bytes(row.body or b""))
+    except InvalidToken as error:
+        raise Conflict(
+            "This Idempotency-Key was used, and its first answer can no longer be read. "
+            "See what became of it before you send it with a new key."
+        ) from error
     return HttpResponse(
-        _cipher().decrypt(bytes(row.body or b"")),
+        body,
         status=row.status_code,
         content_type=JSONRenderer.media_type,
         headers={**row.headers, "Idempotency-Replayed": "true"},

@@ -6,16 +6,20 @@ else, and a task on average half of the pause. On PostgreSQL this one waits for 
 are the truth.
 
 Where notifications do not arrive, as on SQLite or through a pooler that hands out connections by
-the transaction, it asks as the original does. Whether they arrive is tried out, not assumed.
+the transaction, it asks as the original does. Whether they arrive is tried out, not assumed; with
+such a pooler it should not even be tried (PAVE_LISTEN), since its connections would go on
+listening for nobody.
 """
 
 import logging
+import math
 import select
 import time
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
@@ -27,8 +31,8 @@ logger = logging.getLogger(__name__)
 # How often the rows are looked at beside what is heard, in seconds.
 LOOK_EVERY = 0.5
 # How long a notification of one's own may take to arrive, in seconds.
-TRIAL_SECONDS = 2.0
-# When listening did not work, it is tried again after so long, in seconds.
+TRIAL_SECONDS = 1.0
+# When there was no connection to listen on, it is tried again after so long, in seconds.
 AGAIN_SECONDS = 60.0
 
 
@@ -42,7 +46,7 @@ class Ear:
     def __init__(self, channel: str) -> None:
         self._channel = channel
         self._connection: BaseDatabaseWrapper | None = None
-        self._try_at = 0.0
+        self._try_at = 0.0 if settings.PAVE_LISTEN else math.inf
 
     def wait(self, seconds: float) -> None:
         """Return when something is heard, or after ``seconds``.
@@ -87,6 +91,7 @@ class Ear:
                     self._try_at = 0.0
                     return
             logger.warning("listening.deaf channel=%s: asking instead", self._channel)
+            self._try_at = math.inf
         except (Error, OSError):
             logger.warning("listening.failed channel=%s", self._channel, exc_info=True)
         with suppress(Error):
@@ -95,7 +100,9 @@ class Ear:
     def _hear(self, listener: BaseDatabaseWrapper, seconds: float) -> list[str]:
         """Wait for notifications; return what was said in them."""
         raw = listener.connection
-        select.select([raw], [], [], seconds)
+        poll = select.poll()
+        poll.register(raw.fileno(), select.POLLIN)
+        poll.poll(1000 * seconds)
         with listener.wrap_database_errors:
             raw.poll()
         heard = [notice.payload for notice in raw.notifies]

@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from cryptography.fernet import Fernet
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -45,6 +47,23 @@ def test_a_webhook_is_made_once_and_its_secret_is_kept_encrypted(api, loopback_a
     assert again["idempotency-replayed"] == "true"
     assert len(api.get("/v1/webhooks").json()["data"]) == 1
     assert first.json()["secret"].encode() not in bytes(IdempotencyKey.objects.get().body)
+
+
+def test_a_kept_answer_outlives_the_key_that_encrypted_it(api, settings):
+    old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    first = post(api, "k-1")
+    settings.FIELD_ENCRYPTION_KEYS = [new, old]
+    call_command("rotate_encryption")
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    assert post(api, "k-1").content == first.content
+
+
+def test_an_answer_that_no_key_opens_is_refused_in_words(api, settings):
+    post(api, "k-1")
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    call_command("rotate_encryption")  # leaves it alone
+    problem(post(api, "k-1"), 409)
+    assert NormalizationRequest.objects.count() == 1
 
 
 def test_a_batch_is_taken_once(api):

@@ -186,6 +186,22 @@ def test_a_text_whose_key_never_comes_holds_nobody_up(submit, monkeypatch):
     assert endless.error == "The heuristic could not read it: TimeoutError."
 
 
+def test_many_keys_that_never_come_leave_time_for_the_others(submit, monkeypatch):
+    monkeypatch.setattr("merchants.questions.KEY_SECONDS", 0.05)
+    monkeypatch.setattr("merchants.normalization.KEYING_SECONDS", 0.12)
+    for number in range(5):
+        submit(f"ENDLESS {number}")
+    submit("NETFLIX")
+
+    admitted = normalization.admit_batch()
+
+    assert 1 <= admitted < 6
+    ended = NormalizationRequest.objects.filter(status="failed").count()
+    assert (ended, NormalizationRequest.objects.queued().count()) == (admitted, 6 - admitted)
+    run_cluster()
+    assert NormalizationRequest.objects.get(description="NETFLIX").status == "completed"
+
+
 def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
     request = submit("NETFLIX 1")
     normalization.admit_batch()

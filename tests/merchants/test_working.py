@@ -147,3 +147,42 @@ def test_one_that_fails_leaves_the_others_their_answers(asked, monkeypatch):
     working.work(resolving.claim(worker="w", limit=3))
     assert states() == {"one": "resolved", "two": "pending", "three": "resolved"}
     assert Resolution.objects.get(key="two").attempts == 1
+
+
+def test_an_answer_that_cannot_be_stored_costs_the_others_nothing(asked, monkeypatch):
+    def answer(transaction):
+        method = "x" * 40 if transaction.description == "TWO" else "cleaned"
+        return Match(name=transaction.description, method=method, confidence=0.5, rule_id="²")
+
+    monkeypatch.setattr(Waits, "match", lambda self, transaction: answer(transaction))
+    asked("ONE", "TWO", "THREE")
+    working.work(resolving.claim(worker="w", limit=3))
+    found = states()
+    assert (found["one"], found["three"]) == ("resolved", "resolved")
+    if connection.vendor == "postgresql":  # SQLite has no lengths
+        assert found["two"] == "pending"
+        assert Resolution.objects.get(key="two").error == (
+            "The heuristic's answer cannot be stored: DataError."
+        )
+
+
+def test_what_the_second_thread_could_not_do_fails_the_task(asked, monkeypatch):
+    asked("ONE", "WAIT", "THREE")
+
+    def fail(resolutions):
+        put_down.set()
+        raise RuntimeError("no release")
+
+    monkeypatch.setattr(working, "release", fail)
+    with pytest.raises(RuntimeError, match="no release"):
+        working.work(resolving.claim(worker="w", limit=3))
+
+
+def test_a_beginning_of_which_no_word_came_back_counts_once(asked):
+    asked("ONE", "TWO")
+    first, second = resolving.claim(worker="w", limit=2)
+    Resolution.objects.filter(pk=first.pk).update(attempts=1)  # the commit that went unanswered
+    assert resolving.begin(first)
+    assert Resolution.objects.get(pk=first.pk).attempts == first.attempts == 1
+    Resolution.objects.filter(pk=second.pk).update(claimed_by="somebody else")
+    assert not resolving.begin(second)

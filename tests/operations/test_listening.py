@@ -82,6 +82,15 @@ def test_where_nothing_arrives_it_asks_as_django_q_does(ear, monkeypatch, caplog
 
 
 @on_postgresql
+def test_it_does_not_listen_where_it_is_told_not_to(settings):
+    settings.PAVE_LISTEN = False
+    ear = Ear("pave_test")
+    ear.wait(LONG)  # does not last
+    assert ear._connection is None
+    assert backends() == []
+
+
+@on_postgresql
 def test_a_server_that_takes_no_more_connections_leaves_it_asking(ear, monkeypatch, caplog):
     def refuse(self, parameters):
         raise OperationalError("too many clients")

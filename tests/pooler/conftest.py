@@ -74,10 +74,11 @@ def pooled(databases: Databases, tmp_path: Path) -> Iterator[Stack]:
             tmp_path,
             database,
             os.environ["REDIS_URL"],
-            # As docs/operations.md has it.
+            # As docs/scaling.md has it.
             {
                 "DATABASE_URL": f"{url}?DISABLE_SERVER_SIDE_CURSORS=True",
                 "PAVE_STATEMENT_TIMEOUT": "0",
+                "PAVE_LISTEN": "false",
             },
         )
         try:

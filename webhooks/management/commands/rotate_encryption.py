@@ -6,6 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from pave.api import idempotency
 from webhooks.models import SigningSecret, Webhook
 
 BATCH = 500
@@ -13,8 +14,9 @@ BATCH = 500
 
 class Command(BaseCommand):
     help = (
-        "Encrypt signing secrets and headers anew with the first of FIELD_ENCRYPTION_KEYS. After "
-        "it the other keys can be dropped. Safe to repeat, and to interrupt."
+        "Encrypt signing secrets, headers and kept answers anew with the first of "
+        "FIELD_ENCRYPTION_KEYS. After it the other keys can be dropped. Safe to repeat, and to "
+        "interrupt."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -24,8 +26,10 @@ class Command(BaseCommand):
             secrets += SigningSecret.objects.filter(pk=secret.pk).update(secret=secret.secret)
         for pk in Webhook.objects.order_by("pk").values_list("pk", flat=True).iterator(BATCH):
             webhooks += self._encrypt_headers(pk)
+        answers = idempotency.rotate_encryption()
         self.stdout.write(
-            f"Encrypted {secrets} signing secrets and the headers of {webhooks} webhooks."
+            f"Encrypted {secrets} signing secrets, the headers of {webhooks} webhooks, "
+            f"{answers} answers kept for Idempotency-Key."
         )
 
     def _encrypt_headers(self, pk: UUID) -> int:
