@@ -2,10 +2,15 @@
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
+
+from tests.webhooks.posting import make_transport
+from webhooks.receiver import Receiver
+from webhooks.transport import Transport
 
 
 class LeftTheMachine(AssertionError):
@@ -60,3 +65,17 @@ def deliver(webhook: Any) -> Callable[..., Any]:
         return DeliveryFactory(webhook=to, event=EventFactory(client=to.client), **fields)
 
     return deliver
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    """A transport that may post to this machine."""
+    with closing(make_transport()) as made:
+        yield made
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Receiver]:
+    """A receiver that takes whatever comes, signed or not."""
+    with Receiver() as running:
+        yield running
