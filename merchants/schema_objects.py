@@ -246,6 +246,9 @@ schemas(
             "mccs": array(text()),
             "countries": array(text(), description="Where it trades; empty: anywhere."),
             "logo_url": nullable(text()),
+            "merged_into": nullable(
+                identifier("The merchant that took this one's place, and answers for it.")
+            ),
             "aliases": array(text(), description="Other spellings in descriptors."),
         }
     ),

@@ -11,8 +11,11 @@ from django.urls import URLPattern, get_resolver
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from merchants import normalization, working
+from merchants.models import Alias, Batch, Merchant
 from pave.api.docs import description
 from webhooks.event_types import EVENT_TYPES
+from webhooks.models import Delivery
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads(description())
@@ -110,6 +113,60 @@ def test_examples_of_schemas_are_valid(name: str) -> None:
     schema = SCHEMA["components"]["schemas"][name]
     for example in schema.get("examples", []):
         Draft202012Validator(resolved(schema)).validate(example)
+
+
+def deref(schema: dict[str, Any]) -> dict[str, Any]:
+    """Follow references, and of alternatives take the one that is an object."""
+    if "$ref" in schema:
+        return deref(SCHEMA["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    for option in map(deref, schema.get("oneOf", [])):
+        if option.get("type") == "object":
+            return option
+    return schema
+
+
+def undescribed(value: Any, schema: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Yield the members of an answer that its description does not have."""
+    schema = deref(schema)
+    if isinstance(value, list):
+        for one in value:
+            yield from undescribed(one, schema.get("items", {}), f"{place}[]")
+    elif isinstance(value, dict) and "properties" in schema:
+        for name, member in value.items():
+            if name not in schema["properties"]:
+                yield f"{place}.{name}"
+            else:
+                yield from undescribed(member, schema["properties"][name], f"{place}.{name}")
+
+
+@pytest.mark.django_db
+def test_answers_have_no_member_that_is_not_described(api, webhook) -> None:
+    merchant = Merchant.objects.create(name="Blue Bottle", mccs=["5814"])
+    Alias.objects.create(merchant=merchant, text="BLUE BOTTLE")
+    row = {"description": "NETFLIX.COM", "amount": "1.00", "reference": "r"}
+    api.post("/v1/batches", {"transactions": [row], "deliver": "each"}, format="json")
+    while normalization.admit_batch() or working.resolve_due():
+        pass
+    ids = {
+        "request_id": api.get("/v1/normalizations").json()["data"][0]["request_id"],
+        "batch_id": str(Batch.objects.get().pk),
+        "webhook_id": str(webhook.pk),
+        "delivery_id": str(Delivery.objects.first().pk),
+        "merchant_id": str(merchant.pk),
+    }
+    looked_at = set()
+    for path, methods in SCHEMA["paths"].items():
+        known = re.findall(r"{(\w+)}", path)
+        if "get" not in methods or not path.startswith("/v1/") or not set(known) <= set(ids):
+            continue
+        form = methods["get"]["responses"]["200"]["content"].get("application/json")
+        if form is None:
+            continue
+        response = api.get(path.format(**ids))
+        assert response.status_code == 200, path
+        assert list(undescribed(response.json(), form["schema"])) == [], path
+        looked_at.add(path)
+    assert len(looked_at) >= 9
 
 
 def test_the_routes_answer_the_description_and_a_page(client) -> None:
