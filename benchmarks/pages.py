@@ -171,7 +171,7 @@ def _plans(connection: object, statements: list[str]) -> tuple[set[str], set[str
         with connection.cursor() as cursor:  # type: ignore[attr-defined]
             cursor.execute("EXPLAIN (ANALYZE, TIMING OFF) " + sql)
             plan = "\n".join(row[0] for row in cursor.fetchall())
-        indexes |= set(re.findall(r"(?:Scan using|Index Scan on) (\w+)", plan))
+        indexes |= set(re.findall(r"(?:Scan(?: Backward)? using|Index Scan on) (\w+)", plan))
         for table, rows in re.findall(r"Seq Scan on (\w+).*?actual rows=(\d+)", plan):
             if table in LARGE and int(rows) > 20_000:
                 scanned.add(table)
