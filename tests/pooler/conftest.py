@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.system.conftest import databases
+from tests.system.conftest import databases, running
 from tests.system.databases import Databases
 from tests.system.stack import Stack
 
@@ -81,12 +81,5 @@ def pooled(databases: Databases, tmp_path: Path) -> Iterator[Stack]:
                 "PAVE_LISTEN": "false",
             },
         )
-        try:
-            stack.start_web()
+        with running(stack):
             yield stack
-        finally:
-            try:
-                stack.stop()
-            finally:
-                print(stack.logs())  # noqa: T201 - pytest shows it with a failure
-    database.drop()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,15 +43,22 @@ def stack(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) 
     stack = Stack(
         tmp_path, database, os.environ["REDIS_URL"], environ=marker.kwargs if marker else {}
     )
+    with running(stack):
+        yield stack
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[None]:
+    """Start a stack's web server; at the end stop all of it, and drop its database."""
     try:
         stack.start_web()
-        yield stack
+        yield
     finally:
         try:
             stack.stop()
         finally:
             print(stack.logs())  # noqa: T201 - pytest shows it with a failure
-            database.drop()
+            stack.database.drop()
 
 
 @pytest.fixture
