@@ -60,7 +60,7 @@ def run(bench: Bench, report: Report) -> None:
         stack.start_cluster()
         arrivals.wait_for(stack.post(key, "KNOWN 0"), 60)
         rate = _accept_rate(stack, key)
-        stack.wait_for(lambda: _settled(database), 120)
+        stack.wait_for(lambda: settled(database), 120)
         for number in range(bench.rounds):
             _measure(report, "known, idle", stack, key, arrivals, lambda at: f"KNOWN {at}")
             _measure(
@@ -73,7 +73,7 @@ def run(bench: Bench, report: Report) -> None:
                 report, "known, half the accept rate", stack, key, arrivals, lambda at: "KNOWN 1"
             )
             load.join()
-            stack.wait_for(lambda: _settled(database), 120)
+            stack.wait_for(lambda: settled(database), 120)
     for name, p50, p99 in (("known, idle", 100, 500), ("unknown, idle", 100, 500)):
         report.bounds.append(Bound(report.figure(f"{name}, p50", "ms"), at_most=p50))
         report.bounds.append(Bound(report.figure(f"{name}, p99", "ms"), at_most=p99))
@@ -106,7 +106,8 @@ def _accept_rate(stack: Stack, key: str) -> float:
     return _load(stack, key, 0, LOAD_SECONDS)
 
 
-def _settled(database: Database) -> bool:
+def settled(database: Database) -> bool:
+    """Return whether nothing is left to be answered or sent."""
     sql = "SELECT EXISTS (SELECT FROM webhooks_delivery WHERE status IN ('pending', 'delivering'))"
     queued = (
         "SELECT EXISTS (SELECT FROM merchants_normalizationrequest "

@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# A connection is replaced after so long, so that how the server's processes happen to share them
+# evens out within a measurement.
+LIFETIME_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ async def _drive(load: Load) -> Answered:
     async def connection(number: int) -> None:
         nonlocal failures
         reader, writer = await asyncio.open_connection(load.host, load.port)
+        # Not all at the same time.
+        renewed = begun + LIFETIME_SECONDS * (number + 1) / load.connections
         pause = load.connections / load.per_second if load.per_second else 0.0
         due = begun + pause * number / load.connections
         at = number
@@ -95,9 +100,10 @@ async def _drive(load: Load) -> Answered:
             status, keep = await _answer(reader)
             times.append(time.perf_counter() - sent)
             failures += not 200 <= status < 300
-            if not keep:
+            if not keep or now > renewed:
                 writer.close()
                 reader, writer = await asyncio.open_connection(load.host, load.port)
+                renewed = now + LIFETIME_SECONDS
         writer.close()
 
     await asyncio.gather(*(connection(number) for number in range(load.connections)))

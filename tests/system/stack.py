@@ -62,17 +62,18 @@ class Stack:
 
     # --- Processes ----------------------------------------------------------------------------
 
-    def start_web(self) -> None:
-        """Start gunicorn on a free port and wait until it answers."""
+    def start_web(self) -> subprocess.Popen[bytes]:
+        """Start gunicorn on a free port, wait until it answers, and return it."""
         with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
             self.web_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             number = listening.fileno()
-            self.start(
+            web = self.start(
                 "web", "-m", "gunicorn", "-c", "python:pave.gunicorn", f"--bind=fd://{number}",
                 "pave.wsgi",
                 pass_fds=[number],
             )  # fmt: skip
         self.wait_for(self._web_answers, START_SECONDS)
+        return web
 
     def start_cluster(self) -> subprocess.Popen[bytes]:
         """Start ``manage.py qcluster``."""
