@@ -13,8 +13,8 @@ from benchmarks.feed import feed
 from benchmarks.figures import Ratio, Report
 from tests.system.databases import Database
 
-ROWS = 9_000
-BATCH = 4_500
+ROWS = 7_500
+BATCH = 3_750
 _RATE = """
 SELECT count(*) / extract(epoch FROM max(finished_at) - min(created_at)) FROM merchants_resolution
 """
