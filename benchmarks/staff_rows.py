@@ -77,15 +77,16 @@ FROM merchants_merchant, generate_series(1, 2) spelling;
 """
 
 _RESOLUTIONS = """
-INSERT INTO merchants_resolution (id, key, ruleset_id, status, transaction, attempts, claimed_by,
+INSERT INTO merchants_resolution (id, key, ruleset_id, status, attempts, claimed_by,
   answer, merchant_id, method, confidence, evidence, error, duration_ms, created_at, started_at,
   finished_at)
 SELECT pg_temp.id_at(at), 'd:::::SHOP ' || n, ruleset.number,
   CASE WHEN n % 500 = 0 THEN 'failed' ELSE 'resolved' END,
-  jsonb_build_object('description', 'SHOP ' || n), 1, '',
-  jsonb_build_object('merchant', jsonb_build_object('id', NULL, 'name', 'Shop ' || n),
+  1, '',
+  jsonb_build_object('merchant', jsonb_build_object('id', NULL, 'name', 'Shop ' || n,
+      'website', NULL, 'wikidata', NULL, 'mcc', NULL, 'category', NULL),
     'match', jsonb_build_object('method', 'cleaned', 'confidence', 0.7,
-      'descriptor', 'SHOP ' || n)),
+      'rule', NULL, 'ruleset', ruleset.number)),
   NULL, 'cleaned', 0.7, '[]', '', 40, at, at, at
 FROM (SELECT n, now() - interval '{days} days' + n * interval '{days} days' / {count} AS at
   FROM generate_series(1, {count}) n) rows, merchants_ruleset ruleset;

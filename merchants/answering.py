@@ -45,21 +45,25 @@ def write_down(match: Match, resolution: Resolution, named: Named) -> None:
 
 
 def as_json(match: Match, merchant: Merchant | None, ruleset: int) -> dict[str, Any]:
-    """Return the members ``merchant`` and ``match`` of the API's object."""
+    """Return what the API's members ``merchant`` and ``match`` are made of for whoever asks.
+
+    It holds what was found out, and nothing that was read from a transaction: that is the
+    request's own, and `merchants.events` adds it.
+    """
     return {
         "merchant": {
             "id": str(merchant.pk) if merchant else None,
             "name": match.name,
             "website": (merchant.website or None) if merchant else None,
+            "websites": merchant.websites if merchant else {},
             "wikidata": (merchant.wikidata or None) if merchant else None,
             "mcc": merchant.mccs[0] if merchant and merchant.mccs else None,
             "category": (merchant.category or None) if merchant else None,
+            "logo_url": (merchant.logo_url or None) if merchant else None,
         },
         "match": {
             "method": match.method,
             "confidence": match.confidence,
-            "descriptor": match.descriptor,
-            "intermediary": match.intermediary,
             "rule": match.rule_id,
             "ruleset": ruleset,
         },

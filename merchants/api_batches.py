@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.mediatypes import order_by_precedence
 from rest_framework.views import APIView
 
-from merchants import batch_reading, batch_results, batches
+from merchants import batch_reading, batch_results, batches, normalization
 from merchants.api_normalizations import refuse_stranger
 from merchants.backpressure import refuse_if_full
 from merchants.batch_reading import BadRow, Malformed, Read
@@ -22,7 +22,7 @@ from merchants.models import Batch
 from merchants.objects import batch_objects
 from merchants.serializers import BatchQuery
 from pave.api import limits
-from pave.api.exceptions import PayloadTooLarge
+from pave.api.exceptions import Conflict, PayloadTooLarge
 from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.api.parsers import Upload, UploadParser
@@ -67,7 +67,7 @@ class BatchesView(APIView):
     @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""
-        refuse_if_full()
+        refuse_if_full(request.client)
         options = read_query(request, BatchQuery)
         upload = request.data
         if not isinstance(upload, Upload):
@@ -101,6 +101,19 @@ class BatchView(APIView):
     def get(self, request: ClientRequest, batch_id: UUID) -> Response:
         """Answer the batch with its counts as they are now."""
         return Response(batch_objects([_find(request, batch_id)])[0])
+
+
+class CancelBatchView(APIView):
+    """``POST /v1/batches/{id}/cancel``."""
+
+    def post(self, request: ClientRequest, batch_id: UUID) -> Response:
+        """Take back the rows that are not final yet."""
+        batch = _find(request, batch_id)
+        try:
+            normalization.cancel_batch(batch=batch)
+        except normalization.AlreadyFinal as error:
+            raise Conflict(f"It is {batch.status}, and cannot be canceled any more.") from error
+        return Response(batch_objects([batch])[0])
 
 
 class BatchResultsView(APIView):

@@ -156,7 +156,7 @@ def _submit(request: ClientRequest, checker: Checker) -> NormalizationRequest:
     if isinstance(data, dict):
         refuse_stranger(request, data)
     fields = checker.check(data)
-    refuse_if_full()
+    refuse_if_full(request.client, fields)
     try:
         return normalization.submit(client=request.client, fields=fields)
     except QuotaExceeded as error:

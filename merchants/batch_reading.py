@@ -12,8 +12,10 @@ from typing import IO, Any
 
 from pave.api.parsers import Number
 
-# Longest text of one row. The fields of a row have 2,000 characters at most; \u escapes take six.
-MAX_ROW_CHARACTERS = 64 * 1024
+# Longest text of one row. The fields of a row have 10,000 characters at most; \u escapes take six.
+MAX_ROW_CHARACTERS = 96 * 1024
+# A column of this beginning holds a pair of a transaction's metadata.
+_METADATA = "metadata."
 _CHUNK_CHARACTERS = 64 * 1024
 _SPACE = " \t\n\r"
 CSV_COLUMNS = (
@@ -91,10 +93,17 @@ def read_csv(body: IO[bytes]) -> Iterator[Read]:
         if len(cells) != len(names):
             yield begun, BadRow(f"Has {len(cells)} cells, and the header has {len(names)}.")
         else:
-            yield (
-                begun,
-                {name: cell for name, cell in zip(names, cells, strict=True) if name and cell},
-            )
+            yield begun, _row(names, cells)
+
+
+def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=True):
+        if name.startswith(_METADATA) and cell:
+            row.setdefault("metadata", {})[name.removeprefix(_METADATA)] = cell
+        elif name and cell:
+            row[name] = cell
+    return row
 
 
 def read_json(body: IO[bytes], members: dict[str, Any]) -> Iterator[Read]:
@@ -159,7 +168,12 @@ def _header(reader: Any) -> list[str]:
         if names.count(name) > 1:
             raise Malformed(f"There are two columns {name}.")
     known = {*CSV_COLUMNS, "client_id"}
-    return [name if name in known else "" for name in names]
+    return [
+        _METADATA + cell.strip()[len(_METADATA) :]  # a key in capitals stays so
+        if name.startswith(_METADATA)
+        else (name if name in known else "")
+        for name, cell in zip(names, cells, strict=True)
+    ]
 
 
 def _lines(body: IO[bytes], newline: str | None = "\n") -> Iterator[str]:

@@ -11,6 +11,16 @@ from merchants.models import Batch, NormalizationRequest
 
 # Rows read, and sent, at a time.
 _CHUNK_ROWS = 1_000
+_PLACE = ("city", "region", "country", "postal_code", "address", "store_number", "phone")
+# What is read from a transaction's text, and what else is known of its merchant.
+READ_COLUMNS = (
+    "category_primary",
+    "logo_url",
+    "kind",
+    "channel",
+    *_PLACE,
+    "counterparties",
+)
 COLUMNS = (
     "row",
     "request_id",
@@ -26,6 +36,8 @@ COLUMNS = (
     "method",
     "intermediary",
     "error",
+    *READ_COLUMNS,
+    "metadata",
 )
 # Spreadsheets take a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -45,6 +57,24 @@ def as_csv(batch: Batch) -> Iterator[bytes]:
     yield _csv([COLUMNS])
     for chunk in _chunks(batch):
         yield _csv(_cells(request, described) for request, described in chunk)
+
+
+def read_cells(described: dict[str, Any]) -> list[str | None]:
+    """Return the cells of ``READ_COLUMNS`` for a normalization."""
+    merchant, location = described["merchant"] or {}, described["location"] or {}
+    parties = [
+        ":".join(filter(None, (party["type"], party["name"])))
+        for party in described["counterparties"] or ()
+        if party["type"] != "merchant"
+    ]
+    return [
+        (merchant.get("category") or {}).get("primary"),
+        merchant.get("logo_url"),
+        described["kind"],
+        described["channel"],
+        *(location.get(name) for name in _PLACE),
+        "; ".join(parties) or None,
+    ]
 
 
 def defused(cell: Any) -> Any:
@@ -85,11 +115,13 @@ def _cells(request: NormalizationRequest, described: dict[str, Any]) -> list[Any
         merchant.get("id"),
         defused(merchant.get("website")),
         merchant.get("mcc"),
-        defused(merchant.get("category")),
+        (merchant.get("category") or {}).get("detailed"),
         match.get("confidence"),
         match.get("method"),
         defused(match.get("intermediary")),
         defused(described["error"]),
+        *(defused(cell) for cell in read_cells(described)),
+        json.dumps(described["metadata"], ensure_ascii=False) if described["metadata"] else None,
     ]
 
 

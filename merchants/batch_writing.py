@@ -5,6 +5,7 @@ into model instances and SQL text.
 """
 
 import io
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,18 @@ from pave.identifiers import new_id
 _Status = NormalizationRequest.Status
 # What a row of input says; the model's defaults stand in for what it does not.
 _TEXTS = ("description", "amount", "currency", "mcc", "country", "city", "reference")
-_COLUMNS = ("id", *_TEXTS, "date", "row", "client_id", "batch_id", "status", "error", "created_at")
+_COLUMNS = (
+    "id",
+    *_TEXTS,
+    "date",
+    "metadata",
+    "row",
+    "client_id",
+    "batch_id",
+    "status",
+    "error",
+    "created_at",
+)
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 # A row's place in the input, and the model's fields.
@@ -44,7 +56,9 @@ def _copy(rows: Sequence[Numbered], batch: Batch, now: datetime) -> None:
         get = fields.get
         texts = "\t".join([get(name, "").translate(_ESCAPES) for name in _TEXTS])
         day = get("date") or "\\N"
-        lines.append(f"{new_id()}\t{texts}\t{day}\t{number}\t{same}")
+        pairs = get("metadata")
+        metadata = json.dumps(pairs).translate(_ESCAPES) if pairs else "\\N"
+        lines.append(f"{new_id()}\t{texts}\t{day}\t{metadata}\t{number}\t{same}")
     table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
     names = ", ".join(connection.ops.quote_name(name) for name in _COLUMNS)
     with connection.cursor() as cursor:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from merchants import batch_writing, usage
 from merchants.bells import ADMIT
 from merchants.card_numbers import without_card_numbers
-from merchants.events import batch_occurrence
+from merchants.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occurrence
 from merchants.models import Batch, NormalizationRequest
 from pave.clients.models import Client
 from webhooks.publishing import publish
@@ -135,6 +135,32 @@ def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
         _complete_if_through(batch_id, now)
 
 
+def count_corrected(requests: Iterable[NormalizationRequest]) -> None:
+    """Count rows whose answers were corrected in their batches; call it in that transaction."""
+    corrected = collections.Counter(
+        request.batch_id for request in requests if request.batch_id is not None
+    )
+    for batch_id in sorted(corrected):
+        Batch.objects.filter(pk=batch_id).update(
+            corrected=F("corrected") + corrected[batch_id],
+        )
+
+
+def tell_corrections(*, now: datetime | None = None) -> None:
+    """Tell of the corrections in batches that asked for one message, each batch once."""
+    now = now or timezone.now()
+    untold = Batch.objects.filter(corrected__gt=F("corrections_told")).order_by("id")
+    for batch_id in untold.values_list("pk", flat=True):
+        with transaction.atomic():
+            batch = untold.select_for_update().filter(pk=batch_id).first()
+            if batch is None:
+                continue
+            if batch.deliver == Batch.Deliver.BATCH:
+                publish([batch_occurrence(BATCH_UPDATED, batch)], now=now)
+            batch.corrections_told = batch.corrected
+            batch.save(update_fields=["corrections_told"])
+
+
 def sweep(*, now: datetime | None = None) -> None:
     """Count anew the batches that have no row left to be answered, and are not completed.
 
@@ -171,9 +197,12 @@ def _complete_if_through(batch_id: Any, now: datetime) -> None:
     through = Batch.objects.open().filter(
         pk=batch_id, accepted=F("completed") + F("failed") + F("canceled")
     )
-    if through.update(status=Batch.Status.COMPLETED, completed_at=now):
+    canceled = through.filter(cancel_requested_at__isnull=False)
+    if canceled.update(status=Batch.Status.CANCELED, completed_at=now):
+        logger.info("batch.canceled batch=%s", batch_id)  # its client knows
+    elif through.update(status=Batch.Status.COMPLETED, completed_at=now):
         batch = Batch.objects.get(pk=batch_id)
-        publish([batch_occurrence(batch)], now=now)
+        publish([batch_occurrence(BATCH_COMPLETED, batch)], now=now)
         logger.info("batch.completed batch=%s rows=%s", batch.pk, batch.accepted)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from merchants import confidence
-from merchants.brand_index import BrandIndex
+from merchants.brand_index import BrandIndex, host_of
 from merchants.choice import Choice, Clues, Found, choose
 from merchants.damaged_names import DamagedNames
 from merchants.descriptor import Descriptor
@@ -114,9 +114,8 @@ class CatalogueMatcher:
             sure = confidence.named(signs)
             if sure is None:
                 continue
-            said = " ".join(words[: hit.length])
-            more = f", behind it {' '.join(tail)!r}" if tail else ""
-            return choice.found(sure, f"catalogue name {said!r}{more}")
+            # Only the words that are the catalogue's: the others are the client's own.
+            return choice.found(sure, f"catalogue name {' '.join(words[: hit.length])!r}")
         return None
 
     @staticmethod
@@ -130,7 +129,9 @@ class CatalogueMatcher:
             return None
         written_out = "".join(domain.split(".")[-2:])
         choice = self._choose(self._index.exact(written_out) or self._index.host(domain), clues)
-        return choice.found(confidence.DOMAIN, f"web site {domain}") if choice else None
+        if choice is None:
+            return None
+        return choice.found(confidence.DOMAIN, f"web site {host_of(choice.merchant.website)}")
 
     def _with_its_place(self, clues: Clues) -> Found | None:
         """`ANN TAYLOR TX`, `AIR CANADA`: what looked like the place may be the end of a name."""

@@ -12,6 +12,9 @@ from typing import Any
 from merchants.serializers import (
     CITY_LENGTH,
     DESCRIPTION_LENGTH,
+    METADATA_KEY_LENGTH,
+    METADATA_PAIRS,
+    METADATA_VALUE_LENGTH,
     REFERENCE_LENGTH,
     SeedTransactionSerializer,
 )
@@ -40,6 +43,7 @@ class Checker:
         self._serializer = serializer
         self._codes = {name: _CODES[name] for name in _CODES if name in serializer.fields}
         self._texts = {name: _TEXTS[name] for name in _TEXTS if name in serializer.fields}
+        self._takes_metadata = "metadata" in serializer.fields
 
     def check(self, data: Any) -> dict[str, Any]:
         """Return the model's fields.
@@ -74,6 +78,8 @@ class Checker:
         for name, length in self._texts.items():
             if (text := _plain_text(get(name), length)) is not None:
                 fields[name] = text
+        if self._takes_metadata and (pairs := get("metadata")):
+            fields["metadata"] = _plain_pairs(pairs)
         return fields
 
 
@@ -88,6 +94,17 @@ def _plain_text(value: Any, length: int) -> str | None:
             value.encode()
         except UnicodeEncodeError as error:
             raise _NotPlain from error
+    return value
+
+
+def _plain_pairs(value: Any) -> dict[str, str]:
+    if type(value) is not dict or len(value) > METADATA_PAIRS:
+        raise _NotPlain
+    for key, text in value.items():
+        if not (_plain_text(key, METADATA_KEY_LENGTH) or "").strip():
+            raise _NotPlain
+        if _plain_text(text, METADATA_VALUE_LENGTH) is None:
+            raise _NotPlain
     return value
 
 

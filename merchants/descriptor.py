@@ -9,6 +9,7 @@ numbers, references and legal forms.
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from merchants.cities import strip_given_city
 from merchants.contact import DOMAIN
@@ -91,6 +92,7 @@ class Descriptor:
         )
 
 
+@lru_cache(maxsize=4096)  # a transaction is read when it is admitted, keyed and matched
 def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
     """The parts of a raw descriptor; `country` (alpha-2) and `city` are what the client knows.
 

@@ -1,8 +1,7 @@
 """Erasing a client: everything that it sent, and everything that was made of it.
 
-Nothing of it stays but counts (tallies), which name nobody. A remembered answer that others have
-had too stays for them, and what it holds of the transaction that first asked is replaced by one
-of theirs.
+Nothing of it stays but counts (tallies), which name nobody. A shared answer that others have had
+too stays for them: it holds nothing that was read from a transaction.
 """
 
 import logging
@@ -14,8 +13,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
+from merchants import normalization
 from merchants.models import Batch, NormalizationRequest, Resolution
-from merchants.questions import as_json
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client
 from pave.staff.models import AuditEntry
@@ -27,8 +26,6 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # Messages and runs under way are waited for: what came of them has to find its row.
 LOOK_EVERY = 0.5
-
-Status = NormalizationRequest.Status
 
 
 def count(*, client: Client) -> dict[str, int]:
@@ -54,13 +51,14 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
         subscribers.forget(client.pk)
     _forget_history(client)
-    NormalizationRequest.objects.unfinished().filter(client=client).update(status=Status.CANCELED)
+    normalization.cancel_all(NormalizationRequest.objects.filter(client=client))
     while _under_way(client):
         time.sleep(LOOK_EVERY)
     yield from _erase_batchwise("events", Event.objects.filter(client=client))
     yield from _erase_requests(client)
     # A worker may have told of a request in the meantime.
     yield from _erase_batchwise("events", Event.objects.filter(client=client))
+    yield from _erase_batchwise("answers", Resolution.objects.filter(client=client))
     yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
     yield "webhooks", _erase(Webhook.objects.filter(client=client))
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
@@ -71,11 +69,9 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
 
 def _under_way(client: Client) -> bool:
     """Return whether a message is on its way to the client, or a question of its own is asked."""
-    requests = NormalizationRequest.objects.filter(client=client, resolution__isnull=False)
-    running = Resolution.objects.filter(status=Resolution.Status.RUNNING)
     return (
         Delivery.objects.under_way().filter(webhook__client=client).exists()
-        or running.filter(pk__in=requests.values("resolution")).exists()
+        or Resolution.objects.filter(client=client, status=Resolution.Status.RUNNING).exists()
     )
 
 
@@ -90,20 +86,14 @@ def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
             )
             asked = {request.resolution_id for request in requests if request.resolution_id}
             NormalizationRequest.objects.filter(pk__in=[one.pk for one in requests]).delete()
-            for resolution in Resolution.objects.filter(pk__in=asked):
-                _disown(resolution)
+            Resolution.objects.filter(pk__in=asked).exclude(
+                pk__in=NormalizationRequest.objects.filter(resolution__in=asked).values(
+                    "resolution"
+                )
+            ).delete()
         if not requests:
             return
         yield "requests", len(requests)
-
-
-def _disown(resolution: Resolution) -> None:
-    """Let a remembered answer hold nothing of a client that has asked for it no more."""
-    other = NormalizationRequest.objects.filter(resolution=resolution).first()
-    if other is not None:
-        Resolution.objects.filter(pk=resolution.pk).update(transaction=as_json(other))
-    else:
-        resolution.delete()
 
 
 def _forget_history(client: Client) -> None:

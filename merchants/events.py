@@ -3,13 +3,22 @@
 from datetime import datetime
 from typing import Any
 
+from merchants import categories
 from merchants.models import Batch, NormalizationRequest, Resolution
+from merchants.question import NO_NAME
+from merchants.reading import Reading
 from webhooks.publishing import Occurrence
 
 COMPLETED = "normalization.completed"
 FAILED = "normalization.failed"
 UPDATED = "normalization.updated"
 BATCH_COMPLETED = "batch.completed"
+BATCH_UPDATED = "batch.updated"
+
+
+_NOTHING_FOUND = dict.fromkeys(
+    ("merchant", "match", "location", "kind", "channel", "counterparties")
+)
 
 
 def describe(request: NormalizationRequest, resolution: Resolution | None) -> dict[str, Any]:
@@ -20,7 +29,7 @@ def describe(request: NormalizationRequest, resolution: Resolution | None) -> di
         resolution: Its resolution, if it has one.
     """
     completed = request.status == NormalizationRequest.Status.COMPLETED
-    answer = resolution.answer if completed and resolution and resolution.answer else {}
+    answer = resolution.answer if completed and resolution and resolution.answer else None
     return {
         "request_id": str(request.pk),
         "status": request.status,
@@ -36,11 +45,81 @@ def describe(request: NormalizationRequest, resolution: Resolution | None) -> di
             "city": request.city or None,
             "reference": request.reference or None,
         },
-        "merchant": answer.get("merchant"),
-        "match": answer.get("match"),
+        "metadata": request.metadata or {},
+        **(found(answer, request.own_reading, request.country) if answer else _NOTHING_FOUND),
         "error": request.error or None,
         "batch": str(request.batch_id) if request.batch_id else None,
     }
+
+
+def found(answer: dict[str, Any], reading: Reading, country: str) -> dict[str, Any]:
+    """Return the members that say what was found out, and what was read from the text.
+
+    Args:
+        answer: What `answering.as_json` makes of a match; it is the same for all who share it.
+        reading: This transaction's own.
+        country: What the client says of the transaction's country.
+    """
+    return {
+        "merchant": _merchant(answer, country or reading.country),
+        "match": _match(answer, reading),
+        "location": _location(reading),
+        "kind": reading.kind,
+        "channel": reading.channel,
+        "counterparties": _counterparties(answer, reading),
+    }
+
+
+def _merchant(answer: dict[str, Any], country: str) -> dict[str, Any]:
+    merchant = answer["merchant"]
+    return {
+        "id": merchant["id"],
+        "name": merchant["name"],
+        "website": merchant.get("websites", {}).get(country) or merchant["website"],
+        "wikidata": merchant["wikidata"],
+        "mcc": merchant["mcc"],
+        "category": categories.as_member(merchant["category"], merchant["mcc"]),
+        "logo_url": merchant.get("logo_url"),
+    }
+
+
+def _match(answer: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    match = answer["match"]
+    # A processor that was paid itself stands between nobody.
+    paid_itself = reading.intermediary == answer["merchant"]["name"]
+    return {
+        "method": match["method"],
+        "confidence": match["confidence"],
+        "descriptor": reading.descriptor,
+        "intermediary": None if paid_itself else reading.intermediary,
+        "rule": match["rule"],
+        "ruleset": match["ruleset"],
+    }
+
+
+def _location(reading: Reading) -> dict[str, Any]:
+    return {
+        "city": reading.city or None,
+        "region": reading.region or None,
+        "country": reading.country or None,
+        "postal_code": reading.postal_code or None,
+        "address": reading.address or None,
+        "store_number": reading.store_number or None,
+        "phone": reading.phone or None,
+    }
+
+
+def _counterparties(answer: dict[str, Any], reading: Reading) -> list[dict[str, Any]]:
+    """Return who took part: the merchant that was found, and whom the text shows besides."""
+    merchant = answer["merchant"]
+    parties: list[dict[str, Any]] = []
+    if merchant["name"] != NO_NAME:
+        parties.append({"type": "merchant", "name": merchant["name"], "id": merchant["id"]})
+    return parties + [
+        {"type": party.type, "name": party.name, "id": None}
+        for party in reading.counterparties
+        if party.name is None or party.name != merchant["name"]
+    ]
 
 
 def describe_batch(batch: Batch) -> dict[str, Any]:
@@ -58,6 +137,7 @@ def describe_batch(batch: Batch) -> dict[str, Any]:
             "completed": batch.completed,
             "failed": batch.failed,
             "canceled": batch.canceled,
+            "corrected": batch.corrected,
         },
         "errors": batch.errors,
     }
@@ -84,11 +164,11 @@ def occurrence(
     )
 
 
-def batch_occurrence(batch: Batch) -> Occurrence:
-    """Return what is published when the last row of a batch has its end."""
+def batch_occurrence(event_type: str, batch: Batch) -> Occurrence:
+    """Return what is published when a batch is completed, or its answers are corrected."""
     return Occurrence(
         client_pk=batch.client_id,
-        type=BATCH_COMPLETED,
+        type=event_type,
         subject_id=batch.pk,
         data=describe_batch(batch),
     )

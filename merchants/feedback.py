@@ -31,7 +31,9 @@ def give(
     )
 
 
-def accept(*, feedback: Feedback, merchant: Merchant | None, by: str) -> Alias | Rule:
+def accept(
+    *, feedback: Feedback, merchant: Merchant | None, by: str, text: str = ""
+) -> Alias | Rule:
     """Write what makes such descriptors lead to the right merchant into the draft.
 
     It counts once the draft is published, and then reaches earlier requests too.
@@ -40,22 +42,28 @@ def accept(*, feedback: Feedback, merchant: Merchant | None, by: str) -> Alias |
         feedback: The correction.
         merchant: The right merchant; None: there is no merchant in such a text.
         by: The staff member who decides.
+        text: The words of the descriptor that stand for the merchant, without those that are the
+            transaction's own. Empty: all that was read from it.
 
     Raises:
         NotOpen: It has been decided on before.
     """
+    text = text or descriptor_of(feedback)
     with transaction.atomic():
         _review(feedback, Feedback.Status.ACCEPTED, merchant, by)
-        descriptor = _descriptor(feedback.request)
-        if merchant is None or len("".join(words_of(descriptor))) < SHORTEST_ALIAS:
-            rule, _ = Rule.objects.get_or_create(
-                kind=Rule.Kind.EXACT,
-                pattern=descriptor[:300],
-                merchant=merchant,
-                defaults={"note": f"From feedback of {feedback.created_at:%Y-%m-%d}"},
+        if merchant is None or len("".join(words_of(text))) < SHORTEST_ALIAS:
+            # Only a rule without conditions, and one that counts, says the same already.
+            same = Rule.objects.filter(
+                kind=Rule.Kind.EXACT, pattern=text[:300], merchant=merchant, active=True,
+                mcc="", country="", intermediary="",
+            )  # fmt: skip
+            note = f"From feedback of {feedback.created_at:%Y-%m-%d}"
+            return same.first() or Rule.objects.create(
+                kind=Rule.Kind.EXACT, pattern=text[:300], merchant=merchant, note=note
             )
-            return rule
-        alias, _ = Alias.objects.get_or_create(merchant=merchant, text=descriptor[:200])
+        alias, _ = Alias.objects.get_or_create(
+            merchant=merchant, text=text[:200], defaults={"published": False}
+        )
         return alias
 
 
@@ -81,7 +89,7 @@ def _review(feedback: Feedback, status: str, merchant: Merchant | None, by: str)
     feedback.refresh_from_db()
 
 
-def _descriptor(request: NormalizationRequest) -> str:
-    """Return the cleaned descriptor of a request, or its raw text while it has none."""
-    answer = (request.resolution.answer if request.resolution else None) or {}
-    return (answer.get("match") or {}).get("descriptor") or request.description
+def descriptor_of(feedback: Feedback) -> str:
+    """Return the cleaned descriptor of the transaction that was answered wrongly."""
+    request = feedback.request
+    return request.own_reading.descriptor or request.description

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from django.db.models import Min
 from django.utils import timezone
 
-from merchants.models import Feedback, NormalizationRequest, Resolution
+from merchants import turns
+from merchants.models import Feedback, NormalizationRequest, Resolution, Waiter
 from pave.operations.gauges import Gauge
 
 _DEPTH = "Rows that wait, by queue."
+# So many clients are named: those that have waited longest.
+_CLIENTS = 20
 _AGE = "How long the oldest of them has waited, by queue."
 
 
@@ -20,11 +23,18 @@ def gauges() -> Iterator[Gauge]:
     oldest = queued.aggregate(oldest=Min("created_at"))["oldest"]
     age = (now - oldest).total_seconds() if oldest else 0
     yield Gauge("queue_age_seconds", _AGE, age, {"queue": "admission"})
-    due = Resolution.objects.due(now)
-    yield Gauge("queue_depth", _DEPTH, due.count(), {"queue": "heuristic"})
-    oldest = due.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
-    age = (now - oldest).total_seconds() if oldest else 0
+    waiters = Waiter.objects.due(now)
+    yield Gauge("queue_depth", _DEPTH, waiters.count(), {"queue": "heuristic"})
+    longest = turns.longest_waiting(_CLIENTS)
+    age = (now - longest[0][1]).total_seconds() if longest else 0
     yield Gauge("queue_age_seconds", _AGE, age, {"queue": "heuristic"})
+    for client_id, since in longest:
+        yield Gauge(
+            "client_wait_seconds",
+            "How long a client's oldest question has waited for the heuristic.",
+            (now - since).total_seconds(),
+            {"client": client_id},
+        )
     yield Gauge(
         "resolutions_running",
         "Runs of the heuristic under way.",

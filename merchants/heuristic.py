@@ -4,12 +4,13 @@ Pure: no database, no settings; everything it knows is given to it. `docs/matchi
 it decides.
 """
 
-import hashlib
 from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 from merchants.brand_index import BrandIndex
 from merchants.catalogue_match import CatalogueMatcher
+from merchants.choice import Found
 from merchants.cleaned_match import cleaned_confidence, no_merchant
 from merchants.descriptor import Descriptor, parse
 from merchants.naming import written_well
@@ -17,6 +18,7 @@ from merchants.places import CURRENCY_COUNTRIES
 from merchants.question import (
     NO_NAME,
     CatalogueMerchant,
+    Key,
     Match,
     MatchRule,
     Method,
@@ -27,6 +29,7 @@ from merchants.rule_match import RuleBook
 __all__ = [
     "CatalogueMerchant",
     "Heuristic",
+    "Key",
     "Match",
     "MatchRule",
     "Method",
@@ -34,24 +37,42 @@ __all__ = [
     "Transaction",
 ]
 
-_LONGEST_KEY = 200
 # Behind these stands whom the money was sent to, mostly somebody.
 _BETWEEN_PEOPLE = frozenset({"Venmo", "Cash App"})
-_REMEMBERED = 4096  # descriptors whose parts are kept: `match` often follows `key`
+_CERTAIN = 0.99  # of a rule: staff have said so
 
 
 class Heuristic(Protocol):
     """What Pave asks of a heuristic; another one can be set with PAVE_HEURISTIC."""
 
-    def key(self, transaction: Transaction) -> str:
-        """Text that two transactions share only if their answers are the same."""
+    def key(self, transaction: Transaction) -> Key | str:
+        """What two transactions share only if their answers are the same.
+
+        A plain text is a key that is not shared between clients. A second of CPU time at most.
+        """
 
     def match(self, transaction: Transaction) -> Match:
         """The merchant of a transaction."""
 
 
+class _Question(NamedTuple):
+    """All that the answer depends on where the catalogue does not name the merchant outright."""
+
+    text: str
+    mcc: str
+    country: str
+    bank_country: str
+    intermediary: str
+    truncated: bool
+
+
 class PaveHeuristic:
-    """Pave's own heuristic over one catalogue and one set of rules."""
+    """Pave's own heuristic over one catalogue and one set of rules.
+
+    What needs little work is decided by `_at_once`, and the key is then the decision itself. All
+    else is decided by `_by_comparison`, which sees a `_Question` and nothing more, and the key is
+    that question. So two transactions with one key have one answer by construction.
+    """
 
     def __init__(
         self, merchants: Iterable[CatalogueMerchant], rules: Iterable[MatchRule] = ()
@@ -61,127 +82,129 @@ class PaveHeuristic:
         self._by_id = {merchant.id: merchant for merchant in self._merchants}
         self._catalogue = CatalogueMatcher(self._merchants, BrandIndex(self._merchants))
         self._rules = RuleBook(rules)
-        self._parsed: dict[tuple[str, str, str], Descriptor] = {}
 
-    def key(self, transaction: Transaction) -> str:
-        """The question that a transaction asks, without what cannot change its answer.
+    def key(self, transaction: Transaction) -> Key:
+        """The decision or the question that a transaction comes to; see the class.
 
-        A merchant that the catalogue names outright is its own key, with the processor and the
-        confidence; else the cleaned descriptor is, with the evidence that further steps weigh.
+        A decision holds words of the catalogue's and of Pave's own lists only, and is shared. A
+        question holds the descriptor, which is the client's.
         """
-        descriptor, country = self._read(transaction)
-        who = descriptor.intermediary or ""
-        rule = self._rules.find(descriptor.text, transaction.mcc, country, who)
-        if rule is not None:
-            return _shortened(f"r:{rule.id}:{who}")
-        if self._names_nobody(descriptor):
-            return f"n:{who}"
-        found = self._catalogue.named(descriptor, transaction.mcc, country)
-        if found is not None:
-            return _shortened(f"m:{found.merchant.id}:{found.confidence:.2f}:{who}")
-        if descriptor.is_movement:
-            return f"n:{who}"
-        cut = "t" if descriptor.truncated else ""
-        evidence = f"{who}:{country}:{descriptor.bank_country}:{transaction.mcc}:{cut}"
-        return _shortened(f"d:{evidence}:{' '.join(descriptor.text.upper().split())}")
+        descriptor, country = _read(transaction)
+        match = self._at_once(descriptor, transaction.mcc, country)
+        if match is None:
+            question = _question(descriptor, transaction.mcc, country)
+            return Key("q:" + "\x1f".join(map(str, question)))
+        who = match.intermediary or ""
+        if match.rule_id:
+            return Key(f"r:{match.rule_id}:{who}", shared=True)
+        if match.merchant_id:
+            return Key(f"m:{match.merchant_id}:{match.confidence:.2f}:{who}", shared=True)
+        return Key(f"n:{match.name}:{match.method}:{match.confidence:.2f}:{who}", shared=True)
 
     def match(self, transaction: Transaction) -> Match:
         """The merchant of a transaction, by the first step that is sure enough."""
-        descriptor, country = self._read(transaction)
+        descriptor, country = _read(transaction)
+        match = self._at_once(descriptor, transaction.mcc, country)
+        if match is None:
+            match = self._by_comparison(_question(descriptor, transaction.mcc, country))
+        return replace(match, descriptor=descriptor.text)
+
+    def _at_once(self, descriptor: Descriptor, mcc: str, country: str) -> Match | None:
+        """The answer, where rules, the catalogue's names and the bank's words decide it."""
         who = descriptor.intermediary
-        steps = list(_reading(descriptor))
-        rule = self._rules.find(descriptor.text, transaction.mcc, country, who or "")
+        rule = self._rules.find(descriptor.text, mcc, country, who or "")
         if rule is not None:
-            return self._by_rule(rule, descriptor, steps)
+            return self._by_rule(rule, who)
         if self._names_nobody(descriptor):
             if who and not descriptor.is_cash:
-                return self._processor_itself(who, descriptor, steps)
-            return Match(
-                NO_NAME, Method.NONE.value, 0.9, descriptor=descriptor.text,
-                evidence=(*steps, "only the bank's own words are left"),
-            )  # fmt: skip
-        found = self._catalogue.named(descriptor, transaction.mcc, country)
-        method = Method.CATALOGUE
-        if found is None and descriptor.is_movement:
-            return Match(
-                NO_NAME, Method.NONE.value, 0.8, descriptor=descriptor.text,
-                evidence=(*steps, "a movement between accounts or people"),
-            )  # fmt: skip
-        if found is None and who in _BETWEEN_PEOPLE:
-            return self._processor_itself(who, descriptor, steps)
-        if found is None:
-            found = self._catalogue.alike(descriptor, transaction.mcc, country)
-            method = Method.FUZZY
+                return self._processor_itself(who)
+            return _no_merchant(0.9, "only the bank's own words are left")
+        found = self._catalogue.named(descriptor, mcc, country)
         if found is not None:
-            return Match(
-                found.merchant.name, method.value, found.confidence, found.merchant.id,
-                descriptor.text, who, evidence=(*steps, *found.evidence),
-            )  # fmt: skip
-        return Match(
-            written_well(descriptor.text), Method.CLEANED.value,
-            cleaned_confidence(descriptor, country), None, descriptor.text, who,
-            evidence=(*steps, "not in the catalogue: its name as printed"),
-        )  # fmt: skip
+            return _found(found, Method.CATALOGUE, who)
+        if descriptor.is_movement:
+            return _no_merchant(0.8, "a movement between accounts or people")
+        return self._processor_itself(who) if who in _BETWEEN_PEOPLE else None
 
-    def _read(self, transaction: Transaction) -> tuple[Descriptor, str]:
-        """The descriptor's parts and the country, as the client or else the rail tells it."""
-        given = transaction.country.upper()
-        known = (transaction.description, given, transaction.city)
-        descriptor = self._parsed.get(known)
-        if descriptor is None:
-            descriptor = parse(transaction.description, given, transaction.city)
-            if len(self._parsed) >= _REMEMBERED:
-                self._parsed.clear()
-            self._parsed[known] = descriptor
-        country = given or descriptor.country or CURRENCY_COUNTRIES.get(transaction.currency, "")
-        return descriptor, country
+    def _by_comparison(self, question: _Question) -> Match:
+        """The answer by comparing spellings: the slow part, of unbounded cost in the catalogue."""
+        descriptor = Descriptor(
+            raw="",
+            text=question.text,
+            words=(),
+            intermediary=question.intermediary or None,
+            bank_country=question.bank_country,
+            truncated=question.truncated,
+        )
+        who = descriptor.intermediary
+        found = self._catalogue.alike(descriptor, question.mcc, question.country)
+        if found is not None:
+            return _found(found, Method.FUZZY, who)
+        return Match(
+            written_well(question.text),
+            Method.CLEANED.value,
+            cleaned_confidence(descriptor, question.country),
+            intermediary=who,
+            evidence=("not in the catalogue: its name as printed",),
+        )
 
     def _names_nobody(self, descriptor: Descriptor) -> bool:
         if descriptor.is_cash:
             return True
         return no_merchant(descriptor) and not self._catalogue.knows(descriptor)
 
-    def _by_rule(self, rule: MatchRule, descriptor: Descriptor, steps: list[str]) -> Match:
-        steps.append(f"rule: {rule.kind} {rule.pattern!r}")
+    def _by_rule(self, rule: MatchRule, who: str | None) -> Match:
         merchant = self._by_id.get(rule.merchant_id or "")
-        if merchant is None:
-            return Match(
-                NO_NAME, Method.RULE.value, 0.99, None, descriptor.text, descriptor.intermediary,
-                rule.id, tuple(steps),
-            )  # fmt: skip
         return Match(
-            merchant.name, Method.RULE.value, 0.99, merchant.id, descriptor.text,
-            descriptor.intermediary, rule.id, tuple(steps),
-        )  # fmt: skip
+            merchant.name if merchant else NO_NAME,
+            Method.RULE.value,
+            _CERTAIN,
+            merchant.id if merchant else None,
+            intermediary=who,
+            rule_id=rule.id,
+            evidence=(f"rule: {rule.kind} {rule.pattern!r}",),
+        )
 
-    def _processor_itself(self, who: str, descriptor: Descriptor, steps: list[str]) -> Match:
+    def _processor_itself(self, who: str) -> Match:
         merchant = self._catalogue.by_name(who)
-        steps.append("no merchant behind the processor: the payment was to itself")
         return Match(
             merchant.name if merchant else who,
             Method.CATALOGUE.value if merchant else Method.CLEANED.value,
-            0.8, merchant.id if merchant else None, descriptor.text, None, evidence=tuple(steps),
-        )  # fmt: skip
+            0.8,
+            merchant.id if merchant else None,
+            evidence=("no merchant behind the processor: the payment was to itself",),
+        )
 
 
-def _shortened(key: str) -> str:
-    """A key that fits its column; the end of a long one is told by a digest."""
-    if len(key) <= _LONGEST_KEY:
-        return key
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return f"{key[: _LONGEST_KEY - len(digest) - 1]}~{digest}"
+def _read(transaction: Transaction) -> tuple[Descriptor, str]:
+    """The descriptor's parts and the country, as the client or else the rail tells it."""
+    given = transaction.country.upper()
+    descriptor = parse(transaction.description, given, transaction.city)
+    country = given or descriptor.country or CURRENCY_COUNTRIES.get(transaction.currency, "")
+    return descriptor, country
 
 
-def _reading(descriptor: Descriptor) -> Iterable[str]:
-    """What was taken off the raw text, in words."""
-    if descriptor.intermediary:
-        yield f"intermediary: {descriptor.intermediary}"
-    if descriptor.store_number:
-        yield f"store number: {descriptor.store_number}"
-    place = ", ".join(filter(None, (descriptor.city, descriptor.region or descriptor.country)))
-    if place:
-        yield f"place: {place}"
-    if descriptor.phone:
-        yield f"phone: {descriptor.phone}"
-    if descriptor.domain:
-        yield f"domain: {descriptor.domain}"
+def _question(descriptor: Descriptor, mcc: str, country: str) -> _Question:
+    return _Question(
+        " ".join(descriptor.text.split()),
+        mcc,
+        country,
+        descriptor.bank_country,
+        descriptor.intermediary or "",
+        descriptor.truncated,
+    )
+
+
+def _found(found: Found, method: Method, who: str | None) -> Match:
+    return Match(
+        found.merchant.name,
+        method.value,
+        found.confidence,
+        found.merchant.id,
+        intermediary=who,
+        evidence=found.evidence,
+    )
+
+
+def _no_merchant(confidence: float, why: str) -> Match:
+    return Match(NO_NAME, Method.NONE.value, confidence, evidence=(why,))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
+from merchants import turns
 from merchants.models import Feedback, NormalizationRequest, Resolution
 from pave.identifiers import first_id_at
 from pave.operations.series import read
@@ -39,12 +40,8 @@ def _waiting(now: datetime) -> Iterator[Part]:
     queued = (
         NormalizationRequest.objects.queued().single().values_list("created_at", flat=True).first()
     )
-    due = (
-        Resolution.objects.due(now)
-        .order_by("next_attempt_at")
-        .values_list("created_at", flat=True)
-        .first()
-    )
+    longest = turns.longest_waiting(1)
+    due = longest[0][1] if longest else None
     for oldest, text, status in (
         (queued, "Requests wait for admission", "queued"),
         (due, "Requests wait for the heuristic", "processing"),

@@ -4,23 +4,44 @@ import collections
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
-from merchants import batches, rulesets, usage
-from merchants.bells import ADMIT
+from merchants import batches, rulesets, turns, usage
+from merchants.bells import ADMIT, SUSPECTS
 from merchants.card_numbers import without_card_numbers
 from merchants.events import COMPLETED, FAILED, occurrence
-from merchants.models import NormalizationRequest, Resolution, Rule, Ruleset
-from merchants.questions import key_of, resolutions_for
+from merchants.heuristic import Heuristic
+from merchants.models import (
+    AdmissionClaim,
+    Batch,
+    NormalizationRequest,
+    NormalizationRequestQuerySet,
+    Resolution,
+    Rule,
+    Ruleset,
+    Waiter,
+)
+from merchants.questions import (
+    ALONE,
+    IN_A_BATCH,
+    Limits,
+    StoredKey,
+    key_of,
+    may_differ,
+    resolutions_for,
+)
+from merchants.reading import read
 from pave.bulk import update_each
 from pave.clients.models import Client
+from pave.operations.identity import worker_name
 from pave.operations.shift import Shift
 from pave.operations.tallies import Counter
 from webhooks.publishing import publish
@@ -30,9 +51,16 @@ logger = logging.getLogger(__name__)
 Status = NormalizationRequest.Status
 
 ADMIT_BATCH = 200
-# For so long the questions of one batch may be looked for, in seconds: it is a transaction, and the
-# worker is ended that does not come back. Keys that hang are few in each batch, then.
+# For so long the keys of one batch are worked out, in seconds: who waits behind it is not to wait
+# for long, and the worker is ended that does not come back.
 KEYING_SECONDS = 4.0
+# Attempts of a request that is admitted alone, each with more time.
+MAX_ALONE = 3
+# A claim this old is a dead worker's: keying and one key's limit are over long before.
+CLAIM_LEASE = timedelta(seconds=60)
+# Requests taken back in one transaction, and how long all of a batch's may take.
+CANCEL_BATCH = 1000
+CANCEL_LEASE = timedelta(seconds=60)
 
 
 class AlreadyFinal(Exception):
@@ -69,13 +97,13 @@ def admit() -> int:
     shift = Shift(ADMIT, seconds=settings.PAVE_TASK_SLICE)
     admitted = 0
     while shift.goes_on():
-        count = admit_batch()
+        count, more = _admit_batch(ADMIT_BATCH)
         admitted += count
         if count:
             shift.worked()
         # While little comes, the next look waits for more of it: a batch costs nearly the same
         # whatever its size.
-        if count < ADMIT_BATCH // 4:
+        if count < ADMIT_BATCH // 4 and not more:
             shift.rest()
     ADMIT.fall_asleep()
     if shift.ended_busy or NormalizationRequest.objects.queued().exists():
@@ -83,44 +111,148 @@ def admit() -> int:
     return admitted
 
 
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """Queued requests whose keys this worker is to work out, and the row that says so."""
+
+    requests: Sequence[NormalizationRequest]
+    claim: AdmissionClaim
+    more: bool = False  # whether a client may have more queued than its part
+
+
+@dataclass(slots=True)
+class _Keyed:
+    """Requests by their keys, and those that have none, each with its error."""
+
+    askers: dict[StoredKey, list[NormalizationRequest]] = field(default_factory=dict)
+    unkeyed: list[NormalizationRequest] = field(default_factory=list)
+
+
 def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
-    """Give up to ``limit`` queued requests their resolutions, and complete what is known already.
+    """Give up to ``limit`` queued requests their resolutions, and complete what is cached.
+
+    Clients take turns. Nothing that a heuristic does to one request is let happen to the others:
+    keys are worked out outside any transaction, and what has none, or has ended the process, is
+    set aside for ``admit_suspects``.
 
     Returns:
-        How many requests left the queue.
+        How many requests were looked at.
     """
-    now = timezone.now()
+    return _admit_batch(limit)[0]
+
+
+def _admit_batch(limit: int) -> tuple[int, bool]:
+    """Do as ``admit_batch`` says; return as well whether a client may have more than its part."""
     if not NormalizationRequest.objects.queued().exists():
-        return 0
+        return 0, False
+    claimed = _claim(limit)
+    if not claimed.requests:
+        return 0, claimed.more
     ruleset = rulesets.current()
+    heuristic = rulesets.heuristic_for(ruleset.number)
+    keyed = _Keyed()
+    end = time.monotonic() + KEYING_SECONDS
+    for request in claimed.requests:
+        if time.monotonic() > end:
+            break  # the others wait on
+        _key(request, heuristic, IN_A_BATCH, keyed)
+    _admit(claimed.claim, keyed, ruleset)
+    return len(claimed.requests), claimed.more
+
+
+def admit_suspects() -> int:
+    """Admit one by one what an admission with others has failed for; return how many there were.
+
+    The attempt is counted before it is made, and after ``MAX_ALONE`` the request has failed. It
+    runs in a worker of the heuristic's queue, so that it holds up nobody else's admission.
+    """
+    admitted = 0
+    end = time.monotonic() + settings.PAVE_TASK_SLICE
+    while time.monotonic() < end and (claimed := _claim_suspect()) is not None:
+        request = claimed.requests[0]
+        ruleset = rulesets.current()
+        keyed = _Keyed()
+        if request.admission_attempts <= 1 + MAX_ALONE:
+            _key(request, rulesets.heuristic_for(ruleset.number), ALONE, keyed)
+        else:
+            request.error = "The heuristic could not read it: its process ended."
+            keyed.unkeyed.append(request)
+        _admit(claimed.claim, keyed, ruleset)
+        admitted += 1
+    return admitted
+
+
+def _key(
+    request: NormalizationRequest, heuristic: Heuristic, limits: Limits, keyed: _Keyed
+) -> None:
+    """Read a request and find its key; put it where it belongs."""
+    try:
+        request.reading = read(request.as_transaction()).to_json()
+        key = key_of(request, heuristic, limits)
+    except Exception as error:
+        logger.exception("admission.no_key request=%s", request.pk)
+        request.error = f"The heuristic could not read it: {type(error).__name__}."
+        keyed.unkeyed.append(request)
+    else:
+        keyed.askers.setdefault(key, []).append(request)
+
+
+def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
+    """Tie requests to their resolutions, in one transaction; those that were taken back are out."""
+    now = timezone.now()
     with transaction.atomic():
-        requests, keyed, unkeyed = _keyed(_claim(limit), ruleset)
-        resolutions = resolutions_for(keyed, ruleset, now)
-        known: list[NormalizationRequest] = []
-        failed = unkeyed
-        for key, askers in keyed.items():
-            resolution = resolutions[key]
-            for request in askers:
+        AdmissionClaim.objects.filter(pk=claim.pk).delete()
+        if rulesets.steady().number != ruleset.number:
+            return  # another one answers since the keys were worked out
+        asking = [request for requests in keyed.askers.values() for request in requests]
+        queued = set(
+            NormalizationRequest.objects.queued()
+            .filter(pk__in=[request.pk for request in (*asking, *keyed.unkeyed)])
+            .select_for_update()
+            .order_by("id")
+            .values_list("pk", flat=True)
+        )
+        askers = {
+            key: still
+            for key, requests in keyed.askers.items()
+            if (still := [request for request in requests if request.pk in queued])
+        }
+        failed = _set_aside([request for request in keyed.unkeyed if request.pk in queued])
+        resolutions = resolutions_for(askers, ruleset, now)
+        cached: list[NormalizationRequest] = []
+        waiting: list[NormalizationRequest] = []
+        for key, requests in askers.items():
+            resolution = resolutions[key.text]
+            for request in requests:
                 request.resolution = resolution
                 request.status = Status.PROCESSING
+                request.error = resolution.error
             if resolution.is_resolved:
-                known += askers
+                cached += requests
             elif resolution.status == Resolution.Status.FAILED:
-                for request in askers:
-                    request.error = resolution.error
-                failed += askers
-        ended = {request.pk for request in (*known, *failed)}
-        waiting = [request for request in requests if request.pk not in ended]
-        update_each(waiting, ("status", "resolution"))
-        _complete(known, now)
+                failed += requests
+            else:
+                waiting += requests
+        update_each(waiting, ("status", "resolution", "reading"))
+        _complete(cached, now)
         _fail(failed, now)
-        batches.count([*known, *failed], now=now)
+        batches.count([*cached, *failed], now=now)
         counter = Counter(now)
-        counter.add("requests", "queued", count=len(requests))
-        counter.add("memory", "known", count=len(known))
-        counter.add("memory", "waiting", count=len(requests) - len(known))
+        admitted = len(cached) + len(waiting) + len(failed)
+        counter.add("requests", "queued", count=admitted)
+        counter.add("memory", "known", count=len(cached))
+        counter.add("memory", "waiting", count=admitted - len(cached))
         counter.write()
-    return len(requests)
+
+
+def _set_aside(unkeyed: Sequence[NormalizationRequest]) -> list[NormalizationRequest]:
+    """Leave what has no key to ``admit_suspects``; return what has had its last attempt."""
+    fresh = [request.pk for request in unkeyed if request.admission_attempts == 0]
+    if fresh:
+        NormalizationRequest.objects.filter(pk__in=fresh).update(admission_attempts=1)
+    if unkeyed:
+        SUSPECTS.ring()
+    return [request for request in unkeyed if request.admission_attempts > MAX_ALONE]
 
 
 def _complete(requests: Sequence[NormalizationRequest], now: datetime) -> None:
@@ -137,96 +269,189 @@ def _fail(requests: Sequence[NormalizationRequest], now: datetime) -> None:
 
 
 def cancel(*, request: NormalizationRequest) -> None:
-    """Take back a request that has no end yet; its client is not told, since it knows.
+    """Take back a request that is not final yet; its client is not told, since it knows.
 
     Raises:
-        AlreadyFinal: It has its end.
+        AlreadyFinal: It is final.
     """
+    if not cancel_all(NormalizationRequest.objects.filter(pk=request.pk)):
+        raise AlreadyFinal
+    request.refresh_from_db()
+
+
+def cancel_batch(*, batch: Batch) -> None:
+    """Take back a batch's rows that are not final yet; its client is not told, since it knows.
+
+    Raises:
+        AlreadyFinal: All of its rows are final.
+    """
+    if not Batch.objects.open().filter(pk=batch.pk).update(cancel_requested_at=timezone.now()):
+        raise AlreadyFinal
+    _finish_canceling(batch.pk)
+    batch.refresh_from_db()
+
+
+def _finish_canceling(batch_pk: UUID) -> None:
+    cancel_all(NormalizationRequest.objects.filter(batch=batch_pk))
+
+
+def cancel_all(requests: NormalizationRequestQuerySet) -> int:
+    """Take back all of ``requests`` that are not final yet, some at a time; return how many.
+
+    What nobody waits for any more leaves the heuristic's queue.
+    """
+    canceled = 0
+    while count := _cancel_some(requests):
+        canceled += count
+    return canceled
+
+
+def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
     now = timezone.now()
     with transaction.atomic():
-        if (
-            not NormalizationRequest.objects.unfinished()
-            .filter(pk=request.pk)
-            .update(status=Status.CANCELED, completed_at=now)
-        ):
-            raise AlreadyFinal
-        request.refresh_from_db()
-        _tally([request], now)
-        batches.count([request], now=now)
+        taken = list(
+            requests.unfinished().select_for_update(of=("self",)).order_by("id")[:CANCEL_BATCH]
+        )
+        asked = {(request.resolution_id, request.client_id) for request in taken}
+        for request in taken:
+            request.resolution = None
+        _finish(taken, Status.CANCELED, now)
+        _tally(taken, now)
+        for resolution, client in asked:
+            _stop_waiting(resolution, client)
+        drop_unwanted([resolution for resolution, _ in asked if resolution])
+        batches.count(taken, now=now)
+    return len(taken)
 
 
-def settle(resolutions: Sequence[Resolution], *, now: datetime) -> Mapping[UUID, int]:
-    """Give every request that waits for finished resolutions its end.
+def settle(
+    resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
+) -> Mapping[UUID, int]:
+    """Complete or fail every request that waits for finished resolutions.
 
-    Call it in the transaction that finishes them.
+    Call it in the transaction that finishes them. What ``ruleset``, the newest, may answer
+    otherwise is admitted anew.
 
     Returns:
-        How many requests had theirs, by resolution.
+        How many requests waited, by resolution.
     """
     finished = {resolution.pk: resolution for resolution in resolutions}
     requests = list(
         NormalizationRequest.objects.waiting_for(resolutions).select_for_update().order_by("id")
     )
     counts: collections.Counter[UUID] = collections.Counter()
-    answered, failed = [], []
+    answered, failed, outdated = [], [], []
     for request in requests:
         resolution = finished[cast(UUID, request.resolution_id)]
         request.resolution = resolution
         counts[resolution.pk] += 1
-        if resolution.is_resolved:
+        if may_differ(request, resolution, ruleset):
+            outdated.append(request)
+        elif resolution.is_resolved:
             answered.append(request)
         else:
             request.error = resolution.error
             failed.append(request)
     _complete(answered, now)
     _fail(failed, now)
-    batches.count(requests, now=now)
+    if outdated:
+        admit_anew(NormalizationRequest.objects.filter(pk__in=[request.pk for request in outdated]))
+    batches.count([*answered, *failed], now=now)
     return counts
 
 
-def sweep() -> None:
-    """Ring for requests that wait for admission."""
+def admit_anew(requests: NormalizationRequestQuerySet) -> None:
+    """Put requests that wait for an answer back into admission's queue."""
+    requests.filter(status=Status.PROCESSING).update(status=Status.QUEUED, resolution=None)
+    ADMIT.ring()
+
+
+def sweep(*, now: datetime | None = None) -> None:
+    """Ring for requests that wait for admission, and end the claims of dead workers."""
+    now = now or timezone.now()
+    _end_claims(AdmissionClaim.objects.filter(created_at__lt=now - CLAIM_LEASE))
     if NormalizationRequest.objects.queued().exists():
         ADMIT.ring()
+    if NormalizationRequest.objects.suspect().exists():
+        SUSPECTS.ring()
+    # Those whose web process ended on the way.
+    canceling = Batch.objects.open().filter(cancel_requested_at__lt=now - CANCEL_LEASE)
+    for batch_pk in canceling.values_list("pk", flat=True):
+        _finish_canceling(batch_pk)
 
 
-def _claim(limit: int) -> list[NormalizationRequest]:
-    """Lock queued requests: those that came alone first, so that no batch holds them up."""
-    queued = NormalizationRequest.objects.queued().select_for_update(skip_locked=True)
-    requests = list(queued.single()[:limit])
-    if len(requests) < limit:
-        requests += queued.batched()[: limit - len(requests)]
-    return requests
+def hand_back(*, worker: str) -> None:
+    """End the claims of the dead ``worker``, or of all workers of a dead cluster."""
+    _end_claims(AdmissionClaim.objects.filter(worker__startswith=worker))
 
 
-def _keyed(
-    claimed: Sequence[NormalizationRequest], ruleset: Ruleset
-) -> tuple[
-    Sequence[NormalizationRequest],
-    dict[str, list[NormalizationRequest]],
-    list[NormalizationRequest],
-]:
-    """Find the questions that claimed requests ask.
+def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
+    """Let the requests of dead workers' claims be admitted one by one: one may have done it."""
+    for claim in claims:
+        with transaction.atomic():
+            if not AdmissionClaim.objects.filter(pk=claim.pk).delete()[0]:
+                continue
+            NormalizationRequest.objects.queued().filter(
+                pk__in=claim.requests, admission_attempts=0
+            ).update(admission_attempts=1)
+            SUSPECTS.ring()
+        logger.warning("admission.lost worker=%s requests=%s", claim.worker, len(claim.requests))
 
-    Returns:
-        The requests that were looked at, which are fewer where that took long: the others wait on;
-        those that have a key, by it; and those that have none, each with its error.
-    """
-    end = time.monotonic() + KEYING_SECONDS
-    keyed: dict[str, list[NormalizationRequest]] = {}
-    unkeyed: list[NormalizationRequest] = []
-    for number, request in enumerate(claimed):
-        if time.monotonic() > end:
-            return claimed[:number], keyed, unkeyed
-        try:
-            key = key_of(request, ruleset)
-        except Exception as error:
-            logger.exception("admission.no_key request=%s", request.pk)
-            request.error = f"The heuristic could not read it: {type(error).__name__}."
-            unkeyed.append(request)
-        else:
-            keyed.setdefault(key, []).append(request)
-    return claimed, keyed, unkeyed
+
+def _claim(limit: int) -> _Claimed:
+    """Claim queued requests, of each client that has some as many."""
+    with transaction.atomic():
+        ids, more = turns.next_queued(limit)
+        # Read after the rows were locked: what another claim had locked before is in it by now.
+        others = _claimed_elsewhere()
+        ids = [pk for pk in ids if str(pk) not in others]
+        if not ids:
+            return _Claimed((), AdmissionClaim(), False)
+        claim = _write_claim(ids)
+    requests = NormalizationRequest.objects.filter(pk__in=ids).order_by("id")
+    return _Claimed(list(requests), claim, more)
+
+
+def _claim_suspect() -> _Claimed | None:
+    """Claim one request that is to be admitted alone, and count the attempt."""
+    with transaction.atomic():
+        suspects = NormalizationRequest.objects.suspect().exclude(pk__in=_claimed_elsewhere())
+        request = suspects.select_for_update(skip_locked=True).order_by("id").first()
+        if request is None:
+            return None
+        request.admission_attempts += 1
+        request.save(update_fields=["admission_attempts"])
+        return _Claimed([request], _write_claim([request.pk]))
+
+
+def _claimed_elsewhere() -> set[str]:
+    lists = AdmissionClaim.objects.values_list("requests", flat=True)
+    return {pk for requests in lists for pk in requests}
+
+
+def _write_claim(ids: Sequence[UUID]) -> AdmissionClaim:
+    return AdmissionClaim.objects.create(
+        worker=worker_name(), requests=[str(pk) for pk in ids], created_at=timezone.now()
+    )
+
+
+def _stop_waiting(resolution: UUID | None, client: int) -> None:
+    """Take a client out of a resolution's waiters if none of its requests waits for it now."""
+    waiting = NormalizationRequest.objects.filter(
+        resolution=resolution, client=client, status=Status.PROCESSING
+    )
+    if resolution is not None and not waiting.exists():
+        Waiter.objects.filter(resolution=resolution, client=client).delete()
+
+
+def drop_unwanted(resolutions: Sequence[UUID]) -> None:
+    """Let go of resolutions that nobody waits for any more."""
+    Resolution.objects.filter(
+        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
+        ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
+        pk__in=resolutions,
+        status=Resolution.Status.PENDING,
+    ).delete()
 
 
 def _tell(event_type: str, requests: Sequence[NormalizationRequest], now: datetime) -> None:
@@ -265,4 +490,4 @@ def _finish(requests: Sequence[NormalizationRequest], status: str, now: datetime
     for request in requests:
         request.status = status
         request.completed_at = now
-    update_each(requests, ("status", "resolution", "completed_at", "error"))
+    update_each(requests, ("status", "resolution", "reading", "completed_at", "error"))

@@ -50,7 +50,7 @@ def merchant_object(merchant: Merchant) -> dict[str, Any]:
         "countries": merchant.countries,
         "logo_url": merchant.logo_url or None,
         "merged_into": str(merchant.merged_into_id) if merchant.merged_into_id else None,
-        "aliases": [alias.text for alias in merchant.aliases.all()],
+        "aliases": [alias.text for alias in merchant.aliases.all() if alias.published],
     }
 
 

@@ -42,7 +42,22 @@ class Match:
     descriptor: str = ""
     intermediary: str | None = None
     rule_id: str | None = None
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()  # how it was found; stored, so without words of the text
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes two transactions the same question: those with one key have one answer.
+
+    Args:
+        text: Equal for such transactions. It is stored as a digest unless it is shared.
+        shared: Whether one answer may serve all clients. Only where neither the text nor the
+            answer holds words of a client's own; the time of an answer would also tell one client
+            what another has asked.
+    """
+
+    text: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,85 @@
-"""Finding or making the resolution of each question that is asked."""
+"""Finding or making the resolution of each key, and who waits for it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 
 from merchants import rulesets
 from merchants.bells import RESOLVE
-from merchants.models import KEY_LENGTH, NormalizationRequest, Resolution, Ruleset
+from merchants.heuristic import Heuristic
+from merchants.models import KEY_LENGTH, NormalizationRequest, Resolution, Ruleset, Waiter
+from merchants.question import Key
 from merchants.running import HeuristicTimeout, time_limit
+from pave.clients.models import Client
 
 # How long a question that could not be answered is not asked again: whoever asks it within this
 # time gets the same failure, so that a question that kills workers cannot kill one after another.
 FAILURE_MEMORY = timedelta(minutes=5)
-# A key is a matter of microseconds. One that hangs must not hold up those that wait behind it.
-KEY_SECONDS = 1.0
-
-Askers = Mapping[str, Sequence[NormalizationRequest]]
 
 
-def key_of(request: NormalizationRequest, ruleset: Ruleset) -> str:
-    """Return what makes requests the same question under a ruleset.
+class StoredKey(NamedTuple):
+    """A key as a resolution's row has it.
+
+    Args:
+        text: A shared key in clear, else a digest, which differs from client to client.
+        client: The primary key of the only client that has its answer; None for all.
+    """
+
+    text: str
+    client: int | None
+
+
+class Limits(NamedTuple):
+    """How long a heuristic's ``key`` may take, in seconds of CPU time and by the wall clock.
+
+    It is a matter of microseconds, but for what is loaded first. The machine may be busy.
+    """
+
+    cpu: float
+    wall: float
+
+
+# Together with others, and alone.
+IN_A_BATCH = Limits(cpu=1.0, wall=4.0)
+ALONE = Limits(cpu=5.0, wall=20.0)
+
+Askers = Mapping[StoredKey, Sequence[NormalizationRequest]]
+
+
+def key_of(request: NormalizationRequest, heuristic: Heuristic, limits: Limits) -> StoredKey:
+    """Return what makes requests the same question under a heuristic.
 
     Raises:
-        TimeoutError: The heuristic's ``key`` takes longer than ``KEY_SECONDS``.
+        TimeoutError: The heuristic's ``key`` takes longer than it may.
         Exception: Whatever it raises.
     """
-    heuristic = rulesets.heuristic_for(ruleset.number)
     try:
-        with time_limit(KEY_SECONDS):
+        with time_limit(limits.wall, cpu_seconds=limits.cpu):
             key = heuristic.key(request.as_transaction())
     except HeuristicTimeout as error:
         raise TimeoutError("The heuristic's key takes too long.") from error
-    if len(key) <= KEY_LENGTH:
-        return key
-    return "sha256:" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    return stored(key, request.client_id)
+
+
+def stored(key: Key | str, client: int) -> StoredKey:
+    """Return a heuristic's key as the row of its resolution has it, for a client's request.
+
+    Free text of a client's does not stand in clear beside an answer, and only the client itself
+    is spared a run by having asked before: else the time of an answer would tell one what others
+    have asked. ``PAVE_SHARE_UNKNOWN`` gives that up.
+    """
+    key = key if isinstance(key, Key) else Key(key)
+    text = key.text.encode("utf-8", "replace")
+    if key.shared:
+        short = len(key.text) <= KEY_LENGTH and key.text.isprintable()
+        return StoredKey(key.text if short else f"sha256:{hashlib.sha256(text).hexdigest()}", None)
+    owner = None if settings.PAVE_SHARE_UNKNOWN else client
+    digest = salted_hmac("merchants.key", b"%d:%b" % (owner or 0, text), algorithm="sha256")
+    return StoredKey(f"{'all' if owner is None else 'own'}:{digest.hexdigest()}", owner)
 
 
 def resolutions_for(askers: Askers, ruleset: Ruleset, now: datetime) -> dict[str, Resolution]:
@@ -44,34 +87,58 @@ def resolutions_for(askers: Askers, ruleset: Ruleset, now: datetime) -> dict[str
 
     The lock keeps a resolution from being finished between this look at its status and the commit
     that ties requests to it; else these would wait for an answer that has been given out already.
+    Clients whose requests have to wait are put in the heuristic's queue.
 
     Args:
         askers: Requests by key.
         ruleset: The one that answers now.
         now: The present.
+
+    Returns:
+        Resolutions by the text of their key.
     """
+    by_text = {key.text: requests for key, requests in askers.items()}
     present = {
         resolution.key: resolution
-        for resolution in Resolution.objects.filter(ruleset=ruleset, key__in=askers)
+        for resolution in Resolution.objects.filter(ruleset=ruleset, key__in=by_text)
     }
-    missing = [key for key in askers if key not in present]
-    known = _still_valid({key: askers[key] for key in missing}, ruleset)
-    known |= {key: found for key, found in present.items() if found.is_resolved}
-    others = sorted(key for key in askers if key not in known)
+    missing = {key: by_text[key] for key in by_text if key not in present}
+    cached = _still_valid(missing, ruleset)
+    cached |= {key: found for key, found in present.items() if found.is_resolved}
+    others = sorted(key for key in by_text if key not in cached)
     if not others:
-        return known
-    made = _make({key: askers[key] for key in others if key not in present}, ruleset, now)
+        return cached
+    _make([key for key in askers if key.text in missing and key.text not in cached], ruleset)
     # In one order everywhere, so that two admissions cannot wait for each other.
     locked = list(
         Resolution.objects.filter(ruleset=ruleset, key__in=others)
         .select_for_update()
         .order_by("id")
     )
-    _hurry(locked, askers)
-    reopened = _reopen(locked, now)
-    if made or reopened:
-        RESOLVE.ring(min(made + reopened, settings.PAVE_WORKERS))
-    return known | {resolution.key: resolution for resolution in locked}
+    _reopen(locked, now)
+    waited_for = [resolution for resolution in locked if _is_open(resolution)]
+    _wait(waited_for, by_text, now)
+    if waited_for:
+        RESOLVE.ring(min(len(waited_for), settings.PAVE_WORKERS))
+    return cached | {resolution.key: resolution for resolution in locked}
+
+
+def is_cached(client: Client, fields: dict[str, Any]) -> bool:
+    """Return whether the answer for a transaction is there, without asking for it.
+
+    Args:
+        client: Who asks.
+        fields: The transaction's, named as the model's.
+    """
+    if not rulesets.is_ours():
+        return False  # its key may take any time, which is the cluster's to spend
+    request = NormalizationRequest(client=client, **fields)
+    ruleset = rulesets.current()
+    key = key_of(request, rulesets.heuristic_for(ruleset.number), IN_A_BATCH).text
+    answered = Resolution.objects.filter(key=key, ruleset=ruleset)
+    return answered.filter(status=Resolution.Status.RESOLVED).exists() or bool(
+        _still_valid({key: [request]}, ruleset)
+    )
 
 
 def may_differ(request: NormalizationRequest, resolution: Resolution, ruleset: Ruleset) -> bool:
@@ -82,7 +149,9 @@ def may_differ(request: NormalizationRequest, resolution: Resolution, ruleset: R
     return changes.may_affect(request.as_transaction(), resolution.answer)
 
 
-def _still_valid(askers: Askers, ruleset: Ruleset) -> dict[str, Resolution]:
+def _still_valid(
+    askers: Mapping[str, Sequence[NormalizationRequest]], ruleset: Ruleset
+) -> dict[str, Resolution]:
     """Return the answers of earlier rulesets that what was published since cannot have changed."""
     if not askers:
         return {}
@@ -98,41 +167,61 @@ def _still_valid(askers: Askers, ruleset: Ruleset) -> dict[str, Resolution]:
     }
 
 
-def _make(askers: Askers, ruleset: Ruleset, now: datetime) -> int:
-    """Write a resolution for each new question; one that another admission wrote stays."""
+def _make(keys: Iterable[StoredKey], ruleset: Ruleset) -> None:
+    """Write a resolution for each new key; one that another admission wrote stays."""
     Resolution.objects.bulk_create(
         [
-            Resolution(
-                key=key,
-                ruleset=ruleset,
-                transaction=as_json(requests[0]),
-                next_attempt_at=now,
-                bulk=_only_batches(requests),
-            )
-            for key, requests in sorted(askers.items())
+            Resolution(key=key.text, client_id=key.client, ruleset=ruleset)
+            for key in sorted(keys, key=lambda key: key.text)
         ],
         ignore_conflicts=True,
     )
-    return len(askers)
 
 
-def _hurry(locked: Sequence[Resolution], askers: Askers) -> None:
-    """Let a question of a batch's that somebody now asks by itself be worked on as the latter."""
-    hurried = [
-        resolution.pk
-        for resolution in locked
-        if resolution.bulk and not _only_batches(askers[resolution.key])
-    ]
+def _wait(
+    resolutions: Sequence[Resolution],
+    askers: Mapping[str, Sequence[NormalizationRequest]],
+    now: datetime,
+) -> None:
+    """Put the clients that ask in the queue, where they are not in it already."""
+    waiters = []
+    for resolution in resolutions:
+        by_client: dict[int, list[NormalizationRequest]] = {}
+        for request in askers[resolution.key]:
+            by_client.setdefault(request.client_id, []).append(request)
+        for client, requests in sorted(by_client.items()):
+            waiters.append(
+                Waiter(
+                    resolution=resolution,
+                    client_id=client,
+                    request=requests[0],
+                    bulk=all(map(_can_wait, requests)),
+                    since=now,
+                    due_at=now,
+                )
+            )
+    Waiter.objects.bulk_create(waiters, ignore_conflicts=True)
+    hurried = [waiter for waiter in waiters if not waiter.bulk]
     if hurried:
-        Resolution.objects.filter(pk__in=hurried).update(bulk=False)
+        # What only a batch's rows waited for, and somebody now asks by itself.
+        Waiter.objects.filter(
+            resolution__in={waiter.resolution_id for waiter in hurried},
+            client__in={waiter.client_id for waiter in hurried},
+            bulk=True,
+        ).update(bulk=False)
 
 
-def _only_batches(requests: Sequence[NormalizationRequest]) -> bool:
-    return all(request.batch_id is not None for request in requests)
+def _can_wait(request: NormalizationRequest) -> bool:
+    """Return whether nobody waits for just this one: a batch's row, or an answer to be revised."""
+    return request.batch_id is not None or request.completed_at is not None
 
 
-def _reopen(locked: Sequence[Resolution], now: datetime) -> int:
-    """Give questions that failed long enough ago new tries; return how many."""
+def _is_open(resolution: Resolution) -> bool:
+    return resolution.status in (Resolution.Status.PENDING, Resolution.Status.RUNNING)
+
+
+def _reopen(locked: Sequence[Resolution], now: datetime) -> None:
+    """Give questions that failed long enough ago new tries."""
     reopened = [
         resolution
         for resolution in locked
@@ -144,19 +233,5 @@ def _reopen(locked: Sequence[Resolution], now: datetime) -> int:
         resolution.status = Resolution.Status.PENDING
     if reopened:
         Resolution.objects.filter(pk__in=[resolution.pk for resolution in reopened]).update(
-            status=Resolution.Status.PENDING, attempts=0, next_attempt_at=now, error=""
+            status=Resolution.Status.PENDING, attempts=0, error=""
         )
-    return len(reopened)
-
-
-def as_json(request: NormalizationRequest) -> dict[str, Any]:
-    """Return a request's transaction as its resolution keeps it; ``transaction_of`` reads it."""
-    return {
-        "description": request.description,
-        "amount": request.amount,
-        "currency": request.currency,
-        "date": request.date.isoformat() if request.date else "",
-        "mcc": request.mcc,
-        "country": request.country,
-        "city": request.city,
-    }

@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 from uuid import UUID
@@ -12,10 +13,11 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from merchants import normalization
+from merchants import normalization, rulesets, turns
 from merchants.answering import Named, write_down
 from merchants.bells import RESOLVE
-from merchants.models import Resolution
+from merchants.models import NormalizationRequest, Resolution, Waiter
+from merchants.question import Transaction
 from merchants.running import Answer
 from pave.bulk import update_each
 from pave.operations.tallies import Counter
@@ -45,50 +47,95 @@ _WRITTEN = (
     "duration_ms",
     "finished_at",
     "lease_expires_at",
-    "next_attempt_at",
     "claimed_by",
 )
 
 
-def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Resolution]:
-    """Take the resolutions that are due longest, with a lease.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A resolution that a worker has claimed in a client's turn.
 
-    Those that only batches wait for come after all others. One that has had an attempt is taken
-    alone, so that what kills its worker takes nobody with it. One alone is begun with its claim;
-    several have to be begun each (``begin``).
+    Args:
+        resolution: As it is since.
+        transaction: One of the client's that has its key.
+        client: The primary key of the client, which pays for it.
+    """
+
+    resolution: Resolution
+    transaction: Transaction
+    client: int
+
+
+def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]:
+    """Take the resolutions that the client whose turn it is has waited for longest, with a lease.
+
+    Those that only rows of batches wait for come after the client's others. One that has had an
+    attempt is taken alone, so that what kills its worker takes nobody with it. One alone is begun
+    with its claim; several have to be begun each (``begin``). The client is charged in advance:
+    call ``settle_up`` when the work is done.
 
     Args:
         worker: The name of this process.
         limit: So many at most.
         pk: Take this one, or none.
     """
+    for client in turns.in_turn(waiting_for=pk):
+        claims = _claim_of(client, worker, limit, pk)
+        if claims:
+            turns.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
+            return claims
+    return []
+
+
+def settle_up(*, client: int, seconds: float) -> None:
+    """Charge a client with the time that was worked for it since a claim, and no more."""
+    in_advance = turns.faded(settings.PAVE_HEURISTIC_TIMEOUT, seconds)
+    turns.charge(client, seconds - in_advance)
+
+
+def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> list[Claim]:
     now = timezone.now()
-    if not Resolution.objects.due(now).exists():
-        return []
     with transaction.atomic():
-        due = (
-            Resolution.objects.due(now)
-            .filter(**({"pk": pk} if pk else {}))
-            .order_by("bulk", "next_attempt_at")
-            .select_for_update(skip_locked=True)[:limit]
+        waiters = list(
+            Waiter.objects.due(now)
+            .of_client(client)
+            .filter(**({"resolution": pk} if pk else {}))
+            .select_related("resolution", "request")
+            .select_for_update(skip_locked=True, of=("resolution",))[:limit]
         )
-        found = list(due)
-        taken = found[:1] if found and found[0].attempts else list(takewhile(_is_fresh, found))
-        alone = len(taken) == 1
-        for resolution in taken:
+        waiters = _without_outdated(waiters)
+        if waiters and waiters[0].resolution.attempts:
+            waiters = waiters[:1]
+        else:
+            waiters = list(takewhile(_is_fresh, waiters))
+        alone = len(waiters) == 1
+        for waiter in waiters:
+            resolution = waiter.resolution
             resolution.status = Status.RUNNING
             resolution.attempts += alone
             resolution.started_at = now if alone else None
             resolution.lease_expires_at = _lease(now)
             resolution.claimed_by = worker
-        Resolution.objects.filter(pk__in=[resolution.pk for resolution in taken]).update(
+        Resolution.objects.filter(pk__in=[waiter.resolution_id for waiter in waiters]).update(
             status=Status.RUNNING,
             attempts=F("attempts") + int(alone),
             started_at=now if alone else None,
             lease_expires_at=_lease(now),
             claimed_by=worker,
         )
-    return taken
+    return [Claim(waiter.resolution, waiter.request.as_transaction(), client) for waiter in waiters]
+
+
+def _without_outdated(waiters: list[Waiter]) -> list[Waiter]:
+    """Leave out what a newer ruleset is to answer: those that wait for it are admitted anew."""
+    if not waiters or not rulesets.is_ours():
+        return waiters
+    number = rulesets.current().number
+    outdated = [waiter.resolution for waiter in waiters if waiter.resolution.ruleset_id < number]
+    if outdated:
+        normalization.admit_anew(NormalizationRequest.objects.waiting_for(outdated))
+        Resolution.objects.filter(pk__in=[resolution.pk for resolution in outdated]).delete()
+    return [waiter for waiter in waiters if waiter.resolution.ruleset_id >= number]
 
 
 def begin(resolution: Resolution) -> bool:
@@ -119,6 +166,7 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     now = timezone.now()
     answers = {resolution.pk: (resolution, answer) for resolution, answer in done}
     with transaction.atomic():
+        ruleset = rulesets.steady()
         # Locked in one order everywhere, so that nobody waits for one who waits for him.
         locked = Resolution.objects.filter(pk__in=answers).select_for_update().order_by("id")
         ours = [row for row in locked if _is_same_attempt(row, answers[row.pk][0])]
@@ -131,12 +179,13 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
             row.error = ""
             row.duration_ms = answer.duration_ms
             row.finished_at = now
-            row.lease_expires_at = row.next_attempt_at = None
+            row.lease_expires_at = None
             row.claimed_by = ""
             counter.observe("heuristic_seconds", answer.duration_ms / 1000)
         update_each(ours, _WRITTEN)
+        Waiter.objects.filter(resolution__in=ours).delete()
         counter.write()
-        completed = normalization.settle(ours, now=now)
+        completed = normalization.settle(ours, ruleset, now=now)
     for row in ours:
         logger.info(
             "resolution.resolved resolution=%s method=%s ms=%s requests=%s",
@@ -163,13 +212,16 @@ def give_up(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) ->
             status=Status.FAILED if final else Status.PENDING,
             error=error,
             finished_at=now if final else None,
-            next_attempt_at=None if final else now + _pause(resolution.attempts),
             lease_expires_at=None,
             claimed_by="",
         )
+        waiters = Waiter.objects.filter(resolution=resolution.pk)
         if changed and final:
+            waiters.delete()
             resolution.refresh_from_db()
-            normalization.settle([resolution], now=now)
+            normalization.settle([resolution], rulesets.steady(), now=now)
+        elif changed and not waiters.update(due_at=now + _pause(resolution.attempts)):
+            normalization.drop_unwanted([resolution.pk])
     if changed:
         logger.warning(
             "resolution.%s resolution=%s attempt=%s error=%s",
@@ -186,6 +238,7 @@ def release(resolutions: Sequence[Resolution]) -> None:
         return
     for resolution in resolutions:
         _ours(resolution).update(status=Status.PENDING, lease_expires_at=None, claimed_by="")
+    normalization.drop_unwanted([resolution.pk for resolution in resolutions])
     RESOLVE.ring(min(len(resolutions), settings.PAVE_WORKERS))
 
 
@@ -193,7 +246,7 @@ def sweep(*, now: datetime | None = None) -> None:
     """End the attempts of dead workers, and wake workers for what is due."""
     now = now or timezone.now()
     _end_lost(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
-    due = Resolution.objects.due(now)[: settings.PAVE_WORKERS].count()
+    due = Waiter.objects.due(now)[: settings.PAVE_WORKERS].count()
     if due:
         RESOLVE.ring(due)
 
@@ -211,8 +264,8 @@ def _end_lost(lost: QuerySet[Resolution]) -> None:
             give_up(resolution, "The process that ran the heuristic ended.", limit=MAX_LOST)
 
 
-def _is_fresh(resolution: Resolution) -> bool:
-    return resolution.attempts == 0
+def _is_fresh(waiter: Waiter) -> bool:
+    return waiter.resolution.attempts == 0
 
 
 def _is_same_attempt(row: Resolution, claimed: Resolution) -> bool:

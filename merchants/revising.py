@@ -15,11 +15,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from merchants import resolving, working
+from merchants import batches, resolving, rulesets, working
 from merchants.bells import REVISE
 from merchants.events import UPDATED, occurrence
 from merchants.models import NormalizationRequest, Resolution, Revision
-from merchants.questions import key_of, may_differ, resolutions_for
+from merchants.questions import ALONE, StoredKey, key_of, may_differ, resolutions_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
 from webhooks.publishing import publish
@@ -96,17 +96,18 @@ def _next_batch(revision: Revision) -> list[NormalizationRequest]:
 def _revise_batch(revision: Revision, batch: Sequence[NormalizationRequest]) -> int:
     """Give the requests of a batch their new answers; return how many have another one."""
     ruleset = revision.ruleset
-    affected: dict[str, list[NormalizationRequest]] = {}
+    heuristic = rulesets.heuristic_for(ruleset.number)
+    affected: dict[StoredKey, list[NormalizationRequest]] = {}
     for request in batch:
         if request.resolution and may_differ(request, request.resolution, ruleset):
-            affected.setdefault(key_of(request, ruleset), []).append(request)
+            affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
     if not affected:
         return 0
     with transaction.atomic():
         resolutions = resolutions_for(affected, ruleset, timezone.now())
     changed: list[tuple[NormalizationRequest, Resolution]] = []
     for key, requests in affected.items():
-        resolution = _resolved(resolutions[key])
+        resolution = _resolved(resolutions[key.text])
         if resolution is not None:
             changed += [
                 (request, resolution)
@@ -130,7 +131,10 @@ def _resolved(resolution: Resolution) -> Resolution | None:
             working.work(claimed)
         else:
             time.sleep(0.1)  # somebody else is at it, or it pauses after a failure
-        resolution.refresh_from_db()
+        try:
+            resolution.refresh_from_db()
+        except Resolution.DoesNotExist:
+            return None  # a newer ruleset is to answer it, by a revision of its own
     return resolution
 
 
@@ -148,7 +152,14 @@ def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> int:
             ).update(resolution=resolution):
                 request.resolution = resolution
                 updated.append(request)
-        publish([occurrence(UPDATED, request, request.resolution) for request in updated], now=now)
+        batches.count_corrected(updated)
+        publish(
+            [
+                occurrence(UPDATED, request, request.resolution)
+                for request in batches.told_one_by_one(updated)
+            ],
+            now=now,
+        )
     return len(updated)
 
 
@@ -174,6 +185,7 @@ def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed:
 
 
 def _finish(revision: Revision) -> None:
+    batches.tell_corrections()
     Revision.objects.filter(pk=revision.pk, status=Revision.Status.RUNNING).update(
         status=Revision.Status.DONE,
         finished_at=timezone.now(),

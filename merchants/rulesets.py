@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -22,7 +22,10 @@ from merchants.bells import REVISE
 from merchants.changes import Changes
 from merchants.heuristic import Heuristic, PaveHeuristic
 from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Rule, Ruleset
-from merchants.question import CatalogueMerchant, Match, MatchRule, Transaction
+from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
+
+# The advisory lock of those who publish (alone) and those who answer (together).
+_PUBLISHING = 7_283_001
 
 _loaded: tuple[int, Heuristic] | None = None
 
@@ -62,7 +65,7 @@ class CatalogueHeuristic:
         content = current_content() if content is None else content
         self._heuristic = PaveHeuristic(content.merchants, content.rules)
 
-    def key(self, transaction: Transaction) -> str:
+    def key(self, transaction: Transaction) -> Key:
         """Return what makes two transactions the same question."""
         return self._heuristic.key(transaction)
 
@@ -78,6 +81,24 @@ def current() -> Ruleset:
         # Two processes may both do this on an empty database: two empty ones do no harm.
         ruleset = Ruleset.objects.create(note="Nothing published yet", content=b"")
     return ruleset
+
+
+def steady() -> Ruleset:
+    """Return the newest ruleset; none is published until the open transaction ends.
+
+    Who gives answers out does it under this lock, so that a revision finds what was answered by
+    an older ruleset: all of it was committed before the newer one was.
+    """
+    _lock(shared=True)
+    return current()
+
+
+def _lock(*, shared: bool) -> None:
+    # SQLite lets one transaction write at a time, and needs no more.
+    if connection.vendor == "postgresql":
+        name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {name}(%s)", [_PUBLISHING])
 
 
 def current_content() -> Content:
@@ -186,6 +207,7 @@ def _publish(content: bytes, *, note: str, by: str, restores: Ruleset | None = N
     now = timezone.now()
     since = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
     with transaction.atomic():
+        _lock(shared=False)
         present = current()
         if bytes(Ruleset.objects.values_list("content", flat=True).get(pk=present.pk)) == content:
             return present

@@ -6,10 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from types import FrameType
-from typing import Any
 
 from django.conf import settings
 
@@ -33,8 +30,12 @@ class Answer:
     duration_ms: int
 
 
-def run(resolution: Resolution) -> Answer:
+def run(resolution: Resolution, transaction: Transaction) -> Answer:
     """Ask the heuristic; call it in a process's main thread, outside any transaction.
+
+    Args:
+        resolution: What is to be answered.
+        transaction: One that has its key.
 
     Raises:
         HeuristicTimeout: It took longer than PAVE_HEURISTIC_TIMEOUT.
@@ -44,27 +45,20 @@ def run(resolution: Resolution) -> Answer:
     begun = time.monotonic()
     with time_limit(settings.PAVE_HEURISTIC_TIMEOUT):
         _burn(settings.PAVE_HEURISTIC_SECONDS)
-        match = heuristic.match(transaction_of(resolution.transaction))
+        match = heuristic.match(transaction)
     return Answer(match=match, duration_ms=int(1000 * (time.monotonic() - begun)))
 
 
-def transaction_of(stored: dict[str, Any]) -> Transaction:
-    """Return the transaction that a resolution keeps; see ``questions.as_json``."""
-    return Transaction(
-        **{
-            **stored,
-            "amount": Decimal(stored["amount"]) if stored["amount"] else None,
-            "date": date.fromisoformat(stored["date"]) if stored["date"] else None,
-        }
-    )
-
-
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise HeuristicTimeout in the body after ``seconds``; only a main thread can be told.
+def time_limit(seconds: float, *, cpu_seconds: float | None = None) -> Iterator[None]:
+    """Raise HeuristicTimeout in the body when its time is up; only a main thread can be told.
 
     It takes the place of django-q2's alarm, which is off for the rest of the task. Code that does
     not come back to Python hears neither; such a worker is ended by its cluster's guard.
+
+    Args:
+        seconds: By the wall clock, which also runs while a busy machine does other things.
+        cpu_seconds: Of this process's own work.
     """
 
     if threading.current_thread() is not threading.main_thread():
@@ -74,13 +68,18 @@ def time_limit(seconds: float) -> Iterator[None]:
     def ring(signum: int, frame: FrameType | None) -> None:
         raise HeuristicTimeout
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    limits = [(signal.SIGALRM, signal.ITIMER_REAL, seconds)]
+    if cpu_seconds is not None:
+        limits.append((signal.SIGPROF, signal.ITIMER_PROF, cpu_seconds))
+    before = [signal.signal(number, ring) for number, _, _ in limits]
+    for _, timer, after in limits:
+        signal.setitimer(timer, after)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (number, timer, _), handler in zip(limits, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
 
 
 def _burn(seconds: float) -> None:

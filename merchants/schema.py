@@ -161,7 +161,8 @@ describe(
         f"Up to {MAX_ROWS:,} rows, in 32 MiB. Good rows are taken; bad rows are reported by line. "
         "Where the body is broken, or no row is good, nothing is taken.\n\n"
         "In CSV the first line names the columns: `description` and, if wanted, "
-        "`amount,currency,date,mcc,country,city,reference`. Other columns are passed over, and "
+        "`amount,currency,date,mcc,country,city,reference`, and `metadata.NAME` for a pair of "
+        "your own. Other columns are passed over, and "
         "empty cells count as not sent.",
         parameters=[
             IDEMPOTENCY_KEY,
@@ -225,6 +226,19 @@ describe(
             )
         },
         problems=(404,),
+    ),
+)
+describe(
+    api_batches.CancelBatchView,
+    post=operation(
+        "cancelBatch",
+        "Batches",
+        "Cancel a batch",
+        "Takes back the rows that are not final yet; no webhook tells of them. What has been "
+        "answered stays. A batch that is final cannot be canceled: 409.",
+        parameters=[_BATCH_ID],
+        answers={200: answer("It is canceled.", content(ref("Batch"), example=BATCH_EXAMPLE))},
+        problems=(404, 409, 413, 415),
     ),
 )
 describe(

@@ -105,21 +105,29 @@ webhook(
         {"type": TEST, "timestamp": "2026-11-20T09:30:00.000000Z", "data": {}},
     ),
 )
-schemas(BatchCompletedMessage=_message(events.BATCH_COMPLETED, ref("BatchData"), {}))
-webhook(
-    events.BATCH_COMPLETED,
-    _sent(
-        "onBatchCompleted",
-        "The last row of a batch has its end",
-        "BatchCompletedMessage",
-        {
-            "type": events.BATCH_COMPLETED,
-            "timestamp": "2026-11-20T09:35:00.000000Z",
-            "data": {
-                **_BATCH_DATA,
-                "status": "completed",
-                "completed_at": "2026-11-20T09:35:00.000000Z",
-            },
-        },
+for _type, _name, _summary in (
+    (events.BATCH_COMPLETED, "BatchCompleted", "The last row of a batch is final"),
+    (
+        events.BATCH_UPDATED,
+        "BatchUpdated",
+        "Corrections have changed answers in a batch that asked for one message",
     ),
-)
+):
+    schemas(**{f"{_name}Message": _message(_type, ref("BatchData"), {})})
+    webhook(
+        _type,
+        _sent(
+            f"on{_name}",
+            _summary,
+            f"{_name}Message",
+            {
+                "type": _type,
+                "timestamp": "2026-11-20T09:35:00.000000Z",
+                "data": {
+                    **_BATCH_DATA,
+                    "status": "completed",
+                    "completed_at": "2026-11-20T09:35:00.000000Z",
+                },
+            },
+        ),
+    )

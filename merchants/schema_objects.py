@@ -3,7 +3,15 @@
 from merchants.batch_reading import CSV_COLUMNS
 from merchants.batches import MAX_ERRORS
 from merchants.models import METHODS, Batch, NormalizationRequest
-from merchants.serializers import CITY_LENGTH, DESCRIPTION_LENGTH, REFERENCE_LENGTH
+from merchants.reading import CHANNELS, COUNTERPARTY_TYPES, KINDS
+from merchants.serializers import (
+    CITY_LENGTH,
+    DESCRIPTION_LENGTH,
+    METADATA_KEY_LENGTH,
+    METADATA_PAIRS,
+    METADATA_VALUE_LENGTH,
+    REFERENCE_LENGTH,
+)
 from pave.api.fields import COUNTRIES, CURRENCIES, mccs
 from pave.api.schema import (
     array,
@@ -37,6 +45,7 @@ NORMALIZATION_EXAMPLE = {
     "created_at": "2026-11-20T09:30:00.120000Z",
     "completed_at": "2026-11-20T09:30:00.940000Z",
     "transaction": {**EXAMPLE, "mcc": None, "country": None, "city": None},
+    "metadata": {},
     "merchant": {
         "id": "8f2b6c1e-5d4a-5e0b-9f3c-2a7d8e9b0c1d",
         "name": "Blue Bottle Coffee",
@@ -44,6 +53,7 @@ NORMALIZATION_EXAMPLE = {
         "wikidata": "Q4928917",
         "mcc": "5814",
         "category": "cafe",
+        "logo_url": None,
     },
     "match": {
         "method": "catalogue",
@@ -53,6 +63,25 @@ NORMALIZATION_EXAMPLE = {
         "rule": None,
         "ruleset": 7,
     },
+    "location": {
+        "city": "Oakland",
+        "region": "CA",
+        "country": "US",
+        "postal_code": None,
+        "address": None,
+        "store_number": None,
+        "phone": None,
+    },
+    "kind": "purchase",
+    "channel": "in_store",
+    "counterparties": [
+        {
+            "type": "merchant",
+            "name": "Blue Bottle Coffee",
+            "id": "8f2b6c1e-5d4a-5e0b-9f3c-2a7d8e9b0c1d",
+        },
+        {"type": "processor", "name": "Square", "id": None},
+    ],
     "error": None,
     "batch": None,
     "deliveries": [
@@ -71,8 +100,7 @@ QUEUED_EXAMPLE = {
     **NORMALIZATION_EXAMPLE,
     "status": "queued",
     "completed_at": None,
-    "merchant": None,
-    "match": None,
+    **dict.fromkeys(("merchant", "match", "location", "kind", "channel", "counterparties")),
     "deliveries": [],
 }
 BATCH_EXAMPLE = {
@@ -88,6 +116,7 @@ BATCH_EXAMPLE = {
         "completed": 0,
         "failed": 0,
         "canceled": 0,
+        "corrected": 0,
     },
     "errors": [
         {
@@ -129,6 +158,7 @@ _MERCHANT_PART = obj(
         "wikidata": nullable(text("Its item in Wikidata.")),
         "mcc": nullable(text("Its merchant category code.")),
         "category": nullable(text()),
+        "logo_url": nullable(text()),
     }
 )
 _MATCH = obj(
@@ -143,14 +173,50 @@ _MATCH = obj(
         "ruleset": number("integer", "The version of the rules and the catalogue."),
     }
 )
+_LOCATION = obj(
+    {
+        "city": nullable(text()),
+        "region": nullable(text("As ISO 3166-2 has it behind the country.")),
+        "country": nullable(text("ISO 3166-1 alpha-2.")),
+        "postal_code": nullable(text()),
+        "address": nullable(text()),
+        "store_number": nullable(text()),
+        "phone": nullable(text()),
+    }
+)
+_COUNTERPARTY = obj(
+    {
+        "type": one_of(["merchant", *COUNTERPARTY_TYPES]),
+        "name": nullable(text("Null for a person.")),
+        "id": nullable(identifier("The merchant's, if it is in the catalogue.")),
+    }
+)
+_METADATA = {
+    "type": "object",
+    "additionalProperties": text(maxLength=METADATA_VALUE_LENGTH, pattern=ANY_TEXT),
+    "propertyNames": {"minLength": 1, "maxLength": METADATA_KEY_LENGTH, "pattern": ANY_TEXT},
+    "maxProperties": METADATA_PAIRS,
+}
 _NORMALIZATION = {
     "request_id": identifier(),
     "status": one_of(NormalizationRequest.Status.values),
     "created_at": moment(),
     "completed_at": nullable(moment("When it got its end.")),
     "transaction": _PARTS,
+    "metadata": {**_METADATA, "description": "As it was sent."},
     "merchant": {**nullable(_MERCHANT_PART), "description": "Null until it is completed."},
     "match": nullable(_MATCH),
+    "location": {
+        **nullable(_LOCATION),
+        "description": "What the text shows of the place, as it was printed.",
+    },
+    "kind": nullable(one_of(KINDS, "What it is, also where there is no merchant.")),
+    "channel": nullable(one_of(CHANNELS, "Where it was bought.")),
+    "counterparties": {
+        "type": ["array", "null"],
+        "items": _COUNTERPARTY,
+        "description": "Who took part: the merchant, and whom the text shows besides.",
+    },
     "error": nullable(text("Why it failed.")),
     "batch": nullable(identifier("The batch that it came in.")),
 }
@@ -164,8 +230,18 @@ _BATCH = {
     "completed_at": nullable(moment()),
     "counts": obj(
         dict.fromkeys(
-            ("accepted", "rejected", "pending", "completed", "failed", "canceled"), _COUNT
-        )
+            (
+                "accepted",
+                "rejected",
+                "pending",
+                "completed",
+                "failed",
+                "canceled",
+                "corrected",
+            ),
+            _COUNT,
+        ),
+        description="Rows; `corrected` are those whose answer has changed since.",
     ),
     "errors": array(
         obj(
@@ -199,8 +275,11 @@ schemas(
             "reference": nullable(
                 text("Your own id of it.", maxLength=REFERENCE_LENGTH, pattern=ANY_TEXT)
             ),
+            "metadata": nullable(
+                {**_METADATA, "description": "Pairs of your own, given back and never read."}
+            ),
         },
-        optional=CSV_COLUMNS[1:],
+        optional=(*CSV_COLUMNS[1:], "metadata"),
         examples=[EXAMPLE],
     ),
     DeliverySummary=obj(
@@ -245,7 +324,6 @@ schemas(
             "id": identifier(),
             "mccs": array(text()),
             "countries": array(text(), description="Where it trades; empty: anywhere."),
-            "logo_url": nullable(text()),
             "merged_into": nullable(
                 identifier("The merchant that took this one's place, and answers for it.")
             ),

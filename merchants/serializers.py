@@ -18,6 +18,9 @@ from pave.api.querying import CreatedQuery, IdField, OneOfField, PageQuery
 DESCRIPTION_LENGTH = 500
 CITY_LENGTH = 100
 REFERENCE_LENGTH = 255
+METADATA_PAIRS = 16
+METADATA_KEY_LENGTH = 40
+METADATA_VALUE_LENGTH = 500
 
 
 class SeedTransactionSerializer(serializers.Serializer):
@@ -42,6 +45,33 @@ class TransactionSerializer(SeedTransactionSerializer):
     reference = TextField(
         required=False, allow_null=True, allow_blank=True, max_length=REFERENCE_LENGTH
     )
+    metadata = MetadataField(required=False, allow_null=True)
+
+
+class MetadataField(serializers.DictField):
+    """Pairs of the client's own; none is as good as nothing."""
+
+    child = TextField(allow_blank=True, max_length=METADATA_VALUE_LENGTH)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any] | None:
+        """Return the pairs.
+
+        Raises:
+            ValidationError: They are too many, or a key or value is not a text that may be kept.
+        """
+        if isinstance(data, dict) and len(data) > METADATA_PAIRS:
+            raise serializers.ValidationError(f"Has more than {METADATA_PAIRS} pairs.")
+        pairs = super().to_internal_value(data)
+        key = TextField(max_length=METADATA_KEY_LENGTH)
+        errors = {}
+        for name in pairs:
+            try:
+                key.run_validation(name)
+            except serializers.ValidationError as error:
+                errors[name] = [f"As a key: {text}" for text in error.detail]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return pairs or None
 
 
 class FeedbackSerializer(serializers.Serializer):

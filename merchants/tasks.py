@@ -9,6 +9,11 @@ def admit() -> int:
     return normalization.admit()
 
 
+def admit_suspects() -> int:
+    """Admit one by one what could not be admitted with others."""
+    return normalization.admit_suspects()
+
+
 def resolve() -> int:
     """Run the heuristic on what is due."""
     return working.resolve_due(linger=LINGER_SECONDS)
@@ -29,6 +34,7 @@ def sweep() -> None:
 
 def hand_back(worker: str) -> None:
     """Put back what a dead worker had claimed."""
+    normalization.hand_back(worker=worker)
     resolving.hand_back(worker=worker)
     revising.hand_back(worker=worker)
 

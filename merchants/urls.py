@@ -29,6 +29,11 @@ urlpatterns = [
     path("v1/batches", api_batches.BatchesView.as_view(), name="batches"),
     path("v1/batches/<uuid:batch_id>", api_batches.BatchView.as_view(), name="batch"),
     path(
+        "v1/batches/<uuid:batch_id>/cancel",
+        api_batches.CancelBatchView.as_view(),
+        name="cancel-batch",
+    ),
+    path(
         "v1/batches/<uuid:batch_id>/results",
         api_batches.BatchResultsView.as_view(),
         name="batch-results",

@@ -19,8 +19,8 @@ from django.db import connections
 from django.utils import timezone
 
 from merchants.bells import RESOLVE
-from merchants.models import Resolution
-from merchants.resolving import begin, claim, finish, give_up, release
+from merchants.models import Resolution, Waiter
+from merchants.resolving import Claim, begin, claim, finish, give_up, release, settle_up
 from merchants.running import Answer, HeuristicTimeout, run
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
@@ -66,34 +66,38 @@ def resolve_due(*, linger: float = 0.0) -> int:
             return worked
         else:
             time.sleep(LOOK_SECONDS)
-    if Resolution.objects.due(timezone.now()).exists():
+    if Waiter.objects.due(timezone.now()).exists():
         RESOLVE.ring()
     return worked
 
 
-def work(claimed: Sequence[Resolution]) -> float:
+def work(claimed: Sequence[Claim]) -> float:
     """Run the heuristic on claimed resolutions, and put each down as it ends.
 
     Returns:
         How long the slowest run took, in seconds.
     """
+    begun = time.monotonic()
     hand = _Hand(claimed)
     try:
         with hand.watched():
-            while (resolution := hand.take()) is not None:
-                hand.work_on(resolution)
+            while (next_claim := hand.take()) is not None:
+                hand.work_on(next_claim)
     finally:
         hand.put_down()
+    seconds = time.monotonic() - begun
+    client = claimed[0].client
+    persist(lambda: settle_up(client=client, seconds=seconds), seconds=PATIENCE_SECONDS)
     return hand.slowest
 
 
 class _Hand:
     """What a worker has claimed: not begun, under way, answered."""
 
-    def __init__(self, claimed: Sequence[Resolution]) -> None:
+    def __init__(self, claims: Sequence[Claim]) -> None:
         self.slowest = 0.0
-        self._alone = len(claimed) == 1
-        self._left = list(reversed(claimed))
+        self._alone = len(claims) == 1
+        self._left = list(reversed(claims))
         self._answered: list[tuple[Resolution, Answer]] = []
         self._taken_at = time.monotonic()
         self._run_at: float | None = None
@@ -102,21 +106,22 @@ class _Hand:
         self._lock = threading.Lock()
         self._done = threading.Event()
 
-    def take(self) -> Resolution | None:
-        """Return the next resolution that is to be run, begun."""
+    def take(self) -> Claim | None:
+        """Return the next claim that is to be run, begun."""
         while True:
             with self._lock:
                 if not self._left:
                     return None
-                resolution = self._left.pop()
-            if self._alone or persist(partial(begin, resolution), seconds=PATIENCE_SECONDS):
-                return resolution
+                taken = self._left.pop()
+            if self._alone or persist(partial(begin, taken.resolution), seconds=PATIENCE_SECONDS):
+                return taken
 
-    def work_on(self, resolution: Resolution) -> None:
+    def work_on(self, taken: Claim) -> None:
         """Run the heuristic on one resolution, outside any transaction."""
+        resolution = taken.resolution
         begun = self._run_at = time.monotonic()
         try:
-            answer = run(resolution)
+            answer = run(resolution, taken.transaction)
         except HeuristicTimeout:
             limit = f"{settings.PAVE_HEURISTIC_TIMEOUT:g} s"
             _give_up(resolution, f"The heuristic took longer than {limit}.")
@@ -136,7 +141,8 @@ class _Hand:
             answered, self._answered = self._answered, []
             left, self._left = self._left, []
         if left:
-            persist(lambda: release(left), seconds=PATIENCE_SECONDS)
+            resolutions = [taken.resolution for taken in left]
+            persist(lambda: release(resolutions), seconds=PATIENCE_SECONDS)
         if answered:
             _store(answered)
 

@@ -242,9 +242,12 @@ PAVE_WEBHOOK_ALLOWED_NETWORKS = [
 PAVE_WEBHOOK_ALLOW_HTTP = env.bool("PAVE_WEBHOOK_ALLOW_HTTP", default=True)
 PAVE_MAX_WAITING = env.int("PAVE_MAX_WAITING", default=8)
 PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)
-# With so many transactions waiting for admission, or questions for the heuristic, more are
-# refused with 503, before the database drowns in them.
-PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=200_000)
+# Whether clients share the answers for merchants that no catalogue has; see docs/security.md.
+PAVE_SHARE_UNKNOWN = env.bool("PAVE_SHARE_UNKNOWN", default=False)
+# With so many transactions of one client waiting for admission or for the heuristic, more of its
+# are refused with 503; and with so many of all clients, more of those who have sent most.
+PAVE_CLIENT_QUEUE_DEPTH = env.int("PAVE_CLIENT_QUEUE_DEPTH", default=200_000)
+PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=1_000_000)
 
 # Called by the supervisor about once a second, by name, since it stands below these apps:
 # each puts back what is due and not under way, and rings for it.

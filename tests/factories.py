@@ -1,10 +1,10 @@
 """Rows to begin a test with."""
 
 from django.utils import timezone
-from factory import Faker, LazyFunction, Sequence, SubFactory
+from factory import Faker, LazyFunction, SelfAttribute, Sequence, SubFactory
 from factory.django import DjangoModelFactory
 
-from merchants.models import Alias, Merchant, NormalizationRequest, Resolution, Ruleset
+from merchants.models import Alias, Merchant, NormalizationRequest, Resolution, Ruleset, Waiter
 from pave.clients.models import ApiKey, Client
 from webhooks.models import Delivery, Event, SigningSecret, Webhook
 
@@ -104,18 +104,24 @@ class ResolutionFactory(DjangoModelFactory):
 
     key = Sequence(lambda number: f"question-{number}")
     ruleset = SubFactory(RulesetFactory)
-    next_attempt_at = LazyFunction(timezone.now)
-    transaction = LazyFunction(
-        lambda: {
-            "description": "NETFLIX.COM",
-            "amount": "12.99",
-            "currency": "",
-            "date": "2021-10-03",
-            "mcc": "",
-            "country": "",
-            "city": "",
-        }
+
+
+class WaiterFactory(DjangoModelFactory):
+    """A client that waits for a resolution, which is due."""
+
+    class Meta:
+        model = Waiter
+
+    resolution = SubFactory(ResolutionFactory)
+    client = SubFactory(ClientFactory)
+    request = SubFactory(
+        "tests.factories.NormalizationRequestFactory",
+        client=SelfAttribute("..client"),
+        resolution=SelfAttribute("..resolution"),
+        status="processing",
     )
+    since = LazyFunction(timezone.now)
+    due_at = LazyFunction(timezone.now)
 
 
 class NormalizationRequestFactory(DjangoModelFactory):

@@ -1,7 +1,6 @@
 """Fixtures of all tests: callers of the API, a receiver, and a clean memory."""
 
 import ipaddress
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -96,8 +95,8 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     rulesets.changes.cache_clear()
     monkeypatch.setattr("pave.clients.keys._noted", {})
     # Nobody looks at the queue's depth within a test, but for those about that.
-    monkeypatch.setattr("merchants.backpressure._looked_at", time.monotonic())
-    monkeypatch.setattr("merchants.backpressure._full", False)
+    monkeypatch.setattr("merchants.backpressure.look", lambda client: False)
+    monkeypatch.setattr("merchants.backpressure._looks", {})
     monkeypatch.setattr("pave.operations.bell._quiet_until", {})
 
 

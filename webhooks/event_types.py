@@ -6,6 +6,7 @@ EVENT_TYPES = (
     "normalization.failed",
     "normalization.updated",
     "batch.completed",
+    "batch.updated",
     "webhook.test",
 )
 TEST = "webhook.test"

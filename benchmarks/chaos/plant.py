@@ -158,11 +158,11 @@ class Plant:
 
     def hasten(self) -> None:
         """Make every attempt that waits for its time due now."""
-        for table in ("merchants_resolution", "webhooks_delivery"):
-            self.rows(
-                f"UPDATE {table} SET next_attempt_at = now()"  # noqa: S608 - names of ours
-                " WHERE status = 'pending' AND next_attempt_at > now()"
-            )
+        self.rows("UPDATE merchants_waiter SET due_at = now() WHERE due_at > now()")
+        self.rows(
+            "UPDATE webhooks_delivery SET next_attempt_at = now()"
+            " WHERE status = 'pending' AND next_attempt_at > now()"
+        )
 
     def calm(self) -> None:
         """Let the endpoint answer well, and be trusted again."""

@@ -14,8 +14,8 @@ _SQL = """
 SELECT
   (SELECT count(*) FROM merchants_normalizationrequest WHERE status = 'queued'),
   (SELECT count(*) FROM merchants_normalizationrequest WHERE status <> 'queued'),
-  (SELECT count(*) FROM merchants_resolution
-   WHERE status = 'running' OR status = 'pending' AND next_attempt_at <= now()),
+  (SELECT count(*) FROM merchants_resolution WHERE status = 'running')
+     + (SELECT count(*) FROM merchants_waiter WHERE due_at <= now()),
   (SELECT coalesce(sum(attempts), 0)
      + count(*) FILTER (WHERE status IN ('resolved', 'failed')) FROM merchants_resolution),
   (SELECT count(*) FROM webhooks_delivery d JOIN webhooks_webhook w ON w.id = d.webhook_id

@@ -7,8 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from merchants import normalization
 from merchants.admin.requests import ClientFilter
 from merchants.models import Batch
+from pave.staff.actions import Refused, Result, button
 from pave.staff.pages import ReadOnlyAdmin
 from pave.staff.search import as_uuid
 from pave.staff.templatetags.staff import ago, pill
@@ -52,6 +54,21 @@ class BatchAdmin(ReadOnlyAdmin):
                 .defer("event__body")
             ),
         }
+
+    @button(
+        "Cancel",
+        permission="merchants.cancel_batch",
+        look="danger",
+        question="Take back the rows that are not final yet? What is answered stays; the client "
+        "is not told of the others.",
+        offered=lambda batch: batch.status == Batch.Status.PROCESSING,
+    )
+    def cancel(self, request: HttpRequest, batch: Batch, data: dict) -> Result:
+        try:
+            normalization.cancel_batch(batch=batch)
+        except normalization.AlreadyFinal as error:
+            raise Refused("All of its rows are final.") from error
+        return f"{batch.canceled:,} rows are canceled."
 
     @admin.display(description="status")
     def state(self, batch: Batch) -> SafeString:

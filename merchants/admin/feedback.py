@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from merchants import feedback as corrections
 from merchants.admin.merchants import UNPUBLISHED, merchant_field
+from merchants.events import describe
 from merchants.models import Feedback, Merchant
 from merchants.question import NO_NAME
 from pave.staff.actions import Refused, Result, button
@@ -33,6 +34,12 @@ class AcceptForm(forms.Form):
     )
     nothing = forms.BooleanField(
         required=False, label="Or there is no merchant in such a text (“n/a”)"
+    )
+    text = forms.CharField(
+        max_length=200,
+        label="The words that stand for it",
+        help_text="They become part of the catalogue, for all clients: take out the names of "
+        "people and whatever else is this transaction's own.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -70,12 +77,12 @@ class FeedbackAdmin(ReadOnlyAdmin):
 
     def panel_context(self, request: HttpRequest, obj: Feedback) -> dict[str, Any]:
         resolution = obj.request.resolution
-        answer = (resolution.answer if resolution else None) or {}
+        described = describe(obj.request, resolution)
         return {
             "feedback": obj,
             "taken": obj.request,
-            "answer": answer.get("merchant") or {},
-            "match": answer.get("match") or {},
+            "answer": described["merchant"] or {},
+            "match": described["match"] or {},
             "likely": corrections.likely_merchant(obj) if is_open(obj) else None,
         }
 
@@ -89,6 +96,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
                 "merchant": likely,
                 "new_name": "" if likely or nothing else obj.merchant_name,
                 "nothing": nothing,
+                "text": corrections.descriptor_of(obj)[:200],
             }
         }
 
@@ -115,7 +123,10 @@ class FeedbackAdmin(ReadOnlyAdmin):
             merchant = Merchant.objects.create(name=data["new_name"])
         try:
             made = corrections.accept(
-                feedback=feedback, merchant=merchant, by=request.user.get_username()
+                feedback=feedback,
+                merchant=merchant,
+                by=request.user.get_username(),
+                text=data["text"],
             )
         except corrections.NotOpen as error:
             raise Refused("Somebody has decided on it already.") from error

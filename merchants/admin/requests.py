@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from merchants import feedback, finding
 from merchants.admin.timeline import deliveries_of, timeline
+from merchants.events import describe
 from merchants.models import Batch, NormalizationRequest, Resolution
 from pave.clients.models import Client
 from pave.staff.actions import Result, button
@@ -109,13 +110,13 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
             others = NormalizationRequest.objects.filter(resolution=resolution)
             newest = others.select_related("client").order_by("-id")[: ELSEWHERE + 1]
             elsewhere = [other for other in newest if other.pk != obj.pk][:ELSEWHERE]
-        answer = (resolution.answer if resolution else None) or {}
+        described = describe(obj, resolution)
         return {
             "taken": obj,
             "resolution": resolution,
-            "answered": obj.status == Status.COMPLETED and bool(answer),
-            "merchant": answer.get("merchant") or {},
-            "match": answer.get("match") or {},
+            "answered": described["merchant"] is not None,
+            "described": described,
+            "evidence": [*obj.own_reading.evidence(), *(resolution.evidence if resolution else ())],
             "deliveries": told,
             "timeline": timeline(obj, told),
             "elsewhere": elsewhere,

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from merchants.models import NormalizationRequest, Resolution
@@ -13,6 +14,7 @@ from pave.staff.search import as_uuid
 from pave.staff.templatetags.staff import ago, duration, pill
 
 MOST = 1000
+MOST_CLIENTS = 20
 
 
 @admin.register(Resolution)
@@ -35,6 +37,7 @@ class ResolutionAdmin(ReadOnlyAdmin):
     list_filter = ("status",)
     search_fields = ("id",)
     search_help_text = "The id of a question, or its whole key."
+    list_select_related = ("client",)
     show_form = False
     panels_above = ("merchants/resolution_panels.html",)
 
@@ -50,6 +53,8 @@ class ResolutionAdmin(ReadOnlyAdmin):
         count = asked[: MOST + 1].count()
         return {
             "resolution": obj,
+            "waiters": obj.waiters.select_related("client")[:MOST_CLIENTS],
+            "now": timezone.now(),
             "asked": f"more than {MOST:,}" if count > MOST else count,
         }
 

@@ -3,20 +3,30 @@
 from merchants.models.catalogue import Alias, Merchant, Revision, Rule, Ruleset
 from merchants.models.feedback import Feedback
 from merchants.models.request import (
+    AdmissionClaim,
     Batch,
     BatchQuerySet,
     NormalizationRequest,
     NormalizationRequestQuerySet,
 )
-from merchants.models.resolution import KEY_LENGTH, METHODS, Resolution, ResolutionQuerySet
+from merchants.models.resolution import (
+    KEY_LENGTH,
+    METHODS,
+    HeuristicUse,
+    Resolution,
+    ResolutionQuerySet,
+    Waiter,
+)
 
 __all__ = [
     "KEY_LENGTH",
     "METHODS",
+    "AdmissionClaim",
     "Alias",
     "Batch",
     "BatchQuerySet",
     "Feedback",
+    "HeuristicUse",
     "Merchant",
     "NormalizationRequest",
     "NormalizationRequestQuerySet",
@@ -25,4 +35,5 @@ __all__ = [
     "Revision",
     "Rule",
     "Ruleset",
+    "Waiter",
 ]

@@ -2,7 +2,7 @@
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from merchants.rule_match import BadExpression, compiled
 from pave.identifiers import new_id
@@ -24,6 +24,12 @@ class Merchant(models.Model):
         default=list, blank=True, help_text="Where it trades (ISO 3166 alpha-2). Empty: anywhere."
     )
     category = models.CharField(max_length=100, blank=True)
+    websites = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text='Web sites of single countries, where they differ: {"DE": "https://…"}.',
+    )
     logo_url = models.CharField("logo URL", max_length=500, blank=True)
     active = models.BooleanField(default=True, help_text="Unticked, it is no longer answered.")
     merged_into = models.ForeignKey(
@@ -59,6 +65,11 @@ class Alias(models.Model):
 
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="aliases")
     text = models.CharField(max_length=200)
+    published = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="Clients see it. Unticked for what was taken from a client's transaction.",
+    )
 
     class Meta:
         ordering = ["text"]

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from merchants.models.resolution import Resolution
 from merchants.question import Transaction
+from merchants.reading import Reading, read
 from pave.clients.models import Client
 from pave.identifiers import new_id
 
@@ -31,6 +32,7 @@ class Batch(models.Model):
     class Status(models.TextChoices):
         PROCESSING = "processing"
         COMPLETED = "completed"
+        CANCELED = "canceled"
 
     class Deliver(models.TextChoices):
         EACH = "each", "A webhook for each row, and one for the batch"
@@ -47,22 +49,36 @@ class Batch(models.Model):
     completed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     canceled = models.PositiveIntegerField(default=0)
+    corrected = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Rows whose answer was corrected after the batch."
+    )
+    corrections_told = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="So many of them have been told of, in one message."
+    )
     errors = models.JSONField(
         default=list, blank=True, help_text="What is wrong with the rejected rows, by line."
     )
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
 
     objects = BatchQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "batches"
+        permissions = [("cancel_batch", "Can cancel batches")]
         indexes = [
             # A client's batches, newest first.
             models.Index(fields=["client", "-id"], name="batch_of_client"),
             # The sweep's look at batches under way.
             models.Index(fields=["id"], name="batch_open", condition=Q(status="processing")),
+            # Those whose corrections are still to be told of.
+            models.Index(
+                fields=["id"],
+                name="batch_corrected",
+                condition=Q(corrected__gt=models.F("corrections_told")),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -80,6 +96,10 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
     def queued(self) -> "NormalizationRequestQuerySet":
         """Those that wait for admission."""
         return self.filter(status=NormalizationRequest.Status.QUEUED)
+
+    def suspect(self) -> "NormalizationRequestQuerySet":
+        """Those that wait for an admission by themselves, since one with others has failed."""
+        return self.queued().filter(admission_attempts__gt=0)
 
     def single(self) -> "NormalizationRequestQuerySet":
         """Those that came by themselves, oldest first: somebody waits for each."""
@@ -142,6 +162,12 @@ class NormalizationRequest(models.Model):
     country = models.CharField(max_length=2, blank=True)
     city = models.CharField(max_length=100, blank=True)
     reference = models.CharField(max_length=255, blank=True, help_text="The client's own id.")
+    metadata = models.JSONField(
+        null=True, blank=True, help_text="The client's own pairs: given back, never read."
+    )
+    reading = models.JSONField(
+        null=True, blank=True, help_text="What was read from this transaction's own text."
+    )
     resolution = models.ForeignKey(
         Resolution,
         null=True,
@@ -162,6 +188,11 @@ class NormalizationRequest(models.Model):
         null=True, blank=True, help_text="Its place in the batch's input, from 1."
     )
     error = models.CharField(max_length=500, blank=True)
+    admission_attempts = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Admissions that this request may have ended; counted before each next one.",
+    )
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
 
@@ -173,10 +204,17 @@ class NormalizationRequest(models.Model):
         indexes = [
             # A client's requests, newest first: ids begin with the time.
             models.Index(fields=["client", "-id"], name="request_of_client"),
-            # Admission: what is queued, single ones and then batches, each oldest first. As
-            # small as the backlog.
+            # Admission: what each client has queued, single ones and then batches, each oldest
+            # first. As small as the backlog.
             models.Index(
-                fields=["batch", "id"], name="request_queued", condition=Q(status="queued")
+                fields=["client", "batch", "id"],
+                name="request_queued_of_client",
+                condition=Q(status="queued"),
+            ),
+            models.Index(
+                fields=["id"],
+                name="request_suspect",
+                condition=Q(status="queued", admission_attempts__gt=0),
             ),
             # A batch's rows in the order of its input.
             models.Index(
@@ -212,6 +250,13 @@ class NormalizationRequest(models.Model):
     def __str__(self) -> str:
         return self.description
 
+    @property
+    def own_reading(self) -> Reading:
+        """What was read from its text; read now if it has not been admitted, or was long ago."""
+        if self.reading is None:
+            return read(self.as_transaction())
+        return Reading.from_json(self.reading)
+
     def as_transaction(self) -> Transaction:
         """Return the transaction as the heuristic takes it."""
         return Transaction(
@@ -223,3 +268,14 @@ class NormalizationRequest(models.Model):
             country=self.country,
             city=self.city,
         )
+
+
+class AdmissionClaim(models.Model):
+    """The requests whose keys a worker is about to work out; it outlives only a dead worker."""
+
+    worker = models.CharField(max_length=128)
+    requests = models.JSONField(help_text="Their ids.")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{len(self.requests)} by {self.worker}"

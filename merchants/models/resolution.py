@@ -1,4 +1,4 @@
-"""The questions asked, and the answers remembered."""
+"""What is found out once, and who waits for it."""
 
 from datetime import datetime
 
@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from merchants.models.catalogue import Merchant, Rule, Ruleset
+from pave.clients.models import Client
 from pave.identifiers import new_id
 
 KEY_LENGTH = 200
@@ -23,17 +24,21 @@ METHODS = [
 class ResolutionQuerySet(models.QuerySet["Resolution"]):
     """Domain words for selecting resolutions."""
 
-    def due(self, now: datetime) -> "ResolutionQuerySet":
-        """Those to be worked on by ``now``."""
-        return self.filter(status=Resolution.Status.PENDING, next_attempt_at__lte=now)
-
     def stale(self, now: datetime) -> "ResolutionQuerySet":
-        """Those under way whose worker has not been heard of within its lease."""
+        """Those in flight whose worker has not been heard of within its lease."""
         return self.filter(status=Resolution.Status.RUNNING, lease_expires_at__lte=now)
+
+    def unfinished(self) -> "ResolutionQuerySet":
+        """Those that are to be answered."""
+        return self.filter(status__in=[Resolution.Status.PENDING, Resolution.Status.RUNNING])
 
 
 class Resolution(models.Model):
-    """One question, asked once of one ruleset, and its answer: the unit of slow work."""
+    """What one ruleset answers under one key: the unit of slow work.
+
+    It holds nothing that was read from a transaction. Its answer is shared by all whose
+    transactions have the key, which are those of one client only if `client` is set.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -43,23 +48,27 @@ class Resolution(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     key = models.CharField(
-        max_length=KEY_LENGTH, help_text="What makes two transactions the same question."
+        max_length=KEY_LENGTH,
+        help_text="What makes two transactions the same question; a digest if it holds their text.",
     )
     ruleset = models.ForeignKey(Ruleset, on_delete=models.PROTECT, db_index=False)
+    client = models.ForeignKey(
+        Client,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="resolutions",
+        db_index=False,
+        help_text="Only this client's transactions have its answer. Empty: everybody's.",
+    )
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
-    transaction = models.JSONField(help_text="The first transaction that asked it.")
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="Runs begun; counted before the heuristic runs."
     )
-    bulk = models.BooleanField(
-        default=False,
-        help_text="Only rows of batches wait for it; what came by itself is worked on before.",
-    )
-    next_attempt_at = models.DateTimeField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.CharField(max_length=128, blank=True)
     answer = models.JSONField(
-        null=True, blank=True, help_text="The members merchant and match of the API's object."
+        null=True, blank=True, help_text="What the members merchant and match are made of."
     )
     merchant = models.ForeignKey(
         Merchant, null=True, blank=True, on_delete=models.SET_NULL, related_name="resolutions"
@@ -83,17 +92,11 @@ class Resolution(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            # Single flight: a question has one row, however many ask it at once. Also the index
-            # by which admission finds what is known.
+            # Single flight: a key has one row, however many ask for it at once. Also the index
+            # by which admission finds what is cached. (A client's own keys differ from others'.)
             models.UniqueConstraint(fields=["key", "ruleset"], name="one_resolution_a_question")
         ]
         indexes = [
-            # The claim: single requests' questions, then those of batches.
-            models.Index(
-                fields=["bulk", "next_attempt_at"],
-                name="resolution_due",
-                condition=Q(status="pending"),
-            ),
             models.Index(
                 fields=["lease_expires_at"],
                 name="resolution_under_way",
@@ -101,6 +104,10 @@ class Resolution(models.Model):
             ),
             # The admin's list of failures, newest first.
             models.Index(fields=["-id"], name="resolution_failed", condition=Q(status="failed")),
+            # Erasing a client.
+            models.Index(
+                fields=["client"], name="resolution_of_client", condition=Q(client__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -110,3 +117,71 @@ class Resolution(models.Model):
     def is_resolved(self) -> bool:
         """Whether it has its answer."""
         return self.status == self.Status.RESOLVED
+
+
+class WaiterQuerySet(models.QuerySet["Waiter"]):
+    """Domain words for selecting waiters."""
+
+    def due(self, now: datetime) -> "WaiterQuerySet":
+        """Those whose resolution is to be worked on by ``now``."""
+        return self.filter(due_at__lte=now, resolution__status=Resolution.Status.PENDING)
+
+    def of_client(self, client_pk: int) -> "WaiterQuerySet":
+        """The client's own, in its turn's order: what came by itself before rows of batches."""
+        return self.filter(client=client_pk).order_by("bulk", "due_at")
+
+
+class Waiter(models.Model):
+    """A client that waits for a resolution, and the transaction of its own that is to be run.
+
+    The heuristic's queue: clients take turns, so each has its own line of waiters.
+    """
+
+    resolution = models.ForeignKey(
+        Resolution, on_delete=models.CASCADE, related_name="waiters", db_index=False
+    )
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="waiters", db_index=False
+    )
+    request = models.ForeignKey(
+        "merchants.NormalizationRequest",
+        on_delete=models.CASCADE,
+        related_name="waiters",
+        help_text="The first of the client's that asked.",
+    )
+    bulk = models.BooleanField(
+        default=False,
+        help_text="Only rows of batches wait; what came by itself is worked on before.",
+    )
+    since = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="When the next attempt may begin.")
+
+    objects = WaiterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["resolution", "client"], name="one_waiter_a_client_and_resolution"
+            )
+        ]
+        indexes = [
+            # The claim: the client whose turn it is, single requests and then batches.
+            models.Index(fields=["client", "bulk", "due_at"], name="waiter_turn"),
+            # How long each client's oldest has waited.
+            models.Index(fields=["client", "since"], name="waiter_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} for {self.resolution_id}"
+
+
+class HeuristicUse(models.Model):
+    """How much of the heuristic's time a client has used lately; see `merchants.turns`."""
+
+    client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True)
+    seconds = models.FloatField(default=0.0, help_text="As of the time below; it fades.")
+    as_of = models.FloatField(help_text="Seconds since 1970.")
+
+    def __str__(self) -> str:
+        return f"use by {self.client_id}"

@@ -49,7 +49,7 @@ class ClientAdmin(StaffAdmin):
     search_help_text = "Part of its id or name."
     fieldsets = (
         (None, {"fields": ("client_id", "name", "active", "notes")}),
-        ("Limits", {"fields": ("requests_per_minute", "burst", "monthly_quota")}),
+        ("Limits", {"fields": ("requests_per_minute", "burst", "monthly_quota", "share")}),
     )
     panels_above = ("clients/client_keys.html",)
 

@@ -1,6 +1,6 @@
 """Who calls Pave."""
 
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from rest_framework_api_key.models import AbstractAPIKey
 
@@ -40,6 +40,13 @@ class Client(models.Model):
         null=True,
         blank=True,
         help_text="How many transactions it may send in a calendar month (UTC). Empty: any number.",
+    )
+    share = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Its part of the heuristic's time while others wait too: 2 gets twice as much "
+        "as 1.",
     )
     notes = models.TextField(blank=True, help_text="For staff only.")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -32,6 +32,7 @@ SUPPORT = VIEWER | {
     "webhooks.operate_webhook",
     "webhooks.retry_delivery",
     "merchants.add_feedback",
+    "merchants.cancel_batch",
 }
 MATCHER = VIEWER | {
     "merchants.add_merchant",
@@ -73,6 +74,7 @@ _OWN = {
     "webhooks.operate_webhook": ("webhook", "Can test, check, enable, disable, recover webhooks"),
     "webhooks.rotate_secret": ("webhook", "Can rotate signing secrets"),
     "webhooks.retry_delivery": ("delivery", "Can retry and cancel deliveries"),
+    "merchants.cancel_batch": ("batch", "Can cancel batches"),
     "merchants.merge_merchant": ("merchant", "Can merge merchants"),
     "merchants.publish_ruleset": ("ruleset", "Can publish and roll back rulesets"),
     "merchants.review_feedback": ("feedback", "Can accept and reject feedback"),

@@ -79,7 +79,6 @@ def failed_delivery(plain_webhook: Webhook) -> Delivery:
         answer={"merchant": MERCHANT, "match": MATCH},
         evidence=["catalogue name 'netflix'"],
         merchant=MerchantFactory(name="Netflix"),
-        next_attempt_at=None,
         finished_at=now,
     )
     request = NormalizationRequestFactory(

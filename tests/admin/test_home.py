@@ -83,7 +83,7 @@ def test_waiting_longer_than_usual_is_noticed(superuser: Browser, at_work: None)
 def test_failed_questions_and_open_feedback_are_counted(
     superuser: Browser, at_work: None, open_feedback: Feedback
 ) -> None:
-    ResolutionFactory(status="failed", error="It took too long.", next_attempt_at=None)
+    ResolutionFactory(status="failed", error="It took too long.")
     html = _home(superuser)
     assert "The heuristic failed on 1 question in a day" in html
     assert "It took too long." in html

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from merchants import normalization, resolving
 from merchants.models import NormalizationRequest
 from merchants.rulesets import heuristic_for
-from merchants.running import Answer, transaction_of
+from merchants.running import Answer
 from pave.api.waiting import Watcher, preferred_seconds
 
 BODY = {"description": "NETFLIX.COM"}
@@ -113,11 +113,11 @@ def _answer_one():
             normalization.admit_batch()
             while claimed := resolving.claim(worker="test"):
                 # No alarm outside the main thread.
-                resolving.finish([(one, Answer(_match(one), 1)) for one in claimed])
+                resolving.finish([(one.resolution, Answer(_match(one), 1)) for one in claimed])
             time.sleep(0.02)
     finally:
         connection.close()
 
 
-def _match(resolution):
-    return heuristic_for(resolution.ruleset_id).match(transaction_of(resolution.transaction))
+def _match(claim):
+    return heuristic_for(claim.resolution.ruleset_id).match(claim.transaction)

@@ -108,20 +108,15 @@ def _resolutions() -> list[Resolution]:
     heuristic = rulesets.heuristic_for(ruleset.number)
     made = []
     for descriptor in DESCRIPTORS:
-        plain = {
-            "description": descriptor, "amount": "", "currency": "USD", "date": "", "mcc": "",
-            "country": "", "city": "",
-        }  # fmt: skip
         request = NormalizationRequest(description=descriptor, currency="USD")
         transaction = request.as_transaction()
         match = heuristic.match(transaction)
         merchant = next(iter(Named.by([match]).merchants.values()), None)
         resolution, _ = Resolution.objects.get_or_create(
-            key=heuristic.key(transaction),
+            key=heuristic.key(transaction).text,
             ruleset=ruleset,
             defaults={
                 "status": Resolution.Status.RESOLVED,
-                "transaction": plain,
                 "attempts": 1,
                 "answer": as_json(match, merchant, ruleset.number),
                 "merchant": merchant,

@@ -2,7 +2,7 @@
 
 import time
 
-from merchants.heuristic import Match, Transaction
+from merchants.heuristic import Key, Match, Transaction
 
 
 class FirstWord:
@@ -10,12 +10,12 @@ class FirstWord:
 
     runs = 0
 
-    def key(self, transaction: Transaction) -> str:
+    def key(self, transaction: Transaction) -> Key:
         if transaction.description.startswith("UNREADABLE"):
             raise ValueError("no key in this")
         if transaction.description.startswith("ENDLESS"):
             time.sleep(3600)
-        return transaction.description.split()[0].lower()
+        return Key(transaction.description.split()[0].lower(), shared=True)
 
     def match(self, transaction: Transaction) -> Match:
         FirstWord.runs += 1

@@ -1,53 +1,81 @@
 import pytest
 
-from merchants import backpressure
-from tests.factories import NormalizationRequestFactory, ResolutionFactory
+from merchants import backpressure, normalization, working
+from merchants.models import NormalizationRequest
+from tests.factories import NormalizationRequestFactory, WaiterFactory
 
 pytestmark = pytest.mark.django_db
+LOOK = backpressure.look
 
 
 @pytest.fixture(autouse=True)
 def looks_each_time(monkeypatch):
     monkeypatch.setattr(backpressure, "LOOK_EVERY", -1)
-    monkeypatch.setattr(backpressure, "_full", False)
+    monkeypatch.setattr(backpressure, "look", LOOK)
 
 
-def post(api):
-    return api.post("/v1/normalizations", {"description": "NETFLIX"}, format="json")
+def post(api, description="NETFLIX"):
+    return api.post("/v1/normalizations", {"description": description}, format="json")
 
 
-def test_with_too_many_waiting_for_admission_a_submit_gets_503(api, settings):
-    settings.PAVE_MAX_QUEUE_DEPTH = 2
+def test_with_too_many_waiting_for_admission_a_submit_gets_503(api, client_1234, settings):
+    settings.PAVE_CLIENT_QUEUE_DEPTH = 2
     assert post(api).status_code == 202
     assert post(api).status_code == 202
-    NormalizationRequestFactory()
+    NormalizationRequestFactory(client=client_1234.client)
     answer = post(api)
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0
     assert answer["Content-Type"] == "application/problem+json"
 
 
-def test_with_too_many_questions_waiting_too(api, settings):
-    settings.PAVE_MAX_QUEUE_DEPTH = 1
-    ResolutionFactory.create_batch(2)
+def test_with_too_many_waiting_for_the_heuristic_too(api, client_1234, settings):
+    settings.PAVE_CLIENT_QUEUE_DEPTH = 1
+    WaiterFactory.create_batch(2, client=client_1234.client)
     assert post(api).status_code == 503
 
 
-def test_a_batch_is_refused_as_well(api, settings):
-    settings.PAVE_MAX_QUEUE_DEPTH = 1
-    ResolutionFactory.create_batch(2)
+def test_a_batch_is_refused_as_well(api, client_1234, settings):
+    settings.PAVE_CLIENT_QUEUE_DEPTH = 1
+    WaiterFactory.create_batch(2, client=client_1234.client)
     body = {"transactions": [{"description": "NETFLIX"}]}
     assert api.post("/v1/batches", body, format="json").status_code == 503
 
 
-def test_reading_goes_on(api, settings):
-    settings.PAVE_MAX_QUEUE_DEPTH = 1
-    ResolutionFactory.create_batch(2)
+def test_what_others_have_waiting_refuses_nobody_else(api, stranger, settings):
+    settings.PAVE_CLIENT_QUEUE_DEPTH = 1
+    WaiterFactory.create_batch(3, client=stranger.client)
+    assert post(api).status_code == 202
+    assert post(stranger.api).status_code == 503
+
+
+def test_above_the_depth_of_all_those_with_most_are_refused(api, client_1234, stranger, settings):
+    settings.PAVE_MAX_QUEUE_DEPTH = 4
+    WaiterFactory.create_batch(4, client=stranger.client)
+    WaiterFactory(client=client_1234.client)
+    assert post(stranger.api).status_code == 503
+    assert post(api).status_code == 202
+
+
+def test_one_whose_answer_is_there_is_always_taken(api, client_1234, settings):
+    post(api, "ATM WITHDRAWAL 004412")
+    while normalization.admit_batch() or working.resolve_due():
+        pass
+    settings.PAVE_CLIENT_QUEUE_DEPTH = 0
+    WaiterFactory(client=client_1234.client)
+    assert post(api, "ATM WITHDRAWAL 990017").status_code == 202
+    assert post(api, "SOMETHING NEW").status_code == 503
+    assert NormalizationRequest.objects.filter(description="SOMETHING NEW").count() == 0
+
+
+def test_reading_goes_on(api, client_1234, settings):
+    settings.PAVE_CLIENT_QUEUE_DEPTH = 1
+    WaiterFactory.create_batch(2, client=client_1234.client)
     assert api.get("/v1/normalizations").status_code == 200
 
 
 def test_between_two_looks_a_submit_pays_nothing(api, monkeypatch):
     monkeypatch.setattr(backpressure, "LOOK_EVERY", 1000)
-    monkeypatch.setattr(backpressure, "_looked_at", backpressure.time.monotonic())
-    monkeypatch.setattr(backpressure, "is_full", lambda: pytest.fail("looked"))
+    assert post(api).status_code == 202
+    monkeypatch.setattr(backpressure, "look", lambda client: pytest.fail("looked"))
     assert post(api).status_code == 202

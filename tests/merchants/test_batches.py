@@ -52,6 +52,7 @@ def test_a_batch_is_taken_in_each_form(api, client_1234, media_type):
         "completed": 0,
         "failed": 0,
         "canceled": 0,
+        "corrected": 0,
     }
     assert response["location"] == f"/v1/batches/{body['id']}"
     assert api.get(response["location"]).json() == body
@@ -120,10 +121,19 @@ def test_the_last_row_completes_the_batch_whatever_its_end_is(api, webhook, clie
     last = NormalizationRequest.objects.get(row=3)
     assert api.post(f"/v1/normalizations/{last.pk}/cancel").status_code == 200
     run_cluster()
+    normalization.admit_suspects()
     body = api.get(f"/v1/batches/{batch_id}").json()
     assert (body["status"], body["counts"]) == (
         "completed",
-        {"accepted": 3, "rejected": 0, "pending": 0, "completed": 1, "failed": 1, "canceled": 1},
+        {
+            "accepted": 3,
+            "rejected": 0,
+            "pending": 0,
+            "completed": 1,
+            "failed": 1,
+            "canceled": 1,
+            "corrected": 0,
+        },
     )
     assert Event.objects.filter(type="batch.completed").count() == 1
 
@@ -179,7 +189,7 @@ def test_questions_of_single_requests_are_worked_on_before_those_of_batches(api)
     for description in ("ALONE", "SECOND 9"):  # the second is one of the batch's questions
         api.post("/v1/normalizations", {"description": description}, format="json")
         normalization.admit_batch()
-    claimed = [resolving.claim(worker="w")[0].key for _ in range(4)]
+    claimed = [resolving.claim(worker="w")[0].resolution.key for _ in range(4)]
     assert set(claimed[:2]) == {"alone", "second"}
     assert set(claimed[2:]) == {"first", "third"}
 

@@ -1,17 +1,13 @@
 """The shipped catalogue."""
 
-import time
 from dataclasses import replace
 
 from merchants.builtin import load_builtin, load_index, load_supplement, merge, save_index
 from merchants.records import MerchantRecord
 
 
-def test_it_is_large_and_loads_fast() -> None:
-    start = time.perf_counter()
-    records = load_builtin()
-    assert time.perf_counter() - start < 2  # 0.2 s on a quiet machine
-    assert len(records) > 14_000
+def test_it_is_large() -> None:
+    assert len(load_builtin()) > 14_000
 
 
 def test_keys_are_unique_and_names_are_there() -> None:

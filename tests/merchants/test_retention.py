@@ -96,7 +96,7 @@ def test_a_request_with_feedback_to_be_looked_at_stays():
 
 def test_an_answer_goes_when_nobody_has_asked_for_it_within_the_time():
     moment = timezone.now() - OLD
-    old = {"finished_at": moment, "status": Resolution.Status.RESOLVED, "next_attempt_at": None}
+    old = {"finished_at": moment, "status": Resolution.Status.RESOLVED}
     forgotten = ResolutionFactory(pk=first_id_at(moment), **old)
     asked = ResolutionFactory(
         pk=first_id_at(moment - timedelta(days=1)), ruleset=forgotten.ruleset, **old

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from merchants import normalization, resolving, working
-from merchants.models import NormalizationRequest, Resolution
+from merchants.models import NormalizationRequest, Resolution, Waiter
 from merchants.question import Match
 from tests.merchants.heuristics import FirstWord
 
@@ -51,6 +51,10 @@ def asked(client_1234):
 
 def states():
     return dict(Resolution.objects.values_list("key", "status"))
+
+
+def keys(claimed):
+    return [claim.resolution.key for claim in claimed]
 
 
 def test_many_fast_questions_cost_few_statements(asked):
@@ -105,25 +109,25 @@ def test_nobody_waits_for_a_slow_run(asked, monkeypatch):
 def test_a_question_that_had_an_attempt_is_taken_alone(asked):
     asked("ONE", "TWO", "THREE")
     Resolution.objects.filter(key="one").update(attempts=1)
-    assert [one.key for one in resolving.claim(worker="w", limit=64)] == ["one"]
-    assert [one.key for one in resolving.claim(worker="w", limit=64)] == ["two", "three"]
+    assert keys(resolving.claim(worker="w", limit=64)) == ["one"]
+    assert keys(resolving.claim(worker="w", limit=64)) == ["two", "three"]
     Resolution.objects.update(status="pending")
     Resolution.objects.filter(key="two").update(attempts=1)
     Resolution.objects.filter(key="one").update(attempts=0)
-    assert [one.key for one in resolving.claim(worker="w", limit=64)] == ["one"]
+    assert keys(resolving.claim(worker="w", limit=64)) == ["one"]
 
 
 def test_only_what_was_begun_is_counted_when_the_worker_dies(asked):
     asked("ONE", "TWO", "THREE")
     first, *_ = resolving.claim(worker="host/1/2", limit=3)
-    assert resolving.begin(first)
+    assert resolving.begin(first.resolution)
 
     resolving.hand_back(worker="host/1/2")
 
     attempts = dict(Resolution.objects.values_list("key", "attempts"))
     assert attempts == {"one": 1, "two": 0, "three": 0}
     assert set(states().values()) == {"pending"}
-    due = Resolution.objects.due(timezone.now()).values_list("key", flat=True)
+    due = Waiter.objects.due(timezone.now()).values_list("resolution__key", flat=True)
     assert sorted(due) == ["three", "two"]  # the first one pauses
 
 
@@ -180,7 +184,7 @@ def test_what_the_second_thread_could_not_do_fails_the_task(asked, monkeypatch):
 
 def test_a_beginning_of_which_no_word_came_back_counts_once(asked):
     asked("ONE", "TWO")
-    first, second = resolving.claim(worker="w", limit=2)
+    first, second = [one.resolution for one in resolving.claim(worker="w", limit=2)]
     Resolution.objects.filter(pk=first.pk).update(attempts=1)  # the commit that went unanswered
     assert resolving.begin(first)
     assert Resolution.objects.get(pk=first.pk).attempts == first.attempts == 1

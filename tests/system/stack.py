@@ -178,10 +178,7 @@ class Stack:
 
     def hasten(self) -> None:
         """Take away the pauses before further attempts of the heuristic."""
-        self.database.rows(
-            "UPDATE merchants_resolution SET next_attempt_at = CURRENT_TIMESTAMP"
-            " WHERE status = 'pending'"
-        )
+        self.database.rows("UPDATE merchants_waiter SET due_at = CURRENT_TIMESTAMP")
 
     def runs(self) -> list[str]:
         """Return the description of each run of a heuristic of tests.system.heuristics."""

@@ -16,10 +16,26 @@ from rich.console import Console
 from rich.progress import Progress
 
 from merchants import catalogue
+from merchants.answering import as_json
+from merchants.batch_results import READ_COLUMNS, defused, read_cells
+from merchants.events import found
 from merchants.heuristic import Heuristic
+from merchants.models import Merchant
 from merchants.question import Transaction
+from merchants.reading import read
 
-ADDED = ["merchant", "merchant_id", "confidence", "method", "intermediary"]
+ADDED = [
+    "merchant",
+    "merchant_id",
+    "confidence",
+    "method",
+    "intermediary",
+    "website",
+    "category",
+    *READ_COLUMNS,
+]
+# In front of an added column that the input has one of the name of.
+CLASH = "pave_"
 # Rows in one piece of a worker's work: large enough that handing it over costs nothing beside it.
 PIECE = 500
 
@@ -27,6 +43,7 @@ Row = dict[str, str]
 
 # Set before the workers are forked, which have no other way to share what it holds.
 _heuristic: Heuristic
+_merchants: dict[str, Merchant]
 
 
 class Command(BaseCommand):
@@ -52,27 +69,33 @@ class Command(BaseCommand):
         target: Path = options["output"]
         if options["workers"] < 1:
             raise CommandError("--workers must be at least 1.")
+        # Beside the output, and in its place once it is whole: the input may be the same file.
+        unfinished = target.with_name(f"{target.name}.unfinished")
         try:
             with source.open(newline="", encoding="utf-8-sig") as lines:
                 rows = csv.DictReader(lines)
                 columns = list(rows.fieldnames or [])
                 if "description" not in columns:
                     raise CommandError(f"{source} has no column description.")
-                with target.open("w", newline="", encoding="utf-8") as out:
-                    kept = [column for column in columns if column not in ADDED]
-                    writer = csv.DictWriter(out, kept + ADDED, extrasaction="ignore")
-                    writer.writeheader()
+                with unfinished.open("w", newline="", encoding="utf-8") as out:
+                    added = [CLASH * (name in columns) + name for name in ADDED]
+                    writer = csv.writer(out)
+                    writer.writerow(columns + added)
                     count = self._run(rows, writer, options["workers"], source.stat().st_size)
+            unfinished.replace(target)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise CommandError(f"{source}: {error}") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
         self.stdout.write(f"{count:,} rows written to {target}.")
 
     def _run(self, rows: Iterable[Row], writer: Any, workers: int, size: int) -> int:
         """Write every row with its answer, in the order of the input; return how many."""
         count = 0
         # Read here and forked, so that the processes share the catalogue's memory.
-        global _heuristic
+        global _heuristic, _merchants
         _heuristic = catalogue.offline_heuristic()
+        _merchants = catalogue.offline_merchants()
         db.connections.close_all()
         with (
             multiprocessing.get_context("fork").Pool(workers) as pool,
@@ -83,11 +106,11 @@ class Command(BaseCommand):
                 writer.writerows(piece)
                 count += len(piece)
                 # The file's size stands for its rows, which nobody has counted.
-                progress.advance(bar, sum(len(",".join(map(str, row.values()))) for row in piece))
+                progress.advance(bar, sum(len(",".join(map(str, row))) for row in piece))
         return count
 
 
-def _bounded(pool: Any, pieces: Iterator[list[Row]], ahead: int) -> Iterator[list[Row]]:
+def _bounded(pool: Any, pieces: Iterator[list[Row]], ahead: int) -> Iterator[list[list[Any]]]:
     """Yield finished pieces in order, with only so many ahead: memory does not grow with the file.
 
     ``Pool.imap`` would read the whole input at once.
@@ -112,17 +135,27 @@ def _pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield piece
 
 
-def _answer_piece(piece: list[Row]) -> list[Row]:
-    for row in piece:
-        match = _heuristic.match(_transaction(row))
-        row.update(
-            merchant=match.name,
-            merchant_id=match.merchant_id or "",
-            confidence=f"{match.confidence:g}",
-            method=match.method,
-            intermediary=match.intermediary or "",
-        )
-    return piece
+def _answer_piece(piece: list[Row]) -> list[list[Any]]:
+    return [[*row.values(), *_answer(_transaction(row))] for row in piece]
+
+
+def _answer(transaction: Transaction) -> list[Any]:
+    """Return the cells of ``ADDED``."""
+    match = _heuristic.match(transaction)
+    answer = as_json(match, _merchants.get(match.merchant_id or ""), 0)
+    members = found(answer, read(transaction), transaction.country)
+    merchant = members["merchant"]
+    cells = [
+        match.name,
+        match.merchant_id,
+        f"{match.confidence:g}",
+        match.method,
+        members["match"]["intermediary"],
+        merchant["website"],
+        (merchant["category"] or {}).get("detailed"),
+        *read_cells(members),
+    ]
+    return [defused(cell) for cell in cells]
 
 
 def _transaction(row: Row) -> Transaction:
