@@ -7,7 +7,6 @@ from typing import Any
 from merchants.descriptor import parse
 from merchants.question import Transaction
 
-
 KINDS = (
     "purchase", "refund", "transfer", "person_to_person", "cash", "fee", "interest", "salary",
     "bill_payment", "tax", "unknown",

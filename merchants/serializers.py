@@ -23,31 +23,6 @@ METADATA_KEY_LENGTH = 40
 METADATA_VALUE_LENGTH = 500
 
 
-class SeedTransactionSerializer(serializers.Serializer):
-    """The body of the seed's route."""
-
-    description = TextField(max_length=DESCRIPTION_LENGTH)
-    amount = AmountField(required=False, allow_null=True)
-    date = DateField(required=False, allow_null=True)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return the model's fields: what is null was not given."""
-        return {name: value for name, value in attrs.items() if value is not None}
-
-
-class TransactionSerializer(SeedTransactionSerializer):
-    """The body of ``POST /v1/normalizations``."""
-
-    currency = currency_field(required=False, allow_null=True, allow_blank=False)
-    mcc = mcc_field(required=False, allow_null=True, allow_blank=False)
-    country = country_field(required=False, allow_null=True, allow_blank=False)
-    city = TextField(required=False, allow_null=True, allow_blank=True, max_length=CITY_LENGTH)
-    reference = TextField(
-        required=False, allow_null=True, allow_blank=True, max_length=REFERENCE_LENGTH
-    )
-    metadata = MetadataField(required=False, allow_null=True)
-
-
 class MetadataField(serializers.DictField):
     """Pairs of the client's own; none is as good as nothing."""
 
@@ -72,6 +47,31 @@ class MetadataField(serializers.DictField):
         if errors:
             raise serializers.ValidationError(errors)
         return pairs or None
+
+
+class SeedTransactionSerializer(serializers.Serializer):
+    """The body of the seed's route."""
+
+    description = TextField(max_length=DESCRIPTION_LENGTH)
+    amount = AmountField(required=False, allow_null=True)
+    date = DateField(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the model's fields: what is null was not given."""
+        return {name: value for name, value in attrs.items() if value is not None}
+
+
+class TransactionSerializer(SeedTransactionSerializer):
+    """The body of ``POST /v1/normalizations``."""
+
+    currency = currency_field(required=False, allow_null=True, allow_blank=False)
+    mcc = mcc_field(required=False, allow_null=True, allow_blank=False)
+    country = country_field(required=False, allow_null=True, allow_blank=False)
+    city = TextField(required=False, allow_null=True, allow_blank=True, max_length=CITY_LENGTH)
+    reference = TextField(
+        required=False, allow_null=True, allow_blank=True, max_length=REFERENCE_LENGTH
+    )
+    metadata = MetadataField(required=False, allow_null=True)
 
 
 class FeedbackSerializer(serializers.Serializer):

@@ -37,7 +37,7 @@ def test_a_change_is_on_record_with_before_and_after(
     superuser: Browser, plain_webhook: Webhook
 ) -> None:
     url = reverse("admin:clients_client_change", args=[plain_webhook.client_id])
-    superuser.post(url, {"name": "Southwind", "active": "on", "monthly_quota": "500"})
+    superuser.post(url, {"name": "Southwind", "active": "on", "monthly_quota": "500", "share": "1"})
     entry = AuditEntry.objects.get()
     assert entry.username == superuser.user.username  # type: ignore[attr-defined]
     assert (entry.action, entry.model) == ("changed", "clients.client")

@@ -107,11 +107,11 @@ def test_a_correction_goes_all_the_way(superuser: Browser, open_feedback: Feedba
     page = reverse("admin:merchants_feedback_do", args=[open_feedback.pk, "accept"])
     nothing = superuser.post(page, {})
     assert "Give one of the three." in nothing.content.decode()
-    superuser.post(page, {"new_name": "Netflix Inc"})
+    superuser.post(page, {"new_name": "Netflix Inc", "text": "NETFLIX"})
     open_feedback.refresh_from_db()
     assert open_feedback.status == "accepted"
     assert open_feedback.merchant == Merchant.objects.get(name="Netflix Inc")
-    assert superuser.post(page, {"new_name": "Again"}).status_code == 302
+    assert superuser.post(page, {"new_name": "Again", "text": "NETFLIX"}).status_code == 302
     assert not Merchant.objects.filter(name="Again").exists()
 
 

@@ -31,6 +31,7 @@ BUTTONS = {
     ("merchants.normalizationrequest", "wrong"): {"support", "matcher", "admin"},
     ("merchants.feedback", "accept"): {"matcher", "admin"},
     ("merchants.feedback", "reject"): {"matcher", "admin"},
+    ("merchants.batch", "cancel"): {"support", "admin"},
     ("merchants.merchant", "merge"): {"matcher", "admin"},
     ("merchants.ruleset", "roll_back"): {"matcher", "admin"},
 }
@@ -47,6 +48,9 @@ FORMS = {
 def objects(open_feedback: Feedback, failed_delivery: Delivery) -> dict[str, str]:
     """What the buttons are pressed on: model -> what stands for it in URLs."""
     key, _ = keys.issue(client=failed_delivery.webhook.client)
+    batch = Batch.objects.create(
+        client=failed_delivery.webhook.client, accepted=1, created_at=timezone.now()
+    )
     RulesetFactory()  # so that the first one is an earlier one
     return {
         "webhooks.webhook": str(failed_delivery.webhook_id),
@@ -55,6 +59,7 @@ def objects(open_feedback: Feedback, failed_delivery: Delivery) -> dict[str, str
         "clients.apikey": key.prefix,
         "merchants.normalizationrequest": str(open_feedback.request_id),
         "merchants.feedback": str(open_feedback.pk),
+        "merchants.batch": str(batch.pk),
         "merchants.merchant": str(Merchant.objects.get(name="Netflix").pk),
         "merchants.ruleset": str(Ruleset.objects.order_by("number")[0].pk),
     }

@@ -136,6 +136,8 @@ def _pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _answer_piece(piece: list[Row]) -> list[list[Any]]:
+    for row in piece:
+        row.pop(None, None)  # type: ignore[call-overload] # cells that no column is named for
     return [[*row.values(), *_answer(_transaction(row))] for row in piece]
 
 
