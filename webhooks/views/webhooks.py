@@ -7,11 +7,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from webhooks import endpoints, holding
 from webhooks.models import Webhook
@@ -40,7 +40,7 @@ def validated(serializer: Serializer) -> dict[str, Any]:
     return dict(serializer.validated_data)
 
 
-class WebhooksView(APIView):
+class WebhooksView(ClientView):
     """``/v1/webhooks``."""
 
     def get(self, request: ClientRequest) -> Response:
@@ -65,7 +65,7 @@ class WebhooksView(APIView):
         )
 
 
-class WebhookView(APIView):
+class WebhookView(ClientView):
     """``/v1/webhooks/{id}``."""
 
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
