@@ -13,7 +13,7 @@ from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
 from webhooks import endpoints
 from webhooks.serializers import CreateWebhookSerializer
-from webhooks.views.webhooks import validated
+from webhooks.views.webhooks import look_up_context, validated
 
 
 class IsClientOrStaff(BasePermission):
@@ -41,7 +41,8 @@ class CreateWebhookView(ClientView):
 
         A client with several webhooks changes its oldest: under the seed it had no other.
         """
-        fields = validated(CreateWebhookSerializer(data=request.data))
+        data = request.data
+        fields = validated(CreateWebhookSerializer(data=data, context=look_up_context(request)))
         client = _client(request, fields.get("client_id"))
         webhook, secret = endpoints.create_or_change(client=client, url=fields["url"])
         body = {"client_id": client.client_id, "url": webhook.url, "webhook_id": str(webhook.pk)}
