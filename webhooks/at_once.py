@@ -4,7 +4,7 @@ import threading
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
-# Of the threads of a web process; PAVE_MAX_WAITING takes most of the others.
+# Of the threads of a web process; PAVE_MAX_WAITING takes most of the others (pave/gunicorn.py).
 MOST = 3
 
 _lock = threading.Lock()

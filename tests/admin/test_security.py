@@ -78,6 +78,17 @@ def test_an_address_has_so_many_tries_a_minute_whatever_the_names(anna: User) ->
         assert _log_in(Browser(), PASSWORD) == 302
 
 
+def test_without_the_cache_nobody_is_kept_out(anna: User, settings: Settings) -> None:
+    away = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": "redis://127.0.0.1:1/0",
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True},
+    }
+    settings.CACHES = {"default": away}
+    assert _log_in(Browser(), "wrong") == 200
+    assert _log_in(Browser(), PASSWORD) == 302
+
+
 def test_a_process_tries_one_password_at_a_time(anna: User) -> None:
     with logins.turn("192.0.2.9"):
         assert _log_in(Browser(), PASSWORD) == 429

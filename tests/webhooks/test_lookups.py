@@ -23,6 +23,8 @@ from webhooks import lookups
 from webhooks.addresses import AddressPolicy, Unresolved
 from webhooks.models import Webhook
 
+pytestmark = pytest.mark.storage
+
 SILENT = "http://silent.test:9000/hook"
 GOOD = "http://good.test:9000/hook"
 # Long enough for whatever is no wait; those who are kept waiting wait longer.
@@ -189,8 +191,9 @@ def test_what_is_answered_is_followed_by_the_next_at_once(db: None, resolver: Re
             check("client-1", SILENT)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_few_wait_at_once_and_silent_names_leave_room_for_good_ones(
-    db: None, resolver: Resolver, monkeypatch: pytest.MonkeyPatch, beside: Any
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch, beside: Any
 ) -> None:
     monkeypatch.setattr(lookups, "SECONDS", 1.0)
     silent = [beside(check, f"client-{number}", SILENT) for number in range(lookups.WAITING)]

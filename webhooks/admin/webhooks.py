@@ -78,7 +78,7 @@ class WebhookAdmin(StaffAdmin):
     def get_form(
         self, request: HttpRequest, obj: Webhook | None = None, change: bool = False, **kwargs: Any
     ) -> type[WebhookForm]:
-        form = super().get_form(request, obj, change, **kwargs)
+        form: type[WebhookForm] = super().get_form(request, obj, change, **kwargs)  # type: ignore[assignment]
         form.caller = f"staff-{request.user.pk}"  # a class of this request's own
         return form
 
