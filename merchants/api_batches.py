@@ -14,7 +14,6 @@ from rest_framework.utils.mediatypes import order_by_precedence
 from rest_framework.views import APIView
 
 from merchants import batch_reading, batch_results, batches, normalization
-from merchants.api_normalizations import refuse_stranger
 from merchants.backpressure import refuse_if_full
 from merchants.batch_reading import BadRow, Malformed, Read
 from merchants.batch_rows import RowChecker
@@ -27,7 +26,7 @@ from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.api.parsers import Upload, UploadParser
 from pave.api.querying import PageQuery, read_query
-from pave.clients.authentication import ClientRequest
+from pave.clients.authentication import ClientRequest, refuse_stranger
 from pave.clients.quotas import QuotaExceeded
 
 NDJSON = "application/x-ndjson"
@@ -151,12 +150,18 @@ def _find(request: ClientRequest, batch_id: UUID) -> Batch:
 def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> Iterator[batches.Row]:
     """Yield the checked rows of an upload, and put what JSON says of delivery into ``options``."""
     members: dict[str, Any] = {}
+
+    def take(name: str, value: Any) -> None:
+        if name == "client_id":
+            refuse_stranger(request.client, value, "body's client_id")
+        members[name] = value
+
     if upload.media_type == CSV:
         read: Iterable[Read] = batch_reading.read_csv(upload.file)
     elif upload.media_type == NDJSON:
         read = batch_reading.read_ndjson(upload.file)
     else:
-        read = batch_reading.read_json(upload.file, members)
+        read = batch_reading.read_json(upload.file, take)
     checker = RowChecker(request.client.client_id)
     for number, (line, row) in enumerate(read, start=1):
         if isinstance(row, BadRow):
@@ -164,12 +169,10 @@ def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> It
         else:
             fields, errors = checker.check(row)
         yield batches.Row(number, line, fields, errors)
-    if members:
-        refuse_stranger(request, members)
-        if "deliver" in members:
-            serializer = BatchQuery(data={"deliver": members["deliver"]})
-            serializer.is_valid(raise_exception=True)
-            options.update(serializer.validated_data)
+    if "deliver" in members:
+        serializer = BatchQuery(data={"deliver": members["deliver"]})
+        serializer.is_valid(raise_exception=True)
+        options.update(serializer.validated_data)
 
 
 def _wants_csv(request: ClientRequest) -> bool:

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -28,6 +27,7 @@ from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.api.querying import created_within, read_query
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from pave.clients.models import Client
 from pave.clients.quotas import QuotaExceeded
@@ -36,7 +36,7 @@ _checker = Checker(TransactionSerializer())
 _seed_checker = Checker(SeedTransactionSerializer())
 
 
-class NormalizeMerchantView(APIView):
+class NormalizeMerchantView(ClientView):
     """``POST /normalize_merchant``: the seed's route, kept for its clients."""
 
     @idempotent
@@ -48,7 +48,7 @@ class NormalizeMerchantView(APIView):
         )
 
 
-class NormalizationsView(APIView):
+class NormalizationsView(ClientView):
     """``/v1/normalizations``."""
 
     def get(self, request: ClientRequest) -> Response:
@@ -100,7 +100,7 @@ class CancelView(APIView):
         return Response(normalization_object(found))
 
 
-class FeedbackView(APIView):
+class FeedbackView(ClientView):
     """``POST /v1/normalizations/{request_id}/feedback``."""
 
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
@@ -152,22 +152,12 @@ def _find(client: Client, request_id: UUID) -> NormalizationRequest:
 
 
 def _submit(request: ClientRequest, checker: Checker) -> NormalizationRequest:
-    data = request.data
-    if isinstance(data, dict):
-        refuse_stranger(request, data)
-    fields = checker.check(data)
+    fields = checker.check(request.data)
     refuse_if_full(request.client, fields)
     try:
         return normalization.submit(client=request.client, fields=fields)
     except QuotaExceeded as error:
         raise limits.quota_exceeded(request, error, timezone.now()) from error
-
-
-def refuse_stranger(request: ClientRequest, data: dict[str, Any]) -> None:
-    """Refuse a body that names another client than the key's."""
-    named = data.get("client_id")
-    if named is not None and named != request.client.client_id:
-        raise PermissionDenied("The body's client_id is another client than the API key's.")
 
 
 def _location(taken: NormalizationRequest) -> str:

@@ -7,7 +7,7 @@ the batch that is wrong: those around it are taken.
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from pave.api.parsers import Number
@@ -106,12 +106,12 @@ def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
     return row
 
 
-def read_json(body: IO[bytes], members: dict[str, Any]) -> Iterator[Read]:
+def read_json(body: IO[bytes], take: Callable[[str, Any], None]) -> Iterator[Read]:
     """Read the elements of ``transactions`` in a JSON object.
 
     Args:
         body: The JSON.
-        members: Takes the object's other members, all there when the last row has been read.
+        take: Called with each other member of the object, where it stands.
     """
     text = _Text(body)
     text.expect("{", "an object")
@@ -128,7 +128,7 @@ def read_json(body: IO[bytes], members: dict[str, Any]) -> Iterator[Read]:
                 seen = True
                 yield from _elements(text)
             else:
-                members[name] = text.value()
+                take(name, text.value())
             if text.taken("}"):
                 break
             text.expect(",", "a comma or }")

@@ -1,14 +1,14 @@
 """What a web process sends while its caller waits: little at once, since a thread waits too."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
-# Of the threads of a web process; PAVE_MAX_WAITING takes most of the others.
+# Of the threads of a web process; PAVE_MAX_WAITING takes most of the others (pave/gunicorn.py).
 MOST = 3
 
 _lock = threading.Lock()
-_callers: set[int] = set()
+_callers: set[Hashable] = set()
 
 
 class Busy(Exception):
@@ -16,20 +16,20 @@ class Busy(Exception):
 
 
 @contextmanager
-def turn(client_pk: int) -> Iterator[None]:
-    """Let a client have something sent, while it has nothing else sent here.
+def turn(caller: Hashable) -> Iterator[None]:
+    """Let a client or staff member have something sent, while it has nothing else sent here.
 
     Raises:
         Busy: It has, or too many others have.
     """
     with _lock:
-        if client_pk in _callers:
+        if caller in _callers:
             raise Busy("Another test or check of yours is under way; wait for its answer.")
         if len(_callers) >= MOST:
             raise Busy("Too many tests and checks are under way.")
-        _callers.add(client_pk)
+        _callers.add(caller)
     try:
         yield
     finally:
         with _lock:
-            _callers.discard(client_pk)
+            _callers.discard(caller)

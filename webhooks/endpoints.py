@@ -59,8 +59,7 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
     if not fields.get("enabled", True):
         fields |= {"disabled_by": Webhook.DisabledBy.CLIENT, "disabled_at": timezone.now()}
     with transaction.atomic():
-        # One creation of a client's at a time, so that the limit holds.
-        Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+        lock(client)
         if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
             raise TooMany(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
         webhook = Webhook.objects.create(client=client, url=url, **fields)
@@ -68,6 +67,31 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         subscribers.forget(client.pk)
     logger.info("webhook.created webhook=%s client=%s", webhook.pk, client.client_id)
     return webhook, secret
+
+
+def lock(client: Client) -> None:
+    """Wait until nobody else makes a webhook for ``client``, and keep others waiting.
+
+    Call it in the transaction that looks at what there is, and makes what is missing.
+    """
+    Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+
+
+def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
+    """Make the client's webhook, or change the URL of its oldest; return its secret if it is new.
+
+    One that was disabled is enabled, since the seed's clients have no other way to say it; not so
+    if staff disabled it.
+    """
+    with transaction.atomic():
+        lock(client)
+        webhook = Webhook.objects.for_client(client).first()
+        if webhook is None:
+            return create(client=client, url=url)
+        change(webhook=webhook, fields={"url": url})
+        if not webhook.enabled and webhook.disabled_by != Webhook.DisabledBy.STAFF:
+            holding.enable(webhook=webhook)
+    return webhook, None
 
 
 def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:

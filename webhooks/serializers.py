@@ -1,13 +1,17 @@
 """What clients send about webhooks."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.exceptions import Throttled
 
+from pave.api.exceptions import Overloaded
 from pave.api.fields import BooleanField, IntegerField, MomentField, TextField
+from webhooks import lookups
 from webhooks.addresses import AddressError
 from webhooks.endpoints import DEFAULT_OVERLAP, HOUR, MAX_OVERLAP, address_policy
 from webhooks.event_types import EVENT_TYPES, GROUPS, is_group, is_known
@@ -24,14 +28,10 @@ class URLField(TextField):
         super().__init__(max_length=2048, **kwargs)
 
     def to_internal_value(self, data: str) -> str:
-        """Return the URL, or refuse it with the reason.
-
-        A name that cannot be resolved yet is refused too: a typing error is far likelier than an
-        endpoint that is still to be made.
-        """
+        """Return the URL, or refuse it for what can be seen without a look-up."""
         url = super().to_internal_value(data)
         try:
-            address_policy().check_resolves(url)
+            address_policy().check_url(url)
         except AddressError as error:
             raise serializers.ValidationError(str(error)) from error
         return url
@@ -100,14 +100,42 @@ class StrictSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
-class CreateWebhookSerializer(serializers.Serializer):
+class PointedSerializer(serializers.Serializer):
+    """A body with the URL of a webhook, whose host is looked up once all else is right.
+
+    Its context says who waits for that, as ``caller`` (see webhooks/lookups.py).
+    """
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields, or refuse the URL for where its host leads.
+
+        A name that cannot be resolved yet is refused too: a typing error is far likelier than an
+        endpoint that is still to be made.
+
+        Raises:
+            Throttled: The caller has another look-up.
+            Overloaded: Others have too many.
+        """
+        if "url" in attrs:
+            try:
+                lookups.policy_for(self.context["caller"]).check_resolves(attrs["url"])
+            except AddressError as error:
+                raise serializers.ValidationError({"url": [str(error)]}) from error
+            except lookups.Full as error:
+                raise Overloaded(ceil(lookups.SECONDS), str(error)) from error
+            except lookups.Busy as error:
+                raise Throttled(ceil(lookups.SECONDS), str(error)) from error
+        return attrs
+
+
+class CreateWebhookSerializer(PointedSerializer):
     """The body of the seed's route."""
 
     url = URLField()
     client_id = TextField(max_length=64, required=False)
 
 
-class WebhookSerializer(StrictSerializer):
+class WebhookSerializer(PointedSerializer, StrictSerializer):
     """What a client may say about a webhook of its own."""
 
     url = URLField()

@@ -29,13 +29,14 @@ class Overloaded(exceptions.APIException):
 
     Args:
         wait: After how many seconds the client may try again (``Retry-After``).
+        detail: What there is too much of.
     """
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "Too much work waits already. Try again later."
 
-    def __init__(self, wait: int) -> None:
-        super().__init__()
+    def __init__(self, wait: int, detail: str | None = None) -> None:
+        super().__init__(detail)
         self.wait = wait
 
 

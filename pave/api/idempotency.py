@@ -58,17 +58,26 @@ class _Superseded(Exception):
     """The claim's lease has ended, and another request has taken it over."""
 
 
-def idempotent(handler: Handler) -> Handler:
+def idempotent(handler: Handler | None = None, *, check: Handler | None = None) -> Handler:
     """Let a view's handler take an Idempotency-Key.
 
     With a key the handler runs in a transaction. What is to happen after its commit and before
     the answer, such as waiting for a result, goes into an ``Unfinished`` response.
+
+    Args:
+        handler: The view's method.
+        check: Called with the view and the request before the transaction, for what may wait for
+            the network; what it returns is given to the handler.
     """
+    if handler is None:
+        return functools.partial(idempotent, check=check)
 
     @functools.wraps(handler)
     def handle(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
         key = key_of(request)
         if key is None:
+            if check is not None:
+                args = (check(view, request), *args)
             return _finished(handler(view, request, *args, **kwargs))
         client = request.user
         if not isinstance(client, Client):
@@ -79,6 +88,8 @@ def idempotent(handler: Handler) -> Handler:
         if isinstance(claimed, HttpResponse):
             return claimed
         try:
+            if check is not None:
+                args = (check(view, request), *args)
             response = _committed(claimed, lambda: handler(view, request, *args, **kwargs))
         except _Superseded as error:
             raise _under_way() from error

@@ -213,7 +213,7 @@ def operation(
 
 def _problem(status: int) -> Described:
     headers = dict(_LIMIT_FIELDS) if status == 429 else {}
-    if status == 429:
+    if status in (429, 503):
         headers |= _RETRY_AFTER
     if status == 401:
         headers["WWW-Authenticate"] = {"schema": text()}

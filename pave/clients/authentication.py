@@ -14,6 +14,26 @@ class ClientRequest(Request):
     client: Client
 
 
+def names_another(named: object, client_id: str) -> bool:
+    """Return whether a caller with the key of ``client_id`` has named anybody else.
+
+    Args:
+        named: What it sent, of whatever type; None where it sent nothing.
+        client_id: Whose key it is.
+    """
+    return named is not None and named != client_id
+
+
+def refuse_stranger(client: Client, named: object, where: str) -> None:
+    """Refuse a request that names another client than its key's.
+
+    Raises:
+        PermissionDenied: It does.
+    """
+    if names_another(named, client.client_id):
+        raise PermissionDenied(f"The {where} names another client than the API key's.")
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """Sets ``request.client`` (and ``request.user``) to the key's client."""
 
@@ -32,9 +52,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = keys.authenticate(secret.strip())
         if key is None:
             raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
-        named = request.META.get("HTTP_CLIENT_ID")
-        if named is not None and named != key.client.client_id:
-            raise PermissionDenied("The client-id header names another client than the API key's.")
+        refuse_stranger(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")
         keys.note_use(key=key)
         request.client = key.client  # type: ignore[attr-defined]
         return key.client, key

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
+from pave.staff import logins
 from pave.staff.home import home, span_of
 from pave.staff.parts import SPANS
 from pave.staff.search import search
@@ -39,6 +40,24 @@ class StaffSite(AdminSite):
             path("search/", self.admin_view(self.search_view), name="search"),
             *super().get_urls(),
         ]
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the form, or log in, unless too many try that already."""
+        if request.method != "POST":
+            return super().login(request, extra_context)
+        try:
+            with logins.turn(request.META.get("REMOTE_ADDR", "")):
+                return super().login(request, extra_context)
+        except logins.TooMany as error:
+            return TemplateResponse(
+                request,
+                "staff/locked.html",
+                {"why": str(error)},
+                status=429,
+                headers={"Retry-After": str(error.pause)},
+            )
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
         apps = super().get_app_list(request, app_label)

@@ -5,8 +5,9 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
-from merchants.models import Feedback, Merchant, Ruleset
+from merchants.models import Batch, Feedback, Merchant, Ruleset
 from pave.clients import keys
 from pave.staff.actions import buttons_of
 from pave.staff.roles import ADMIN, MATCHER, ROLES, SUPPORT, VIEWER

@@ -1,14 +1,18 @@
 """Logging in is limited, pages keep to a strict policy, and cookies to what is proper."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
 from pytest_django import Settings
 from rest_framework.test import APIClient
+
+from pave.staff import logins
 
 PASSWORD = "right-horse-battery"
 
@@ -42,22 +46,53 @@ def test_a_right_password_forgives_earlier_mistakes(anna: User) -> None:
         assert _log_in(browser, PASSWORD) == 302
 
 
-def test_the_apis_login_for_staff_is_limited_too(anna: User) -> None:
-    api = APIClient()
+def test_wrong_passwords_in_the_api_lock_nobody_out(anna: User) -> None:
+    login = base64.b64encode(b"anna:wrong").decode()
+    api = APIClient(HTTP_AUTHORIZATION=f"Basic {login}")
     body = {"url": "https://client.example/hook", "client_id": "1234"}
-    codes = []
     for _ in range(settings.AXES_FAILURE_LIMIT + 1):
-        api.credentials(HTTP_AUTHORIZATION=_basic("wrong"))
-        codes.append(api.post("/create_webhook", body, format="json").status_code)
-    assert set(codes) <= {401, 429}
-    api.credentials(HTTP_AUTHORIZATION=_basic(PASSWORD))
-    locked = api.post("/create_webhook", body, format="json")
-    assert locked.status_code == 429
-    assert int(locked.headers["Retry-After"]) > 0
+        assert api.post("/create_webhook", body, format="json").status_code == 401
+    assert _log_in(Browser(), PASSWORD) == 302
 
 
-def _basic(password: str) -> str:
-    return "Basic " + base64.b64encode(f"anna:{password}".encode()).decode()
+def _try_names(browser: Browser, count: int) -> list[int]:
+    return [
+        browser.post(
+            reverse("admin:login"), {"username": f"anna-{number}", "password": "wrong"}
+        ).status_code
+        for number in range(count)
+    ]
+
+
+def test_an_address_has_so_many_tries_a_minute_whatever_the_names(anna: User) -> None:
+    begun = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    with time_machine.travel(begun, tick=False):
+        tries = _try_names(Browser(), logins.TRIES_A_MINUTE + 1)
+        assert tries == [200] * logins.TRIES_A_MINUTE + [429]
+        refused = Browser().post(reverse("admin:login"), {"username": "anna", "password": PASSWORD})
+        assert (refused.status_code, refused["Retry-After"]) == (429, "60")
+        assert "Try again in a minute" in refused.text
+        assert Browser().get(reverse("admin:login")).status_code == 200
+        assert _log_in(Browser(REMOTE_ADDR="192.0.2.9"), PASSWORD) == 302
+    with time_machine.travel(begun + timedelta(minutes=1), tick=False):
+        assert _log_in(Browser(), PASSWORD) == 302
+
+
+def test_without_the_cache_nobody_is_kept_out(anna: User, settings: Settings) -> None:
+    away = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": "redis://127.0.0.1:1/0",
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True},
+    }
+    settings.CACHES = {"default": away}
+    assert _log_in(Browser(), "wrong") == 200
+    assert _log_in(Browser(), PASSWORD) == 302
+
+
+def test_a_process_tries_one_password_at_a_time(anna: User) -> None:
+    with logins.turn("192.0.2.9"):
+        assert _log_in(Browser(), PASSWORD) == 429
+    assert _log_in(Browser(), PASSWORD) == 302
 
 
 def test_pages_allow_nothing_but_our_own_files(superuser: Browser) -> None:

@@ -27,6 +27,15 @@ ROUTES = [
     for method in methods
     if "{" in path and path not in SHARED
 ]
+WITH_A_KEY = [
+    (method, path)
+    for path, methods in SCHEMA["paths"].items()
+    for method, operation in methods.items()
+    if operation.get("security") != []
+]
+WITH_A_BODY = [
+    (method, path) for method, path in WITH_A_KEY if "requestBody" in SCHEMA["paths"][path][method]
+]
 BODIES = {
     "/v1/webhooks/{webhook_id}": {"enabled": False},
     "/v1/webhooks/{webhook_id}/recover": {"since": "2026-01-01T00:00:00Z"},
@@ -89,16 +98,34 @@ def test_a_filter_by_anothers_object_finds_nothing(stranger_api, client_1234, mi
     assert stranger_api.get(f"/v1/normalizations?{filled}").json()["data"] == []
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        (method, path)
-        for path, methods in SCHEMA["paths"].items()
-        for method, operation in methods.items()
-        if operation.get("security") != []
-    ],
-)
-def test_without_a_key_every_route_is_401(client, mine, method, path):
+def call(api, method, path, mine, body="", **headers):
     ids = {**mine, "merchant_id": mine["webhook_id"]}
     filled = path.format(**{name: row.pk for name, row in ids.items()})
-    problem(client.generic(method.upper(), filled), 401)
+    return api.generic(method.upper(), filled, body, content_type="application/json", **headers)
+
+
+@pytest.mark.parametrize("client_id", ["stranger", "nobody", "", 5, True, ["1234"], {"1234": 1}])
+@pytest.mark.parametrize(("method", "path"), WITH_A_BODY)
+def test_a_body_that_names_another_client_is_403_before_it_is_looked_at(
+    api, mine, method, path, client_id
+):
+    wrong = {"client_id": client_id, "transactions": 5, "url": 5, "nonsense": []}
+    problem(call(api, method, path, mine, json.dumps(wrong)), 403)
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_A_BODY)
+def test_a_body_that_names_ones_own_or_no_client_is_looked_at(api, mine, method, path):
+    for client_id in ("1234", 1234, None):
+        body = json.dumps({"client_id": client_id, "nonsense": 5, "url": 5})
+        assert call(api, method, path, mine, body).status_code in (400, 404)
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_A_KEY)
+def test_a_header_that_names_another_client_is_403(api, mine, method, path):
+    problem(call(api, method, path, mine, "{", HTTP_CLIENT_ID="stranger"), 403)
+    problem(call(api, method, path, mine, "{", HTTP_CLIENT_ID=""), 403)
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_A_KEY)
+def test_without_a_key_every_route_is_401(client, mine, method, path):
+    problem(call(client, method, path, mine), 401)

@@ -122,7 +122,7 @@ def test_json_is_read_as_if_whole_wherever_it_is_cut(rows, cut, indent):
     before = batch_reading._CHUNK_CHARACTERS
     batch_reading._CHUNK_CHARACTERS = cut
     try:
-        read = list(read_json(body(text.encode("utf-8", "replace")), members))
+        read = list(read_json(body(text.encode("utf-8", "replace")), members.__setitem__))
     finally:
         batch_reading._CHUNK_CHARACTERS = before
     whole = json.loads(text.encode("utf-8", "replace"), parse_int=Number, parse_float=Number)
@@ -136,7 +136,7 @@ def test_json_is_refused_where_the_standard_library_refuses_it(text, cut):
     before = batch_reading._CHUNK_CHARACTERS
     batch_reading._CHUNK_CHARACTERS = cut
     try:
-        read = [row for _, row in read_json(body(text), {})]
+        read = [row for _, row in read_json(body(text), {}.__setitem__)]
     except Malformed:
         read = None
     finally:
@@ -202,7 +202,7 @@ def test_any_text_is_csv_or_refused(text):
 @BOUNDED
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data):
-    for read in (read_csv, read_ndjson, lambda file: read_json(file, {})):
+    for read in (read_csv, read_ndjson, lambda file: read_json(file, {}.__setitem__)):
         try:
             list(read(io.BytesIO(data)))
         except Malformed:
@@ -212,4 +212,4 @@ def test_any_bytes_are_read_or_refused(data):
 def test_an_error_in_json_is_placed():
     text = '{"transactions": [{"description": "A"}, {"description" "B"}' + " " * 100 + "]}"
     with pytest.raises(Malformed, match=r"Expecting ':' delimiter at character 56"):
-        list(read_json(body(text), {}))
+        list(read_json(body(text), {}.__setitem__))

@@ -297,8 +297,15 @@ def test_a_row_or_body_that_names_another_client_is_refused(api):
     rows = [{"description": "A", "client_id": "4321"}, {"description": "B", "client_id": "1234"}]
     body = post(api, rows).json()
     assert (body["counts"]["accepted"], body["errors"][0]["pointer"]) == (1, "/client_id")
-    named = b'{"client_id": "4321", "transactions": [{"description": "A"}]}'
-    problem(api.post("/v1/batches", named, content_type=JSON), 403)
+    for named in (
+        b'{"client_id": "4321", "transactions": [{"description": "A"}]}',
+        b'{"transactions": [{"description": "A"}, {"description": ""}], "client_id": "4321"}',
+        b'{"client_id": ["1234"], "transactions": "none"}',
+        b'{"client_id": 5, "transactions": []}',
+        b'{"client_id": "4321", nonsense',
+    ):
+        problem(api.post("/v1/batches", named, content_type=JSON), 403)
+    assert Batch.objects.count() == 1
 
 
 def test_no_more_errors_are_kept_than_can_be_read(api, monkeypatch):

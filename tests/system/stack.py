@@ -195,7 +195,7 @@ class Stack:
     def _web_answers(self) -> bool:
         try:
             return self._session.get(f"{self.web_url}/readyz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # the latter on a busy machine
             return False
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.system.stack import Stack
+from tests.system.stack import ROOT, Stack
 
 WAIT_SECONDS = 6
 # On two busy cores; nobody who was kept out would be answered in this time.
@@ -61,6 +61,42 @@ def test_a_result_that_comes_while_waiting_is_answered(stack: Stack, key: str) -
     _, response = post(stack, key, Prefer="wait=10")
     assert response.status_code == 200
     assert response.json()["merchant"]["name"] == "Netflix"
+
+
+@pytest.mark.stack(PYTHONPATH=f"{ROOT / 'tests/system/silent_names'}:{ROOT}")
+def test_those_who_name_silent_hosts_keep_nobody_out(stack: Stack, key: str) -> None:
+    other = json.loads(stack.manage("create_client", "other", "--json"))["api_key"]
+    post(stack, other)
+
+    def create(number: int) -> requests.Response:
+        return requests.post(
+            f"{stack.web_url}/v1/webhooks",
+            json={"url": f"https://{number}.silent.test/"},
+            headers={"Authorization": f"Api-Key {key}"},
+            timeout=30,
+        )
+
+    with ThreadPoolExecutor(30) as pool:
+        begun = time.monotonic()
+        hostile = [pool.submit(create, number) for number in range(30)]
+        while not any(future.done() for future in hostile):
+            time.sleep(0.01)
+        # Those who keep to their own names, and to none at all, are served meanwhile.
+        assert all(post(stack, other)[0] < PROMPT_SECONDS for _ in range(10))
+        localhost = requests.post(
+            f"{stack.web_url}/v1/webhooks",
+            json={"url": "http://localhost:9000/"},
+            headers={"Authorization": f"Api-Key {other}"},
+            timeout=30,
+        )
+        assert localhost.status_code == 201
+        answers = [future.result() for future in hostile]
+        assert time.monotonic() - begun < 25  # a look-up takes a minute
+
+    statuses = sorted(response.status_code for response in answers)
+    assert statuses == [400] + [429] * 29
+    told = {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 429}
+    assert told == {"2"}
 
 
 def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:

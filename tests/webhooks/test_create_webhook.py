@@ -2,12 +2,16 @@
 
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from rest_framework.test import APIClient
 
 from pave.clients.models import Client
+from tests.admin.fixtures import MODEL_BACKEND
 from webhooks import holding
 from webhooks.models import SigningSecret, Webhook
 
@@ -29,8 +33,9 @@ def admin(db):
 
 @pytest.fixture
 def staff_api(admin):
-    login = base64.b64encode(b"admin:admin").decode()
-    return APIClient(HTTP_AUTHORIZATION=f"Basic {login}")
+    api = APIClient()
+    api.force_login(admin, backend=MODEL_BACKEND)
+    return api
 
 
 def problem(response, status, pointer=None):
@@ -97,6 +102,57 @@ def test_another_clients_id_is_forbidden(api, stranger):
     assert not Webhook.objects.exists()
 
 
+@pytest.mark.parametrize("client_id", ["stranger", "", 5, 1234.5, True, ["1234"], {"a": "1234"}])
+@pytest.mark.parametrize("rest", [{}, {"url": None}, {"url": "nonsense"}, {"url": HOOK, "x": 1}])
+def test_another_clients_id_is_forbidden_whatever_else_is_wrong(api, client_id, rest):
+    problem(api.post(URL, {"client_id": client_id, **rest}, format="json"), 403)
+    body = {"client_id": "1234", **rest}
+    problem(api.post(URL, body, format="json", HTTP_CLIENT_ID="stranger"), 403)
+    assert not Webhook.objects.exists()
+
+
+@pytest.mark.parametrize("client_id", [None, 1234])
+def test_ones_own_id_has_to_be_a_string(api, client_id):
+    problem(post(api, client_id=client_id), 400, "/client_id")
+
+
+def test_two_first_posts_at_once_make_one_webhook(transactional_db, client_1234):
+    barrier = threading.Barrier(2, timeout=10)
+
+    def first(_):
+        try:
+            barrier.wait()
+            return post(client_1234.api)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            Webhook.objects.all().delete()
+            answers = sorted(pool.map(first, range(2)), key=lambda answer: answer.status_code)
+            assert [answer.status_code for answer in answers] == [200, 201]
+            assert len({answer.json()["webhook_id"] for answer in answers}) == 1
+            assert Webhook.objects.count() == 1
+
+
+def test_staff_who_make_an_unknown_client_at_once_make_one(transactional_db, staff_api, admin):
+    barrier = threading.Barrier(2, timeout=10)
+
+    def make(_):
+        api = APIClient()
+        api.cookies = staff_api.cookies
+        try:
+            barrier.wait()
+            return post(api, client_id="new-bank").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            Client.objects.all().delete()
+            assert sorted(pool.map(make, range(2))) == [200, 201]
+
+
 def test_without_a_login_it_is_refused(client_1234):
     problem(post(APIClient()), 401)
     problem(post(APIClient(HTTP_AUTHORIZATION="Api-Key nonsense.nonsense")), 401)
@@ -114,23 +170,26 @@ def test_staff_make_an_unknown_client(staff_api):
     assert Webhook.objects.get().client.client_id == "new-bank"
 
 
-def test_staff_log_in_by_session_too(admin, client_1234):
-    api = APIClient()
-    api.force_login(admin)
-    assert post(api).status_code == 201
+def test_a_password_is_not_taken_even_if_it_is_right(admin, client_1234):
+    login = base64.b64encode(b"admin:admin").decode()
+    response = post(APIClient(HTTP_AUTHORIZATION=f"Basic {login}"))
+    problem(response, 401)
+    assert response["www-authenticate"].startswith("Api-Key")
+    assert not Webhook.objects.exists()
 
 
 def test_a_session_needs_the_csrf_token(admin, client_1234):
     api = APIClient(enforce_csrf_checks=True)
-    api.force_login(admin)
+    api.force_login(admin, backend=MODEL_BACKEND)
     problem(post(api), 403)
     assert not Webhook.objects.exists()
 
 
 def test_a_login_without_the_permission_is_forbidden(client_1234):
-    get_user_model().objects.create_user("bob", password="bob", is_staff=True)
-    login = base64.b64encode(b"bob:bob").decode()
-    problem(post(APIClient(HTTP_AUTHORIZATION=f"Basic {login}")), 403)
+    bob = get_user_model().objects.create_user("bob", is_staff=True)
+    api = APIClient()
+    api.force_login(bob, backend=MODEL_BACKEND)
+    problem(post(api), 403)
 
 
 def test_staff_must_say_whose_it_is(staff_api):

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from webhooks import endpoints
+from webhooks import lookups
 from webhooks.addresses import AddressError
 from webhooks.event_types import EVENT_TYPES, GROUPS
 from webhooks.models import Webhook
@@ -22,6 +22,9 @@ class WebhookForm(forms.ModelForm):
         help_text="Which events it is told of. None ticked: all of them.",
     )
 
+    # Who waits for the look-up of the URL's host; see webhooks/lookups.py.
+    caller: str
+
     class Meta:
         model = Webhook
         fields = ["client", "url", "description", "events", "max_in_flight"]
@@ -30,8 +33,8 @@ class WebhookForm(forms.ModelForm):
         """Refuse an address that may not be used, with the reason."""
         url: str = self.cleaned_data["url"]
         try:
-            endpoints.address_policy().check_resolves(url)
-        except AddressError as error:
+            lookups.policy_for(self.caller).check_resolves(url)
+        except (AddressError, lookups.Busy) as error:
             raise forms.ValidationError(str(error)) from error
         return url
 

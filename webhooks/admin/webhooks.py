@@ -1,5 +1,7 @@
 """Staff's view of webhooks: how each does, and what can be done about it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -16,13 +18,27 @@ from pave.staff.doing import shown_once
 from pave.staff.pages import StaffAdmin
 from pave.staff.search import as_uuid
 from pave.staff.templatetags.staff import ago, duration, pill
-from webhooks import endpoints, holding, receiver_check, recovering, trial
+from webhooks import at_once, endpoints, holding, receiver_check, recovering, trial
 from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
 from webhooks.admin.standing import standing
 from webhooks.admin.states import StateFilter, state_of
 from webhooks.models import Webhook
 
 OPERATE = "webhooks.operate_webhook"
+
+
+@contextmanager
+def _turn(request: HttpRequest) -> Iterator[None]:
+    """Let something be sent while the staff member waits.
+
+    Raises:
+        Refused: Not now.
+    """
+    try:
+        with at_once.turn(f"staff-{request.user.pk}"):
+            yield
+    except at_once.Busy as error:
+        raise Refused(str(error)) from error
 
 
 @admin.register(Webhook)
@@ -58,6 +74,13 @@ class WebhookAdmin(StaffAdmin):
             | Q(client__client_id__iexact=text)
             | Q(client__name__icontains=text)
         )
+
+    def get_form(
+        self, request: HttpRequest, obj: Webhook | None = None, change: bool = False, **kwargs: Any
+    ) -> type[WebhookForm]:
+        form: type[WebhookForm] = super().get_form(request, obj, change, **kwargs)  # type: ignore[assignment]
+        form.caller = f"staff-{request.user.pk}"  # a class of this request's own
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple:
         return ("client",) if obj else ()
@@ -134,7 +157,8 @@ class WebhookAdmin(StaffAdmin):
 
     @button("Send a test", permission=OPERATE, offered=lambda webhook: not webhook.deleted_at)
     def send_test(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        delivery = trial.send_test(webhook=webhook)
+        with _turn(request):
+            delivery = trial.send_test(webhook=webhook)
         attempt = delivery.attempt_set.get()
         if attempt.ok:
             text = (
@@ -152,7 +176,8 @@ class WebhookAdmin(StaffAdmin):
         "Check the receiver", permission=OPERATE, offered=lambda webhook: not webhook.deleted_at
     )
     def check_receiver(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        findings = receiver_check.check(webhook=webhook)
+        with _turn(request):
+            findings = receiver_check.check(webhook=webhook)
         wrong = [finding.kind.name for finding in findings if not finding.right]
         response = TemplateResponse(
             request,

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from webhooks import at_once, endpoints, receiver_check, recovering, trial
 from webhooks.models import Recovery, Webhook
@@ -40,7 +41,7 @@ def _turn(webhook: Webhook) -> Iterator[None]:
         raise Throttled(wait=5, detail=str(error)) from error
 
 
-class RotateSecretView(APIView):
+class RotateSecretView(ClientView):
     """``POST /v1/webhooks/{id}/rotate-secret``."""
 
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
@@ -54,7 +55,7 @@ class RotateSecretView(APIView):
         return Response({**webhook_object(own_webhook(request, webhook_id)), "secret": secret})
 
 
-class TestView(APIView):
+class TestView(ClientView):
     """``POST /v1/webhooks/{id}/test``."""
 
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
@@ -67,7 +68,7 @@ class TestView(APIView):
         return Response({"delivery": delivery_object(delivery), "attempt": attempt_object(attempt)})
 
 
-class CheckView(APIView):
+class CheckView(ClientView):
     """``POST /v1/webhooks/{id}/check``."""
 
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
@@ -79,7 +80,7 @@ class CheckView(APIView):
         return Response(check_object(webhook, findings))
 
 
-class RecoverView(APIView):
+class RecoverView(ClientView):
     """``POST /v1/webhooks/{id}/recover``."""
 
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:

@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
 from pave.api.pagination import NewestFirst
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from webhooks import retrying
 from webhooks.models import Delivery
@@ -53,7 +54,7 @@ class DeliveryView(APIView):
         return Response(delivery_with_attempts(own_delivery(request, delivery_id)))
 
 
-class RetryView(APIView):
+class RetryView(ClientView):
     """``POST /v1/deliveries/{id}/retry``."""
 
     def post(self, request: ClientRequest, delivery_id: UUID) -> Response:

@@ -5,14 +5,16 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
+from pave.clients.models import Client
 from webhooks import endpoints, holding
 from webhooks.models import Webhook
 from webhooks.objects import webhook_object
@@ -40,7 +42,17 @@ def validated(serializer: Serializer) -> dict[str, Any]:
     return dict(serializer.validated_data)
 
 
-class WebhooksView(APIView):
+def look_up_context(request: Request) -> dict[str, str]:
+    """Return what a serializer is to know of the caller, who waits for a look-up."""
+    kind = "client" if isinstance(request.user, Client) else "staff"
+    return {"caller": f"{kind}-{request.user.pk}"}
+
+
+def _new_webhook(view: ClientView, request: ClientRequest) -> dict[str, Any]:
+    return validated(WebhookSerializer(data=request.data, context=look_up_context(request)))
+
+
+class WebhooksView(ClientView):
     """``/v1/webhooks``."""
 
     def get(self, request: ClientRequest) -> Response:
@@ -50,10 +62,9 @@ class WebhooksView(APIView):
         page = paginator.paginate_queryset(found, request, view=self)
         return paginator.get_paginated_response([webhook_object(webhook) for webhook in page or []])
 
-    @idempotent
-    def post(self, request: ClientRequest) -> Response:
+    @idempotent(check=_new_webhook)
+    def post(self, request: ClientRequest, fields: dict[str, Any]) -> Response:
         """Make a webhook; answer it with its secret, this once."""
-        fields = validated(WebhookSerializer(data=request.data))
         try:
             webhook, secret = endpoints.create(client=request.client, **fields)
         except endpoints.TooMany as error:
@@ -65,7 +76,7 @@ class WebhooksView(APIView):
         )
 
 
-class WebhookView(APIView):
+class WebhookView(ClientView):
     """``/v1/webhooks/{id}``."""
 
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
@@ -75,7 +86,10 @@ class WebhookView(APIView):
     def patch(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Change what the body names; enabling releases what is held."""
         webhook = own_webhook(request, webhook_id)
-        fields = validated(WebhookSerializer(webhook, data=request.data, partial=True))
+        context = look_up_context(request)
+        fields = validated(
+            WebhookSerializer(webhook, data=request.data, partial=True, context=context)
+        )
         enabled = fields.pop("enabled", None)
         if enabled and webhook.disabled_by == Webhook.DisabledBy.STAFF:
             raise Conflict("Our staff disabled this webhook; please ask them to enable it.")

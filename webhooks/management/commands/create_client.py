@@ -59,6 +59,7 @@ class Command(BaseCommand):
 
     def _webhook(self, client: Client, url: str) -> tuple[Webhook, str]:
         """Make the webhook; one that is there already for this URL gets a new secret to show."""
+        endpoints.lock(client)  # the same command may run at the same time
         webhook = Webhook.objects.for_client(client).filter(url=url).first()
         if webhook is None:
             return endpoints.create(client=client, url=url)

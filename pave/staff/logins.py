@@ -1,0 +1,58 @@
+"""How many passwords are tried: each costs a third of a second of CPU, a wrong name's too.
+
+axes locks a name for an address after a few, which does not bound those who try many names. So a
+process hashes one at a time, and an address has so many tries a minute.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.cache import cache
+
+TRIES_A_MINUTE = 20
+
+_hashing = threading.Lock()
+
+
+class TooMany(Exception):
+    """No password is tried now; the message is a sentence for whoever logs in.
+
+    Args:
+        text: The sentence.
+        pause: After how many seconds to try again.
+    """
+
+    def __init__(self, text: str, pause: int) -> None:
+        super().__init__(text)
+        self.pause = pause
+
+
+@contextmanager
+def turn(address: str) -> Iterator[None]:
+    """Let somebody at ``address`` try a password.
+
+    Raises:
+        TooMany: Not now.
+    """
+    if not _hashing.acquire(blocking=False):
+        raise TooMany("Somebody else is logging in. Try again in a moment.", 1)
+    try:
+        now = time.time()
+        if _tries(address, int(now // 60)) > TRIES_A_MINUTE:
+            pause = 60 - int(now % 60)
+            raise TooMany("Too many have tried to log in from here. Try again in a minute.", pause)
+        yield
+    finally:
+        _hashing.release()
+
+
+def _tries(address: str, minute: int) -> int:
+    """Count a try; return how many there were in this minute, 0 if the cache is out of reach."""
+    key = f"logins:{minute}:{address}"
+    cache.add(key, 0, 120)
+    try:
+        return cache.incr(key) or 0
+    except ValueError:  # gone this moment
+        return 0
