@@ -41,7 +41,7 @@ TAX = Wording(
 # Pensions are with wages.
 SALARY = Wording(
     anywhere="""payroll, salary, wages, dir dep, direct dep, salary payment, net pay, wage payment,
-    des payroll, pension payment, state pension, gehalt, lohn, lohnzahlung, lohn gehalt,
+    des payroll, pension payment, state pension, gehalt, lohnzahlung, lohn gehalt,
     gehaltszahlung, bezüge, besoldung, lohnüberweisung, gehaltsüberweisung, salaire, salaires, vir
     salaire, traitement et salaires, nomina, nómina, abono nomina, sueldo, sueldos, pago de
     nomina, aguinaldo, salario, salário, pagamento salario, credito salario, ordenado, vencimento
@@ -53,7 +53,8 @@ SALARY = Wording(
     maaş ödemesi, plaća, placa za, plača za, osobni dohodak, plata za mesec, töötasu, darba alga,
     darbo užmokestis, atlyginimas, μισθοδοσία, μισθός, зарплата, заработная плата, заработна
     плата, заплата, зарплатa, משכורת, gaji, payslip""",
-    opening="rente gehalt, gehalt rente, loon, paie, wage, salary from, lön, løn, lønn, wedde",
+    opening="""lohn, rente gehalt, gehalt rente, loon, paie, wage, salary from, lön, løn, lønn,
+    wedde""",
     closing="salary, wages, loon, pension, paie",
     alone="""paie, pension, rente gehalt, loon, alga, direct deposit, lön, løn, lønn, maaş,
     fizetés, palk, remuneration""",

@@ -103,9 +103,14 @@ def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
         return Kind("cash", found)
     if not kind and mcc in _BY_MCC:
         return Kind(_BY_MCC[mcc], found)
-    if kind or not nameless or descriptor.intermediary or (mcc and mcc[0] != "6"):
+    if kind or not nameless or _is_shops(descriptor) or (mcc and mcc[0] != "6"):
         return Kind("purchase", found)
     return Kind("unknown", found)
+
+
+def _is_shops(descriptor: Descriptor) -> bool:
+    """Whether a processor or a town stands beside a name that seems to say nothing: T-MOBILE."""
+    return bool(descriptor.intermediary or (descriptor.city and descriptor.region))
 
 
 def _unspaced(text: str) -> dict[str, str]:

@@ -116,9 +116,9 @@ TRANSFER = Wording(
     debit, transfer withdrawal, transfer deposit, recurring transfer, realtime transfer, real time
     transfer, instant transfer, wire in, wire out, wire type, ach transfer, incoming wire,
     outgoing wire, fedwire, bank giro credit, faster payment, faster payments, bill payment via
-    faster payment, chaps, bacs credit, fpi, fpo, neft, rtgs, imps, wdl tfr, dep tfr, deposit
-    transfer, trf fr, payment from account, payment to account, eft credit, eft transfer, internet
-    banking transfer, ib transfer, netbank transfer, transfer ib, transferred to, transferred
+    faster payment, chaps, bacs credit, fpi, fpo, neft cr, neft dr, rtgs, imps, wdl tfr, dep tfr,
+    deposit transfer, trf fr, payment from account, payment to account, eft credit, eft transfer,
+    internet banking transfer, ib transfer, netbank transfer, transfer ib, transferred to, transferred
     from, ibft, giro credit, überweisung, überweisungsauftrag, überweisungsgutschrift, sepa
     überweisung, echtzeitüberweisung, echtzeit überweisung, online überweisung, sepa gutschrift,
     gutschrift überweisung, echtzeit gutschrift, zahlungseingang, einzelüberweisung, geldeingang,
@@ -159,11 +159,11 @@ TRANSFER = Wording(
     dari, trsf e banking, chuyen tien, chuyển tiền, chuyen khoan, chuyển khoản, pindahan, pindah
     dana, transfer antar, transfer masuk, ck den, تحويل, حوالة, ach credit, autodeposit transfer,
     home banking transfer, doc enviado""",
-    opening="""xfer, tfr, trf, vir, bgc, credit transfer, deposit from, zasilenie, ingreso,
+    opening="""neft, xfer, tfr, trf, vir, bgc, credit transfer, deposit from, zasilenie, ingreso,
     gutschrift von, zahlungseingang von, prevodni, bonificare""",
     closing="xfer, überweisung, virement, transferencia, bonifico, przelew",
     alone="""transfer, transfers, xfer, wire, transferencias, ingreso, siirto, wire out, wire in,
-    eft, ted, doc""",
+    eft""",
 )
 # A purchase although the bank collected it like a bill.
 BOUGHT = Wording(

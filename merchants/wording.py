@@ -31,6 +31,9 @@ class Wording(NamedTuple):
     alone: str = ""  # no merchant is left in the text
 
 
+_PLACES = _ANYWHERE, _OPENING, _CLOSING, _ALONE = 1, 2, 4, 8
+
+
 class Found(NamedTuple):
     """The senses of a text, and its words that belong to no phrase."""
 
@@ -40,7 +43,7 @@ class Found(NamedTuple):
 
 class _Phrase(NamedTuple):
     rest: list[str]  # its words but the first
-    senses: dict[str, str]  # sense -> where it has to stand
+    senses: list[tuple[str, int]]  # each with the places in which it counts
 
 
 class Phrasebook:
@@ -48,18 +51,18 @@ class Phrasebook:
 
     def __init__(self, wordings: Mapping[str, Wording]) -> None:
         """`wordings` are the phrases by the name of their sense."""
-        by_first: dict[str, dict[tuple[str, ...], dict[str, str]]] = {}
+        by_first: dict[str, dict[tuple[str, ...], dict[str, int]]] = {}
         for sense, wording in wordings.items():
-            for where, phrases in zip(Wording._fields, wording, strict=True):
+            for place, phrases in zip(_PLACES, wording, strict=True):
                 for phrase in phrases.split(","):
                     for spelled in {phrase, germanic(phrase) or phrase}:
                         first, *rest = words_of(spelled) or [""]
                         senses = by_first.setdefault(first, {}).setdefault(tuple(rest), {})
-                        senses.setdefault(sense, where)  # the freest place is named first
+                        senses[sense] = senses.get(sense, 0) | place
         by_first.pop("", None)
         self._phrases = {
             first: tuple(
-                _Phrase(list(rest), senses)
+                _Phrase(list(rest), list(senses.items()))
                 for rest, senses in sorted(phrases.items(), key=lambda item: -len(item[0]))
             )
             for first, phrases in by_first.items()
@@ -76,21 +79,15 @@ class Phrasebook:
             last -= 1
         senses: set[str] = set()
         rest: list[str] = []
-        at, opening = 0, True
+        at, opening, alone = 0, True, nameless * _ALONE
         while at < len(words):
             word = words[at]
             for phrase in self._phrases.get(word, ()):
                 end = at + 1 + len(phrase.rest)
                 if phrase.rest and phrase.rest != words[at + 1 : end]:
                     continue
-                here = [
-                    sense
-                    for sense, where in phrase.senses.items()
-                    if where == "anywhere"
-                    or (where == "opening" and opening)
-                    or (where == "closing" and end >= last)
-                    or (where == "alone" and nameless)
-                ]
+                places = _ANYWHERE | opening * _OPENING | (end >= last) * _CLOSING | alone
+                here = [sense for sense, counts in phrase.senses if counts & places]
                 if here:
                     senses.update(here)
                     at = end
