@@ -118,9 +118,10 @@ TRANSFER = Wording(
     outgoing wire, fedwire, bank giro credit, faster payment, faster payments, bill payment via
     faster payment, chaps, bacs credit, fpi, fpo, neft cr, neft dr, rtgs, imps, wdl tfr, dep tfr,
     deposit transfer, trf fr, payment from account, payment to account, eft credit, eft transfer,
-    internet banking transfer, ib transfer, netbank transfer, transfer ib, transferred to, transferred
-    from, ibft, giro credit, überweisung, überweisungsauftrag, überweisungsgutschrift, sepa
-    überweisung, echtzeitüberweisung, echtzeit überweisung, online überweisung, sepa gutschrift,
+    internet banking transfer, ib transfer, netbank transfer, transfer ib, transferred to,
+    transferred from, ibft, giro credit, überweisung, überweisungsauftrag, überweisungsgutschrift,
+    sepa überweisung, echtzeitüberweisung, echtzeit überweisung, online überweisung,
+    sepa gutschrift,
     gutschrift überweisung, echtzeit gutschrift, zahlungseingang, einzelüberweisung, geldeingang,
     dauerauftragsgutschrift, virement, vir sepa, vir inst, virement recu, virement emis, virement
     instantane, vir instantane, vir recu, vir emis, vir faveur, versement, vir perm,
