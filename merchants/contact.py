@@ -40,6 +40,7 @@ POSTCODE = re.compile(
 def strip_contact(place: Place, postcodes: bool = False) -> Place:
     """Take phone numbers and addresses, and postcodes if asked, off the end, in any order."""
     name, phone, domain, hint = place.name, place.phone, place.domain, place.hint
+    postal_code = place.postal_code
     while True:
         before = name
         if set(name[-4:-1]) <= _PHONE_CHARACTERS and (
@@ -58,9 +59,10 @@ def strip_contact(place: Place, postcodes: bool = False) -> Place:
             hint = hint or (cut[1] if cut and not whole else "")
             name = name[: found.start()].rstrip(" ,*")
         elif postcodes and (found := POSTCODE.search(name)) and found.start() > 3:
+            postal_code = postal_code or found[0].strip()
             name = name[: found.start()].rstrip(" ,")
         if name == before or not name:
             break
     if name == place.name or not name:
         return place
-    return replace(place, name=name, phone=phone, domain=domain, hint=hint)
+    return replace(place, name=name, phone=phone, domain=domain, hint=hint, postal_code=postal_code)

@@ -18,6 +18,7 @@ from merchants.intermediaries import split_intermediary
 from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT, is_everyday
 from merchants.location import read_place, split_place
 from merchants.place import Place
+from merchants.postcodes import is_postcode
 from merchants.rails import peel
 
 LONGEST = 500
@@ -67,6 +68,7 @@ class Descriptor:
     store_number: str = ""
     reference: str = ""
     street: str = ""
+    postal_code: str = ""
     city: str = ""
     region: str = ""
     country: str = ""
@@ -139,6 +141,7 @@ def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
         store_number=store or place.number,
         reference=reference,
         street=street,
+        postal_code=_postal_code(place),
         city=place.city,
         region=place.region,
         country=place.country,
@@ -153,6 +156,14 @@ def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
         is_movement=peeled.is_movement,
         names_customer=peeled.names_customer,
     )
+
+
+def _postal_code(place: Place) -> str:
+    """The postcode, if what was printed as one has its country's shape."""
+    for code in (place.postal_code, place.number):
+        if code and is_postcode(code, place.country, place.region):
+            return code
+    return ""
 
 
 def _is_place(text: str) -> bool:
@@ -212,6 +223,7 @@ def _joined(place: Place, column: Place, body: str) -> Place:
         domain=column.domain or place.domain,
         nearby=place.nearby,
         number=column.number or place.number,
+        postal_code=column.postal_code or place.postal_code,
         hint=column.hint or place.hint,
     )
 

@@ -64,7 +64,10 @@ def found(answer: dict[str, Any], reading: Reading, country: str) -> dict[str, A
         "merchant": _merchant(answer, country or reading.country),
         "match": _match(answer, reading),
         "location": _location(reading),
-        "kind": reading.kind,
+        # The catalogue knows a merchant where the text alone says nothing.
+        "kind": "purchase"
+        if reading.kind == "unknown" and answer["merchant"]["id"]
+        else reading.kind,
         "channel": reading.channel,
         "counterparties": _counterparties(answer, reading),
     }

@@ -13,6 +13,7 @@ from merchants.catalogue_match import CatalogueMatcher
 from merchants.choice import Found
 from merchants.cleaned_match import cleaned_confidence, no_merchant
 from merchants.descriptor import Descriptor, parse
+from merchants.kinds import NAMING_NOBODY, kind_of
 from merchants.naming import written_well
 from merchants.places import CURRENCY_COUNTRIES
 from merchants.question import (
@@ -124,7 +125,11 @@ class PaveHeuristic:
             return _found(found, Method.CATALOGUE, who)
         if descriptor.is_movement:
             return _no_merchant(0.8, "a movement between accounts or people")
-        return self._processor_itself(who) if who in _BETWEEN_PEOPLE else None
+        if who in _BETWEEN_PEOPLE:
+            return self._processor_itself(who)
+        if kind_of(descriptor, mcc).kind in NAMING_NOBODY:
+            return _no_merchant(0.8, "a name that is at most a person's")
+        return None
 
     def _by_comparison(self, question: _Question) -> Match:
         """The answer by comparing spellings: the slow part, of unbounded cost in the catalogue."""

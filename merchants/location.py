@@ -98,7 +98,9 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
         if state.startswith(country):
             return replace(found, name=shorter[: -len(rest[-1])].rstrip(" ,"), region=state)
         if (zipped := POSTCODE.search(shorter)) and zipped.start() > 3:
-            return replace(found, name=shorter[: zipped.start()].rstrip())
+            return replace(
+                found, name=shorter[: zipped.start()].rstrip(), postal_code=zipped[0].strip()
+            )
     return found
 
 

@@ -63,6 +63,33 @@ def written_well(text: str) -> str:
     return _french_cafe("".join(out))
 
 
+# Words inside a place's name that stay small.
+_SMALL_IN_PLACES = (_SMALL - listed("a an la le les los las el lo by")) | listed(
+    "en sur sous lès ob bei sul upon under unter auf s'"
+)
+
+
+def place_written_well(text: str) -> str:
+    """The name of a place: `SAINT-DENIS` as Saint-Denis, `ST LOUIS` as St. Louis.
+
+    Text that already has small and capital letters keeps them.
+    """
+    if not (text.isupper() or text.islower()):
+        return text
+    out: list[str] = []
+    for piece in _TOKEN.findall(text):
+        lower = piece.lower()
+        if lower == "st" and not out:
+            out.append("St.")
+        elif lower in _SMALL_IN_PLACES and out:
+            out.append(lower)
+        elif lower[:2] == "mc" and len(lower) > 4:
+            out.append(f"Mc{_capitalised(lower[2:])}")
+        else:
+            out.append(_capitalised(piece))
+    return "".join(out).replace("St..", "St.")
+
+
 def _word(word: str, *, first: bool, before: str, after: str) -> str:
     lower = word.lower()
     if not any(char.isalpha() for char in word):

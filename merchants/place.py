@@ -35,6 +35,7 @@ class Place:
     domain: str = ""
     nearby: tuple[str, ...] = ()  # countries that have a town of this name, if several
     number: str = ""  # a postcode or reference that stood behind the place
+    postal_code: str = ""  # as printed, of any country's shape
     hint: str = ""  # letters of a web address that the city's column cut off: PLAYITAGAINSP
 
     @property

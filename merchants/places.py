@@ -94,6 +94,18 @@ class Gazetteer:
             at += 1
         return False
 
+    def completed(self, start: str, region: str) -> str:
+        """The only place of `region` that begins with `start`; "" if there are several or none."""
+        found = ""
+        at = bisect_left(self._sorted, start)
+        while at < len(self._sorted) and self._sorted[at].startswith(start):
+            if self.lies_in(self._sorted[at], region):
+                if found:
+                    return ""
+                found = self._sorted[at]
+            at += 1
+        return found
+
     def begins(self, start: str) -> bool:
         """Whether any place begins with the whole words of `start`."""
         start += " "

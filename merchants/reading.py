@@ -1,54 +1,160 @@
-"""What is read from one transaction's own text. (A stand-in until the reader's branch lands.)"""
+"""All that is read from one transaction's own text, as it is stored with it.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+Nothing here is shared between transactions: a reading is made of its request's text alone, and is
+erased with it. `docs/matching.md` says what each part rests on.
+"""
+
+import re
+from dataclasses import dataclass, fields
 from typing import Any
 
-from merchants.descriptor import parse
+from merchants.channels import CHANNELS, channel_of, is_phone
+from merchants.city_names import city_written_well
+from merchants.counterparties import Counterparty, counterparties_of
+from merchants.descriptor import Descriptor, parse
+from merchants.kinds import KINDS, kind_of
+from merchants.place import city_key
+from merchants.places import gazetteer
 from merchants.question import Transaction
 
-KINDS = (
-    "purchase", "refund", "transfer", "person_to_person", "cash", "fee", "interest", "salary",
-    "bill_payment", "tax", "unknown",
-)  # fmt: skip
-CHANNELS = ("in_store", "online", "unknown")
-COUNTERPARTY_TYPES = ("marketplace", "processor", "wallet", "bank", "person")
+__all__ = ["Counterparty", "Reading", "read", "read_descriptor"]
 
-
-@dataclass(frozen=True, slots=True)
-class Counterparty:
-    type: str
-    name: str | None = None
+_AT_SHOPS = frozenset({"purchase", "refund", "cash", "unknown"})
+_STORE_NUMBER = re.compile(
+    r"(?:(?:ST|STORE|SHOP|LOC|UNIT|BR|FIL(?:IALE)?|STR|TRM|NO|NR)[\s.:-]?\s?)?\#?-?\s?"
+    r"([A-Z]{0,2}-?(?:0\d{1,8}|\d{1,6})|\d{1,4}-\d{1,4})",
+    re.IGNORECASE,
+)
+_STREET_ENDS = re.compile(
+    r"\s(?:ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR|DRIVE|LN|LANE|HWY|HIGHWAY|PKWY|WAY|CT|PL|TERRACE|SQ"
+    r"|SQUARE)\b\.?(?:\s[NSEW]{1,2}\b)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    descriptor: str = ""
-    intermediary: str | None = None
+    """What one descriptor says; a part that it does not say is empty."""
+
+    descriptor: str = ""  # the merchant as printed, without everything else
+    intermediary: str | None = None  # the processor in front
     store_number: str = ""
-    address: str = ""
-    city: str = ""
-    region: str = ""
-    country: str = ""
+    address: str = ""  # the street
+    city: str = ""  # written well
+    region: str = ""  # as ISO 3166-2 has it behind the dash: CA
+    country: str = ""  # alpha-2
     postal_code: str = ""
     phone: str = ""
     domain: str = ""
     kind: str = "unknown"
     channel: str = "unknown"
-    channel_basis: str = ""
-    counterparties: tuple[Counterparty, ...] = ()
+    channel_basis: str = ""  # the sign it rests on, in Pave's words
+    counterparties: tuple[Counterparty, ...] = ()  # whom the text shows besides the merchant
 
     def to_json(self) -> dict[str, Any]:
-        return {"descriptor": self.descriptor, "intermediary": self.intermediary}
+        """As it is stored; members that say nothing are left out."""
+        stored = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
+        if self.counterparties:
+            stored["counterparties"] = [
+                {"type": other.type, "name": other.name} for other in self.counterparties
+            ]
+        return stored
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any] | None) -> "Reading":
-        return cls(**(stored or {}))
+    def from_json(cls, stored: dict[str, Any] | None) -> "Reading":
+        """What `to_json` stored, also of a release with other members; None gives an empty one."""
+        stored = stored or {}
+        known = {
+            field.name: value
+            for field in fields(cls)
+            if field.name != "counterparties" and isinstance(value := stored.get(field.name), str)
+        }
+        if known.get("kind") not in KINDS:
+            known.pop("kind", None)
+        if known.get("channel") not in CHANNELS:
+            known.pop("channel", None)
+        others = stored.get("counterparties")
+        return cls(
+            **known,
+            counterparties=tuple(
+                Counterparty(other["type"], other.get("name"))
+                for other in (others if isinstance(others, list) else ())
+                if isinstance(other, dict) and isinstance(other.get("type"), str)
+            ),
+        )
 
     def evidence(self) -> list[str]:
-        return []
+        """What was read, line by line, for staff."""
+        region = f"{self.country}-{self.region}" if self.region else self.country
+        channel = f"{self.channel} ({self.channel_basis})" if self.channel_basis else self.channel
+        lines = {
+            "intermediary": self.intermediary,
+            "store number": self.store_number,
+            "address": self.address,
+            "place": ", ".join(filter(None, (self.city, region))),
+            "postal code": self.postal_code,
+            "phone": self.phone,
+            "domain": self.domain,
+            "kind": self.kind,
+            "channel": channel,
+        }
+        return [f"{name}: {value}" for name, value in lines.items() if value]
 
 
 def read(transaction: Transaction) -> Reading:
-    d = parse(transaction.description, transaction.country.upper(), transaction.city)
-    return Reading(descriptor=d.text, intermediary=d.intermediary)
+    """All that the transaction's text says. Never raises for any text."""
+    descriptor = parse(transaction.description, transaction.country.upper(), transaction.city)
+    return read_descriptor(descriptor, transaction)
+
+
+def read_descriptor(descriptor: Descriptor, transaction: Transaction) -> Reading:
+    """All that a text says that is parsed already; `transaction` is the one it is of."""
+    kind = kind_of(descriptor, transaction.mcc)
+    number = ""
+    if kind.kind in _AT_SHOPS and descriptor.store_number != descriptor.postal_code:
+        found = _STORE_NUMBER.fullmatch(descriptor.store_number)
+        number = found[1] if found else ""
+    address, city = _street(descriptor)
+    channel = channel_of(descriptor, kind, number)
+    return Reading(
+        descriptor=descriptor.text,
+        intermediary=descriptor.intermediary,
+        store_number=number,
+        address=address,
+        city=city_written_well(city, descriptor.region, descriptor.country) if city else "",
+        region=descriptor.region.partition("-")[2],
+        country=descriptor.country,
+        postal_code=descriptor.postal_code,
+        # Masked numbers (XXX-XX55611) are nobody's.
+        phone=descriptor.phone
+        if is_phone(descriptor) and "X" not in descriptor.phone.upper()
+        else "",
+        domain=descriptor.domain,
+        kind=kind.kind,
+        channel=channel.name,
+        channel_basis=channel.basis,
+        counterparties=tuple(counterparties_of(descriptor, kind)),
+    )
+
+
+def _street(descriptor: Descriptor) -> tuple[str, str]:
+    """The street without what stands behind it, and the town, which may stand there whole."""
+    city = descriptor.city
+    found = _STREET_ENDS.search(descriptor.street)
+    if not found:
+        return "", city
+    street, behind = descriptor.street[: found.end()], descriptor.street[found.end() :]
+    between = street[: found.start()].partition(" ")[2]
+    if city and city_key(between) == city_key(city):
+        return "", city  # GDANSK PL: no place of that name, but Poland
+    words = behind.split()
+    if city and words:
+        for count in range(min(len(words), 4), 1, -1):
+            town = " ".join(words[:count])
+            if town.endswith(city) and gazetteer().lies_in(city_key(town), descriptor.region):
+                return street, town
+    return street, city

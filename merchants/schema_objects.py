@@ -2,8 +2,10 @@
 
 from merchants.batch_reading import CSV_COLUMNS
 from merchants.batches import MAX_ERRORS
+from merchants.channels import CHANNELS
+from merchants.counterparties import TYPES
+from merchants.kinds import KINDS
 from merchants.models import METHODS, Batch, NormalizationRequest
-from merchants.reading import CHANNELS, COUNTERPARTY_TYPES, KINDS
 from merchants.serializers import (
     CITY_LENGTH,
     DESCRIPTION_LENGTH,
@@ -186,7 +188,7 @@ _LOCATION = obj(
 )
 _COUNTERPARTY = obj(
     {
-        "type": one_of(["merchant", *COUNTERPARTY_TYPES]),
+        "type": one_of(["merchant", *TYPES]),
         "name": nullable(text("Null for a person.")),
         "id": nullable(identifier("The merchant's, if it is in the catalogue.")),
     }

@@ -1,0 +1,157 @@
+"""What a transaction was: a purchase, a transfer, cash, a fee ..., from the bank's wording."""
+
+import re
+from typing import NamedTuple
+
+from merchants import channel_words, kind_words, payment_words
+from merchants.cleaned_match import no_merchant
+from merchants.descriptor import Descriptor, tidied
+from merchants.folding import words_of
+from merchants.lexicon import KINDS, LEGAL_FORMS, NO_MERCHANT
+from merchants.wording import Found, Phrasebook
+
+# The first that the text speaks of is what it was: a fee for a transfer is a fee.
+_ORDER = (
+    "tax", "salary", "refund", "fee", "interest", "cash", "bought", "person_to_person",
+    "bill_payment", "own accounts", "transfer", "purchase",
+)  # fmt: skip
+KINDS = (
+    "purchase", "refund", "transfer", "person_to_person", "cash", "fee", "interest", "salary",
+    "bill_payment", "tax", "unknown",
+)  # fmt: skip
+# No merchant takes part in these, whatever name stands there: at most a person's. Where nothing can
+# be said of a transaction, its text names nobody, or (UPI) somebody who may be a person.
+NAMING_NOBODY = frozenset(
+    {"person_to_person", "transfer", "cash", "fee", "interest", "salary", "unknown"}
+)
+_BOOK = Phrasebook(
+    {
+        "tax": kind_words.TAX,
+        "salary": kind_words.SALARY,
+        "refund": kind_words.REFUND,
+        "fee": kind_words.FEE,
+        "interest": kind_words.INTEREST,
+        "cash": kind_words.CASH,
+        "bought": payment_words.BOUGHT,
+        "person_to_person": payment_words.PERSON_TO_PERSON,
+        "bill_payment": payment_words.BILL_PAYMENT,
+        "own accounts": payment_words.OWN_ACCOUNTS,
+        "transfer": payment_words.TRANSFER,
+        "purchase": payment_words.PURCHASE,
+    }
+)
+# Apart from the kinds: PAIEMENT SANS CONTACT is a purchase, and SANS CONTACT a terminal.
+_SIGNS = Phrasebook(
+    {
+        "online": channel_words.ONLINE,
+        "terminal": channel_words.TERMINAL,
+        "point of sale": channel_words.POINT_OF_SALE,
+        "incoming": channel_words.INCOMING,
+        "shops and people": channel_words.SHOPS_AND_PEOPLE,
+        **channel_words.WALLETS,
+    }
+)
+_UNSPACED = [
+    ("".join(words_of(phrase)), kind)
+    for kind, phrases in kind_words.UNSPACED.items()
+    for phrase in phrases.split()
+]
+# What the client's MCC says where the text says nothing of its own.
+_BY_MCC = {
+    "6010": "cash", "6011": "cash", "9311": "tax", "4829": "transfer", "6536": "transfer",
+    "6537": "transfer", "6538": "transfer",
+}  # fmt: skip
+_MEANS = {"bought": "purchase", "own accounts": "transfer"}
+_MOVED = frozenset({"transfer", "person_to_person"})
+_COMPANY = (channel_words.COMPANY_WORDS | KINDS | LEGAL_FORMS) - NO_MERCHANT
+_NOT_IN_NAMES = channel_words.PARTICLES | NO_MERCHANT
+# What a shop's address at UPI begins or ends with.
+_UPI_OF_A_SHOP = re.compile(
+    r"\b(?:q\d{6,}|paytm[-.\w]{0,12}\d|paytmqr|bharatpe|pinelabs|razorpay|payu|ccavenue|billdesk"
+    r"|gpay-\d|vyapar|eazypay|merchant|ezetap|mswipe)|@(?:rapl|rap|rzp|razorpay|paytm|hdfcbankjd)\b",
+    re.IGNORECASE,
+)
+_LONGEST_PERSON = 6  # words
+
+
+class Kind(NamedTuple):
+    """What a transaction was, and what else its wording says."""
+
+    kind: str
+    found: Found
+    person: bool = False  # a person is named, or may be
+
+
+def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
+    """What a transaction was; `mcc` decides only where the text says nothing."""
+    text = tidied(descriptor.raw)
+    words = words_of(text)
+    nameless = no_merchant(descriptor) or descriptor.is_cash or descriptor.is_movement
+    found = _BOOK.find(words, nameless)
+    senses = found.senses | _SIGNS.find(words, nameless).senses
+    if not text.isascii() and (unspaced := _unspaced("".join(words))):
+        senses |= unspaced.keys()
+        rest = tuple(word for word in found.rest if not any(map(word.count, unspaced.values())))
+        found = found._replace(rest=rest)
+    found = found._replace(senses=senses)
+    kind = next((kind for kind in _ORDER if kind in senses), "")
+    if descriptor.intermediary in ("Venmo", "Cash App") and kind in ("", "purchase", "transfer"):
+        kind = "person_to_person"
+    elif "shops and people" in senses and kind in ("", "purchase", "transfer"):
+        kind = "purchase" if descriptor.intermediary else "person_to_person"
+    if "upi" in words and "bought" not in senses and kind in ("", "transfer", "purchase"):
+        return _by_upi(found, text)
+    if kind in _MOVED:
+        return _moved(kind, found)
+    if kind in _MEANS:
+        return Kind(_MEANS[kind], found)
+    if kind and kind != "purchase":
+        return Kind(kind, found)
+    if descriptor.is_cash:
+        return Kind("cash", found)
+    if not kind and mcc in _BY_MCC:
+        return Kind(_BY_MCC[mcc], found)
+    if kind or not nameless or _is_shops(descriptor) or (mcc and mcc[0] != "6"):
+        return Kind("purchase", found)
+    return Kind("unknown", found)
+
+
+def _is_shops(descriptor: Descriptor) -> bool:
+    """Whether a processor or a town stands beside a name that seems to say nothing: T-MOBILE."""
+    return bool(descriptor.intermediary or (descriptor.city and descriptor.region))
+
+
+def _unspaced(text: str) -> dict[str, str]:
+    """Kinds and their phrases in Chinese, Japanese, Korean, Thai: no blanks between words."""
+    if text.isascii() or max(text) < "\u0e00":
+        return {}
+    return {kind: phrase for phrase, kind in _UNSPACED if phrase in text}
+
+
+def _by_upi(found: Found, text: str) -> Kind:
+    """UPI pays shops and people alike; only some addresses are known to be shops'."""
+    return Kind("purchase" if _UPI_OF_A_SHOP.search(text) else "unknown", found)
+
+
+def _moved(kind: str, found: Found) -> Kind:
+    """Money that was moved: to a person, to a company (a bill), or between accounts."""
+    shop = "shops and people" in found.senses
+    names = [
+        word
+        for word in found.rest
+        if len(word) > 1 and word.isalpha() and word not in _NOT_IN_NAMES
+    ]
+    if any(word in channel_words.TITLES for word in found.rest):
+        return Kind("person_to_person", found, person=True)
+    if any(word in channel_words.BANK_WORDS or word.endswith("bank") for word in names):
+        return Kind(kind, found)
+    if any(word in _COMPANY for word in names):
+        if shop:
+            return Kind("purchase", found)
+        if kind == "transfer" and "incoming" not in found.senses:
+            kind = "bill_payment"
+        return Kind(kind, found)
+    named = 0 < len(names) <= _LONGEST_PERSON
+    if kind == "transfer" and named:
+        kind = "person_to_person"
+    return Kind(kind, found, person=named or kind == "person_to_person")
