@@ -5,7 +5,7 @@ from django.db import migrations, models
 import merchants.categories
 from merchants.categories import stored_word
 
-CHUNK = 1_000
+CHUNK = 4_000
 
 
 def rewrite(apps, schema_editor):
@@ -25,10 +25,11 @@ def rewrite(apps, schema_editor):
         for pk, old, mccs in chunk:
             new = stored_word(old, mccs)
             if new != old:
-                changes.setdefault((old, new), []).append(pk)
-        for (old, new), pks in changes.items():
+                changes.setdefault(new, []).append((pk, old))
+        for new, olds in changes.items():
+            pks, words = [pk for pk, _ in olds], {old for _, old in olds}
             # Not what staff have changed meanwhile.
-            rows.filter(pk__in=pks, category=old).update(category=new)
+            rows.filter(pk__in=pks, category__in=words).update(category=new)
 
 
 class Migration(migrations.Migration):
