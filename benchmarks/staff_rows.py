@@ -68,7 +68,7 @@ VALUES ('For the benchmark', '', 'benchmark', now() - interval '80 days');
 INSERT INTO merchants_merchant (id, name, website, wikidata, mccs, countries, category, logo_url,
   active, updated_at)
 SELECT pg_temp.id_at(now() - interval '80 days' + n * interval '1 second'), 'Merchant ' || n,
-  'https://merchant-' || n || '.example', '', '[]', '[]', 'shop', '', true, now()
+  'https://merchant-' || n || '.example', '', '[]', '[]', '', '', true, now()
 FROM generate_series(1, 15000) n;
 
 INSERT INTO merchants_alias (merchant_id, text)

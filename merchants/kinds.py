@@ -7,7 +7,8 @@ from merchants import channel_words, kind_words, payment_words
 from merchants.cleaned_match import no_merchant
 from merchants.descriptor import Descriptor, tidied
 from merchants.folding import words_of
-from merchants.lexicon import KINDS, LEGAL_FORMS, NO_MERCHANT
+from merchants.lexicon import KINDS as TRADES
+from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT
 from merchants.wording import Found, Phrasebook
 
 # The first that the text speaks of is what it was: a fee for a transfer is a fee.
@@ -63,7 +64,7 @@ _BY_MCC = {
 }  # fmt: skip
 _MEANS = {"bought": "purchase", "own accounts": "transfer"}
 _MOVED = frozenset({"transfer", "person_to_person"})
-_COMPANY = (channel_words.COMPANY_WORDS | KINDS | LEGAL_FORMS) - NO_MERCHANT
+_COMPANY = (channel_words.COMPANY_WORDS | TRADES | LEGAL_FORMS) - NO_MERCHANT
 _NOT_IN_NAMES = channel_words.PARTICLES | NO_MERCHANT
 # What a shop's address at UPI begins or ends with.
 _UPI_OF_A_SHOP = re.compile(

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from merchants.categories import Category, member, of_merchant
 from merchants.events import as_text, describe, describe_batch
 from merchants.models import Batch, Merchant, NormalizationRequest
 from webhooks.models import Delivery
@@ -37,7 +38,7 @@ def batch_objects(batches: Sequence[Batch]) -> list[dict[str, Any]]:
 def merchant_object(merchant: Merchant) -> dict[str, Any]:
     """Return a merchant of the catalogue; its aliases are to be prefetched.
 
-    The first six members are those of a normalization's ``merchant``.
+    The first seven members are those of a normalization's ``merchant``.
     """
     return {
         "id": str(merchant.pk),
@@ -45,12 +46,23 @@ def merchant_object(merchant: Merchant) -> dict[str, Any]:
         "website": merchant.website or None,
         "wikidata": merchant.wikidata or None,
         "mcc": merchant.mccs[0] if merchant.mccs else None,
-        "category": merchant.category or None,
+        "category": member(of_merchant(merchant.category, merchant.mccs)),
+        "logo_url": merchant.logo_url or None,
         "mccs": merchant.mccs,
         "countries": merchant.countries,
-        "logo_url": merchant.logo_url or None,
         "merged_into": str(merchant.merged_into_id) if merchant.merged_into_id else None,
         "aliases": [alias.text for alias in merchant.aliases.all() if alias.published],
+    }
+
+
+def category_object(category: Category) -> dict[str, Any]:
+    """Return a category of the published list."""
+    return {
+        "primary": category.primary,
+        "detailed": category.detailed,
+        "title": category.title,
+        "mccs": list(category.mccs),
+        "plaid": category.plaid,
     }
 
 

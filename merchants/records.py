@@ -4,6 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from merchants.categories import stored_word
+
 
 @dataclass(frozen=True, slots=True)
 class MerchantRecord:
@@ -12,6 +14,8 @@ class MerchantRecord:
     `key` never changes for the same merchant of the same source (a wikidata id, else a slug):
     identifiers are derived from it.  `mccs` are ISO 18245 codes, `countries` ISO 3166 alpha-2
     codes (empty: anywhere), `aliases` other spellings of the name as descriptors print them.
+    `category` may be given in the source's own word; it becomes the published list's, or that of
+    the MCCs.
     """
 
     key: str
@@ -23,6 +27,9 @@ class MerchantRecord:
     category: str = ""
     logo_url: str = ""
     aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "category", stored_word(self.category, self.mccs))
 
     @property
     def slug(self) -> str:

@@ -7,7 +7,7 @@ ruleset: a copy of the draft at the moment of its publication.
 import gzip
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from merchants.bells import REVISE
+from merchants.categories import stored_word
 from merchants.changes import Changes
 from merchants.heuristic import Heuristic, PaveHeuristic
 from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Rule, Ruleset
@@ -48,12 +49,18 @@ class Content:
 
     @classmethod
     def unpacked(cls, stored: bytes) -> "Content":
-        """Return what ``packed`` made bytes of; nothing of no bytes."""
+        """Return what ``packed`` made bytes of; nothing of no bytes.
+
+        Rulesets from before there was a published list of categories hold other words for them.
+        They are read as the list has them: otherwise every merchant would differ from the draft.
+        """
         if not stored:
             return cls()
         plain = json.loads(gzip.decompress(stored))
         return cls(
-            merchants=tuple(CatalogueMerchant(*map(_tupled, row)) for row in plain["merchants"]),
+            merchants=tuple(
+                _categorized(CatalogueMerchant(*map(_tupled, row))) for row in plain["merchants"]
+            ),
             rules=tuple(MatchRule(*row) for row in plain["rules"]),
         )
 
@@ -109,8 +116,7 @@ def current_content() -> Content:
 @lru_cache(maxsize=2)
 def content_of(number: int) -> Content:
     """Return what a ruleset holds; it never changes."""
-    stored = Ruleset.objects.values_list("content", flat=True).get(number=number)
-    return Content.unpacked(bytes(stored))
+    return _stored_content(number)
 
 
 def heuristic_for(number: int) -> Heuristic:
@@ -155,14 +161,16 @@ def draft() -> Content:
         aliases.setdefault(merchant_id, []).append(text)
     return Content(
         merchants=tuple(
-            CatalogueMerchant(
-                id=str(merchant.pk),
-                name=merchant.name,
-                website=merchant.website,
-                mccs=tuple(merchant.mccs),
-                countries=tuple(merchant.countries),
-                category=merchant.category,
-                aliases=tuple(aliases.get(merchant.pk, ())),
+            _categorized(
+                CatalogueMerchant(
+                    id=str(merchant.pk),
+                    name=merchant.name,
+                    website=merchant.website,
+                    mccs=tuple(merchant.mccs),
+                    countries=tuple(merchant.countries),
+                    category=merchant.category,
+                    aliases=tuple(aliases.get(merchant.pk, ())),
+                )
             )
             for merchant in Merchant.objects.filter(active=True).order_by("id")
         ),
@@ -192,7 +200,7 @@ def publish(*, note: str, by: str) -> Ruleset:
     Returns:
         The new ruleset; the present one if the draft is no different.
     """
-    return _publish(draft().packed(), note=note, by=by)
+    return _publish(draft(), note=note, by=by)
 
 
 def roll_back(*, to: Ruleset, by: str) -> Ruleset:
@@ -200,19 +208,19 @@ def roll_back(*, to: Ruleset, by: str) -> Ruleset:
 
     The draft stays as it is: what was wrong in it can be mended and published.
     """
-    return _publish(bytes(to.content), note=f"Back to {to}", by=by, restores=to)
+    return _publish(content_of(to.number), note=f"Back to {to}", by=by, restores=to)
 
 
-def _publish(content: bytes, *, note: str, by: str, restores: Ruleset | None = None) -> Ruleset:
+def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None = None) -> Ruleset:
     now = timezone.now()
     since = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
     with transaction.atomic():
         _lock(shared=False)
         present = current()
-        if bytes(Ruleset.objects.values_list("content", flat=True).get(pk=present.pk)) == content:
+        if _stored_content(present.number) == content:
             return present
         ruleset = Ruleset.objects.create(
-            note=note[:300], content=content, published_by=by[:150], restores=restores
+            note=note[:300], content=content.packed(), published_by=by[:150], restores=restores
         )
         # One look at earlier answers is enough, with the newest ruleset.
         Revision.objects.filter(status=Revision.Status.RUNNING).update(
@@ -227,9 +235,20 @@ def _publish(content: bytes, *, note: str, by: str, restores: Ruleset | None = N
     return ruleset
 
 
+def _stored_content(number: int) -> Content:
+    stored = Ruleset.objects.values_list("content", flat=True).get(number=number)
+    return Content.unpacked(bytes(stored))
+
+
 def _differing(older: Iterable, newer: Iterable) -> tuple:
     """Return the members that are in only one of two collections, in both their versions."""
     return tuple(set(older) ^ set(newer))
+
+
+def _categorized(merchant: CatalogueMerchant) -> CatalogueMerchant:
+    """Return a merchant with its category as it is answered: left blank, that of its MCCs."""
+    word = stored_word(merchant.category, merchant.mccs)
+    return merchant if word == merchant.category else replace(merchant, category=word)
 
 
 def _tupled(value: Any) -> Any:

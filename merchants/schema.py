@@ -1,11 +1,12 @@
 """The routes about transactions and merchants, in the API's description."""
 
-from merchants import api_batches, api_merchants, api_normalizations, api_usage
+from merchants import api_batches, api_categories, api_merchants, api_normalizations, api_usage
 from merchants.batches import MAX_ROWS
 from merchants.models import NormalizationRequest
 from merchants.schema_objects import (
     ANY_TEXT,
     BATCH_EXAMPLE,
+    CATEGORIES_EXAMPLE,
     EXAMPLE,
     NORMALIZATION_EXAMPLE,
     QUEUED_EXAMPLE,
@@ -49,6 +50,10 @@ _PREFER = param(
 )
 _APPLIED = {"Preference-Applied": {"description": "`wait=N`.", "schema": text()}}
 _ONE = content(ref("Normalization"), example=NORMALIZATION_EXAMPLE)
+_CACHED = {
+    "ETag": {"description": "Another one where the list is another one.", "schema": text()},
+    "Cache-Control": {"description": "For how long it may be kept.", "schema": text()},
+}
 _TIME = {"type": "string", "anyOf": [moment(), text(format="date")]}
 
 describe(
@@ -293,6 +298,33 @@ describe(
         parameters=[_MERCHANT_ID],
         answers={200: answer("The merchant.", content(ref("Merchant")))},
         problems=(404,),
+    ),
+)
+describe(
+    api_categories.CategoriesView,
+    get=operation(
+        "listCategories",
+        "Merchants",
+        "List the categories",
+        "The whole published list on one page: what a merchant's `category` may be, with the MCCs "
+        "that mean it and the nearest of Plaid's personal finance categories. It changes with a "
+        "release of Pave at most; send its `ETag` back to learn whether it has.",
+        parameters=[
+            param(
+                "If-None-Match",
+                text(),
+                "The `ETag` of the list that you have.",
+                where="header",
+            )
+        ],
+        answers={
+            200: answer(
+                "All of them, by primary.",
+                content(ref("CategoryPage"), example=CATEGORIES_EXAMPLE),
+                _CACHED,
+            ),
+            304: answer("It is the list that you have.", headers=_CACHED),
+        },
     ),
 )
 describe(

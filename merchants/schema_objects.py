@@ -2,10 +2,12 @@
 
 from merchants.batch_reading import CSV_COLUMNS
 from merchants.batches import MAX_ERRORS
+from merchants.categories import all_categories
 from merchants.channels import CHANNELS
 from merchants.counterparties import TYPES
 from merchants.kinds import KINDS
 from merchants.models import METHODS, Batch, NormalizationRequest
+from merchants.objects import category_object
 from merchants.serializers import (
     CITY_LENGTH,
     DESCRIPTION_LENGTH,
@@ -54,7 +56,7 @@ NORMALIZATION_EXAMPLE = {
         "website": "https://bluebottlecoffee.com",
         "wikidata": "Q4928917",
         "mcc": "5814",
-        "category": "cafe",
+        "category": {"primary": "food_and_drink", "detailed": "cafe"},
         "logo_url": None,
     },
     "match": {
@@ -131,6 +133,12 @@ BATCH_EXAMPLE = {
     "deliveries": [],
 }
 
+CATEGORIES_EXAMPLE = {
+    "data": [category_object(category) for category in all_categories()[1:3]],
+    "next_cursor": None,
+    "previous_cursor": None,
+}
+
 _DESCRIPTION = text(
     "The descriptor, as the card network has it.",
     minLength=1,
@@ -152,6 +160,17 @@ _PARTS = obj(
     {name: nullable(text()) for name in CSV_COLUMNS} | {"description": text()},
     description="The transaction as it was sent; null where a member was not.",
 )
+# Open lists: a client that is made from the description must not fail at a word that is new.
+_CATEGORY = {
+    "primary": text(
+        "What it sells, roughly. More words may come: take one that is new to you as none.",
+        **{"x-extensible-enum": list(dict.fromkeys(one.primary for one in all_categories()))},
+    ),
+    "detailed": text(
+        "What it sells. More words may come: fall back on `primary` for one that is new to you.",
+        **{"x-extensible-enum": [one.detailed for one in all_categories()]},
+    ),
+}
 _MERCHANT_PART = obj(
     {
         "id": nullable(identifier("Its id in the catalogue; null: it is not in it.")),
@@ -159,7 +178,7 @@ _MERCHANT_PART = obj(
         "website": nullable(text()),
         "wikidata": nullable(text("Its item in Wikidata.")),
         "mcc": nullable(text("Its merchant category code.")),
-        "category": nullable(text()),
+        "category": nullable(ref("MerchantCategory")),
         "logo_url": nullable(text()),
     }
 )
@@ -333,6 +352,19 @@ schemas(
         }
     ),
     MerchantPage=page("Merchant"),
+    MerchantCategory=obj(
+        _CATEGORY, description="A category of the list that `GET /v1/categories` answers."
+    ),
+    Category=obj(
+        {
+            **_CATEGORY,
+            "title": text("What people call it."),
+            "mccs": array(text(), description="The MCCs (ISO 18245) that mean it."),
+            "plaid": text("The nearest detailed category of Plaid's personal finance categories."),
+        },
+        examples=CATEGORIES_EXAMPLE["data"],
+    ),
+    CategoryPage=page("Category"),
     Usage=obj(
         {
             "client_id": text(),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from merchants import api_batches, api_merchants, api_normalizations, api_usage
+from merchants import api_batches, api_categories, api_merchants, api_normalizations, api_usage
 
 urlpatterns = [
     path(
@@ -40,5 +40,6 @@ urlpatterns = [
     ),
     path("v1/merchants", api_merchants.MerchantsView.as_view(), name="merchants"),
     path("v1/merchants/<uuid:merchant_id>", api_merchants.MerchantView.as_view(), name="merchant"),
+    path("v1/categories", api_categories.CategoriesView.as_view(), name="categories"),
     path("v1/usage", api_usage.UsageView.as_view(), name="usage"),
 ]

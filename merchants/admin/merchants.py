@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from merchants import merging
+from merchants.categories import all_categories, primary_title
 from merchants.models import Alias, Feedback, Merchant, Resolution
 from pave.staff.actions import Refused, Result, button
 from pave.staff.pages import StaffAdmin
@@ -32,6 +33,23 @@ class MergeForm(forms.Form):
     into = merchant_field(label="Into")
 
 
+class PrimaryFilter(admin.SimpleListFilter):
+    """Merchants by the first level of their category."""
+
+    title = "category"
+    parameter_name = "primary"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        primaries = dict.fromkeys(category.primary for category in all_categories())
+        return [(primary, primary_title(primary)) for primary in primaries] + [("none", "None")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Merchant]) -> QuerySet[Merchant]:
+        if (value := self.value()) is None:
+            return queryset
+        words = [one.detailed for one in all_categories() if one.primary == value]
+        return queryset.filter(category__in=words or [""])
+
+
 class AliasInline(admin.TabularInline):
     model = Alias
     extra = 1
@@ -44,7 +62,7 @@ class MerchantAdmin(StaffAdmin):
         f"The catalogue that answers come from. A change here is made in the draft: {UNPUBLISHED}"
     )
     list_display = ("name", "state", "aliases_count", "category", "website")
-    list_filter = ("active",)
+    list_filter = ("active", PrimaryFilter)
     search_fields = ("name", "website", "aliases__text")
     search_help_text = "Part of a name, an alias or a domain; an id of Pave's or Wikidata's."
     fieldsets = (

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q, Value
 
+from merchants.categories import choices
 from merchants.rule_match import BadExpression, compiled
 from pave.identifiers import new_id
 
@@ -23,7 +24,12 @@ class Merchant(models.Model):
     countries = models.JSONField(
         default=list, blank=True, help_text="Where it trades (ISO 3166 alpha-2). Empty: anywhere."
     )
-    category = models.CharField(max_length=100, blank=True)
+    category = models.CharField(
+        max_length=100,
+        blank=True,
+        choices=choices,
+        help_text="Empty: the one that its first MCC means.",
+    )
     websites = models.JSONField(
         default=dict,
         db_default=Value({}, models.JSONField()),

@@ -238,7 +238,7 @@ def _feedback(requests: list[NormalizationRequest]) -> None:
 
 def _draft(clients: list[Client], webhooks: dict[str, Webhook]) -> None:
     """Leave a change that nobody has published, and a record of what staff did."""
-    merchant = Merchant.objects.create(name="Trattoria da Nonna", category="Restaurant")
+    merchant = Merchant.objects.create(name="Trattoria da Nonna", category="restaurant")
     rule = Rule.objects.create(
         kind=Rule.Kind.CONTAINS, pattern="TRATTORIA DA NONNA", merchant=merchant,
         note="Asked for by Northwind Bank",
