@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merchants.kinds import KINDS_OF_TRANSACTION, NAMING_NOBODY
+from merchants import kinds
+from merchants.kinds import NAMING_NOBODY
 from merchants.question import Transaction
 from merchants.reading import Counterparty, Reading, read
 
@@ -481,7 +482,7 @@ def test_any_text_is_read_and_stored_as_it_was(
     text: str, country: str, mcc: str, city: str
 ) -> None:
     found = read(Transaction(text, country=country, mcc=mcc, city=city))
-    assert found.kind in KINDS_OF_TRANSACTION
+    assert found.kind in kinds.KINDS
     assert found.channel in {"in_store", "online", "unknown"}
     assert all(other.name is None for other in found.counterparties if other.type == "person")
     stored = json.dumps(found.to_json())

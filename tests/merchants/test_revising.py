@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from merchants import feedback, normalization, revising, rulesets, working
+from merchants import feedback, normalization, resolving, revising, rulesets, working
 from merchants.models import (
     Alias,
     Merchant,
@@ -15,6 +15,7 @@ from merchants.models import (
     Ruleset,
 )
 from merchants.preview import preview
+from merchants.running import Answer
 from webhooks.models import Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -212,3 +213,61 @@ def test_feedback_is_decided_on_once(answered):
     feedback.reject(feedback=given, by="ann")
     with pytest.raises(feedback.NotOpen):
         feedback.accept(feedback=given, merchant=None, by="bob")
+
+
+def test_who_waits_while_a_ruleset_is_published_gets_the_new_answer(submit, netflix, webhook):
+    rulesets.publish(note="first", by="test")
+    run_revision()
+    request = submit(COFFEE)
+    normalization.admit_batch()
+    [claim] = resolving.claim(worker="w")  # the heuristic has begun, with the old ruleset
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="second", by="test")
+    run_revision()
+    match = rulesets.heuristic_for(claim.resolution.ruleset_id).match(claim.transaction)
+    resolving.finish([(claim.resolution, Answer(match, 1))])
+    run_cluster()
+    assert name_of(request) == "Netflix"
+    assert [event.type for event in Event.objects.all()] == ["normalization.completed"]
+
+
+def test_what_has_not_begun_when_a_ruleset_is_published_is_never_run_with_the_old_one(
+    submit, netflix
+):
+    rulesets.publish(note="first", by="test")
+    request = submit(COFFEE)
+    normalization.admit_batch()
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    newest = rulesets.publish(note="second", by="test")
+    assert working.resolve_due() == 0  # it is to be admitted anew
+    run_cluster()
+    assert name_of(request) == "Netflix"
+    assert set(Resolution.objects.values_list("ruleset", flat=True)) == {newest.number}
+
+
+def test_a_batch_that_asked_for_one_message_gets_one_for_its_corrections(api, netflix, webhook):
+    rulesets.publish(note="first", by="test")
+    run_revision()
+    rows = [{"description": f"{COFFEE} {number}"} for number in range(20)]
+    body = {"transactions": rows, "deliver": "batch"}
+    batch = api.post("/v1/batches", body, format="json").json()
+    run_cluster()
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="second", by="test")
+    run_revision()
+    told = [json.loads(bytes(event.body)) for event in Event.objects.order_by("id")]
+    assert [body["type"] for body in told] == ["batch.completed", "batch.updated"]
+    assert told[1]["data"]["id"] == batch["id"]
+    assert told[1]["data"]["counts"]["corrected"] == 20
+    run_revision()
+    assert Event.objects.count() == 2
+
+
+def test_a_rule_that_does_not_count_is_no_answer_to_feedback(answered, netflix):
+    """An inactive rule, or one with a condition, does not do what was agreed to."""
+    text = answered[2].own_reading.descriptor
+    for fields in ({"active": False}, {"mcc": "5411"}):
+        Rule.objects.create(kind="exact", pattern=text, merchant=None, **fields)
+    given = feedback.give(request=answered[2], merchant="n/a")
+    rule = feedback.accept(feedback=given, merchant=None, by="staff")
+    assert (rule.active, rule.mcc) == (True, "")

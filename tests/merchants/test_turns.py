@@ -1,0 +1,156 @@
+"""Clients take turns, in admission and in the heuristic's time."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from merchants import normalization, resolving, turns, working
+from merchants.models import NormalizationRequest, Resolution, Waiter
+from pave.clients.models import Client
+from tests.factories import ClientFactory, ResolutionFactory, WaiterFactory
+from tests.merchants.heuristics import FirstWord
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
+
+
+@pytest.fixture(autouse=True)
+def heuristic(settings):
+    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
+    FirstWord.runs = 0
+
+
+def submit(client, *descriptions):
+    return [
+        normalization.submit(client=client, fields={"description": description})
+        for description in descriptions
+    ]
+
+
+def next_client():
+    [claim] = resolving.claim(worker="w")
+    return Client.objects.get(pk=claim.client)
+
+
+def test_one_question_is_not_behind_another_clients_thousand():
+    many, few = ClientFactory(), ClientFactory()
+    WaiterFactory.create_batch(30, client=many)
+    turns.charge(many.pk, 1)
+    WaiterFactory(client=few)
+    assert next_client() == few
+    assert next_client() == many
+
+
+def test_time_counts_and_not_the_number_of_runs():
+    slow, fast = ClientFactory(), ClientFactory()
+    for client in (slow, fast):
+        WaiterFactory.create_batch(6, client=client)
+    turns.charge(slow.pk, 30)
+    turns.charge(fast.pk, 0.1)
+    chosen = []
+    for _ in range(5):
+        [claim] = resolving.claim(worker="w")
+        seconds = 30 if claim.client == slow.pk else 0.1
+        resolving.settle_up(client=claim.client, seconds=seconds)
+        chosen.append(claim.client)
+    assert chosen == [fast.pk] * 5
+
+
+def test_a_larger_share_gets_more_time():
+    large, small = ClientFactory(share=3), ClientFactory()
+    for client in (large, small):
+        WaiterFactory.create_batch(40, client=client)
+    chosen = []
+    for _ in range(40):
+        [claim] = resolving.claim(worker="w")
+        resolving.settle_up(client=claim.client, seconds=1)
+        chosen.append(claim.client)
+    assert 28 <= chosen.count(large.pk) <= 32
+
+
+def test_use_fades():
+    busy_once, other = ClientFactory(), ClientFactory()
+    turns.charge(busy_once.pk, 1000)
+    turns.charge(other.pk, 5)
+    for client in (busy_once, other):
+        WaiterFactory(client=client)
+    assert turns.in_turn() == [other.pk, busy_once.pk]
+    busy_once.heuristicuse.as_of -= 20 * turns.HALF_LIFE
+    busy_once.heuristicuse.save()
+    assert turns.in_turn() == [busy_once.pk, other.pk]
+
+
+def test_what_a_dead_worker_took_is_not_refunded():
+    client = ClientFactory()
+    WaiterFactory.create_batch(2, client=client)
+    resolving.claim(worker="w")
+    assert client.heuristicuse.seconds > 30
+    working.work(resolving.claim(worker="w"))
+    client.heuristicuse.refresh_from_db()
+    assert 30 < client.heuristicuse.seconds < 90
+
+
+def test_a_question_of_several_belongs_to_the_one_whose_turn_is_first():
+    busy, idle = ClientFactory(), ClientFactory()
+    WaiterFactory.create_batch(3, client=busy)
+    turns.charge(busy.pk, 100)
+    shared = Resolution.objects.last()
+    WaiterFactory(client=idle, resolution=shared)
+    [claim] = resolving.claim(worker="w")
+    assert (claim.resolution, claim.client) == (shared, idle.pk)
+
+
+def test_within_a_client_single_ones_come_before_batches():
+    client = ClientFactory()
+    WaiterFactory(client=client, bulk=True)
+    single = WaiterFactory(client=client)
+    [claim] = resolving.claim(worker="w")
+    assert claim.resolution == single.resolution
+
+
+def test_a_client_whose_questions_all_pause_holds_nobody_up():
+    pausing, other = ClientFactory(), ClientFactory()
+    WaiterFactory(client=pausing, due_at=timezone.now() + timedelta(hours=1))
+    turns.charge(other.pk, 100)
+    WaiterFactory(client=other)
+    assert next_client() == other
+    assert resolving.claim(worker="w") == []
+
+
+def test_admission_takes_of_each_client_as_many():
+    many, few = ClientFactory(), ClientFactory()
+    submit(many, *(f"M{number}" for number in range(30)))
+    [mine] = submit(few, "F")
+    normalization.admit_batch(limit=10)
+    mine.refresh_from_db()
+    assert mine.status == "processing"
+    assert NormalizationRequest.objects.filter(client=many, status="processing").count() == 5
+
+
+def test_admission_comes_round_to_everybody():
+    clients = ClientFactory.create_batch(7)
+    for client in clients:
+        submit(client, *(f"{client.client_id} {number}" for number in range(4)))
+    for _ in range(4):
+        normalization.admit_batch(limit=2)
+    admitted = NormalizationRequest.objects.exclude(status="queued")
+    assert set(admitted.values_list("client", flat=True)) == {client.pk for client in clients}
+
+
+def test_a_claim_reads_no_more_rows_of_a_backlog():
+    client = ClientFactory()
+    resolutions = ResolutionFactory.build_batch(3000, ruleset=ResolutionFactory().ruleset)
+    Resolution.objects.bulk_create(resolutions)
+    [request] = submit(client, "ONE")
+    now = timezone.now()
+    Waiter.objects.bulk_create(
+        Waiter(resolution=resolution, client=client, request=request, since=now, due_at=now)
+        for resolution in resolutions
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    due = Waiter.objects.due(now).of_client(client.pk).select_related("resolution")
+    plan = due[:64].explain()
+    assert "waiter_turn" in plan, plan
+    assert not [word for word in ("Sort", "TEMP B-TREE") if word in plan], plan
