@@ -86,9 +86,9 @@ def stored_word(word: str, mccs: Sequence[str]) -> str:
     return category.detailed if category else ""
 
 
-def as_member(word: str, mcc: str | None) -> dict[str, str] | None:
+def as_member(word: str | None, mcc: str | None) -> dict[str, str] | None:
     """Return a category as clients see it, from an old word or one of the list, else the MCC."""
-    return member(of_merchant(word, (mcc,) if mcc else ()))
+    return member(of_merchant(word or "", (mcc,) if mcc else ()))
 
 
 def member(category: Category | None) -> dict[str, str] | None:

@@ -154,7 +154,8 @@ def test_a_category_is_answered_from_a_word_else_from_the_mcc() -> None:
     assert as_member("", "5814") == as_member("no such word", "5814") == {
         "primary": "food_and_drink", "detailed": "fast_food",
     }  # fmt: skip
-    assert as_member("", None) is None
+    assert as_member(None, "5814") == as_member("", "5814")
+    assert as_member("", None) is as_member(None, None) is None
     assert as_member("no such word", "0000") is None
 
 
