@@ -57,6 +57,7 @@ class BrandIndex:
         }
         self._hosts = {host: tuple(at) for host, at in (pages | hosts).items()}
         self._sorted = sorted(self._exact)
+        self._longest = max(map(len, self._sorted), default=0)
         blocks: dict[str, list[str]] = defaultdict(list)
         for spelling in self._sorted:
             if len(spelling) >= 6:
@@ -111,7 +112,7 @@ class BrandIndex:
 
     def beginning(self, glued: str, shortest: int) -> str:
         """The longest name of at least `shortest` letters that `glued` begins with; "" if none."""
-        for end in range(len(glued) - 1, shortest - 1, -1):
+        for end in range(min(len(glued) - 1, self._longest), shortest - 1, -1):
             if glued[:end] in self._exact:
                 return glued[:end]
         return ""

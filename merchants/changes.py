@@ -61,7 +61,7 @@ class Changes:
         glued = "".join(words)
         return any(opening in glued for opening in self._openings) or any(
             process.extractOne(word, self._openings, scorer=fuzz.ratio, score_cutoff=ALIKE)
-            for word in words
+            for word in set(words)
         )
 
 

@@ -14,6 +14,7 @@ _COLUMNS = frozenset({16, 20, 21, 22, 23, 24, 25})
 # The width of a name before the city, where the rail fills its columns.
 _FULL_COLUMN = 25
 LONGEST_CITY = 4  # words
+_LONGEST_GLUED = 40  # characters of a city that stands inside a word
 
 
 def strip_city(place: Place, region: str, offset: int, certain: bool = False) -> Place:
@@ -77,7 +78,7 @@ def _glued_city(name: str, starts: list[int], region: str, offset: int, places: 
             edge = before.isdigit() or before in ".#-*&" or shift
             if not (edge or wide or (at + offset) in _COLUMNS):
                 continue
-            city = city_key(name[at:])
+            city = city_key(name[at:]) if len(name) - at <= _LONGEST_GLUED else ""
             if len(city) >= 4 and (
                 places.lies_in(city, region) or (len(city) >= 10 and places.begins_in(city, region))
             ):

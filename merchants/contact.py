@@ -17,6 +17,7 @@ _PHONE = re.compile(
 # Only so many characters from the end are searched: a search must not take long on any text.
 _LONGEST_PHONE = 32
 _LONGEST_URL = 80
+_LONGEST_POSTCODE = 11
 _PHONE_CHARACTERS = frozenset("Xx0123456789-. ")
 _TLDS = (
     "COM|NET|ORG|EDU|GOV|INFO|BIZ|IO|CO|APP|DEV|AI|TV|ME|SHOP|STORE|ONLINE|CLUB|LIVE|EU|US|UK|DE|FR"
@@ -24,10 +25,12 @@ _TLDS = (
     "|GG|LY|TO|SO|GL|BANK|TRAVEL|CLOUD|XYZ|SITE|TECH|LU|LV|LT|EE|SI|SK|HR|BG|CO\\.UK|COM\\.AU"
 )
 _URL = re.compile(
-    rf"(?:HTTPS?:?/{{0,2}}\S+|WWW\.\S+|(?:[A-Z0-9-]+\.)+(?:{_TLDS})\.?(?:/\S*)?)$", re.IGNORECASE
+    r"(?:HTTP\S++|WWW\.\S++|(?<![A-Z0-9-])(?<![A-Z0-9-]\.)(?:[A-Z0-9-]++\.)+"
+    rf"(?:{_TLDS})\.?(?:/\S*+)?)$",
+    re.IGNORECASE,
 )
 DOMAIN = re.compile(
-    rf"(?:HTTPS?:?/*)?(?:WWW\.)?((?:[A-Z0-9-]+\.)+(?:{_TLDS}))\b(?!\.\w)", re.IGNORECASE
+    rf"(?:HTTPS?:?/*)?(?:WWW\.)?((?:[A-Z0-9-]++\.)+(?:{_TLDS}))\b(?!\.\w)", re.IGNORECASE
 )
 _HTTPS_CUT = re.compile(r"HTTPS?(?::?/+)?([A-Z0-9-]{4,})$", re.IGNORECASE)
 POSTCODE = re.compile(
@@ -58,7 +61,11 @@ def strip_contact(place: Place, postcodes: bool = False) -> Place:
             domain = domain or (whole[1].lower() if whole else "")
             hint = hint or (cut[1] if cut and not whole else "")
             name = name[: found.start()].rstrip(" ,*")
-        elif postcodes and (found := POSTCODE.search(name)) and found.start() > 3:
+        elif (
+            postcodes
+            and (found := POSTCODE.search(name, len(name) - _LONGEST_POSTCODE))
+            and found.start() > 3
+        ):
             postal_code = postal_code or found[0].strip()
             name = name[: found.start()].rstrip(" ,")
         if name == before or not name:

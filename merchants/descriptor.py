@@ -22,33 +22,38 @@ from merchants.postcodes import is_postcode
 from merchants.rails import peel
 
 LONGEST = 500
+# Wider gaps say no more than this one, which is as wide as the widest name's column.
+_WIDEST_GAP = " " * 25
+_WIDE_GAP = re.compile(f"{_WIDEST_GAP}\\s+")
 _LONGEST_PRINTED = 60  # characters; names are shorter
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "\xa0": " "})
 _STORE = re.compile(
-    r"""(?:\s+|(?<=[^\s\d])(?=\#)|^)(?:
-      (?:ST\s?\#|STORE\s?\#|\#|№|NO\.?|NR\.?|N°|STR|STORE|LOC|FIL(?:IALE)?|SHOP|UNIT|BR|TRM)\s*[-.:]?\s*[A-Z]{0,2}-?\d[\w-]*
-    | \#\s*[\w-]* | [A-Z]{1,2}-?\d{2,}[\w-]* | ST\d{2,} | \d{3,}[\w/-]* | \d{2}-\d{3,}
-    | [A-Z]*\d+[A-Z]+\d[A-Z\d]*
+    r"""(?:(?<!\s)\s++|(?<=[^\s\d])(?=\#)|^)(?:
+      (?:ST\s?\#|STORE\s?\#|\#|№|NO\.?|NR\.?|N°|STR|STORE|LOC|FIL(?:IALE)?|SHOP|UNIT|BR|TRM)
+      \s*+(?:[-.:]\s*+)?+[A-Z]{0,2}-?\d[\w-]*+
+    | \#\s*+[\w-]*+ | \#(?=\s) | [A-Z]{1,2}-?\d{2}[\w-]*+ | ST\d{2,}+ | \d{3}[\w/-]*+
+    | \d{2}-\d{3,}+ | [A-Z]*+\d++[A-Z]++\d[A-Z\d]*+
     )(?=\s|$|[,;*])""",
     re.VERBOSE | re.IGNORECASE,
 )
 _STREET = re.compile(
-    r"\s\d{1,6}[A-Z]?\s+(?:[NSEW]\.?\s+)?(?:[\w.']+\s+){1,3}?(?:ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR"
+    r"\s\d{1,6}[A-Z]?\s++(?:[NSEW]\.?\s++)?(?:[\w.']++\s++){1,3}?(?:ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR"
     r"|DRIVE|LN|LANE|HWY|HIGHWAY|PKWY|WAY|CT|PL|TERRACE|SQ|SQUARE)\b\.?.*$",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}$|^[A-Z0-9]*\d[A-Z0-9]*$", re.IGNORECASE)
+_REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}+$|^[A-Z]*+\d[A-Z0-9]*+$", re.IGNORECASE)
 _GLUED_NUMBER = re.compile(
-    r"(?<=[A-Za-z]{4})(?=\d{6,})|(?<=[A-Za-z]{3})(?=\d{9,})|(?<=\.com)(?=\d)", re.IGNORECASE
+    r"(?<=[A-Za-z]{4})(?=\d{6})|(?<=[A-Za-z]{3})(?=\d{9})|(?<=\.com)(?=\d)", re.IGNORECASE
 )
 _LEGAL_INSIDE = re.compile(
-    r"(.{3,}?)[\s,]+(LTD|LIMITED|PLC|INC|LLC|GMBH|SARL|S\.?R\.?L|LTDA)\.?,?\s+[A-Z]+(?:\s[A-Z]+)?$",
+    r"(.{3,}?)(?:(?<![\s,])|(?<=^.{3}))[\s,]++(LTD|LIMITED|PLC|INC|LLC|GMBH|SARL|S\.?R\.?L|LTDA)"
+    r"\.?,?\s++[A-Z]++(?:\s[A-Z]++)?$",
     re.IGNORECASE,
 )
-_DASH = re.compile(r"\s+[-–—|]\s*|\s*[-–—|]\s+|\s[-–—]$")
+_DASH = re.compile(r"(?<!\s)\s++[-–—|]\s*+|[-–—|]\s++")
 _TRAILING = " \t-–—*#.,;:/|&+_('\""
-_SMALL_NUMBER = re.compile(r"\s+\d{1,2}$")
-_CUT_LETTER = re.compile(r"(?<=\w{3})\s+[A-Z]$")
+_SMALL_NUMBER = re.compile(r"(?<!\s)\s++\d{1,2}$")
+_CUT_LETTER = re.compile(r"(?<=\w{3})\s++[A-Z]$")
 # The characters that fit a name's column on the common rails, the processor's prefix included.
 _COLUMN_WIDTHS = frozenset({16, 20, 21, 22, 23, 24, 25})
 
@@ -173,10 +178,11 @@ def _is_place(text: str) -> bool:
 
 
 def tidied(raw: str) -> str:
-    """Compatible forms composed, control characters made blanks; runs of blanks stay."""
+    """Compatible forms composed, control characters made blanks; gaps of up to 25 blanks stay."""
     text = raw[:LONGEST]
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+        # Some characters are compatible with a dozen others.
+        text = unicodedata.normalize("NFKC", text)[:LONGEST].translate(_QUOTES)
     text = (
         "".join(
             char if char.isprintable() else " "
@@ -186,7 +192,7 @@ def tidied(raw: str) -> str:
         if not (text.isascii() and text.isprintable())
         else text
     )
-    return text.replace("_", " ").strip()
+    return _WIDE_GAP.sub(_WIDEST_GAP, text.replace("_", " ").strip())
 
 
 def is_noise(text: str) -> bool:
@@ -232,7 +238,9 @@ def _cut_street(body: str) -> tuple[str, str]:
     found = _STREET.search(body)
     if found and found.start() >= 3 and any(char.isalpha() for char in body[: found.start()]):
         rest = found[0]
-        tail = re.search(r"\s+((?:[\w.-]+\s+)?(?:\d{5}\s+)?[A-Z]{2}(?:\s+USA?)?)$", rest)
+        tail = re.search(
+            r"(?<!\s)\s++((?:[\w.-]++\s++)?(?:\d{5}\s++)?[A-Z]{2}(?:\s++USA?)?)$", rest
+        )
         return body[: found.start()] + (f"  {tail[1]}" if tail else ""), rest.strip()
     return body, ""
 
@@ -253,9 +261,12 @@ def _cut_star(name: str) -> tuple[str, str, str]:
 
 def _cut_store(name: str) -> tuple[str, str]:
     """The name up to its store number or reference, and that number."""
+    first_letter = next((at for at, char in enumerate(name) if char.isalpha()), len(name))
     for found in _STORE.finditer(name):
+        if found.start() <= first_letter:
+            continue
         head = name[: found.start()].strip(_TRAILING)
-        if len(head) > 1 and any(char.isalpha() for char in head):
+        if len(head) > 1:
             return head, found[0].strip(" #")
     return name.rstrip(" #"), ""
 
@@ -313,9 +324,13 @@ def _repeated_in_hint(text: str, hint: str, domain: str) -> str:
     label = re.sub(r"\W", "", label)
     words = text.split()
     if len(label) >= 4:
+        spelling = ""
         for count in range(1, len(words)):
-            if "".join(words_of(" ".join(words[:count]))) == label:
+            spelling += "".join(words_of(words[count - 1]))
+            if spelling == label:
                 return " ".join(words[:count])
+            if not label.startswith(spelling):
+                break
     if hint and len(words) > 1 and len(words[-1]) == 1 and not text.endswith("."):
         return " ".join(words[:-1])
     return text

@@ -10,21 +10,24 @@ from merchants.places import COUNTRIES, US_STATES, gazetteer, region_of
 
 # Not ten digits: those are a phone number.
 _NUMBER_BEHIND = re.compile(r"\s#?(\d{4,8})$")
+_MOST_NUMBERS = 4  # behind one another
 # Australian states as a column of two letters prints them.
 _CUT_STATES = {"NS": "NSW", "VI": "VIC", "QL": "QLD", "TA": "TAS", "AC": "ACT"}
 _GLUED_STATE = re.compile(r"^(.*\S)([A-Z]{2})$", re.DOTALL)
 
 
-def split_place(text: str, offset: int = 0, country: str = "", likely: str = "") -> Place:
+def split_place(
+    text: str, offset: int = 0, country: str = "", likely: str = "", numbers: int = _MOST_NUMBERS
+) -> Place:
     """Take what stands behind the merchant's name off the end of `text`.
 
     `offset` is how many characters stood before `text` in its column, `country` the transaction's
     country if the client gave it (alpha-2): it decides which places are meant; `likely` the
-    country that the bank's own words point to.
+    country that the bank's own words point to. At most `numbers` may stand behind the place.
     """
-    numbered = _NUMBER_BEHIND.search(text)
+    numbered = _NUMBER_BEHIND.search(text) if numbers else None
     if numbered:
-        before = split_place(text[: numbered.start()], offset, country, likely)
+        before = split_place(text[: numbered.start()], offset, country, likely, numbers - 1)
         if before.region or before.city:
             return replace(before, number=numbered[1])
     place = strip_contact(Place(name=text.rstrip(" ,")))

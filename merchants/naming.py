@@ -38,7 +38,7 @@ _UMLAUTS = {
 _VOWEL = re.compile(r"[AEIOUYÀ-ÿ]", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\s/\-–—&+.,()!:;\"*]+|\s+|.", re.DOTALL)
 _ELISION = re.compile(r"^(O|D|L|N|DELL|ALL|SANT)'(?=\w{2})", re.IGNORECASE)
-_POSSESSIVE = re.compile(r"\b(\w{2,})\s+S\b(?!\.)")
+_POSSESSIVE = re.compile(r"\b(\w{2,}+)\s++S\b(?!\.)")
 
 
 def written_well(text: str) -> str:

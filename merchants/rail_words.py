@@ -1,13 +1,15 @@
 """What rails and banks print in front of a merchant and behind it, as regular expressions.
 
 `<date>` and `<time>` stand for the ways in which rails write these. Case does not matter.
+Clients write the texts: what could be matched in several ways, as two runs of blanks with nothing
+certain between, has to be possessive (`\\s++`), or some text takes minutes.
 """
 
 from merchants.wordlist import listed
 
 # Cash and the bank's own bookings: whatever follows, no merchant took part.
 CASH = (
-    r"(?:\S+\s+){0,3}?ATM\s+(?:CASH|WITHDRAW\w*|WDL?|W/D|DEBIT|DEPOSIT|FEE|SURCHARGE|TRANSACTION)\b",
+    r"(?:\S++\s++){0,3}?ATM\s+(?:CASH|WITHDRAW\w*|WDL?|W/D|DEBIT|DEPOSIT|FEE|SURCHARGE|TRANSACTION)\b",
     r"(?:CASH\s+(?:WITHDRAW\w*|WDL?|DEPOSIT|ADVANCE)|COUNTER\s+(?:WITHDRAWAL|DEPOSIT))\b",
     r"(?:CASH\s+)?WITHDRAWAL\s+(?:AT|FROM)\b.*\b(?:ATM|BRANCH)\b",
     (
@@ -25,10 +27,10 @@ MOVEMENTS = (
     (
         r"(?:(?:ONLINE|MOBILE|WIRE|INTERNET|BOOK|RECURRING|DOMESTIC|INTERNATIONAL|OUTGOING|INCOMING"
         r"|INTERNAL|EXTERNAL|ACCOUNT|BANK|SAVINGS|FUNDS?|REALTIME|REAL\s+TIME|INSTANT|BANKING|ACH|WEB"
-        r"|PHONE|TELEPHONE|DEPOSIT|WITHDRAWAL|HOME|OVERDRAFT)\s+)+(?:TRANSFER|XFER|TRF|TFR)\b"
+        r"|PHONE|TELEPHONE|DEPOSIT|WITHDRAWAL|HOME|OVERDRAFT)\s++)++(?:TRANSFER|XFER|TRF|TFR)\b"
     ),
     (
-        r"(?:TRANSFER|XFER|TRF|TFR)\b\s*-?\s*(?:(?:FUNDS?|WITHDRAWAL|DEPOSIT|DEBIT|CREDIT)\s+)*"
+        r"(?:TRANSFER|XFER|TRF|TFR)\b\s*+(?:-\s*+)?(?:(?:FUNDS?|WITHDRAWAL|DEPOSIT|DEBIT|CREDIT)\s++)*+"
         r"(?:TO|FROM|FEE|REF|\d|$)"
     ),
     r"(?:INTERAC\s+)?E-?(?:TRANSFER|TFR)\b",
@@ -42,10 +44,10 @@ MOVEMENTS = (
         r"VIR(?:EMENT)?\s+(?:SEPA\s+|INST\w*\s+|PERMANENT\s+)*(?:DE|VERS|EMIS|RE[CÇ]U|SALAIRE|LOYER|MR?"
         r"|MME|MLLE)\b"
     ),
-    r"(?:(?:EXTERNAL|DIRECT|DIR|MOBILE|ACH|REMOTE|PAYROLL|ONLINE|CHECK|CASH)\s+)+DEPOSIT\b",
+    r"(?:(?:EXTERNAL|DIRECT|DIR|MOBILE|ACH|REMOTE|PAYROLL|ONLINE|CHECK|CASH)\s++)++DEPOSIT\b",
     r"DEPOSIT\s*(?:ACH|FROM|ID|NUMBER|TRANSFER|[-#\d]|$)",
     r"(?:DIRECT|DIR|ACH|PAYROLL)\s+DEP\b",
-    r".*\bPAYMENTS?\s*[-–,.]?\s*THANK\s?YOU\b",
+    r".*\bPAYMENTS?\s*+(?:[-–,.]\s*+)?THANK\s?YOU\b",
     (
         r"(?:COTISATION|FRAIS|AGIOS|ECH[EÉ]ANCE|COMISI[OÓ]N|COMISS[AÃ]O|TARIFA|LIQUIDACI[OÓ]N|IMPOSTA"
         r"|COMMISSION[IE]?S?|COMPETENZE|CANONE|ENTGELT|KONTOF\w+|ABSCHLUSS|ZINSEN|GEB[UÜ]HR"
@@ -121,10 +123,10 @@ BEFORE = (
         r"(?:VISA|MASTERCARD|MAESTRO|AMEX|MC|MCD|INTERAC|EFTPOS|CONTACTLESS|CHIP|TAP|DBT|DEBIT"
         r"|CREDIT|CHECK|BANK|POS|EXTERNAL|ELECTRONIC|ONLINE|RECURRING|INTERNATIONAL|INTL"
         r"|FOREIGN|GENERIC|PIN(?:LESS)?|SIG(?:NATURE)?|CARD|MOBILE|DOMESTIC|US|PENDING|PENDING:"
-        r"|TEMPORARY|PRE-?AUTH|WITHDRAWAL|DDA|IDP|IOD|PREAUTHORIZED)\s*[-–/]?\s+(?:(?:CARD"
+        r"|TEMPORARY|PRE-?AUTH|WITHDRAWAL|DDA|IDP|IOD|PREAUTHORIZED)(?:\s*+[-–/])?+\s++(?:(?:CARD"
         r"|DEBIT|VISA|MC|MASTERCARD|POS|CREDIT|PIN|SIGNATURE|INTERAC|TAP|CHIP|BILL|RETAIL"
-        r"|POINT[ ]OF[ ]SALE|DDA|ACH)\s*[-–/]?\s+)*(?:PURCHASES?|PURCH|PUR|PURCHSE|PAYMENT|PMT"
-        r"|PYMT|DEBIT|TRANSACTION|TXN|TRANS|SALE|REFUND|RETURN|WITHDRAWAL|CRD|CREDIT|CARD"
+        r"|POINT[ ]OF[ ]SALE|DDA|ACH)(?:\s*+[-–/])?+\s++)*(?:PURCHASES?|PURCH|PUR|PURCHSE|PAYMENT"
+        r"|PMT|PYMT|DEBIT|TRANSACTION|TXN|TRANS|SALE|REFUND|RETURN|WITHDRAWAL|CRD|CREDIT|CARD"
         r"|BILL[ ]PAYMENT|PAYMENT[ ]TO|MERCHANDISE)(?:\s*[-–]\s*(?:VISA|MC|MASTERCARD|DEBIT"
         r"|CREDIT|INTERAC|PIN|POS))?(?:\s+(?:TO|AT|FROM|ON|-))?(?:\s+<date>(?:\s+<time>)?)?"
     ),
@@ -204,7 +206,7 @@ BEFORE = (
         r"|ONLINE|INTERNACIONAL|NACIONAL|CARTAO|CARTÃO|D[ÉE]BITO|CR[ÉE]DITO|DEB\S*|NO|VISA"
         r"|MAESTRO|INTERNET|[*X]+\d{4}|\d{4}[*X]+\d{4}|\d{4}(?=\s)))*(?:\s+<date>)?[,:.]?"
     ),
-    r"TARJ(?:ETA)?\.?\s*:?\s*[*X\d]+[*X\d]*",
+    r"TARJ(?:ETA)?\.?\s*+(?::\s*+)?[*X\d]+",
     r"(?:D[ÉE]BITO|DEBITO)\s+(?:DIRETO|DIRECTO|EM\s+CONTA|DD)",
     (
         r"(?:PAGAMENTO|PAGAM\.?|PAG\.?|ADDEBITO|ACQUISTO|OPERAZIONE|SPESA)(?:\s+(?:POS|CARTA"
@@ -243,8 +245,8 @@ BEFORE = (
 # Behind the merchant and its place.
 BEHIND = (
     (
-        r"(?:CARD|KARTE|CARTE|KAART|PAS|KORT|CARD\s+ENDING(?:\s+IN)?)\s*(?:NO\.?:?|NR\.?:?"
-        r"|\#)?\s*(?:[X*.]*\d{3,4}|[X*]{4,}\d*)?"
+        r"(?:CARD|KARTE|CARTE|KAART|PAS|KORT|CARD\s+ENDING(?:\s+IN)?)\s*+(?:NO\.?:?|NR\.?:?"
+        r"|\#)?\s*+(?:[X*.]*\d{3,4}|[X*]{4,}+\d*+)?"
     ),
     r"VALUE\s+DATE:?\s*<date>",
     r"(?:TAP\s+AND\s+PAY|TAP\s+&\s+PAY|CONTACTLESS)(?:\s+[X*]+\d+)?",
@@ -265,8 +267,8 @@ BEHIND = (
     (
         r"(?:REF|REFERENCE|RFC|TRACE|AUTH|TRN|TXN|TRANS(?:ACTION)?|MANDATE?|MANDAT|MREF|EREF"
         r"|KREF|SVWZ|KUNDENNR|KD-?NR|INVOICE|RECHNUNG|RG|FACT|FACTURE|FACTURA|BELEG|FOLGENR|VERFALLD"
-        r"|KENMERK|ICS|WEB\s+ID|PPD\s+ID|CCD\s+ID|IBAN|BIC)\s*(?:NO\.?|NR\.?|\#|\+|ID|NUMBER"
-        r"|NUMMER)?[.:\#]?\s*[-/\w.*]*\d[-/\w.*]*"
+        r"|KENMERK|ICS|WEB\s+ID|PPD\s+ID|CCD\s+ID|IBAN|BIC)\s*+(?:NO\.?|NR\.?|\#|\+|ID|NUMBER"
+        r"|NUMMER)?[.:\#]?\s*+(?=[-/\w.*]*?\d)[-/\w.*]++"
     ),
     (
         r"(?:RECHNUNG|FACTURE|SAGT\s+DANKE|DANKE|DANKT|VIELEN\s+DANK|MERCI|GRACIAS|THANK\s+YOU"

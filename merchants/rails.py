@@ -42,32 +42,32 @@ _FORMATS = [
     for pattern in (
         # NAME 03/21 MOBILE PURCHASE CITY ST
         (
-            rf"(?P<name>.+?)\s+{_DATE}\s+(?:MOBILE |RECURRING |ONLINE |INTL? )?"
+            rf"(?P<name>.+?)(?<!\s)\s++{_DATE}\s++(?:MOBILE |RECURRING |ONLINE |INTL? )?"
             r"(?:PURCHASE|PURCH|PMT|PAYMENT|REFUND|RETURN)(?: RETURN| REFUND)?(?:\s+(?P<place>.*))?"
         ),
         # BEA NR:X1Y2 31.01.24/12.34 NAME,PAS123 CITY
         (
-            rf"(?:BEA|GEA)\s+NR:\s?\S+\s+{_DATE}[/ ]{_TIME}\s+(?P<name>[^,]+),\s*PAS\s?\d+"
+            rf"(?:BEA|GEA)\s+NR:\s?\S++\s++{_DATE}[/ ]{_TIME}\s++(?P<name>[^,]++),\s*PAS\s?\d+"
             r"\s*(?P<place>.*)"
         ),
         # BEA, Betaalpas NAME,PAS123 NR:CT123456, 31.01.24/12:34 CITY
         (
-            r"(?:BEA|GEA|BETAALAUTOMAAT),?\s+"
+            r"(?:BEA|GEA|BETAALAUTOMAAT),?\s++"
             r"(?:BETAALPAS|APPLE PAY|GOOGLE PAY|CREDITCARD|DEBITCARD)?,?"
-            rf"\s*(?P<name>[^,]+),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<place>.*)"
+            rf"\s*+(?P<name>[^,]++),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<place>.*)"
         ),
         # BoA's and Chase's arrangement of an ACH payment
-        r"(?P<name>.+?)\s+DES:(?P<place>).*",
-        r"ORIG CO NAME:\s*(?P<name>.+?)\s+(?:ORIG ID|CO ENTRY|DESC DATE)(?P<place>).*",
+        r"(?P<name>.+?)(?<!\s)\s++DES:(?P<place>).*",
+        r"ORIG CO NAME:\s*+(?P<name>.+?)(?<!\s)\s++(?:ORIG ID|CO ENTRY|DESC DATE)(?P<place>).*",
         # UPI-NAME-id@bank and UPI/123/NAME/...
-        r"UPI[-/](?:(?:P2[MPA]|DR|CR)[-/])?(?:\d+[-/])?(?:[A-Z]{2}[-/])?(?P<name>[^-/@]{3,})(?P<place>)(?:[-/].*)?",
+        r"UPI[-/](?:(?:P2[MPA]|DR|CR)[-/])?(?:\d+[-/])?(?:[A-Z]{2}[-/])?(?P<name>[^-/@]{3,}+)(?P<place>)(?:[-/].*)?",
         r"ECOM\s+PUR/(?P<name>[^/]{3,})/(?P<place>[^/]*)/.*",
         # Withdrawal ACH NAME TYPE: PAYMENT CO: NAME
-        r"(?P<name>.+?)\s+TYPE:\s.*?CO:(?P<place>).*",
+        r"(?>(?P<name>.+?)(?<!\s)\s++TYPE:\s).*?CO:(?P<place>).*",
         # SEPA Incasso ... Naam: NAME Machtiging: ...
         (
-            r"SEPA\s.*?\bNAAM:\s*(?P<name>.+?)(?P<place>)"
-            r"(?:\s+(?:MACHTIGING|OMSCHRIJVING|IBAN|KENMERK|BIC|INCASSANT|VALUTADATUM):?.*)?"
+            r"SEPA\s.*?\bNAAM:\s*+(?P<name>.+?)(?P<place>)"
+            r"(?:(?<!\s)\s++(?:MACHTIGING|OMSCHRIJVING|IBAN|KENMERK|BIC|INCASSANT|VALUTADATUM):?.*)?"
         ),
         # /TRTP/SEPA Incasso/CSID/.../NAME/ZIGGO/MARF/...
         r"/TRTP/.*?/NAME/(?P<name>[^/]+)(?P<place>)(?:/.*)?",
@@ -77,9 +77,9 @@ _FORMATS = [
         # COMPRA NAME, TARJETA 1234, COMISION 0,00
         r"(?P<name>[^,]+),\s*TARJ(?:ETA)?\.?(?P<place>)\b.*",
         # Name//Ort/DE
-        r"(?P<name>.+?)(?:\s+[A-Z]{2})?\s*//\s*(?P<place>[^/]+(?:/[A-Z]{2})?)(?:[\s/]+\d.*)?",
+        r"(?P<name>.+?)(?<!\s)(?:\s++[A-Z]{2})?+\s*+//(?P<place>[^/]+(?:/[A-Z]{2})?)(?:[\s/]{1,30}+\d.*)?",
         # Bezahlung ... NAME Datum, NL: 31-01-2024 12:34 NAME CITY NLD Pasnr
-        rf"(?:PASVOLGNR|PASNR|KAARTNUMMER)\S*\s+\S+\s+(?P<name>.+?)\s+{_DATE}\s*(?P<place>)",
+        rf"(?:PASVOLGNR|PASNR|KAARTNUMMER)\S*+\s++\S++\s++(?P<name>.+?)(?<!\s)\s++{_DATE}\s*+(?P<place>)",
     )
 ]
 
@@ -89,8 +89,8 @@ def _any_of(patterns: tuple[str, ...]) -> str:
     return joined.replace("<date>", _DATE).replace("<time>", _TIME)
 
 
-_BEFORE = re.compile(rf"^(?:{_any_of(BEFORE)})(?:\s+|(?<=[-–:,;.|/\]])|$)", re.IGNORECASE)
-_BEHIND = re.compile(rf"(?:\s+|(?<=[\s,;]))(?:{_any_of(BEHIND)})\s*[,;.]?$", re.IGNORECASE)
+_BEFORE = re.compile(rf"(?:{_any_of(BEFORE)})(?:\s+|(?<=[-–:,;.|/\]])|$)", re.IGNORECASE)
+_BEHIND = re.compile(rf"(?:(?<!\s)\s++|(?<=[,;]))(?:{_any_of(BEHIND)})\s*+[,;.]?$", re.IGNORECASE)
 
 # The country whose banks begin a line so. Only a hint: their customers also pay elsewhere.
 _LANGUAGES = [
@@ -99,7 +99,7 @@ _LANGUAGES = [
         "FR": r"CARTE\s+(?:X?\d|[A-Z])|CB[\s*]|PRLV|PRELEVEMENT|PR[ÉE]L[ÈE]VEMENT|ACHAT\s+CB"
         r"|PAIEMENT\s+(?:PAR|CB)|FACTURE\s+CARTE|VIR(?:EMENT)?\s",
         "DE": r"(?:SEPA[- ]?)?(?:\w*)LASTSCHRIFT|KARTENZAHLUNG|GIROCARD|EC\s\d"
-        r"|.{2,40}//[^/]+(?:/DE)?|KAUFUMSATZ",
+        r"|.{2,40}//[^/]|KAUFUMSATZ",
         "ES": r"COMPRA\s+(?:EN|TARJ|CON)|PAGO\s+(?:CON|EN)|RECIBO\s|ADEUDO",
         "IT": r"PAGAMENTO\s|ADDEBITO|ACQUISTO|OPERAZIONE",
         "NL": r"BEA[,\s]|GEA[,\s]|BETAALAUTOMAAT|SEPA\s+INCASSO|PINBETALING",
@@ -120,20 +120,22 @@ _LANGUAGES = [
 
 
 # ZARA GRAN VIA-MADRID
-_SPANISH_TOWN = re.compile(r"(?P<name>.{3,}\s\S+)-\s?(?P<place>[^\W\d][^\W\d. ]{3,}(?: [^\W\d]+)*)")
+_SPANISH_TOWN = re.compile(
+    r"(?P<name>.{3,}\s\S+)-\s?(?P<place>[^\W\d][^\W\d. ]{3,}+(?: [^\W\d]++)*+)"
+)
 
 # PayPal's own arrangements: what was bought from whom stands behind its references.
 _PAYPAL = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"PAYPAL\b.*?\bIHR\s+EINKAUF\s+BEI\s+(?P<name>.+?)(?:,.*)?",
+        r"PAYPAL\b.*?\bIHR\s+EINKAUF\s+BEI\s++(?P<name>.+?)(?:,.*)?",
         (
             r"PAYPAL\s+DES:\s?(?:INST\s+XFER|ECHECK|RETRY\s+PYMT)\s+ID:\s?"
-            r"(?P<name>(?!\S*\d{4})\S.*?)\s+INDN:.*"
+            r"(?P<name>(?!\S*\d{4})\S.*?)(?<!\s)\s++INDN:.*"
         ),
         (
-            r"PAYPAL\s*\(?EUROPE\)?\s+S\.?\s?A\.?\s?R?\.?\s?L\.?(?:\s*,?\s*ET\.?\s+CIE\.?"
-            r"(?:\s*,?\s*S\.?\s?C\.?\s?A\.?)?)?[\s,]+(?:[\d/.,]+\s+|PP\.\S*\s+|\.\s+)*(?P<name>.+)"
+            r"PAYPAL\s*\(?EUROPE\)?\s+S\.?\s?A\.?\s?R?\.?\s?L\.?(?:\s*+(?:,\s*+)?ET\.?\s+CIE\.?"
+            r"(?:\s*+(?:,\s*+)?S\.?\s?C\.?\s?A\.?)?)?[\s,]+(?:[\d/.,]++\s++|PP\.\S*+\s++)*+(?P<name>.+)"
         ),
     )
 ]
@@ -161,8 +163,7 @@ def _peel(text: str) -> Peeled:
             return Peeled(f"PAYPAL *{found['name']}", "", "", names_customer=True)
     body, place = text.strip(), ""
     country = next((code for code, pattern in _LANGUAGES if pattern.match(body)), "")
-    while (shorter := _BEHIND.sub("", body)) != body and shorter.strip():
-        body = shorter.strip()
+    body = _peel_behind(body)
     for layout in _FORMATS:
         found = layout.fullmatch(body)
         if found and found["name"].strip():
@@ -173,18 +174,28 @@ def _peel(text: str) -> Peeled:
         body, place = found["name"], found["place"]
     if place:
         body = _peel_front(body)
-        while (shorter := _BEHIND.sub("", body)) != body and shorter.strip():
-            body = shorter.strip()
+        body = _peel_behind(body)
     return Peeled(body, place, country)
+
+
+def _peel_behind(body: str) -> str:
+    for _ in range(_MOST_BEHIND):
+        found = _BEHIND.search(body, len(body) - _LONGEST_BEHIND)
+        shorter = body[: found.start()].strip() if found else ""
+        if not shorter:
+            break
+        body = shorter
+    return body
 
 
 def _peel_front(body: str) -> str:
     whole = body
     for _ in range(8):
-        shorter = _BEFORE.sub("", body, count=1)
-        if shorter == body or not shorter.strip():
+        found = _BEFORE.match(body)
+        shorter = body[found.end() :].lstrip() if found else ""
+        if not shorter:
             break
-        body = shorter.lstrip()
+        body = shorter
     body = _past_words(_past_a_number(body), firm=body != whole)
     peeled = body != whole
     if peeled and (dated := _BEFORE.match(body)) and body[dated.end() :].strip():
@@ -243,10 +254,10 @@ def _is_run_number(word: str) -> bool:
     return bool(_RUN_NUMBER.fullmatch(word)) and word not in _NUMBER_NAMES
 
 
-_JOINED = re.compile(r"([A-Z']{2,})[-/:](?=[A-Z].{2})", re.IGNORECASE)  # PUR-ARCO
+_JOINED = re.compile(r"([A-Z']{2,}+)[-/:](?=[A-Z].{2})", re.IGNORECASE)  # PUR-ARCO
 _LONGEST_RUN = 12  # words
 _RUN_NUMBER = re.compile(
-    rf"{_DATE}|{_TIME}\s?[AP]?M?|\d{{3,}}|[\dX*]*[X*]{{2,}}\d{{3,4}}|POS\d{{4,}}", re.IGNORECASE
+    rf"{_DATE}|{_TIME}\s?[AP]?M?|\d{{3,}}|[\dX*]*[X*]{{2}}\d{{3,4}}|POS\d{{4,}}", re.IGNORECASE
 )
 _NUMBER_NAMES = frozenset({"365", "711", "888", "580", "1800"})
 
@@ -255,17 +266,21 @@ def _past_a_number(body: str) -> str:
     """`VISA CHECK CARD 7731 NAME`: nothing but the bank's words before a number names anybody."""
     found = _NUMBERED.match(body)
     if found and sum(char.isalpha() for char in body[found.end() :]) >= 3:
-        return _BEFORE.sub("", body[found.end() :], count=1).lstrip() or body
+        rest = body[found.end() :]
+        before = _BEFORE.match(rest)
+        return (rest[before.end() :] if before else rest).lstrip() or body
     return body
 
 
 _NUMBERED = re.compile(
     r"(?:(?:ACH|AP|ATM|BANK|CARD|CARTE|CASH|CHECK|CKCD|CONTACTLESS|CRD|CREDIT|DB|DBT|DDA|DEB|DEBIT|EC"
     r"|EXTERNAL|KARTE|MASTERCARD|MC|ONLINE|PAYMENT|PIN|PMT|POS|PUR|PURCH|PURCHASE|RECURRING|SALE|SIG"
-    r"|TARJETA|TERMINAL|TRANS|TRANSACTION|TXN|VISA|WD|WITHDRAWAL)[\s:/-]+)+"
-    rf"(?:{_DATE}(?=\s)|\#?\d{{3,}}|[\dX*]*[X*]{{2,}}\d{{3,4}}|(?:REF|NO|NR)\.?\s?\#?\d{{3,}})[\s:/-]+",
+    r"|TARJETA|TERMINAL|TRANS|TRANSACTION|TXN|VISA|WD|WITHDRAWAL)[\s:/-]++)++"
+    rf"(?:{_DATE}(?=\s)|\#?\d{{3,}}|[\dX*]*[X*]{{2}}\d{{3,4}}|(?:REF|NO|NR)\.?\s?\#?\d{{3,}})[\s:/-]+",
     re.IGNORECASE,
 )
+_MOST_BEHIND = 16  # of the rail's phrases behind one another
+_LONGEST_BEHIND = 150  # characters
 _LOOKED_AT = 120  # characters that a movement is recognised by
 
 

@@ -6,6 +6,8 @@ from merchants.lexicon import is_common
 from merchants.wordlist import listed
 
 SHORTEST = 12  # letters; shorter names are often meant to be one word (Honeyhouse, DoorDash)
+_LONGEST_WORD = 15  # letters
+_MOST_WORDS = 4
 _LITTLE = listed("a and at by for go in it my of on or the to up us we")
 
 
@@ -17,11 +19,13 @@ def segmented(word: str) -> str:
     """
     if len(word) < SHORTEST or not word.isalpha() or not word.isascii():
         return word
+    if len(word) > _MOST_WORDS * _LONGEST_WORD:
+        return word
     lower = word.lower()
     # best[end]: the best split of lower[:end] as (number of words, -shortest word, start of last)
     best: list[tuple[int, int, int] | None] = [(0, -99, 0)] + [None] * len(lower)
     for end in range(1, len(lower) + 1):
-        for start in range(max(0, end - 15), end):
+        for start in range(max(0, end - _LONGEST_WORD), end):
             before, piece = best[start], lower[start:end]
             if before is None or not _is_word(piece):
                 continue
@@ -31,7 +35,7 @@ def segmented(word: str) -> str:
             if current is None or split < current:
                 best[end] = split
     whole = best[-1]
-    if whole is None or whole[0] > 4 or -whole[1] < 4:
+    if whole is None or whole[0] > _MOST_WORDS or -whole[1] < 4:
         return word
     pieces, end = [], len(word)
     while end:

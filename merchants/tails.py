@@ -27,7 +27,8 @@ def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
     if trades and not all(trades):
         return "other"
     kinds = [at for at, word in enumerate(words) if word in KINDS and word not in ANY_TRADE]
-    if any(words[at] not in TRADES or (rest and at > words.index(rest[0])) for at in kinds):
+    first = words.index(rest[0]) if rest else len(words)
+    if any(words[at] not in TRADES or at > first for at in kinds):
         return "unknown"  # what comes behind a place or is no trade is part of a longer name
     if not rest:
         return "trade" if trades else "benign"
