@@ -16,6 +16,7 @@ from merchants.serializers import (
     SeedTransactionSerializer,
 )
 from pave.api.fields import COUNTRIES, CURRENCIES, mccs
+from pave.card_numbers import holds_card_number
 
 _CODES = {"currency": CURRENCIES, "mcc": mccs(), "country": COUNTRIES}
 _TEXTS = {"city": CITY_LENGTH, "reference": REFERENCE_LENGTH}
@@ -74,6 +75,8 @@ class Checker:
         for name, length in self._texts.items():
             if (text := _plain_text(get(name), length)) is not None:
                 fields[name] = text
+        if holds_card_number(fields.get("reference", "")):
+            raise _NotPlain
         return fields
 
 

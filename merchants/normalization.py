@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from merchants import batches, rulesets, usage
 from merchants.bells import ADMIT
-from merchants.card_numbers import without_card_numbers
 from merchants.events import COMPLETED, FAILED, occurrence
 from merchants.models import NormalizationRequest, Resolution, Rule, Ruleset
 from merchants.questions import key_of, resolutions_for
 from pave.bulk import update_each
+from pave.card_numbers import without_card_numbers
 from pave.clients.models import Client
 from pave.operations.shift import Shift
 from pave.operations.tallies import Counter
