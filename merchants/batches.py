@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from merchants import batch_writing, usage
 from merchants.bells import ADMIT
-from merchants.card_numbers import without_card_numbers
 from merchants.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occurrence
 from merchants.models import Batch, NormalizationRequest
+from pave.card_numbers import masked_value, without_card_numbers
 from pave.clients.models import Client
 from webhooks.publishing import publish
 
@@ -189,7 +189,9 @@ def _good(
         batch.rejected += 1
         for error in row.errors:
             if len(errors) < MAX_ERRORS:
-                errors.append({"row": row.number, "line": row.line, **error})
+                # A pointer has the names of the client's own members in it.
+                told = {name: masked_value(text) for name, text in error.items()}
+                errors.append({"row": row.number, "line": row.line, **told})
 
 
 def _complete_if_through(batch_id: Any, now: datetime) -> None:

@@ -19,6 +19,7 @@ from merchants.serializers import (
     SeedTransactionSerializer,
 )
 from pave.api.fields import COUNTRIES, CURRENCIES, mccs
+from pave.card_numbers import holds_card_number
 
 _CODES = {"currency": CURRENCIES, "mcc": mccs(), "country": COUNTRIES}
 _TEXTS = {"city": CITY_LENGTH, "reference": REFERENCE_LENGTH}
@@ -80,6 +81,8 @@ class Checker:
                 fields[name] = text
         if self._takes_metadata and (pairs := get("metadata")):
             fields["metadata"] = _plain_pairs(pairs)
+        if holds_card_number(fields.get("reference", "")):
+            raise _NotPlain
         return fields
 
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from merchants.folding import words_of
 from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
+from pave.card_numbers import masked
 
 # An alias this short stands in too many texts; for such a descriptor a rule is written, which
 # compares the whole of it.
@@ -27,7 +28,7 @@ def give(
         by: The staff member who says so; empty for the client.
     """
     return Feedback.objects.create(
-        request=request, merchant_name=merchant, comment=comment, given_by=by
+        request=request, merchant_name=masked(merchant), comment=masked(comment), given_by=by
     )
 
 

@@ -16,7 +16,6 @@ from django.utils import timezone
 
 from merchants import batches, rulesets, turns, usage
 from merchants.bells import ADMIT, SUSPECTS
-from merchants.card_numbers import without_card_numbers
 from merchants.events import COMPLETED, FAILED, occurrence
 from merchants.heuristic import Heuristic
 from merchants.models import (
@@ -40,6 +39,7 @@ from merchants.questions import (
 )
 from merchants.reading import read
 from pave.bulk import update_each
+from pave.card_numbers import without_card_numbers
 from pave.clients.models import Client
 from pave.operations.identity import worker_name
 from pave.operations.shift import Shift

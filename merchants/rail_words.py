@@ -255,7 +255,7 @@ BEHIND = (
     r"GOOGLE\s+PAY",
     r"SAMSUNG\s+PAY",
     r"MOBILE\s+PAY(?:MENT)?",
-    r"[SP]\d{9,20}",
+    r"[SP][\d*]{9,20}",  # digits of it may look like a card's, and be masked
     r"(?:ON|DU|DEL|VOM|AM|LE|OP|DEN|VALEUR|PURCHASE\s+ON)\s+<date>",
     r"<date>(?:[ /T]+<time>)?(?:\s+\d{2,4})?",
     r"<time>(?:\s?[AP]M)?",

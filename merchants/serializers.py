@@ -14,6 +14,7 @@ from pave.api.fields import (
     mcc_field,
 )
 from pave.api.querying import CreatedQuery, IdField, OneOfField, PageQuery
+from pave.card_numbers import holds_card_number
 
 DESCRIPTION_LENGTH = 500
 CITY_LENGTH = 100
@@ -49,6 +50,22 @@ class MetadataField(serializers.DictField):
         return pairs or None
 
 
+class ReferenceField(TextField):
+    """A client's own id, which comes back as it was sent: a card number in it is not masked."""
+
+    default_error_messages = {
+        "card_number": "This looks like a card number, which Pave must not keep. "
+        "Send an id of your own."
+    }
+
+    def to_internal_value(self, data: str) -> str:
+        """Return the id, or refuse it."""
+        reference: str = super().to_internal_value(data)
+        if holds_card_number(reference):
+            self.fail("card_number")
+        return reference
+
+
 class SeedTransactionSerializer(serializers.Serializer):
     """The body of the seed's route."""
 
@@ -68,7 +85,7 @@ class TransactionSerializer(SeedTransactionSerializer):
     mcc = mcc_field(required=False, allow_null=True, allow_blank=False)
     country = country_field(required=False, allow_null=True, allow_blank=False)
     city = TextField(required=False, allow_null=True, allow_blank=True, max_length=CITY_LENGTH)
-    reference = TextField(
+    reference = ReferenceField(
         required=False, allow_null=True, allow_blank=True, max_length=REFERENCE_LENGTH
     )
     metadata = MetadataField(required=False, allow_null=True)

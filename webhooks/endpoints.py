@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from pave.card_numbers import masked, masked_value
 from pave.clients.models import Client
 from webhooks import holding, subscribers
 from webhooks.addresses import AddressPolicy
@@ -56,6 +57,7 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         TooMany: The client has ``MAX_WEBHOOKS`` already.
     """
     secret = generate_secret()
+    fields = _without_card_numbers(fields)
     if not fields.get("enabled", True):
         fields |= {"disabled_by": Webhook.DisabledBy.CLIENT, "disabled_at": timezone.now()}
     with transaction.atomic():
@@ -101,7 +103,7 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
     one's.
     """
     names = list(fields)
-    for name, value in fields.items():
+    for name, value in _without_card_numbers(fields).items():
         if name == "url" and value != webhook.url:
             webhook.condition = Condition()
             webhook.failing_since = None
@@ -110,6 +112,16 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
     with transaction.atomic():
         webhook.save(update_fields=names)
         subscribers.forget(webhook.client_id)
+
+
+def _without_card_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a webhook's fields as they may be stored: card numbers in its texts are masked."""
+    changed: dict[str, Any] = {}
+    if description := fields.get("description"):
+        changed["description"] = masked(description)
+    if headers := fields.get("headers"):
+        changed["headers"] = {name: masked_value(value) for name, value in headers.items()}
+    return {**fields, **changed}
 
 
 def delete(*, webhook: Webhook) -> None:

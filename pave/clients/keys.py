@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from pave.caching import CachedLookup
+from pave.card_numbers import masked
 from pave.clients.models import ApiKey, Client
 
 LAST_USED_EVERY = timedelta(minutes=1)
@@ -16,7 +17,7 @@ _noted: dict[str, float] = {}
 
 def issue(*, client: Client, name: str = "default") -> tuple[ApiKey, str]:
     """Make a key for ``client`` and return its row and the key itself, which is kept nowhere."""
-    row, key = ApiKey.objects.create_key(client=client, name=name)
+    row, key = ApiKey.objects.create_key(client=client, name=masked(name))
     assert isinstance(row, ApiKey)  # noqa: S101 - the library's manager is typed for its own model
     return row, key
 

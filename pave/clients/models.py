@@ -4,6 +4,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from rest_framework_api_key.models import AbstractAPIKey
 
+from pave.card_numbers import masked
+
 
 class Client(models.Model):
     """A bank or fintech that has its transactions normalized."""
@@ -56,6 +58,11 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.client_id})" if self.name else self.client_id
+
+    def clean(self) -> None:
+        """Mask card numbers in what staff write; part of ``full_clean``, which forms call."""
+        self.name = masked(self.name)
+        self.notes = masked(self.notes)
 
     @property
     def is_authenticated(self) -> bool:

@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.cache import add_never_cache_headers
 
+from pave.card_numbers import masked
 from pave.staff import audit
 from pave.staff.actions import Button, Refused, buttons_of
 
@@ -121,7 +122,10 @@ class ButtonsMixin:
         changes = audit.differences(before, audit.snapshot(now)) if now is not None else {}
         if form is not None:
             changes |= {
-                f"given: {name}": ["", audit.as_text(value)]
+                f"given: {name}": [
+                    "",
+                    audit.as_text(masked(value) if isinstance(value, str) else value),
+                ]
                 for name, value in form.cleaned_data.items()
                 if value not in (None, "") and not audit.is_secret_name(name)
             }
