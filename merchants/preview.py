@@ -1,7 +1,9 @@
 """What publishing the draft would change, before it is published."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from merchants import rulesets
 from merchants.heuristic import PaveHeuristic
@@ -11,6 +13,10 @@ from merchants.question import Match, Transaction
 # How many of the latest requests are looked at, and how many examples of a kind are shown.
 RECENT = 3000
 EXAMPLES = 20
+# A thread of a web process works it out. Ordinary rows take some seconds, the slowest a minute.
+CPU_SECONDS = 10
+
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,8 @@ class Preview:
 def preview(content: rulesets.Content | None = None) -> Preview:
     """Compare what answers now with ``content``, by default the draft.
 
-    Looks at recent requests, and at those whose right name is known from accepted feedback.
+    Looks at recent requests, and at those whose right name is known from accepted feedback; at
+    fewer of each if they take more than ``CPU_SECONDS``.
     """
     older = rulesets.current_content()
     newer = rulesets.draft() if content is None else content
@@ -54,7 +61,7 @@ def preview(content: rulesets.Content | None = None) -> Preview:
     before = PaveHeuristic(older.merchants, older.rules)
     after = PaveHeuristic(newer.merchants, newer.rules)
     result = Preview()
-    for transaction in _recent():
+    for transaction in _for_a_while(_recent()):
         result.examined += 1
         if changes.may_affect(transaction, None):
             _note(result, transaction, before.match(transaction), after.match(transaction))
@@ -64,6 +71,15 @@ def preview(content: rulesets.Content | None = None) -> Preview:
                 _note(result, transaction, match, after.match(transaction))
     _score(result, before.match, after.match)
     return result
+
+
+def _for_a_while(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Yield rows until what is done with them has taken ``CPU_SECONDS``."""
+    begun = time.thread_time()
+    for row in rows:
+        yield row
+        if time.thread_time() - begun >= CPU_SECONDS:
+            break
 
 
 def _recent() -> Iterator[Transaction]:
@@ -101,7 +117,7 @@ def _score(
         .select_related("request", "merchant")
         .order_by("-id")[:RECENT]
     )
-    for feedback in accepted:
+    for feedback in _for_a_while(accepted):
         right = feedback.merchant.name if feedback.merchant else "n/a"
         transaction = feedback.request.as_transaction()
         result.labelled += 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from merchants import drafting, rulesets
+from merchants import drafting, preview, rulesets
 from merchants.models import Merchant, Rule
 from merchants.question import Transaction
 from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestFactory
@@ -68,12 +68,22 @@ def test_a_preview_is_worked_out_once(published: Merchant, monkeypatch: pytest.M
     NormalizationRequestFactory(description="KRUSTY BURGER 99")
     Rule.objects.create(kind="prefix", pattern="KRUSTY", merchant=published)
     assert drafting.preview_of_draft(work_it_out=False) is None
-    preview = drafting.preview_of_draft(work_it_out=True)
-    assert preview is not None
-    assert preview.gained == 1
+    worked_out = drafting.preview_of_draft(work_it_out=True)
+    assert worked_out is not None
+    assert worked_out.gained == 1
 
     def never() -> None:
         pytest.fail("worked out again")
 
     monkeypatch.setattr(drafting, "preview", never)
-    assert drafting.preview_of_draft(work_it_out=True) == preview
+    assert drafting.preview_of_draft(work_it_out=True) == worked_out
+
+
+def test_a_preview_that_takes_long_says_how_far_it_came(
+    published: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        NormalizationRequestFactory(description=f"KRUSTY BURGER {number}")
+    assert preview.preview().examined == 3
+    monkeypatch.setattr(preview, "CPU_SECONDS", 0)
+    assert preview.preview().examined == 1
