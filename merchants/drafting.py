@@ -10,7 +10,7 @@ from merchants import rulesets
 from merchants.heuristic import PaveHeuristic
 from merchants.models import Alias, Merchant, Rule
 from merchants.preview import Preview, preview
-from merchants.question import CatalogueMerchant, Match, MatchRule, Transaction
+from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
 
 # A preview takes some seconds of CPU; whoever publishes after it must not wait again.
 _PREVIEW_SECONDS = 3600
@@ -39,7 +39,7 @@ class Difference:
 class Tried:
     """What a transaction is answered by the published ruleset, and would be by the draft."""
 
-    key: str
+    key: Key
     published: Match
     draft: Match
 
@@ -88,8 +88,9 @@ def preview_of_draft(*, work_it_out: bool) -> Preview | None:
 def try_out(transaction: Transaction) -> Tried:
     """Return what a transaction is answered, and would be answered, and why."""
     published = rulesets.heuristic_for(rulesets.current().number)
+    key = published.key(transaction)
     return Tried(
-        key=published.key(transaction),
+        key=key if isinstance(key, Key) else Key(key),
         published=published.match(transaction),
         draft=_draft_heuristic().match(transaction),
     )

@@ -94,7 +94,7 @@ class PaveHeuristic:
         match = self._at_once(descriptor, transaction.mcc, country)
         if match is None:
             question = _question(descriptor, transaction.mcc, country)
-            return Key("q:" + "\x1f".join(map(str, question)))
+            return Key(f"q:{tuple(question)!r}")
         who = match.intermediary or ""
         if match.rule_id:
             return Key(f"r:{match.rule_id}:{who}", shared=True)

@@ -29,7 +29,7 @@ class MetadataField(serializers.DictField):
 
     child = TextField(allow_blank=True, max_length=METADATA_VALUE_LENGTH)
 
-    def to_internal_value(self, data: Any) -> dict[str, Any] | None:
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the pairs.
 
         Raises:
@@ -47,7 +47,7 @@ class MetadataField(serializers.DictField):
                 errors[name] = [f"As a key: {text}" for text in error.detail]
         if errors:
             raise serializers.ValidationError(errors)
-        return pairs or None
+        return pairs
 
 
 class ReferenceField(TextField):
@@ -74,8 +74,8 @@ class SeedTransactionSerializer(serializers.Serializer):
     date = DateField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return the model's fields: what is null was not given."""
-        return {name: value for name, value in attrs.items() if value is not None}
+        """Return the model's fields: what is null was not given, nor are no pairs."""
+        return {name: value for name, value in attrs.items() if value not in (None, {})}
 
 
 class TransactionSerializer(SeedTransactionSerializer):

@@ -69,7 +69,7 @@ def in_turn(*, waiting_for: UUID | None = None) -> list[int]:
         clients = _distinct_clients(Waiter._meta.db_table, "")
     else:
         clients = list(
-            Waiter.objects.filter(resolution=waiting_for).values_list("client", flat=True)
+            Waiter.objects.filter(resolution=waiting_for).values_list("client_id", flat=True)
         )
     if len(clients) < 2:
         return clients
