@@ -9,8 +9,9 @@ from itertools import takewhile
 from uuid import UUID
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from merchants import normalization, rulesets, turns
@@ -34,6 +35,8 @@ MAX_LOST = 5
 # Pauses before the 2nd, 3rd, … attempt, in seconds.
 PAUSES = (2, 10, 30)
 SWEEP_BATCH = 500
+# How often the sweep looks for requests that wait for nothing, in seconds.
+LOOK_FOR_LOST_EVERY = 60
 
 _WRITTEN = (
     "status",
@@ -246,9 +249,41 @@ def sweep(*, now: datetime | None = None) -> None:
     """End the attempts of dead workers, and wake workers for what is due."""
     now = now or timezone.now()
     _end_lost(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
+    if cache.add("resolutions:without-waiters", "looked", LOOK_FOR_LOST_EVERY):
+        _make_wait(now)
     due = Waiter.objects.due(now)[: settings.PAVE_WORKERS].count()
     if due:
         RESOLVE.ring(due)
+
+
+def _make_wait(now: datetime) -> None:
+    """Put clients in the queue that wait for a resolution and are not in it.
+
+    Admission does that. This is for what a cluster of the release before has admitted, or what
+    somebody has changed by hand.
+    """
+    lost = NormalizationRequest.objects.filter(
+        ~Exists(
+            Waiter.objects.filter(resolution=OuterRef("resolution"), client=OuterRef("client"))
+        ),
+        status=NormalizationRequest.Status.PROCESSING,
+        resolution__status=Status.PENDING,
+        created_at__lt=now - timedelta(seconds=LOOK_FOR_LOST_EVERY),
+    )
+    Waiter.objects.bulk_create(
+        [
+            Waiter(
+                resolution_id=request.resolution_id,
+                client_id=request.client_id,
+                request=request,
+                bulk=request.batch_id is not None,
+                since=request.created_at,
+                due_at=now,
+            )
+            for request in lost.order_by("id")[:SWEEP_BATCH]
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def hand_back(*, worker: str) -> None:

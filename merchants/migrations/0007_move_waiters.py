@@ -70,9 +70,10 @@ def strip_answers(apps, schema_editor):
             for member in ("descriptor", "intermediary"):
                 ((resolution.answer or {}).get("match") or {}).pop(member, None)
             resolution.evidence = []
+            resolution.transaction = {}
             if not KEPT.match(resolution.key):
                 resolution.key = f"retired:{resolution.pk}"
-        update_each(resolutions, ("key", "answer", "evidence"))
+        update_each(resolutions, ("key", "answer", "evidence", "transaction"))
 
 
 class Migration(migrations.Migration):
