@@ -41,11 +41,12 @@ def migrate(database, *target):
 
 
 def insert(database, table, **values):
-    names, marks = ", ".join(f'"{name}"' for name in values), ", ".join(["%s"] * len(values))
-    values = [
+    names = ", ".join(f'"{name}"' for name in values)
+    marks = ", ".join(["%s"] * len(values))
+    parameters = [
         json.dumps(value) if isinstance(value, dict | list) else value for value in values.values()
     ]
-    database.rows(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values)  # noqa: S608
+    database.rows(f"INSERT INTO {table} ({names}) VALUES ({marks})", *parameters)  # noqa: S608
 
 
 def resolution(database, pk, key, status, **fields):
