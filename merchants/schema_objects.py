@@ -294,7 +294,11 @@ schemas(
             "country": nullable(one_of(sorted(COUNTRIES), "ISO 3166-1 alpha-2.")),
             "city": nullable(text(maxLength=CITY_LENGTH, pattern=ANY_TEXT)),
             "reference": nullable(
-                text("Your own id of it.", maxLength=REFERENCE_LENGTH, pattern=ANY_TEXT)
+                text(
+                    "Your own id of it; no card number.",
+                    maxLength=REFERENCE_LENGTH,
+                    pattern=ANY_TEXT,
+                )
             ),
             "metadata": nullable(
                 {**_METADATA, "description": "Pairs of your own, given back and never read."}

@@ -62,7 +62,9 @@ FIELDS = {
     "mcc": st.sampled_from(["5814", "9998", Number("5814"), "", None, "05814"]),
     "country": st.sampled_from(["US", "us", "XK", "ZZ", "ß", None, [], ""]),
     "city": st.sampled_from(["Oakland", "x" * 100, "x" * 101, "", None, "\ud800", 7]) | TEXT,
-    "reference": st.sampled_from(["t-1", "x" * 255, "x" * 256, "", None, "\x00", {}]) | TEXT,
+    "reference": st.sampled_from(["t-1", "x" * 255, "x" * 256, "", None, "\x00", {}])
+    | st.sampled_from(["4111111111111111", "order-4111 1111 1111 1111", "2026111000010042"])
+    | TEXT,
     "client_id": st.sampled_from([None, "1234"]),
     "other": SCALARS,
 }
@@ -84,6 +86,7 @@ def serialized(row):
 @given(ROWS)
 @example({"description": "A", "amount": "12.99", "date": "2026-11-20"})
 @example({"description": "A", "currency": "USD", "mcc": "5814", "country": "US", "city": ""})
+@example({"description": "A", "reference": "4111111111111111"})
 @example([])
 @example(None)
 def test_rows_are_checked_as_the_serializer_checks_them(row):

@@ -112,7 +112,7 @@ def test_waiting_requests_go_on_and_answers_lose_what_was_read_from_a_text(datab
 
     migrate(database)
 
-    rows = database.rows("SELECT key, answer, evidence, "transaction" FROM merchants_resolution")
+    rows = database.rows('SELECT key, answer, evidence, "transaction" FROM merchants_resolution')
     assert SECRET not in str(rows)
     keys = {row[0] for row in rows}
     assert kept in keys
@@ -121,5 +121,5 @@ def test_waiting_requests_go_on_and_answers_lose_what_was_read_from_a_text(datab
     [(category,)] = database.rows("SELECT category FROM merchants_merchant")
     assert category == "fast_food"
     # Web processes of the last release go on reading and writing while they are replaced.
-    database.rows("SELECT bulk, next_attempt_at, "transaction" FROM merchants_resolution")
+    database.rows('SELECT bulk, next_attempt_at, "transaction" FROM merchants_resolution')
     request(database, IDS[7], 2, "queued", IDS[0], "FROM THE LAST RELEASE")
