@@ -119,14 +119,20 @@ def test_what_a_webhook_says_of_itself_is_masked(api, receiver):
 def test_what_staff_write_of_a_client_is_masked(superuser):
     superuser.post(
         reverse("admin:clients_client_add"),
-        {"client_id": "1234", "name": f"Bank {VISA}", "active": "on", "notes": f"Test with {VISA}"},
+        {
+            "client_id": "1234",
+            "name": f"Bank {VISA}",
+            "active": "on",
+            "share": "1",
+            "notes": f"Test with {VISA}",
+        },
     )
     client = Client.objects.get(client_id="1234")
     assert client.name == "Bank 411111******1111"
     assert client.notes == "Test with 411111******1111"
     superuser.post(
         reverse("admin:clients_client_change", args=[client.pk]),
-        {"name": "Bank", "active": "on", "notes": f"Tested with {VISA}"},
+        {"name": "Bank", "active": "on", "share": "1", "notes": f"Tested with {VISA}"},
     )
     client.refresh_from_db()
     assert client.notes == "Tested with 411111******1111"
