@@ -14,6 +14,7 @@ from merchants.records import MerchantRecord, slugify
 DATA = Path(__file__).parent / "data"
 INDEX_FILE = DATA / "name-suggestion-index.json.gz"
 SUPPLEMENT_FILE = DATA / "supplement.csv"
+WEBSITES_FILE = DATA / "websites.csv"
 
 
 def load_builtin() -> list[MerchantRecord]:
@@ -26,7 +27,16 @@ def load_supplement() -> list[MerchantRecord]:
     with SUPPLEMENT_FILE.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     names = Counter(slugify(row["name"]) for row in rows)
-    return [_record(row, names[slugify(row["name"])] == 1) for row in rows]
+    websites: dict[str, dict[str, str]] = {}
+    with WEBSITES_FILE.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            websites.setdefault(row["name"], {})[row["country"]] = row["website"]
+    return [
+        replace(
+            _record(row, names[slugify(row["name"])] == 1), websites=websites.get(row["name"], {})
+        )
+        for row in rows
+    ]
 
 
 def load_index() -> list[MerchantRecord]:

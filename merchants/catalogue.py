@@ -17,7 +17,7 @@ from merchants.records import MerchantRecord
 # every installation and after every import.
 NAMESPACE = UUID("6f1c1d4e-9f0b-5b1e-8c57-3d2f6a0b7a11")
 _BATCH = 500
-_FIELDS = ["name", "website", "wikidata", "mccs", "countries", "category", "logo_url"]
+_FIELDS = ["name", "website", "wikidata", "mccs", "countries", "category", "logo_url", "websites"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from merchants.categories import stored_word
 
@@ -27,6 +27,7 @@ class MerchantRecord:
     category: str = ""
     logo_url: str = ""
     aliases: tuple[str, ...] = ()
+    websites: dict[str, str] = field(default_factory=dict)  # of single countries (alpha-2)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "category", stored_word(self.category, self.mccs))

@@ -68,7 +68,7 @@ class MerchantAdmin(StaffAdmin):
     fieldsets = (
         (None, {"fields": ("name", "website", "category", "active")}),
         ("Evidence", {"fields": ("mccs", "countries")}),
-        ("Elsewhere", {"fields": ("wikidata", "logo_url")}),
+        ("Elsewhere", {"fields": ("wikidata", "logo_url", "websites")}),
     )
     inlines = [AliasInline]
     panels_above = ("merchants/merchant_state.html",)

@@ -1,5 +1,7 @@
 """The merchants, and what staff and rulesets say of them."""
 
+import re
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q, Value
@@ -64,6 +66,32 @@ class Merchant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse lists of anything but codes, and web sites that are none: the matcher reads them.
+
+        Raises:
+            ValidationError: With what is wrong, by field.
+        """
+        errors = {}
+        if not _are_codes(self.mccs, r"[0-9]{4}"):
+            errors["mccs"] = 'Must be a list of codes of four digits: ["5814"].'
+        if not _are_codes(self.countries, r"[A-Z]{2}"):
+            errors["countries"] = 'Must be a list of codes of two capitals: ["DE", "FR"].'
+        sites = self.websites
+        if not isinstance(sites, dict) or not (
+            _are_codes(list(sites), r"[A-Z]{2}")
+            and _are_codes(list(sites.values()), r"https?://\S+")
+        ):
+            errors["websites"] = 'Must be web sites by country: {"DE": "https://www.example.de"}.'
+        if errors:
+            raise ValidationError(errors)
+
+
+def _are_codes(values: object, pattern: str) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(value, str) and re.fullmatch(pattern, value) for value in values
+    )
 
 
 class Alias(models.Model):

@@ -146,3 +146,20 @@ def test_times_are_shown_in_the_browsers_zone(superuser: Browser, open_feedback:
     assert "+0545" in superuser.get(url).content.decode()
     superuser.cookies["pave_zone"] = "../../etc/passwd"
     assert "UTC" in superuser.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("mccs", "[5814]"), ("mccs", "5814"), ("countries", '["Germany"]'), ("websites", '["x"]'),
+     ("websites", '{"DE": 1}'), ("websites", "17")],
+)  # fmt: skip
+def test_a_merchant_with_odd_lists_is_refused_with_the_reason(
+    superuser: Browser, field: str, value: str
+) -> None:
+    data = {
+        "name": "Odd", "mccs": "[]", "countries": "[]", "websites": "{}", "active": "on",
+        "aliases-TOTAL_FORMS": "0", "aliases-INITIAL_FORMS": "0", field: value,
+    }  # fmt: skip
+    page = superuser.post(reverse("admin:merchants_merchant_add"), data)
+    assert "Must be" in page.content.decode()
+    assert not Merchant.objects.filter(name="Odd").exists()

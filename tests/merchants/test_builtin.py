@@ -1,8 +1,16 @@
 """The shipped catalogue."""
 
+import csv
 from dataclasses import replace
 
-from merchants.builtin import load_builtin, load_index, load_supplement, merge, save_index
+from merchants.builtin import (
+    WEBSITES_FILE,
+    load_builtin,
+    load_index,
+    load_supplement,
+    merge,
+    save_index,
+)
 from merchants.records import MerchantRecord
 
 
@@ -53,3 +61,13 @@ def test_the_index_is_written_the_same_each_time(tmp_path) -> None:
     save_index(records, tmp_path / "one.gz")
     save_index(records, tmp_path / "two.gz")
     assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
+
+
+def test_web_sites_of_countries_are_of_merchants_of_the_supplement() -> None:
+    with WEBSITES_FILE.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    names = {record.name for record in load_supplement()}
+    assert {row["name"] for row in rows} <= names
+    assert all(len(row["country"]) == 2 and row["website"].startswith("https://") for row in rows)
+    amazon = next(record for record in load_builtin() if record.name == "Amazon")
+    assert amazon.websites["DE"] == "https://www.amazon.de"
