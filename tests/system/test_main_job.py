@@ -99,6 +99,25 @@ def test_a_question_whose_worker_is_killed_is_asked_again(stack: Stack, endpoint
     assert stack.database.rows("SELECT attempts FROM merchants_resolution") == [(2,)]
 
 
+@pytest.mark.stack(PAVE_HEURISTIC=f"{HEURISTICS}.Slow", PAVE_WORKERS="2")
+def test_a_clients_question_does_not_wait_for_all_of_anothers(
+    stack: Stack, endpoint: Receiver
+) -> None:
+    many = stack.create_client("many", endpoint.url())["api_key"]
+    one = stack.create_client("one", endpoint.url())["api_key"]
+    for number in range(40):
+        stack.post(many, f"SHOP {number}")
+    stack.start_cluster()
+    stack.wait_for(lambda: len(stack.runs()) >= 2, PROMPT_SECONDS)
+
+    begun = len(stack.runs())
+    stack.post(one, "CORNER SHOP")
+    stack.wait_for(lambda: "CORNER SHOP" in stack.runs(), PROMPT_SECONDS)
+
+    # Whatever was running ended first, and perhaps what began while it was admitted.
+    assert stack.runs().index("CORNER SHOP") <= begun + 4
+
+
 @pytest.mark.stack(PAVE_WORKERS="1")
 def test_tasks_flow_again_within_a_minute_after_an_idle_worker_is_killed(
     stack: Stack, endpoint: Receiver
