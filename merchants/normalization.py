@@ -3,7 +3,7 @@
 import collections
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from merchants import batches, rulesets, turns, usage
@@ -58,8 +58,10 @@ KEYING_SECONDS = 4.0
 MAX_ALONE = 3
 # A claim this old is a dead worker's: keying and one key's limit are over long before.
 CLAIM_LEASE = timedelta(seconds=60)
-# Requests taken back in one transaction, and how long all of a batch's may take.
+# Requests taken back in one transaction, the pause in seconds before those that are locked are
+# tried again, and how long all of a batch's may take.
 CANCEL_BATCH = 1000
+CANCEL_PAUSE = 0.05
 CANCEL_LEASE = timedelta(seconds=60)
 
 
@@ -301,25 +303,44 @@ def cancel_all(requests: NormalizationRequestQuerySet) -> int:
     What nobody waits for any more leaves the heuristic's queue.
     """
     canceled = 0
-    while count := _cancel_some(requests):
+    while found := list(
+        requests.unfinished().order_by("id").values_list("pk", "resolution")[:CANCEL_BATCH]
+    ):
+        count = _cancel_some([pk for pk, _ in found], {pk for _, pk in found if pk})
         canceled += count
+        if not count:
+            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
     return canceled
 
 
-def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
+def _cancel_some(requests: Sequence[UUID], asked: Collection[UUID]) -> int:
     now = timezone.now()
     with transaction.atomic():
+        # Resolutions before their requests, as those lock them who answer; and no waiting for
+        # requests, which admission locks before resolutions. So nobody waits in a circle.
+        list(Resolution.objects.filter(pk__in=asked).select_for_update().order_by("id"))
         taken = list(
-            requests.unfinished().select_for_update(of=("self",)).order_by("id")[:CANCEL_BATCH]
+            NormalizationRequest.objects.unfinished()
+            .filter(Q(resolution=None) | Q(resolution__in=asked), pk__in=requests)
+            .select_for_update(skip_locked=True, of=("self",))
+            .order_by("id")
         )
-        asked = {(request.resolution_id, request.client_id) for request in taken}
         for request in taken:
             request.resolution = None
         _finish(taken, Status.CANCELED, now)
         _tally(taken, now)
-        for resolution, client in asked:
-            _stop_waiting(resolution, client)
-        drop_unwanted([resolution for resolution, _ in asked if resolution])
+        Waiter.objects.filter(
+            ~Exists(
+                NormalizationRequest.objects.filter(
+                    resolution=OuterRef("resolution"),
+                    client=OuterRef("client"),
+                    status=Status.PROCESSING,
+                )
+            ),
+            resolution__in=asked,
+            client__in={request.client_id for request in taken},
+        ).delete()
+        drop_unwanted(asked)
         batches.count(taken, now=now)
     return len(taken)
 
@@ -435,16 +456,7 @@ def _write_claim(ids: Sequence[UUID]) -> AdmissionClaim:
     )
 
 
-def _stop_waiting(resolution: UUID | None, client: int) -> None:
-    """Take a client out of a resolution's waiters if none of its requests waits for it now."""
-    waiting = NormalizationRequest.objects.filter(
-        resolution=resolution, client=client, status=Status.PROCESSING
-    )
-    if resolution is not None and not waiting.exists():
-        Waiter.objects.filter(resolution=resolution, client=client).delete()
-
-
-def drop_unwanted(resolutions: Sequence[UUID]) -> None:
+def drop_unwanted(resolutions: Collection[UUID]) -> None:
     """Let go of resolutions that nobody waits for any more."""
     Resolution.objects.filter(
         ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),

@@ -1,7 +1,7 @@
 import pytest
 
 from merchants import normalization, working
-from merchants.models import Feedback, NormalizationRequest
+from merchants.models import Feedback, NormalizationRequest, Resolution, Waiter
 from tests.api.problems import problem
 from webhooks.models import Event
 
@@ -86,3 +86,28 @@ def test_feedback_is_put_on_the_list(api, path):
 def test_wrong_feedback_is_named(api, path, body, pointer):
     problem(api.post(f"{path}/feedback", body, format="json"), 400, pointer)
     assert not Feedback.objects.exists()
+
+
+def test_what_only_a_canceled_batch_waits_for_is_not_run(api, client_1234, stranger):
+    rows = [{"description": f"SHOP{number} X"} for number in range(30)]
+    batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    normalization.submit(client=stranger.client, fields={"description": "SHOP7 Y"})
+    normalization.admit_batch()
+    answer = api.post(f"/v1/batches/{batch_id}/cancel")
+    assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    assert answer.json()["counts"]["canceled"] == 30
+    # What another client waits for stays.
+    assert list(Resolution.objects.values_list("key", flat=True)) == ["shop7"]
+    assert Waiter.objects.get().client == stranger.client
+    assert api.post(f"/v1/batches/{batch_id}/cancel").status_code == 409
+    assert stranger.api.post(f"/v1/batches/{batch_id}/cancel").status_code == 404
+
+
+def test_answered_rows_of_a_canceled_batch_stay(api):
+    rows = [{"description": "ONE"}, {"description": "TWO"}]
+    batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    normalization.admit_batch(limit=1)
+    working.resolve_due()
+    body = api.post(f"/v1/batches/{batch_id}/cancel").json()
+    assert (body["counts"]["completed"], body["counts"]["canceled"]) == (1, 1)
+    assert body["status"] == "canceled"
