@@ -79,8 +79,9 @@ class Checker:
         for name, length in self._texts.items():
             if (text := _plain_text(get(name), length)) is not None:
                 fields[name] = text
-        if self._takes_metadata and (pairs := get("metadata")):
-            fields["metadata"] = _plain_pairs(pairs)
+        given = get("metadata") if self._takes_metadata else None
+        if given is not None and (pairs := _plain_pairs(given)):
+            fields["metadata"] = pairs
         if holds_card_number(fields.get("reference", "")):
             raise _NotPlain
         return fields

@@ -17,22 +17,19 @@ MOMENT = datetime(2026, 11, 25, 8, 30, 0, 123456, tzinfo=UTC)
 @pytest.fixture
 def rows():
     ruleset = current()
-    return [
-        Resolution.objects.create(key=f"k{number}", ruleset=ruleset, transaction={})
-        for number in range(5)
-    ]
+    return [Resolution.objects.create(key=f"k{number}", ruleset=ruleset) for number in range(5)]
 
 
 def test_every_kind_of_value_arrives_as_the_orm_would_have_written_it(rows):
     values = [
         {"answer": {"a": ["ü", None, 1.5]}, "confidence": 0.25, "finished_at": MOMENT},
         {"answer": None, "confidence": None, "finished_at": None},
-        {"bulk": True, "attempts": 3, "error": "it's 100 % wrong", "evidence": ["x"]},
+        {"claimed_by": "w", "attempts": 3, "error": "it's 100 % wrong", "evidence": ["x"]},
     ]
     for row, changed in zip(rows, values, strict=False):
         for name, value in changed.items():
             setattr(row, name, value)
-    fields = ["answer", "confidence", "finished_at", "bulk", "attempts", "error", "evidence"]
+    fields = ["answer", "confidence", "finished_at", "claimed_by", "attempts", "error", "evidence"]
     expected = [[getattr(row, name) for name in fields] for row in rows]
 
     update_each(rows, fields)

@@ -41,10 +41,6 @@ class Migration(migrations.Migration):
                 'ordering': ['id'],
             },
         ),
-        migrations.RemoveIndex(
-            model_name='normalizationrequest',
-            name='request_queued',
-        ),
         migrations.AddField(
             model_name='alias',
             name='published',
@@ -108,22 +104,6 @@ class Migration(migrations.Migration):
             model_name='resolution',
             name='key',
             field=models.CharField(help_text='What makes two transactions the same question; a digest if it holds their text.', max_length=200),
-        ),
-        migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('corrected__gt', models.F('corrections_told'))), fields=['id'], name='batch_corrected'),
-        ),
-        migrations.AddIndex(
-            model_name='normalizationrequest',
-            index=models.Index(condition=models.Q(('status', 'queued')), fields=['client', 'batch', 'id'], name='request_queued_of_client'),
-        ),
-        migrations.AddIndex(
-            model_name='normalizationrequest',
-            index=models.Index(condition=models.Q(('admission_attempts__gt', 0), ('status', 'queued')), fields=['id'], name='request_suspect'),
-        ),
-        migrations.AddIndex(
-            model_name='resolution',
-            index=models.Index(condition=models.Q(('client__isnull', False)), fields=['client'], name='resolution_of_client'),
         ),
         migrations.AddField(
             model_name='waiter',

@@ -214,7 +214,7 @@ def test_an_import_writes_words_of_the_list() -> None:
 
 
 def migrate_rows() -> None:
-    migration = import_module("merchants.migrations.0009_categories")
+    migration = import_module("merchants.migrations.0010_categories")
     with connection.schema_editor() as editor:
         migration.rewrite(apps, editor)
 
@@ -222,7 +222,7 @@ def migrate_rows() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.storage
 def test_the_migration_rewrites_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    migration = import_module("merchants.migrations.0009_categories")
+    migration = import_module("merchants.migrations.0010_categories")
     monkeypatch.setattr(migration, "CHUNK", 50)
     rows = [MerchantFactory(name=f"old {word}", category=word) for word in OLD_WORDS]
     train = MerchantFactory(category="transport", mccs=["4112"])

@@ -23,6 +23,7 @@ def test_metrics_count_requests_answers_and_runs(client, client_1234, settings):
         normalization.submit(client=client_1234.client, fields={"description": description})
     assert scrape(client)["pave_queue_depth", ("queue", "admission")] == 3
     normalization.admit_batch()
+    normalization.admit_suspects()
     working.resolve_due()
     seen = scrape(client)
     assert seen["pave_queue_depth", ("queue", "admission")] == 0

@@ -16,10 +16,11 @@ FIRST_RELEASE = {
     "staff": "0002_roles",
     "webhooks": "0002_staff_pages",
 }
-# Locks a table while rows are written to it: use AddIndexConcurrently, with atomic = False.
+# Locks a table while rows are written to it: use AddIndexAside, with atomic = False.
 ALSO_WRONG = ("CREATE_INDEX", "DROP_INDEX", "CREATE_INDEX_EXCLUSIVE")
 
-pytestmark = pytest.mark.django_db
+# Indexes are made outside transactions.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def linted(migrations):

@@ -10,14 +10,10 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('merchants', '0007_move_waiters'),
+        ('merchants', '0008_turns_indexes'),
     ]
 
     operations = [
-        migrations.RemoveIndex(
-            model_name='resolution',
-            name='resolution_due',
-        ),
         migrations.SeparateDatabaseAndState(
             database_operations=[
                 migrations.AlterField(

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("merchants", "0008_resolutions_keep_no_text"),
+        ("merchants", "0009_resolutions_keep_no_text"),
     ]
 
     operations = [
