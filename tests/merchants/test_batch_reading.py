@@ -65,6 +65,19 @@ FIELDS = {
     "reference": st.sampled_from(["t-1", "x" * 255, "x" * 256, "", None, "\x00", {}])
     | st.sampled_from(["4111111111111111", "order-4111 1111 1111 1111", "2026111000010042"])
     | TEXT,
+    "metadata": st.sampled_from(
+        [{}, None, 0, False, "", [], {"a": ""}, {"": "a"}, {" ": "a"}, {"a": None}, {"a": 1}]
+        + [
+            {"k" * 40: "v" * 500},
+            {"k" * 41: "v"},
+            {"k": "v" * 501},
+            {"a\x00": "b"},
+            {"\ud800": "b"},
+        ]
+        + [{str(number): "v" for number in range(count)} for count in (16, 17)]
+        + [{"a": {"b": "c"}}, {"a": Number("1")}, {"a": "4111 1111 1111 1111"}]
+    )
+    | st.dictionaries(TEXT, TEXT, max_size=3),
     "client_id": st.sampled_from([None, "1234"]),
     "other": SCALARS,
 }
