@@ -23,7 +23,7 @@ class MerchantsView(APIView):
         query = read_query(request, MerchantQuery)
         found = Merchant.objects.filter(active=True)
         if search := query.get("search"):
-            aliases = Alias.objects.filter(text__icontains=search).order_by()
+            aliases = Alias.objects.filter(published=True, text__icontains=search).order_by()
             found = found.filter(
                 Q(name__icontains=search)
                 | Q(website__icontains=search)

@@ -97,6 +97,8 @@ class CancelView(APIView):
         except normalization.AlreadyFinal as error:
             found.refresh_from_db()
             raise Conflict(f"It is {found.status}, and cannot be canceled any more.") from error
+        except normalization.InUse as error:
+            raise Conflict("It is being answered just now. Try again.") from error
         return Response(normalization_object(found))
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
+from django.db.models import Exists, OuterRef
 
 from merchants import normalization
-from merchants.models import Batch, NormalizationRequest, Resolution
+from merchants.models import Batch, Feedback, NormalizationRequest, Resolution, Waiter
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client
 from pave.staff.models import AuditEntry
@@ -32,6 +33,7 @@ def count(*, client: Client) -> dict[str, int]:
     """Return how many rows of each kind would be erased."""
     return {
         "requests": NormalizationRequest.objects.filter(client=client).count(),
+        "answers": Resolution.objects.filter(client=client).count(),
         "batches": Batch.objects.filter(client=client).count(),
         "events": Event.objects.filter(client=client).count(),
         "webhooks": Webhook.objects.filter(client=client).count(),
@@ -59,6 +61,13 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     # A worker may have told of a request in the meantime.
     yield from _erase_batchwise("events", Event.objects.filter(client=client))
     yield from _erase_batchwise("answers", Resolution.objects.filter(client=client))
+    # Those that clients share (PAVE_SHARE_UNKNOWN) hold a text; nobody is left who sent it.
+    unasked = Resolution.objects.filter(
+        ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
+        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
+        key__startswith="all:",
+    )
+    yield from _erase_batchwise("answers", unasked)
     yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
     yield "webhooks", _erase(Webhook.objects.filter(client=client))
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
@@ -102,14 +111,23 @@ def _forget_history(client: Client) -> None:
         (Client, Client.objects.filter(pk=client.pk)),
         (ApiKey, ApiKey.objects.filter(client=client)),
         (Webhook, Webhook.objects.filter(client=client)),
+        (NormalizationRequest, NormalizationRequest.objects.filter(client=client)),
+        (Feedback, Feedback.objects.filter(request__client=client)),
+        (Batch, Batch.objects.filter(client=client)),
+        (Event, Event.objects.filter(client=client)),
+        (Delivery, Delivery.objects.filter(webhook__client=client)),
     ):
+        entries = AuditEntry.objects.filter(model=model._meta.label_lower)
+        if model not in (Client, ApiKey, Webhook):
+            # Of very many rows those only that somebody has done something to.
+            rows = rows.filter(
+                pk__in=list(entries.exclude(object_id="").values_list("object_id", flat=True))
+            )
         ids = [str(key) for row in rows for key in {row.pk, getattr(row, "audit_id", row.pk)}]
         content_type = ContentType.objects.get_for_model(model)
         LogEntry.objects.filter(content_type=content_type, object_id__in=ids).delete()
         # That something was done, by whom and when, stays.
-        AuditEntry.objects.filter(model=model._meta.label_lower, object_id__in=ids).update(
-            object_name="erased", changes={}, detail=""
-        )
+        entries.filter(object_id__in=ids).update(object_name="erased", changes={}, detail="")
 
 
 def _erase_batchwise(name: str, rows: models.QuerySet[Any]) -> Iterator[tuple[str, int]]:

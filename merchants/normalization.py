@@ -3,9 +3,10 @@
 import collections
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from merchants import batches, rulesets, turns, usage
-from merchants.bells import ADMIT, SUSPECTS
+from merchants.bells import ADMIT, CANCEL, SUSPECTS
 from merchants.events import COMPLETED, FAILED, occurrence
 from merchants.heuristic import Heuristic
 from merchants.models import (
@@ -41,6 +42,7 @@ from merchants.reading import read
 from pave.bulk import update_each
 from pave.card_numbers import without_card_numbers
 from pave.clients.models import Client
+from pave.operations import shutdown
 from pave.operations.identity import worker_name
 from pave.operations.shift import Shift
 from pave.operations.tallies import Counter
@@ -56,13 +58,19 @@ ADMIT_BATCH = 200
 KEYING_SECONDS = 4.0
 # Attempts of a request that is admitted alone, each with more time.
 MAX_ALONE = 3
+# How long a worker goes on with such requests, in seconds.
+SUSPECTS_SECONDS = 2.0
 # A claim this old is a dead worker's: keying and one key's limit are over long before.
 CLAIM_LEASE = timedelta(seconds=60)
-# Requests taken back in one transaction, the pause in seconds before those that are locked are
-# tried again, and how long all of a batch's may take.
+# Requests taken back in one transaction; the pause before those that are locked are tried again,
+# and how long that is tried for a single one, in seconds.
 CANCEL_BATCH = 1000
 CANCEL_PAUSE = 0.05
-CANCEL_LEASE = timedelta(seconds=60)
+CANCEL_SECONDS = 5.0
+
+
+class InUse(Exception):
+    """The request is being admitted or answered just now: try again."""
 
 
 class AlreadyFinal(Exception):
@@ -154,23 +162,39 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     heuristic = rulesets.heuristic_for(ruleset.number)
     keyed = _Keyed()
     end = time.monotonic() + KEYING_SECONDS
-    for request in claimed.requests:
+    held_up: set[int] = set()
+    for request in _by_turns(claimed.requests):
         if time.monotonic() > end:
             break  # the others wait on
+        if request.client_id in held_up:
+            continue  # and so do those of a client one of whose has just cost others their time
         _key(request, heuristic, IN_A_BATCH, keyed)
+        if keyed.unkeyed and keyed.unkeyed[-1] is request:
+            held_up.add(request.client_id)
     _admit(claimed.claim, keyed, ruleset)
     return len(claimed.requests), claimed.more
+
+
+def _by_turns(requests: Sequence[NormalizationRequest]) -> Iterator[NormalizationRequest]:
+    """Yield the first request of each client, then the second of each, and so on."""
+    lines: dict[int, list[NormalizationRequest]] = {}
+    for request in requests:
+        lines.setdefault(request.client_id, []).append(request)
+    for rank in zip_longest(*lines.values()):
+        yield from filter(None, rank)
 
 
 def admit_suspects() -> int:
     """Admit one by one what an admission with others has failed for; return how many there were.
 
     The attempt is counted before it is made, and after ``MAX_ALONE`` the request has failed. It
-    runs in a worker of the heuristic's queue, so that it holds up nobody else's admission.
+    runs in a worker of the heuristic's queue, so that it holds up nobody else's admission; in one
+    at a time and not for long, so that it holds up nobody's answers; and clients take turns.
     """
     admitted = 0
-    end = time.monotonic() + settings.PAVE_TASK_SLICE
-    while time.monotonic() < end and (claimed := _claim_suspect()) is not None:
+    begun = end = time.monotonic()
+    end += SUSPECTS_SECONDS
+    while begun < end and (claimed := _claim_suspect()) is not None:
         request = claimed.requests[0]
         ruleset = rulesets.current()
         keyed = _Keyed()
@@ -181,6 +205,9 @@ def admit_suspects() -> int:
             keyed.unkeyed.append(request)
         _admit(claimed.claim, keyed, ruleset)
         admitted += 1
+        now = time.monotonic()
+        turns.charge(request.client_id, now - begun)
+        begun = now
     return admitted
 
 
@@ -275,9 +302,16 @@ def cancel(*, request: NormalizationRequest) -> None:
 
     Raises:
         AlreadyFinal: It is final.
+        InUse: It is being admitted or answered, for longer than ``CANCEL_SECONDS``.
     """
-    if not cancel_all(NormalizationRequest.objects.filter(pk=request.pk)):
-        raise AlreadyFinal
+    requests = NormalizationRequest.objects.filter(pk=request.pk)
+    end = time.monotonic() + CANCEL_SECONDS
+    while not _cancel_some(requests):
+        if not requests.unfinished().exists():
+            raise AlreadyFinal
+        if time.monotonic() > end:
+            raise InUse
+        time.sleep(CANCEL_PAUSE)
     request.refresh_from_db()
 
 
@@ -287,14 +321,31 @@ def cancel_batch(*, batch: Batch) -> None:
     Raises:
         AlreadyFinal: All of its rows are final.
     """
-    if not Batch.objects.open().filter(pk=batch.pk).update(cancel_requested_at=timezone.now()):
+    opened = Batch.objects.open().filter(pk=batch.pk)
+    if opened.filter(cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
+        # As much as takes no time. The cluster does the others, and a repeat does nothing.
+        _cancel_some(NormalizationRequest.objects.filter(batch=batch.pk))
+        CANCEL.ring()
+    elif not opened.exists():
         raise AlreadyFinal
-    _finish_canceling(batch.pk)
     batch.refresh_from_db()
 
 
-def _finish_canceling(batch_pk: UUID) -> None:
-    cancel_all(NormalizationRequest.objects.filter(batch=batch_pk))
+def cancel_batches() -> int:
+    """Go on with batches that are to be canceled, for a slice of time; return how many rows."""
+    canceled = 0
+    end = time.monotonic() + settings.PAVE_TASK_SLICE
+    while time.monotonic() < end and not shutdown.requested():
+        rows = [
+            _cancel_some(NormalizationRequest.objects.filter(batch=batch_pk))
+            for batch_pk in Batch.objects.canceling().values_list("pk", flat=True)
+        ]
+        if not rows:
+            break
+        canceled += sum(rows)
+        if not any(rows):
+            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
+    return canceled
 
 
 def cancel_all(requests: NormalizationRequestQuerySet) -> int:
@@ -303,25 +354,31 @@ def cancel_all(requests: NormalizationRequestQuerySet) -> int:
     What nobody waits for any more leaves the heuristic's queue.
     """
     canceled = 0
-    while found := list(
-        requests.unfinished().order_by("id").values_list("pk", "resolution")[:CANCEL_BATCH]
-    ):
-        count = _cancel_some([pk for pk, _ in found], {pk for _, pk in found if pk})
+    while requests.unfinished().exists():
+        count = _cancel_some(requests)
         canceled += count
         if not count:
-            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
+            time.sleep(CANCEL_PAUSE)
     return canceled
 
 
-def _cancel_some(requests: Sequence[UUID], asked: Collection[UUID]) -> int:
+def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
+    """Take back some that nobody is admitting or answering just now; wait for nobody's lock."""
     now = timezone.now()
+    found = list(
+        requests.unfinished().order_by("id").values_list("pk", "resolution")[:CANCEL_BATCH]
+    )
     with transaction.atomic():
-        # Resolutions before their requests, as those lock them who answer; and no waiting for
-        # requests, which admission locks before resolutions. So nobody waits in a circle.
-        list(Resolution.objects.filter(pk__in=asked).select_for_update().order_by("id"))
+        # Resolutions before their requests, as those lock them who answer.
+        asked = set(
+            Resolution.objects.filter(pk__in={pk for _, pk in found if pk})
+            .select_for_update(skip_locked=True)
+            .order_by("id")
+            .values_list("pk", flat=True)
+        )
         taken = list(
             NormalizationRequest.objects.unfinished()
-            .filter(Q(resolution=None) | Q(resolution__in=asked), pk__in=requests)
+            .filter(Q(resolution=None) | Q(resolution__in=asked), pk__in=[pk for pk, _ in found])
             .select_for_update(skip_locked=True, of=("self",))
             .order_by("id")
         )
@@ -395,10 +452,8 @@ def sweep(*, now: datetime | None = None) -> None:
         ADMIT.ring()
     if NormalizationRequest.objects.suspect().exists():
         SUSPECTS.ring()
-    # Those whose web process ended on the way.
-    canceling = Batch.objects.open().filter(cancel_requested_at__lt=now - CANCEL_LEASE)
-    for batch_pk in canceling.values_list("pk", flat=True):
-        _finish_canceling(batch_pk)
+    if Batch.objects.canceling().exists():
+        CANCEL.ring()
 
 
 def hand_back(*, worker: str) -> None:
@@ -436,13 +491,19 @@ def _claim(limit: int) -> _Claimed:
 def _claim_suspect() -> _Claimed | None:
     """Claim one request that is to be admitted alone, and count the attempt."""
     with transaction.atomic():
-        suspects = NormalizationRequest.objects.suspect().exclude(pk__in=_claimed_elsewhere())
-        request = suspects.select_for_update(skip_locked=True).order_by("id").first()
-        if request is None:
+        if AdmissionClaim.objects.filter(alone=True).exists():
             return None
-        request.admission_attempts += 1
-        request.save(update_fields=["admission_attempts"])
-        return _Claimed([request], _write_claim([request.pk]))
+        suspects = NormalizationRequest.objects.suspect()
+        clients = suspects.order_by("client").values_list("client_id", flat=True).distinct()
+        for client in turns.by_use(list(clients)):
+            # Those first that have had fewest attempts: one may have taken the others along.
+            of_client = suspects.filter(client=client).order_by("admission_attempts", "id")
+            request = of_client.select_for_update(skip_locked=True).first()
+            if request is not None:
+                request.admission_attempts += 1
+                request.save(update_fields=["admission_attempts"])
+                return _Claimed([request], _write_claim([request.pk], alone=True))
+    return None
 
 
 def _claimed_elsewhere() -> set[str]:
@@ -450,9 +511,12 @@ def _claimed_elsewhere() -> set[str]:
     return {pk for requests in lists for pk in requests}
 
 
-def _write_claim(ids: Sequence[UUID]) -> AdmissionClaim:
+def _write_claim(ids: Sequence[UUID], *, alone: bool = False) -> AdmissionClaim:
     return AdmissionClaim.objects.create(
-        worker=worker_name(), requests=[str(pk) for pk in ids], created_at=timezone.now()
+        worker=worker_name(),
+        requests=[str(pk) for pk in ids],
+        alone=alone,
+        created_at=timezone.now(),
     )
 
 

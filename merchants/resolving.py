@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import cast
 from uuid import UUID
 
 from django.conf import settings
@@ -273,7 +274,7 @@ def _make_wait(now: datetime) -> None:
     Waiter.objects.bulk_create(
         [
             Waiter(
-                resolution_id=request.resolution_id,
+                resolution_id=cast(UUID, request.resolution_id),
                 client_id=request.client_id,
                 request=request,
                 bulk=request.batch_id is not None,

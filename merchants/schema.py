@@ -239,10 +239,15 @@ describe(
         "cancelBatch",
         "Batches",
         "Cancel a batch",
-        "Takes back the rows that are not final yet; no webhook tells of them. What has been "
-        "answered stays. A batch that is final cannot be canceled: 409.",
+        "Takes back the rows that are not final yet; no webhook tells of them. Of a large batch "
+        "that takes a few seconds more than the answer. What has been answered stays. A batch "
+        "that is final cannot be canceled: 409.",
         parameters=[_BATCH_ID],
-        answers={200: answer("It is canceled.", content(ref("Batch"), example=BATCH_EXAMPLE))},
+        answers={
+            200: answer(
+                "It is canceled, or is to be.", content(ref("Batch"), example=BATCH_EXAMPLE)
+            )
+        },
         problems=(404, 409, 413, 415),
     ),
 )

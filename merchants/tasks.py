@@ -14,6 +14,11 @@ def admit_suspects() -> int:
     return normalization.admit_suspects()
 
 
+def cancel_batches() -> int:
+    """Take back what is left of batches that are to be canceled."""
+    return normalization.cancel_batches()
+
+
 def resolve() -> int:
     """Run the heuristic on what is due."""
     return working.resolve_due(linger=LINGER_SECONDS)

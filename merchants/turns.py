@@ -71,6 +71,11 @@ def in_turn(*, waiting_for: UUID | None = None) -> list[int]:
         clients = list(
             Waiter.objects.filter(resolution=waiting_for).values_list("client_id", flat=True)
         )
+    return by_use(clients)
+
+
+def by_use(clients: list[int]) -> list[int]:
+    """Return clients, by their primary keys, those first that have used least lately."""
     if len(clients) < 2:
         return clients
     now = time.time()

@@ -68,6 +68,8 @@ class BatchAdmin(ReadOnlyAdmin):
             normalization.cancel_batch(batch=batch)
         except normalization.AlreadyFinal as error:
             raise Refused("All of its rows are final.") from error
+        if batch.status == Batch.Status.PROCESSING:
+            return f"{batch.canceled:,} rows are canceled; the cluster goes on with the others."
         return f"{batch.canceled:,} rows are canceled."
 
     @admin.display(description="status")

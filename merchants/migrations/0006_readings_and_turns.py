@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('worker', models.CharField(max_length=128)),
                 ('requests', models.JSONField(help_text='Their ids.')),
+                ('alone', models.BooleanField(default=False, help_text='One that others are not to be with.')),
                 ('created_at', models.DateTimeField()),
             ],
         ),

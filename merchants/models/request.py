@@ -21,6 +21,10 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         """Those that have rows still to be answered."""
         return self.filter(status=Batch.Status.PROCESSING)
 
+    def canceling(self) -> "BatchQuerySet":
+        """Those that are to be canceled, and have rows left."""
+        return self.open().filter(cancel_requested_at__isnull=False).order_by("id")
+
     def for_client(self, client: Client) -> "BatchQuerySet":
         """The client's own, newest first."""
         return self.filter(client=client).order_by("-id")
@@ -275,6 +279,7 @@ class AdmissionClaim(models.Model):
 
     worker = models.CharField(max_length=128)
     requests = models.JSONField(help_text="Their ids.")
+    alone = models.BooleanField(default=False, help_text="One that others are not to be with.")
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -1,4 +1,7 @@
+import contextlib
+
 import pytest
+from django.db import connection
 
 from merchants import normalization, working
 from merchants.models import Feedback, NormalizationRequest, Resolution, Waiter
@@ -111,3 +114,45 @@ def test_answered_rows_of_a_canceled_batch_stay(api):
     body = api.post(f"/v1/batches/{batch_id}/cancel").json()
     assert (body["counts"]["completed"], body["counts"]["canceled"]) == (1, 1)
     assert body["status"] == "canceled"
+
+
+def test_a_large_batch_is_canceled_by_the_cluster_and_a_repeat_does_nothing(api, monkeypatch):
+    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    rows = [{"description": f"SHOP{number} X"} for number in range(8)]
+    batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    for _ in range(3):
+        answer = api.post(f"/v1/batches/{batch_id}/cancel")
+        assert answer.status_code == 200
+        assert (answer.json()["status"], answer.json()["counts"]["canceled"]) == ("processing", 3)
+    assert normalization.cancel_batches() == 5
+    assert api.get(f"/v1/batches/{batch_id}").json()["status"] == "canceled"
+    assert normalization.cancel_batches() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_being_admitted_is_not_waited_for(api, client_1234):
+    """Whoever cancels holds a web server's thread: no lock of others' may hold it, too."""
+    if connection.vendor == "sqlite":
+        return  # one transaction at a time: there is nothing to pass over
+    rows = [{"description": "ONE"}, {"description": "TWO"}]
+    batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    first = NormalizationRequest.objects.get(row=1)
+    with another_connection() as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(
+            "SELECT id FROM merchants_normalizationrequest WHERE id = %s FOR UPDATE", [first.pk]
+        )
+        answer = api.post(f"/v1/batches/{batch_id}/cancel").json()
+        assert (answer["status"], answer["counts"]["canceled"]) == ("processing", 1)
+        cursor.execute("COMMIT")
+    assert normalization.cancel_batches() == 1
+
+
+@contextlib.contextmanager
+def another_connection():
+    made = connection.copy()
+    made.connect()
+    try:
+        yield made
+    finally:
+        made.close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from merchants import feedback, normalization, revising, rulesets, working
+from merchants import feedback, normalization, resolving, revising, rulesets, working
 from merchants.heuristic import PaveHeuristic, Transaction
 from merchants.models import Alias, Merchant, NormalizationRequest, Resolution
 from tests.merchants.test_erasing import erase, everything_stored
@@ -261,3 +261,20 @@ def test_feedback_writes_the_words_of_the_transaction_it_is_about(client_1234, s
     assert "MARIA" in alias.text
     # Clients do not see what was taken from somebody's transaction.
     assert "MARIA" not in api.get(f"/v1/merchants/{netflix.pk}").content.decode()
+    for part in ("MARIA", "GARC"):
+        assert stranger.api.get(f"/v1/merchants?search={part}").json()["data"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shared_answer_that_nobody_else_has_goes_with_the_client(client_1234, settings):
+    settings.PAVE_SHARE_UNKNOWN = True
+    request = normalization.submit(
+        client=client_1234.client, fields={"description": "ZZQXPERSONA BAKERYX"}
+    )
+    normalization.admit_batch()
+    claimed = resolving.claim(worker="w")
+    normalization.cancel(request=request)
+    working.work(claimed)
+    assert Resolution.objects.get().status == "resolved"
+    erase("1234")
+    assert "ZZQXPERSONA" not in everything_stored().upper()

@@ -154,3 +154,28 @@ def test_a_claim_reads_no_more_rows_of_a_backlog():
     plan = due[:64].explain()
     assert "waiter_turn" in plan, plan
     assert not [word for word in ("Sort", "TEMP B-TREE") if word in plan], plan
+
+
+def test_what_is_admitted_alone_takes_turns_and_one_worker(monkeypatch):
+    hostile, other = ClientFactory(), ClientFactory()
+    submit(hostile, "UNREADABLE 1", "UNREADABLE 2", "UNREADABLE 3")
+    [mine] = submit(other, "FINE")
+    NormalizationRequest.objects.update(admission_attempts=1)
+    turns.charge(hostile.pk, 20)
+    claimed = normalization._claim_suspect()
+    assert claimed.requests == [mine]
+    assert normalization._claim_suspect() is None
+    normalization.hand_back(worker="")
+    mine.refresh_from_db()
+    assert mine.admission_attempts == 2
+
+
+def test_who_holds_admission_up_waits_for_the_next_batch():
+    hostile, other = ClientFactory(), ClientFactory()
+    submit(hostile, *(f"UNREADABLE {number}" for number in range(4)))
+    mine = submit(other, "A", "B", "C", "D")
+    normalization.admit_batch(limit=8)
+    assert NormalizationRequest.objects.suspect().count() == 1
+    assert {NormalizationRequest.objects.get(pk=request.pk).status for request in mine} == {
+        "processing"
+    }
