@@ -10,37 +10,31 @@ from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndex
 from django.db.migrations.operations import AddIndex, RemoveIndex
 
 
-class AddIndexAside(AddIndexConcurrently):
+class _Aside:
+    """Does what comes after it among the bases on PostgreSQL, and as ``plain`` does elsewhere."""
+
+    plain: Any
+
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_forwards(app_label, schema_editor, *states)  # type: ignore[misc]
+        else:
+            self.plain.database_forwards(self, app_label, schema_editor, *states)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_backwards(app_label, schema_editor, *states)  # type: ignore[misc]
+        else:
+            self.plain.database_backwards(self, app_label, schema_editor, *states)
+
+
+class AddIndexAside(_Aside, AddIndexConcurrently):
     """Make an index and lock nobody out."""
 
-    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        """Make it."""
-        _either(AddIndexConcurrently, AddIndex, schema_editor).database_forwards(
-            self, app_label, schema_editor, *states
-        )
-
-    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        """Drop it."""
-        _either(AddIndexConcurrently, AddIndex, schema_editor).database_backwards(
-            self, app_label, schema_editor, *states
-        )
+    plain = AddIndex
 
 
-class RemoveIndexAside(RemoveIndexConcurrently):
+class RemoveIndexAside(_Aside, RemoveIndexConcurrently):
     """Drop an index and lock nobody out."""
 
-    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        """Drop it."""
-        _either(RemoveIndexConcurrently, RemoveIndex, schema_editor).database_forwards(
-            self, app_label, schema_editor, *states
-        )
-
-    def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
-        """Make it."""
-        _either(RemoveIndexConcurrently, RemoveIndex, schema_editor).database_backwards(
-            self, app_label, schema_editor, *states
-        )
-
-
-def _either(aside: Any, plain: Any, schema_editor: Any) -> Any:
-    return aside if schema_editor.connection.vendor == "postgresql" else plain
+    plain = RemoveIndex
