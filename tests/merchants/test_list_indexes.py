@@ -4,8 +4,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from merchants.models import Batch, NormalizationRequest
+from merchants.models import Batch, NormalizationRequest, Resolution, Waiter
 from pave.identifiers import new_id
+from tests.factories import ResolutionFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -54,4 +55,22 @@ def test_a_backlog_is_taken_in_the_order_of_its_index(client_1234, which):
     plan = getattr(queued, which)()[:200].explain()
 
     assert "request_queued" in plan, plan
+    assert "Sort" not in plan, plan
+
+
+def test_a_claim_reads_no_more_rows_of_a_backlog(client_1234):
+    client = client_1234.client
+    resolutions = ResolutionFactory.build_batch(3000, ruleset=ResolutionFactory().ruleset)
+    Resolution.objects.bulk_create(resolutions)
+    now = timezone.now()
+    request = NormalizationRequest.objects.create(client=client, description="X", created_at=now)
+    Waiter.objects.bulk_create(
+        Waiter(resolution=resolution, client=client, request=request, since=now, due_at=now)
+        for resolution in resolutions
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    due = Waiter.objects.due(now).of_client(client.pk).select_related("resolution")
+    plan = due[:64].explain()
+    assert "waiter_turn" in plan, plan
     assert "Sort" not in plan, plan

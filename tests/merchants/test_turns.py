@@ -3,13 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from merchants import normalization, resolving, turns, working
-from merchants.models import NormalizationRequest, Resolution, Waiter
+from merchants.models import NormalizationRequest, Resolution
 from pave.clients.models import Client
-from tests.factories import ClientFactory, ResolutionFactory, WaiterFactory
+from tests.factories import ClientFactory, WaiterFactory
 from tests.merchants.heuristics import FirstWord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
@@ -136,24 +135,6 @@ def test_admission_comes_round_to_everybody():
         normalization.admit_batch(limit=2)
     admitted = NormalizationRequest.objects.exclude(status="queued")
     assert set(admitted.values_list("client", flat=True)) == {client.pk for client in clients}
-
-
-def test_a_claim_reads_no_more_rows_of_a_backlog():
-    client = ClientFactory()
-    resolutions = ResolutionFactory.build_batch(3000, ruleset=ResolutionFactory().ruleset)
-    Resolution.objects.bulk_create(resolutions)
-    [request] = submit(client, "ONE")
-    now = timezone.now()
-    Waiter.objects.bulk_create(
-        Waiter(resolution=resolution, client=client, request=request, since=now, due_at=now)
-        for resolution in resolutions
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    due = Waiter.objects.due(now).of_client(client.pk).select_related("resolution")
-    plan = due[:64].explain()
-    assert "waiter_turn" in plan, plan
-    assert not [word for word in ("Sort", "TEMP B-TREE") if word in plan], plan
 
 
 def test_what_is_admitted_alone_takes_turns_and_one_worker(monkeypatch):
