@@ -13,9 +13,11 @@ from tests.system.databases import PostgresDatabase
 from tests.system.stack import Stack
 from webhooks.receiver import Receiver
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(360)
 
 HEURISTIC = "tests.system.heuristics.Slow"
+# What was running when the backup was made is taken to be lost after so long, in seconds.
+LEASE = 90
 
 
 def program(servers: Servers, name: str) -> str:
@@ -69,7 +71,9 @@ def test_after_a_restore_nothing_is_lost_but_what_came_after_the_backup(
 
         # 3. What was accepted before the backup is there, and is finished now.
         for request_id in [*finished, *under_way]:
-            stack.wait_for(lambda pk=request_id: stack.get(key, pk)["status"] == "completed", 90)
+            stack.wait_for(
+                lambda pk=request_id: stack.get(key, pk)["status"] == "completed", LEASE + 90
+            )
         told = {message.json["request_id"] for message in endpoint.messages}
         assert told >= {*finished, *under_way}
         rows = "SELECT count(*) FROM merchants_normalizationrequest WHERE id = %s"
