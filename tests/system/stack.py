@@ -59,6 +59,8 @@ class Stack:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy of the environment's comes between
+        # A connection that was idle for as long as the server keeps it may close under a post.
+        self._session.headers["Connection"] = "close"
 
     # --- Processes ----------------------------------------------------------------------------
 
