@@ -138,7 +138,10 @@ def _without_outdated(waiters: list[Waiter]) -> list[Waiter]:
     outdated = [waiter.resolution for waiter in waiters if waiter.resolution.ruleset_id < number]
     if outdated:
         normalization.admit_anew(NormalizationRequest.objects.waiting_for(outdated))
-        Resolution.objects.filter(pk__in=[resolution.pk for resolution in outdated]).delete()
+        pks = [resolution.pk for resolution in outdated]
+        Waiter.objects.filter(resolution__in=pks).delete()
+        # One that failed before and was opened again still has the requests that failed with it.
+        normalization.drop_unwanted(pks)
     return [waiter for waiter in waiters if waiter.resolution.ruleset_id >= number]
 
 

@@ -97,7 +97,9 @@ def charge(client: int, seconds: float) -> None:
     used all of it.
     """
     now = time.time()
-    left = F("seconds") * Power(Value(2.0), (F("as_of") - now) / HALF_LIFE)
+    # What is left after sixty half-lives is nothing. PostgreSQL refuses powers that are still less.
+    age = Greatest((F("as_of") - now) / HALF_LIFE, Value(-60.0), output_field=FloatField())
+    left = F("seconds") * Power(Value(2.0), age)
     changed = HeuristicUse.objects.filter(client=client).update(
         seconds=Greatest(left + seconds, Value(0.0), output_field=FloatField()), as_of=now
     )

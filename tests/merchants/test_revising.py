@@ -271,3 +271,24 @@ def test_a_rule_that_does_not_count_is_no_answer_to_feedback(answered, netflix):
     given = feedback.give(request=answered[2], merchant="n/a")
     rule = feedback.accept(feedback=given, merchant=None, by="staff")
     assert (rule.active, rule.mcc) == (True, "")
+
+
+def test_a_failure_that_was_opened_again_holds_nobody_up_once_a_ruleset_is_published(
+    submit, netflix
+):
+    rulesets.publish(note="first", by="test")
+    failed = submit(COFFEE)
+    normalization.admit_batch()
+    resolution = Resolution.objects.get()
+    NormalizationRequest.objects.update(status="failed", completed_at=timezone.now())
+    Resolution.objects.update(status="failed", finished_at=timezone.now() - timedelta(minutes=6))
+    resolution.waiters.all().delete()
+    again = submit(COFFEE)
+    normalization.admit_batch()
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="second", by="test")
+    working.resolve_due()
+    run_cluster()
+    assert name_of(again) == "Netflix"
+    failed.refresh_from_db()
+    assert (failed.status, failed.resolution) == ("failed", resolution)

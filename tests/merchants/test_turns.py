@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from merchants import normalization, resolving, turns, working
-from merchants.models import NormalizationRequest, Resolution
+from merchants.models import HeuristicUse, NormalizationRequest, Resolution
 from pave.clients.models import Client
 from tests.factories import ClientFactory, WaiterFactory
 from tests.merchants.heuristics import FirstWord
@@ -160,3 +161,11 @@ def test_who_holds_admission_up_waits_for_the_next_batch():
     assert {NormalizationRequest.objects.get(pk=request.pk).status for request in mine} == {
         "processing"
     }
+
+
+def test_who_was_away_for_a_weekend_is_served():
+    client = ClientFactory()
+    turns.charge(client.pk, 5)
+    HeuristicUse.objects.update(as_of=F("as_of") - 66 * 3600)
+    WaiterFactory(client=client)
+    assert next_client() == client
