@@ -199,7 +199,7 @@ def _complete_if_through(batch_id: Any, now: datetime) -> None:
     through = Batch.objects.open().filter(
         pk=batch_id, accepted=F("completed") + F("failed") + F("canceled")
     )
-    canceled = through.filter(cancel_requested_at__isnull=False)
+    canceled = through.filter(cancel_requested_at__isnull=False, canceled__gt=0)
     if canceled.update(status=Batch.Status.CANCELED, completed_at=now):
         logger.info("batch.canceled batch=%s", batch_id)  # its client knows
     elif through.update(status=Batch.Status.COMPLETED, completed_at=now):

@@ -14,6 +14,7 @@ from merchants.heuristic import Heuristic
 from merchants.models import KEY_LENGTH, NormalizationRequest, Resolution, Ruleset, Waiter
 from merchants.question import Key
 from merchants.running import HeuristicTimeout, time_limit
+from pave.card_numbers import without_card_numbers
 from pave.clients.models import Client
 
 # How long a question that could not be answered is not asked again: whoever asks it within this
@@ -132,7 +133,7 @@ def is_cached(client: Client, fields: dict[str, Any]) -> bool:
     """
     if not rulesets.is_ours():
         return False  # its key may take any time, which is the cluster's to spend
-    request = NormalizationRequest(client=client, **fields)
+    request = NormalizationRequest(client=client, **without_card_numbers(fields))
     ruleset = rulesets.current()
     key = key_of(request, rulesets.heuristic_for(ruleset.number), IN_A_BATCH).text
     answered = Resolution.objects.filter(key=key, ruleset=ruleset)
