@@ -10,6 +10,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from pave.card_numbers import masked
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -104,4 +106,10 @@ def field_errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
 
 
 def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    """Return a member's name as a step of a JSON pointer.
+
+    A name may be what no part of Pave can store or send, and that may be just what is wrong: lone
+    surrogates and NUL characters are shown as escapes. A card's number in it is masked.
+    """
+    sendable = name.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+    return masked(sendable).replace("~", "~0").replace("/", "~1")

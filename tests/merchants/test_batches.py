@@ -337,3 +337,22 @@ def test_batches_are_listed_newest_first(api, stranger_api):
     rest = api.get(f"/v1/batches?limit=2&cursor={page['next_cursor']}").json()
     assert [batch["id"] for batch in rest["data"]] == ids[:1]
     assert stranger_api.get("/v1/batches").json()["data"] == []
+
+
+@pytest.mark.parametrize("key", ["\\ud800", "a\\u0000b", "4111111111111111"])
+def test_a_key_that_cannot_be_kept_is_the_error_of_its_row_alone(api, key):
+    """What is wrong with a name must not be what the error is stored and sent with."""
+    odd = f'{{"description": "A", "metadata": {{"{key}": 1}}}}'
+    single = api.generic("POST", "/v1/normalizations", odd, content_type="application/json")
+    assert single.status_code == 400
+    hook = f'{{"url": "http://127.0.0.1:9/x", "headers": {{"{key}": "x\\u0000"}}}}'
+    refused = api.generic("POST", "/v1/webhooks", hook, content_type="application/json")
+    assert refused.status_code == 400
+    body = f'{odd}\n{{"description": "NETFLIX"}}\n'
+    answer = api.generic("POST", "/v1/batches", body, content_type="application/x-ndjson")
+    assert answer.status_code == 202
+    run_cluster()
+    batch = api.get(f"/v1/batches/{answer.json()['id']}").json()
+    assert (batch["status"], batch["counts"]["rejected"]) == ("completed", 1)
+    assert batch["errors"][0]["pointer"].startswith("/metadata/")
+    assert "4111111111111111" not in single.content.decode() + str(batch)
