@@ -34,9 +34,11 @@ class Changes:
     def __init__(
         self, *, merchants: Sequence[CatalogueMerchant], rules: Sequence[MatchRule]
     ) -> None:
-        self._merchant_ids = {merchant.id for merchant in merchants}
         self._too_many = len(merchants) > TOO_MANY
-        self._openings = set() if self._too_many else _openings(merchants)
+        if self._too_many:
+            return
+        self._merchant_ids = {merchant.id for merchant in merchants}
+        self._openings = _openings(merchants)
         # Conditions are left out: which MCC or country counts is the heuristic's own matter.
         self._rules = RuleBook(replace(rule, mcc="", country="", intermediary="") for rule in rules)
 

@@ -1,7 +1,7 @@
 """Erasing a client: everything that it sent, and everything that was made of it.
 
-Nothing of it stays but counts (tallies), which name nobody. A shared answer that others have had
-too stays for them: it holds nothing that was read from a transaction.
+Nothing of it stays but counts (tallies), which name nobody, and answers that all clients share:
+these hold nothing that was read from a transaction.
 """
 
 import logging
@@ -18,6 +18,7 @@ from merchants import normalization
 from merchants.models import Batch, Feedback, NormalizationRequest, Resolution, Waiter
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client
+from pave.operations.retention import Expiry
 from pave.staff.models import AuditEntry
 from webhooks import subscribers
 from webhooks.models import Delivery, Event, Webhook
@@ -57,17 +58,14 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     while _under_way(client):
         time.sleep(LOOK_EVERY)
     yield from _erase_batchwise("events", Event.objects.filter(client=client))
-    yield from _erase_requests(client)
+    yield from _erase_batchwise("requests", NormalizationRequest.objects.filter(client=client))
     # A worker may have told of a request in the meantime.
     yield from _erase_batchwise("events", Event.objects.filter(client=client))
     yield from _erase_batchwise("answers", Resolution.objects.filter(client=client))
-    # Those that clients share (PAVE_SHARE_UNKNOWN) hold a text; nobody is left who sent it.
-    unasked = Resolution.objects.filter(
-        ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
-        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
-        key__startswith="all:",
-    )
-    yield from _erase_batchwise("answers", unasked)
+    # Of a text that clients share (PAVE_SHARE_UNKNOWN), where nobody is left who sent it.
+    of_shared_texts = Resolution.objects.filter(key__startswith="all:")
+    for _, erased in Expiry("answers", of_shared_texts, _unasked).walk():
+        yield "answers", erased
     yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
     yield "webhooks", _erase(Webhook.objects.filter(client=client))
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
@@ -84,25 +82,11 @@ def _under_way(client: Client) -> bool:
     )
 
 
-def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
-    while True:
-        with transaction.atomic():
-            requests = list(
-                NormalizationRequest.objects.filter(client=client)
-                .select_for_update(of=("self",))
-                .order_by("id")
-                .only("id", "resolution_id")[:BATCH]
-            )
-            asked = {request.resolution_id for request in requests if request.resolution_id}
-            NormalizationRequest.objects.filter(pk__in=[one.pk for one in requests]).delete()
-            Resolution.objects.filter(pk__in=asked).exclude(
-                pk__in=NormalizationRequest.objects.filter(resolution__in=asked).values(
-                    "resolution"
-                )
-            ).delete()
-        if not requests:
-            return
-        yield "requests", len(requests)
+def _unasked(resolutions: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    return resolutions.filter(
+        ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
+        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
+    )
 
 
 def _forget_history(client: Client) -> None:

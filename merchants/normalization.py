@@ -39,11 +39,13 @@ from merchants.questions import (
     resolutions_for,
 )
 from merchants.reading import read
+from pave import advisory
 from pave.bulk import update_each
 from pave.card_numbers import without_card_numbers
 from pave.clients.models import Client
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
+from pave.operations.patience import AWAY, persist
 from pave.operations.shift import Shift
 from pave.operations.tallies import Counter
 from webhooks.publishing import publish
@@ -60,6 +62,8 @@ KEYING_SECONDS = 4.0
 MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
 SUSPECTS_SECONDS = 2.0
+# How long the database may be away until what was claimed is left to the sweep, in seconds.
+PATIENCE_SECONDS = 30.0
 # A claim this old is a dead worker's: keying and one key's limit are over long before.
 CLAIM_LEASE = timedelta(seconds=60)
 # Requests taken back in one transaction; the pause before those that are locked are tried again,
@@ -136,6 +140,8 @@ class _Keyed:
 
     askers: dict[StoredKey, list[NormalizationRequest]] = field(default_factory=dict)
     unkeyed: list[NormalizationRequest] = field(default_factory=list)
+    # Those that had been admitted before, and counted.
+    again: set[UUID] = field(default_factory=set)
 
 
 def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
@@ -171,7 +177,7 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
         _key(request, heuristic, IN_A_BATCH, keyed)
         if keyed.unkeyed and keyed.unkeyed[-1] is request:
             held_up.add(request.client_id)
-    _admit(claimed.claim, keyed, ruleset)
+    _admit_claimed(claimed.claim, keyed, ruleset)
     return len(claimed.requests), claimed.more
 
 
@@ -201,13 +207,15 @@ def admit_suspects() -> int:
         if request.admission_attempts <= 1 + MAX_ALONE:
             _key(request, rulesets.heuristic_for(ruleset.number), ALONE, keyed)
         else:
-            request.error = "The heuristic could not read it: its process ended."
+            request.error = "The heuristic could not read it: every attempt was cut off."
             keyed.unkeyed.append(request)
-        _admit(claimed.claim, keyed, ruleset)
+        _admit_claimed(claimed.claim, keyed, ruleset)
         admitted += 1
         now = time.monotonic()
         turns.charge(request.client_id, now - begun)
         begun = now
+    if begun >= end and NormalizationRequest.objects.suspect().exists():
+        SUSPECTS.ring()
     return admitted
 
 
@@ -215,6 +223,8 @@ def _key(
     request: NormalizationRequest, heuristic: Heuristic, limits: Limits, keyed: _Keyed
 ) -> None:
     """Read a request and find its key; put it where it belongs."""
+    if request.reading is not None:
+        keyed.again.add(request.pk)
     try:
         request.reading = read(request.as_transaction()).to_json()
         key = key_of(request, heuristic, limits)
@@ -226,13 +236,26 @@ def _key(
         keyed.askers.setdefault(key, []).append(request)
 
 
+def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
+    """Admit what was claimed; if that fails, let others have it: by itself if it is the cause."""
+    try:
+        _admit(claim, keyed, ruleset)
+    except AWAY:
+        persist(lambda: _release(claim), seconds=PATIENCE_SECONDS)
+        raise
+    except Exception:
+        logger.exception("admission.failed claim=%s", claim.pk)
+        _end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
+
+
 def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
     """Tie requests to their resolutions, in one transaction; those that were taken back are out."""
     now = timezone.now()
     with transaction.atomic():
-        AdmissionClaim.objects.filter(pk=claim.pk).delete()
         if rulesets.steady().number != ruleset.number:
-            return  # another one answers since the keys were worked out
+            _release(claim)  # another one answers since the keys were worked out
+            return
+        AdmissionClaim.objects.filter(pk=claim.pk).delete()
         asking = [request for requests in keyed.askers.values() for request in requests]
         queued = set(
             NormalizationRequest.objects.queued()
@@ -267,10 +290,11 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
         _fail(failed, now)
         batches.count([*cached, *failed], now=now)
         counter = Counter(now)
-        admitted = len(cached) + len(waiting) + len(failed)
-        counter.add("requests", "queued", count=admitted)
-        counter.add("memory", "known", count=len(cached))
-        counter.add("memory", "waiting", count=admitted - len(cached))
+        known = sum(request.pk not in keyed.again for request in cached)
+        unknown = sum(request.pk not in keyed.again for request in (*waiting, *failed))
+        counter.add("requests", "queued", count=known + unknown)
+        counter.add("memory", "known", count=known)
+        counter.add("memory", "waiting", count=unknown)
         counter.write()
 
 
@@ -396,7 +420,7 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
             ),
             resolution__in=asked,
             client__in={request.client_id for request in taken},
-        ).delete()
+        ).exclude(request__status=Status.COMPLETED).delete()  # a revision's
         drop_unwanted(asked)
         batches.count(taken, now=now)
     return len(taken)
@@ -461,6 +485,14 @@ def hand_back(*, worker: str) -> None:
     _end_claims(AdmissionClaim.objects.filter(worker__startswith=worker))
 
 
+@transaction.atomic
+def _release(claim: AdmissionClaim) -> None:
+    """End a claim as if it had not been made."""
+    if AdmissionClaim.objects.filter(pk=claim.pk).delete()[0] and claim.alone:
+        requests = NormalizationRequest.objects.filter(pk__in=claim.requests)
+        requests.update(admission_attempts=F("admission_attempts") - 1)
+
+
 def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
     """Let the requests of dead workers' claims be admitted one by one: one may have done it."""
     for claim in claims:
@@ -477,12 +509,11 @@ def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
 def _claim(limit: int) -> _Claimed:
     """Claim queued requests, of each client that has some as many."""
     with transaction.atomic():
-        ids, more = turns.next_queued(limit)
-        # Read after the rows were locked: what another claim had locked before is in it by now.
-        others = _claimed_elsewhere()
-        ids = [pk for pk in ids if str(pk) not in others]
+        advisory.take(advisory.Lock.CLAIMING_REQUESTS)
+        # Claims before requests: one that ends in between has left nothing queued.
+        ids, more = turns.next_queued(limit, but=_claimed_elsewhere())
         if not ids:
-            return _Claimed((), AdmissionClaim(), False)
+            return _Claimed((), AdmissionClaim(), more)
         claim = _write_claim(ids)
     requests = NormalizationRequest.objects.filter(pk__in=ids).order_by("id")
     return _Claimed(list(requests), claim, more)
@@ -491,6 +522,7 @@ def _claim(limit: int) -> _Claimed:
 def _claim_suspect() -> _Claimed | None:
     """Claim one request that is to be admitted alone, and count the attempt."""
     with transaction.atomic():
+        advisory.take(advisory.Lock.CLAIMING_REQUESTS)
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
         suspects = NormalizationRequest.objects.suspect()
@@ -506,9 +538,9 @@ def _claim_suspect() -> _Claimed | None:
     return None
 
 
-def _claimed_elsewhere() -> set[str]:
+def _claimed_elsewhere() -> set[UUID]:
     lists = AdmissionClaim.objects.values_list("requests", flat=True)
-    return {pk for requests in lists for pk in requests}
+    return {UUID(pk) for requests in lists for pk in requests}
 
 
 def _write_claim(ids: Sequence[UUID], *, alone: bool = False) -> AdmissionClaim:

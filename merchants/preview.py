@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from merchants import rulesets
+from merchants.changes import Changes
 from merchants.heuristic import PaveHeuristic
 from merchants.models import Feedback, NormalizationRequest
 from merchants.question import Match, Transaction
@@ -57,7 +58,8 @@ def preview(content: rulesets.Content | None = None) -> Preview:
     """
     older = rulesets.current_content()
     newer = rulesets.draft() if content is None else content
-    changes = rulesets.changes_between(older, newer)
+    differing = rulesets.difference(older, newer)
+    changes = Changes(merchants=differing.merchants, rules=differing.rules)
     before = PaveHeuristic(older.merchants, older.rules)
     after = PaveHeuristic(newer.merchants, newer.rules)
     result = Preview()

@@ -1,11 +1,12 @@
 """Finding or making the resolution of each key, and who waits for it."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db import connection
 from django.utils.crypto import salted_hmac
 
 from merchants import rulesets
@@ -106,16 +107,12 @@ def resolutions_for(askers: Askers, ruleset: Ruleset, now: datetime) -> dict[str
     missing = {key: by_text[key] for key in by_text if key not in present}
     cached = _still_valid(missing, ruleset)
     cached |= {key: found for key, found in present.items() if found.is_resolved}
-    others = sorted(key for key in by_text if key not in cached)
+    cached = _held(cached)
+    others = {key.text: key for key in askers if key.text not in cached}
     if not others:
         return cached
-    _make([key for key in askers if key.text in missing and key.text not in cached], ruleset)
-    # In one order everywhere, so that two admissions cannot wait for each other.
-    locked = list(
-        Resolution.objects.filter(ruleset=ruleset, key__in=others)
-        .select_for_update()
-        .order_by("id")
-    )
+    known = {key for key, found in present.items() if not found.is_resolved}
+    locked = _locked(others, known, ruleset)
     _reopen(locked, now)
     waited_for = [resolution for resolution in locked if _is_open(resolution)]
     _wait(waited_for, by_text, now)
@@ -166,6 +163,38 @@ def _still_valid(
         for key, resolution in found.items()
         if not any(may_differ(request, resolution, ruleset) for request in askers[key])
     }
+
+
+def _held(found: dict[str, Resolution]) -> dict[str, Resolution]:
+    """Keep answers from being removed until the transaction ends; leave out those that are gone.
+
+    That is the lock of a foreign key's check, taken before the row is tied: others take it too.
+    """
+    if not found or connection.vendor != "postgresql":  # SQLite's transactions do not overlap
+        return found
+    table = connection.ops.quote_name(Resolution._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE",  # noqa: S608
+            [sorted(resolution.pk for resolution in found.values())],
+        )
+        there = {pk for (pk,) in cursor.fetchall()}
+    return {key: resolution for key, resolution in found.items() if resolution.pk in there}
+
+
+def _locked(
+    keys: Mapping[str, StoredKey], known: Collection[str], ruleset: Ruleset
+) -> list[Resolution]:
+    """Lock the resolutions of keys; make those that were not ``known``, or went since."""
+    found: dict[str, Resolution] = {}
+    missing = keys.keys() - known
+    while len(found) < len(keys):
+        _make([keys[key] for key in missing], ruleset)
+        rows = Resolution.objects.filter(ruleset=ruleset, key__in=keys.keys() - found.keys())
+        # In one order everywhere, so that two admissions cannot wait for each other.
+        found |= {row.key: row for row in rows.select_for_update().order_by("id")}
+        missing = keys.keys() - found.keys()
+    return list(found.values())
 
 
 def _make(keys: Iterable[StoredKey], ruleset: Ruleset) -> None:

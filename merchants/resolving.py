@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from merchants import normalization, rulesets, turns
@@ -22,6 +22,7 @@ from merchants.models import NormalizationRequest, Resolution, Waiter
 from merchants.question import Transaction
 from merchants.running import Answer
 from pave.bulk import update_each
+from pave.operations.patience import AWAY
 from pave.operations.tallies import Counter
 
 logger = logging.getLogger(__name__)
@@ -84,10 +85,17 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
         pk: Take this one, or none.
     """
     for client in turns.in_turn(waiting_for=pk):
-        claims = _claim_of(client, worker, limit, pk)
-        if claims:
+        try:
+            claims = _claim_of(client, worker, limit, pk)
+        except AWAY:
+            raise
+        except Exception:
+            # It loses its turn, and the others do not lose theirs.
+            logger.exception("resolution.not_claimed client=%s", client)
             turns.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
-            return claims
+        else:
+            if claims:
+                return claims
     return []
 
 
@@ -127,6 +135,8 @@ def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> list[Cla
             lease_expires_at=_lease(now),
             claimed_by=worker,
         )
+        if waiters:
+            turns.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
     return [Claim(waiter.resolution, waiter.request.as_transaction(), client) for waiter in waiters]
 
 
@@ -261,19 +271,21 @@ def sweep(*, now: datetime | None = None) -> None:
 
 
 def _make_wait(now: datetime) -> None:
-    """Put clients in the queue that wait for a resolution and are not in it.
+    """Put in the queue what is to be resolved and is not in it, for the first client that asked.
 
     Admission does that. This is for what a cluster of the release before has admitted, or what
     somebody has changed by hand.
     """
-    lost = NormalizationRequest.objects.filter(
-        ~Exists(
-            Waiter.objects.filter(resolution=OuterRef("resolution"), client=OuterRef("client"))
-        ),
-        status=NormalizationRequest.Status.PROCESSING,
-        resolution__status=Status.PENDING,
+    first = NormalizationRequest.objects.filter(
+        resolution=OuterRef("pk"), status=NormalizationRequest.Status.PROCESSING
+    ).order_by("id")
+    lost = Resolution.objects.filter(
+        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
+        status=Status.PENDING,
         created_at__lt=now - timedelta(seconds=LOOK_FOR_LOST_EVERY),
-    )
+    ).order_by("id")
+    waiting = lost.annotate(first=Subquery(first.values("pk")[:1])).exclude(first=None)
+    firsts = list(waiting.values_list("first", flat=True)[:SWEEP_BATCH])
     Waiter.objects.bulk_create(
         [
             Waiter(
@@ -284,7 +296,7 @@ def _make_wait(now: datetime) -> None:
                 since=request.created_at,
                 due_at=now,
             )
-            for request in lost.order_by("id")[:SWEEP_BATCH]
+            for request in NormalizationRequest.objects.filter(pk__in=firsts)
         ],
         ignore_conflicts=True,
     )

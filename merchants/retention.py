@@ -77,4 +77,5 @@ def _not_asked(resolutions: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _without_answers(rulesets: QuerySet[Any]) -> QuerySet[Any]:
-    return rulesets.filter(~Exists(Resolution.objects.filter(ruleset=OuterRef("pk"))))
+    """Leave out those from the oldest on that an answer is of: each tells what it changed."""
+    return rulesets.filter(~Exists(Resolution.objects.filter(ruleset__lte=OuterRef("pk"))))

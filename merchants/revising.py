@@ -18,8 +18,8 @@ from django.utils import timezone
 from merchants import batches, resolving, rulesets, working
 from merchants.bells import REVISE
 from merchants.events import UPDATED, occurrence
-from merchants.models import NormalizationRequest, Resolution, Revision
-from merchants.questions import ALONE, StoredKey, key_of, may_differ, resolutions_for
+from merchants.models import NormalizationRequest, Resolution, Revision, Ruleset
+from merchants.questions import ALONE, Askers, StoredKey, key_of, may_differ, resolutions_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
 from webhooks.publishing import publish
@@ -103,11 +103,10 @@ def _revise_batch(revision: Revision, batch: Sequence[NormalizationRequest]) -> 
             affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
     if not affected:
         return 0
-    with transaction.atomic():
-        resolutions = resolutions_for(affected, ruleset, timezone.now())
+    resolutions = _asked(affected, ruleset)
     changed: list[tuple[NormalizationRequest, Resolution]] = []
     for key, requests in affected.items():
-        resolution = _resolved(resolutions[key.text])
+        resolution = _resolved(resolutions[key.text], {key: requests}, ruleset)
         if resolution is not None:
             changed += [
                 (request, resolution)
@@ -117,7 +116,12 @@ def _revise_batch(revision: Revision, batch: Sequence[NormalizationRequest]) -> 
     return _apply(changed)
 
 
-def _resolved(resolution: Resolution) -> Resolution | None:
+def _asked(askers: Askers, ruleset: Ruleset) -> dict[str, Resolution]:
+    with transaction.atomic():
+        return resolutions_for(askers, ruleset, timezone.now())
+
+
+def _resolved(resolution: Resolution, askers: Askers, ruleset: Ruleset) -> Resolution | None:
     """Return the resolution with its answer, worked out here and now if it has none yet.
 
     None if it cannot be answered: then what was answered before stays.
@@ -134,7 +138,10 @@ def _resolved(resolution: Resolution) -> Resolution | None:
         try:
             resolution.refresh_from_db()
         except Resolution.DoesNotExist:
-            return None  # a newer ruleset is to answer it, by a revision of its own
+            if rulesets.current().number != ruleset.number:
+                return None  # by a revision of its own
+            # Others who waited for it have taken their requests back, and it went with them.
+            (resolution,) = _asked(askers, ruleset).values()
     return resolution
 
 
@@ -143,7 +150,7 @@ def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> int:
     now = timezone.now()
     updated = []
     with transaction.atomic():
-        for request, resolution in changed:
+        for request, resolution in sorted(changed, key=lambda pair: pair[0].pk):
             # Only from the answer that was compared, so that a repeat changes nothing twice.
             if NormalizationRequest.objects.filter(
                 pk=request.pk,

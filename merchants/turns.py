@@ -9,11 +9,12 @@ others up for longer than about that.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, FloatField, OuterRef, Subquery, Value
 from django.db.models.functions import Greatest, Power
 
@@ -33,11 +34,12 @@ def count_busy() -> int:
     return len({*waiting, *_clients_with_queued()})
 
 
-def next_queued(limit: int) -> tuple[list[UUID], bool]:
-    """Lock queued requests, of each client that has some as many; call in a transaction.
+def next_queued(limit: int, *, but: Collection[UUID] = ()) -> tuple[list[UUID], bool]:
+    """Find queued requests, of each client that has some as many.
 
     Args:
         limit: So many at most.
+        but: Those that others have claimed.
 
     Returns:
         Their ids, and whether a client may have more than its part.
@@ -53,9 +55,9 @@ def next_queued(limit: int) -> tuple[list[UUID], bool]:
     _last_admitted = clients[-1]
     part = max(1, limit // len(clients))
     if connection.vendor == "postgresql":
-        found = _queued_of_each(clients, part)
+        found = _queued_of_each(clients, part, but)
     else:
-        found = [pk for client in clients for pk in _queued_of(client, part)]
+        found = [pk for client in clients for pk in _queued_of(client, part, but)]
     return found, len(found) >= part
 
 
@@ -104,10 +106,10 @@ def charge(client: int, seconds: float) -> None:
         seconds=Greatest(left + seconds, Value(0.0), output_field=FloatField()), as_of=now
     )
     if not changed:
-        HeuristicUse.objects.bulk_create(
-            [HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=now)],
-            ignore_conflicts=True,
-        )
+        use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=now)
+        # One that has been erased since pays nothing.
+        with suppress(IntegrityError), transaction.atomic():
+            HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
 
 
 def longest_waiting(limit: int) -> list[tuple[str, datetime]]:
@@ -127,32 +129,36 @@ def faded(seconds: float, age: float) -> float:
     return float(seconds * 2.0 ** (-age / HALF_LIFE))
 
 
-def _queued_of(client: int, limit: int) -> list[UUID]:
+def _queued_of(client: int, limit: int, but: Collection[UUID]) -> list[UUID]:
     queued = NormalizationRequest.objects.queued().filter(client=client, admission_attempts=0)
+    queued = queued.exclude(pk__in=but)
     found = list(queued.single().values_list("pk", flat=True)[:limit])
     return found + list(queued.batched().values_list("pk", flat=True)[: limit - len(found)])
 
 
-def _queued_of_each(clients: Sequence[int], limit: int) -> list[UUID]:
-    """Return what `_queued_of` does for all clients in one statement, and lock it."""
+def _queued_of_each(clients: Sequence[int], limit: int, but: Collection[UUID]) -> list[UUID]:
+    """Return what `_queued_of` does, for all clients in one statement."""
     table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
-    queued = f"SELECT id FROM {table} WHERE status = 'queued' AND admission_attempts = 0"  # noqa: S608
+    queued = f"""
+        SELECT id FROM {table}
+        WHERE status = 'queued' AND admission_attempts = 0 AND id <> ALL(%(but)s::uuid[])
+    """  # noqa: S608 - a name of our own table
     statement = f"""
         SELECT found.id FROM UNNEST(%(clients)s::bigint[]) AS client (pk) CROSS JOIN LATERAL (
             SELECT id FROM (
                 {queued} AND client_id = client.pk AND batch_id IS NULL
-                ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+                ORDER BY id LIMIT %(limit)s
             ) AS single
             UNION ALL
             SELECT id FROM (
                 {queued} AND client_id = client.pk AND batch_id IS NOT NULL
-                ORDER BY batch_id, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+                ORDER BY batch_id, id LIMIT %(limit)s
             ) AS batched
             LIMIT %(limit)s
         ) AS found
     """  # noqa: S608 - names of our own tables
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"clients": list(clients), "limit": limit})
+        cursor.execute(statement, {"clients": list(clients), "limit": limit, "but": list(but)})
         return [pk for (pk,) in cursor.fetchall()]
 
 

@@ -93,6 +93,7 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     # A test's ruleset is rolled back, and its number given out again.
     rulesets.content_of.cache_clear()
     rulesets.changes.cache_clear()
+    rulesets._changed_by.cache_clear()
     monkeypatch.setattr("pave.clients.keys._noted", {})
     # Nobody looks at the queue's depth within a test, but for those about that.
     monkeypatch.setattr("merchants.backpressure.look", lambda client: False)

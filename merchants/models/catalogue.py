@@ -174,7 +174,7 @@ class RulesetManager(models.Manager["Ruleset"]):
 
     def get_queryset(self) -> models.QuerySet["Ruleset"]:
         """Return rulesets without their content."""
-        return super().get_queryset().defer("content")
+        return super().get_queryset().defer("content", "changed")
 
 
 class Ruleset(models.Model):
@@ -184,6 +184,10 @@ class Ruleset(models.Model):
     note = models.CharField(max_length=300, blank=True)
     content = models.BinaryField(
         help_text="The merchants and rules as they were when it was published."
+    )
+    changed = models.BinaryField(
+        null=True,
+        help_text="Those of them, old and new, in which it differs from the ruleset before.",
     )
     restores = models.ForeignKey(
         "self",

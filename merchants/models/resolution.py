@@ -102,6 +102,8 @@ class Resolution(models.Model):
                 name="resolution_under_way",
                 condition=Q(status="running"),
             ),
+            # The sweep's look for those that nobody waits for.
+            models.Index(fields=["id"], name="resolution_pending", condition=Q(status="pending")),
             # The admin's list of failures, newest first.
             models.Index(fields=["-id"], name="resolution_failed", condition=Q(status="failed")),
             # Erasing a client.

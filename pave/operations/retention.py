@@ -52,11 +52,14 @@ class Expiry:
             position = window[-1]
             with transaction.atomic():
                 going = self.removable(model._default_manager.filter(pk__in=window))
-                pks = list(
+                locked = list(
                     going.order_by("pk")
                     .select_for_update(skip_locked=True, of=("self",))
                     .values_list("pk", flat=True)
                 )
+                # Asked again under the lock: what somebody has tied to a row since stays.
+                going = self.removable(model._default_manager.filter(pk__in=locked))
+                pks = list(going.values_list("pk", flat=True)) if locked else []
                 model._default_manager.filter(pk__in=pks).delete()
             yield len(window), len(pks)
 

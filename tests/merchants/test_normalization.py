@@ -251,7 +251,7 @@ def test_a_key_that_ends_its_process_takes_no_others_along(submit):
     fatal.refresh_from_db()
     good.refresh_from_db()
     assert (fatal.status, good.status) == ("failed", "completed")
-    assert fatal.error == "The heuristic could not read it: its process ended."
+    assert fatal.error == "The heuristic could not read it: every attempt was cut off."
 
 
 class Died(BaseException):
