@@ -70,6 +70,7 @@ class Counter:
                     total=total,
                 )
                 for (name, label, subject), (count, total) in self._sums.items()
+                if count
             ]
         )
         self._sums.clear()

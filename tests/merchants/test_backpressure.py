@@ -68,6 +68,15 @@ def test_one_whose_answer_is_there_is_always_taken(api, client_1234, settings):
     assert NormalizationRequest.objects.filter(description="SOMETHING NEW").count() == 0
 
 
+def test_one_with_a_card_number_is_known_by_what_is_kept_of_it(api, client_1234, settings):
+    post(api, "ATM WITHDRAWAL 4111111111111111 MAIN ST")
+    while normalization.admit_batch() or working.resolve_due():
+        pass
+    settings.PAVE_CLIENT_QUEUE_DEPTH = 0
+    WaiterFactory(client=client_1234.client)
+    assert post(api, "ATM WITHDRAWAL 4111111111111111 MAIN ST").status_code == 202
+
+
 def test_reading_goes_on(api, client_1234, settings):
     settings.PAVE_CLIENT_QUEUE_DEPTH = 1
     WaiterFactory.create_batch(2, client=client_1234.client)

@@ -129,6 +129,18 @@ def test_a_large_batch_is_canceled_by_the_cluster_and_a_repeat_does_nothing(api,
     assert normalization.cancel_batches() == 0
 
 
+def test_a_batch_that_is_answered_in_spite_of_its_cancel_is_completed(api, monkeypatch):
+    rows = [{"description": "ONE"}, {"description": "TWO"}]
+    batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    with monkeypatch.context() as patch:
+        # All rows are being answered at the moment of the cancel.
+        patch.setattr(normalization, "_cancel_some", lambda requests: 0)
+        api.post(f"/v1/batches/{batch_id}/cancel")
+        run_cluster()
+    body = api.get(f"/v1/batches/{batch_id}").json()
+    assert (body["status"], body["counts"]["completed"]) == ("completed", 2)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_is_being_admitted_is_not_waited_for(api, client_1234):
     """Whoever cancels holds a web server's thread: no lock of others' may hold it, too."""

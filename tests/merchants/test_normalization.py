@@ -5,16 +5,17 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.db import connection
+from django.db import DataError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import normalization, resolving, working
+from merchants import normalization, resolving, rulesets, working
 from merchants.heuristic import Key
-from merchants.models import NormalizationRequest, Resolution, Waiter
+from merchants.models import NormalizationRequest, Resolution, Ruleset, Waiter
 from merchants.questions import Limits
 from merchants.running import Answer
 from pave.operations.identity import worker_name
+from pave.operations.models import Tally
 from tests.merchants.heuristics import FirstWord
 from webhooks.models import Delivery, Event
 
@@ -309,3 +310,63 @@ def test_a_long_shared_key_is_kept_as_its_hash(submit):
     submit("x" * 400)
     run_cluster()
     assert Resolution.objects.get().key.startswith("sha256:")
+
+
+def test_a_database_that_goes_away_casts_no_suspicion(submit):
+    submit("NETFLIX 1")
+    with (
+        mock.patch.object(normalization, "resolutions_for", side_effect=OperationalError),
+        pytest.raises(OperationalError),
+    ):
+        normalization.admit_batch()
+    assert not NormalizationRequest.objects.suspect().exists()
+    run_cluster()
+    assert NormalizationRequest.objects.get().status == "completed"
+
+
+def test_what_cannot_be_written_is_set_aside_and_the_others_are_admitted(submit, monkeypatch):
+    good, bad = submit("NETFLIX 1"), submit("BROKEN")
+    admit = normalization._admit
+
+    def refused(claim, keyed, ruleset):
+        admit(claim, keyed, ruleset)
+        if any(key.text == "broken" for key in keyed.askers):
+            raise DataError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(normalization, "_admit", transaction.atomic(refused))
+        assert normalization.admit_batch() == 2
+        while normalization.admit_suspects():
+            pass
+    run_cluster()
+    good.refresh_from_db()
+    bad.refresh_from_db()
+    assert (good.status, bad.status) == ("completed", "failed")
+
+
+def test_a_ruleset_published_meanwhile_costs_no_attempt(submit, short_limits, monkeypatch):
+    request = submit("SLOW")
+    NormalizationRequest.objects.update(admission_attempts=1)
+    key = normalization._key
+
+    def publish_and_key(*arguments):
+        if Ruleset.objects.count() < 8:
+            Ruleset.objects.create(content=b"", note="another")
+        key(*arguments)
+
+    rulesets.current()
+    monkeypatch.setattr(normalization, "_key", publish_and_key)
+    normalization.admit_suspects()
+    request.refresh_from_db()
+    assert (request.status, request.admission_attempts) == ("processing", 2)
+
+
+def test_a_request_that_is_admitted_anew_is_counted_once(submit):
+    submit("NETFLIX 1")
+    normalization.admit_batch()
+    Waiter.objects.all().delete()
+    normalization.admit_anew(NormalizationRequest.objects.all())
+    run_cluster()
+    assert NormalizationRequest.objects.get().status == "completed"
+    queued = Tally.objects.filter(name="requests", label="queued")
+    assert sum(queued.values_list("count", flat=True)) == 1

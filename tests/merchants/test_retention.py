@@ -1,13 +1,17 @@
 """What goes after PAVE_RETENTION_DAYS, and what stays however old it is."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 from django.utils import timezone
 
+from merchants import questions
 from merchants.models import Feedback, NormalizationRequest, Resolution
+from merchants.questions import resolutions_for
 from pave.identifiers import first_id_at
 from pave.operations import retention
 from tests.factories import (
@@ -104,6 +108,54 @@ def test_an_answer_goes_when_nobody_has_asked_for_it_within_the_time():
     request_of(timedelta(days=1), resolution=asked)
     prune()
     assert list(Resolution.objects.all()) == [asked]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_is_just_being_given_stays(client_1234):
+    if connection.vendor == "sqlite":
+        return  # one transaction at a time: there is nothing in between
+    answer, request = old_answer(), request_of(timedelta(0), client=client_1234.client)
+    with transaction.atomic(), ThreadPoolExecutor() as elsewhere:
+        found = resolutions_for(askers(answer, request), answer.ruleset, timezone.now())
+        assert elsewhere.submit(in_a_thread, prune).result() == 0
+        NormalizationRequest.objects.filter(pk=request.pk).update(resolution=found[answer.key])
+    assert Resolution.objects.get() == answer
+
+
+def test_an_answer_that_went_just_before_it_was_given_is_asked_for_anew(client_1234, monkeypatch):
+    if connection.vendor == "sqlite":
+        return  # as above
+    answer, request = old_answer(), request_of(timedelta(0), client=client_1234.client)
+    still_valid = questions._still_valid
+
+    def pruned(*arguments):
+        valid = still_valid(*arguments)
+        prune()
+        return valid
+
+    monkeypatch.setattr(questions, "_still_valid", pruned)
+    with transaction.atomic():
+        found = resolutions_for(askers(answer, request), answer.ruleset, timezone.now())
+    assert found[answer.key] != answer
+    assert found[answer.key].status == "pending"
+
+
+def old_answer():
+    moment = timezone.now() - OLD
+    return ResolutionFactory(
+        pk=first_id_at(moment), finished_at=moment, status=Resolution.Status.RESOLVED
+    )
+
+
+def askers(answer, request):
+    return {questions.StoredKey(answer.key, None): [request]}
+
+
+def in_a_thread(work):
+    try:
+        return work()
+    finally:
+        connection.close()
 
 
 def test_many_rows_go_in_several_transactions(monkeypatch):

@@ -292,3 +292,56 @@ def test_a_failure_that_was_opened_again_holds_nobody_up_once_a_ruleset_is_publi
     assert name_of(again) == "Netflix"
     failed.refresh_from_db()
     assert (failed.status, failed.resolution) == ("failed", resolution)
+
+
+def test_many_rulesets_later_an_answer_still_counts_unless_one_of_them_changed_it(
+    answered, submit, netflix, monkeypatch
+):
+    for number in range(1, 16):
+        pattern = "blue bottle" if number == 7 else f"something else {number}"
+        Rule.objects.create(kind="prefix", pattern=pattern, merchant=netflix)
+        rulesets.publish(note=f"rule {number}", by="test")
+    rulesets.heuristic_for(rulesets.current().number)
+    unpacked = []
+    monkeypatch.setattr(rulesets, "_stored_content", unpacked.append)
+    runs = Resolution.objects.count()
+    known, changed = submit("NETFLIX.COM"), submit(COFFEE)
+    normalization.admit_batch()
+    for request in (known, changed):
+        request.refresh_from_db()
+    assert (known.status, changed.status) == ("completed", "processing")
+    assert Resolution.objects.count() == runs + 1
+    assert unpacked == []
+
+
+def test_a_ruleset_of_a_release_that_wrote_no_changes_down_is_compared_with_the_one_before(
+    answered, submit, netflix
+):
+    Rule.objects.create(kind="prefix", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    Ruleset.objects.update(changed=None)
+    known, changed = submit("NETFLIX.COM"), submit(COFFEE)
+    normalization.admit_batch()
+    for request in (known, changed):
+        request.refresh_from_db()
+    assert (known.status, changed.status) == ("completed", "processing")
+
+
+def test_a_revision_gets_its_answer_though_a_request_with_the_same_question_is_canceled(
+    answered, submit, netflix, monkeypatch
+):
+    Rule.objects.create(kind="prefix", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    same = submit(COFFEE)
+    normalization.admit_batch()  # it waits, before the revision does
+    claim = resolving.claim
+
+    def claim_after_the_cancel(**arguments):
+        if NormalizationRequest.objects.filter(pk=same.pk).unfinished().exists():
+            normalization.cancel(request=same)
+        return claim(**arguments)
+
+    monkeypatch.setattr(resolving, "claim", claim_after_the_cancel)
+    run_revision()
+    assert same.status == "canceled"
+    assert name_of(answered[2]) == "Netflix"

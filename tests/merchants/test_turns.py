@@ -169,3 +169,38 @@ def test_who_was_away_for_a_weekend_is_served():
     HeuristicUse.objects.update(as_of=F("as_of") - 66 * 3600)
     WaiterFactory(client=client)
     assert next_client() == client
+
+
+def test_two_admissions_at_a_time_share_one_clients_backlog():
+    submit(ClientFactory(), *(f"M{number}" for number in range(30)))
+    first, second, third = (normalization._claim(12).requests for _ in range(3))
+    assert [len(first), len(second), len(third)] == [12, 12, 6]
+    assert len({request.pk for request in (*first, *second, *third)}) == 30
+
+
+def test_a_client_whose_rows_are_broken_holds_nobody_up():
+    broken, other = ClientFactory(), ClientFactory()
+    request = WaiterFactory(client=broken).request
+    NormalizationRequest.objects.filter(pk=request.pk).update(amount="no number")
+    turns.charge(other.pk, 10)
+    WaiterFactory.create_batch(2, client=other)
+    assert next_client() == other
+    assert next_client() == other
+
+
+def test_a_client_that_was_erased_meanwhile_pays_nothing():
+    client = ClientFactory()
+    client.delete()
+    resolving.settle_up(client=client.pk, seconds=3)
+    assert not HeuristicUse.objects.exists()
+
+
+def test_what_is_in_no_line_is_put_in_it():
+    waiter = WaiterFactory()
+    NormalizationRequest.objects.filter(pk=waiter.request_id).update(
+        resolution=waiter.resolution, status="processing"
+    )
+    waiter.delete()
+    Resolution.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    resolving.sweep()
+    assert next_client() == waiter.client
