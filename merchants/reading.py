@@ -10,8 +10,8 @@ from typing import Any
 
 from merchants.channels import CHANNELS, channel_of, is_phone
 from merchants.city_names import city_written_well
-from merchants.counterparties import Counterparty, counterparties_of
-from merchants.descriptor import parse
+from merchants.counterparties import Counterparty, counterparties_of, marketplace_of
+from merchants.descriptor import Descriptor, parse
 from merchants.kinds import KINDS, kind_of
 from merchants.question import Transaction
 
@@ -103,7 +103,7 @@ def read(transaction: Transaction) -> Reading:
     given = (transaction.description, transaction.country.upper(), transaction.city)
     descriptor = parse(*given)
     kind = kind_of(descriptor, transaction.mcc)
-    if kind.is_placeless:
+    if kind.is_placeless or _may_be_a_seller(descriptor, transaction.city):
         descriptor = parse(*given, placeless=True)
     number = ""
     if kind.kind in _AT_SHOPS and descriptor.store_number != descriptor.postal_code:
@@ -130,3 +130,9 @@ def read(transaction: Transaction) -> Reading:
         channel_basis=channel.basis,
         counterparties=tuple(counterparties_of(descriptor, kind)),
     )
+
+
+def _may_be_a_seller(descriptor: Descriptor, city: str) -> bool:
+    """Whether the town right behind a marketplace's name may be who sold there: ALIEXPRESS ACME."""
+    alone = len(descriptor.words) == 1 and bool(descriptor.nearby) and not city
+    return alone and bool(marketplace_of(descriptor))

@@ -365,6 +365,8 @@ PLACES = [
     ("FERN CAFE TEL 020 7946 0958 LONDON", {"phone": "020 7946 0958", "store_number": ""}),
     ("ATM WITHDRAWAL 004412 SALEM OR", {"store_number": ""}),
     ("CHECK 1044", {"store_number": ""}),
+    ("ALIEXPRESS ACME", {"city": "", "country": "", "descriptor": "ALIEXPRESS ACME"}),
+    ("ALIEXPRESS LONDON GB", {"city": "London", "country": "GB"}),
 ]
 # A person's surname that is a town's name as well.
 SURNAMES = """
