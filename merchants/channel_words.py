@@ -82,7 +82,11 @@ INCOMING = Wording(
     inward, zahlungseingang""",
 )
 # Services that pay shops as well as people.
-SHOPS_AND_PEOPLE = Wording(opening="swish, vipps, mobilepay, pix, twint, satispay, paylah")
+SHOPS_AND_PEOPLE = Wording(
+    opening="""swish, vipps, mobilepay, pix, twint, satispay, paylah, mb way, mbway, duitnow,
+    duitnow qr, paynow qr, instapay, pesonet, raast, gcash, bkash, easypaisa, jazzcash, mtn momo,
+    zalopay, tng ewallet, kakaopay, bancomat pay, ropay, keks pay, transfiya, palmpay"""
+)
 
 # A name with one of these words is a company's (beside legal forms and kinds of shop).
 COMPANY_WORDS = listed(
@@ -133,4 +137,19 @@ PARTICLES = listed(
     dezember janvier fevrier avril juin juillet aout septembre octobre novembre decembre enero
     febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre mandat
     kontonummer verwendungszweck svwz eref"""
+)
+# How money is handed over and what for, in front of a name or behind it: never a purchase by card.
+PURPOSES = listed(
+    """payment pago pagamento pagto pgto paiement zahlung betaling betalning maksu platba uhrada
+    plata odeme bacs sct draft cashier cashiers giro ibg fast payout credito debito internet web
+    movil child support sent received rent rente miete loyer alquiler affitto huur hyra husleie
+    vuokra czynsz schenkung donation donativo
+    gift gifts present birthday bday wedding christmas xmas loan loans repayment payback
+    reimbursement reimburse owed iou allowance alimony dinner lunch holiday share pocket send
+    gave give giving transferred cheque cheques check checks geschenk geburtstag hochzeit
+    darlehen rueckzahlung ruckzahlung unterhalt taschengeld cadeau anniversaire mariage pret
+    remboursement pension regalo cumpleanos boda prestamo reembolso manutencion presente
+    aniversario emprestimo mesada prestito compleanno rimborso cadeautje verjaardag lening
+    terugbetaling zakgeld gava fodelsedag lan gave bursdag fodselsdag prezent urodziny
+    pozyczka zwrot darek pujcka ajandek kolcson cadou imprumut hediye borc odunc poklon dar zajam"""
 )

@@ -8,12 +8,14 @@ from merchants.place import Place
 _PHONE = re.compile(
     r"""(?:^|(?<=[\s*:])|(?<=[A-Z#]))(?:
       \+\d[\d\s().-]{7,16}\d | \(\d{3}\)\s?\d{3}-?\d{4} | (?:1[-. ]?)?[2-9X]\d\d[-.]\d{3}[-.]?\d{4}
-    | [2-9]\d{2}[-.]\d{7} | 0\d{2,4}[- ]\d{6,8} | [0X]\d{9,10} | [2-9]\d{9}
+    | [2-9]\d{2}[-.]\d{7} | 0\d{2,4}[- ](?:\d{6,8}|\d{3,4}[- ]\d{3,4}) | [0X]\d{9,10}
+    | [2-9]\d{9}
     | [0-9X]{3}-[0-9X]{2}\d{3,8} | X{3,12}[-X]{0,12}\d{4,8} | 00\d{9,13}
     | 1[38]00[- ]?\d{3}[- ]?\d{3} | \d{3}-\d{3}-\d{3,4}
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
+_PHONE_LABEL = re.compile(r"(?<=\S)\s(?:TEL|PHONE|PH|FON|TELEFON)[.:]?$", re.IGNORECASE)
 # Only so many characters from the end are searched: a search must not take long on any text.
 _LONGEST_PHONE = 32
 _LONGEST_URL = 80
@@ -50,6 +52,7 @@ def strip_contact(place: Place, postcodes: bool = False) -> Place:
             found := _PHONE.search(name, len(name) - _LONGEST_PHONE)
         ):
             phone, name = phone or found[0].strip(), name[: found.start()].rstrip(" ,*")
+            name = _PHONE_LABEL.sub("", name)
         elif (found := _URL.search(name, len(name) - _LONGEST_URL)) and (
             found.start() > 0 and name[: found.start()].strip()
         ):

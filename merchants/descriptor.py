@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from merchants.cities import strip_given_city
-from merchants.contact import DOMAIN
+from merchants.contact import DOMAIN, strip_contact
 from merchants.folding import words_of
 from merchants.intermediaries import split_intermediary
 from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT, is_everyday
 from merchants.location import read_place, split_place
-from merchants.place import Place
+from merchants.place import Place, city_key
+from merchants.places import gazetteer
 from merchants.postcodes import is_postcode
+from merchants.rail_words import DOUBTFUL_WORDS, FIRM_WORDS, LOOSE_WORDS
 from merchants.rails import peel
 
 LONGEST = 500
@@ -37,10 +39,17 @@ _STORE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _STREET = re.compile(
-    r"\s\d{1,6}[A-Z]?\s++(?:[NSEW]\.?\s++)?(?:[\w.']++\s++){1,3}?(?:ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR"
-    r"|DRIVE|LN|LANE|HWY|HIGHWAY|PKWY|WAY|CT|PL|TERRACE|SQ|SQUARE)\b\.?.*$",
+    r"\s\d{1,6}[A-Z]?\s++(?:[NSEW]\.?\s++)?(?P<name>(?:[\w.']++\s++){1,3}?)"
+    r"(?P<suffix>ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR|DRIVE|LN|LANE|(?:HWY|HIGHWAY)(?:\s\d{1,3})?"
+    r"|PKWY|PARKWAY|WAY|CT|COURT|CIR|CIRCLE|LOOP|PL|TERRACE|SQ|SQUARE|TPKE|TURNPIKE)\b\.?"
+    r"(?:\s[NSEW]{1,2}\b)?|\sP\.?\s?O\.?\s?BOX\s\d{1,6}\b",
     re.IGNORECASE,
 )
+_SUITE = re.compile(
+    r"[\s,]*+(?:STE|SUITE|UNIT|APT|FL|FLOOR|RM|ROOM|BLDG|\#)\.?\s?\#?[A-Z]?\d[\w-]*+", re.IGNORECASE
+)
+# Suffixes that are also a state's or country's code: HARTFORD CT, GDANSK PL.
+_ALSO_REGIONS = {"CT": "US-CT", "PL": "PL"}
 _REFERENCE = re.compile(r"^(?=.*\d)[A-Z0-9][A-Z0-9\-/]{3,}+$|^[A-Z]*+\d[A-Z0-9]*+$", re.IGNORECASE)
 _GLUED_NUMBER = re.compile(
     r"(?<=[A-Za-z]{4})(?=\d{6})|(?<=[A-Za-z]{3})(?=\d{9})|(?<=\.com)(?=\d)", re.IGNORECASE
@@ -51,6 +60,7 @@ _LEGAL_INSIDE = re.compile(
     re.IGNORECASE,
 )
 _DASH = re.compile(r"(?<!\s)\s++[-–—|]\s*+|[-–—|]\s++")
+_BANK_WORDS = FIRM_WORDS | LOOSE_WORDS | DOUBTFUL_WORDS
 _TRAILING = " \t-–—*#.,;:/|&+_('\""
 _SMALL_NUMBER = re.compile(r"(?<!\s)\s++\d{1,2}$")
 _CUT_LETTER = re.compile(r"(?<=\w{3})\s++[A-Z]$")
@@ -100,23 +110,30 @@ class Descriptor:
 
 
 @lru_cache(maxsize=4096)  # a transaction is read when it is admitted, keyed and matched
-def parse(raw: str, country: str = "", city: str = "") -> Descriptor:
+def parse(raw: str, country: str = "", city: str = "", *, placeless: bool = False) -> Descriptor:
     """The parts of a raw descriptor; `country` (alpha-2) and `city` are what the client knows.
 
+    With `placeless` no place is looked for: what looks like a town is a person's surname.
     Never raises for any text: what cannot be understood stays in `text`.
     """
     tidy = tidied(raw)
     peeled = peel(tidy)
     split = split_intermediary(peeled.body)
-    body, street = _cut_street(_GLUED_NUMBER.sub(" ", split.body))
-    place = split_place(body, split.offset, country, peeled.country)
-    if peeled.place:
-        column = read_place(peeled.place)
-        place = _joined(place, column, body)
-    place = strip_given_city(place, city)
+    body = _GLUED_NUMBER.sub(" ", split.body)
+    street = ""
+    if placeless:
+        place = Place(strip_contact(Place(body)).name)
+    else:
+        body, street, behind = _cut_street(body)
+        place = split_place(body, split.offset, country, peeled.country)
+        for column in filter(None, (behind, peeled.place)):
+            place = _joined(place, read_place(column))
+        place = strip_given_city(place, city)
     name, starred, reference = _cut_star(place.name)
     name, incorporated = _cut_behind_legal(name)
     domain = place.domain
+    if domain and _is_all_banks(name):
+        name = domain.upper()  # CONTACTLESS NETFLIX.COM
     own = DOMAIN.match(name, 0, _LONGEST_PRINTED)
     if own and own.end() >= 5:
         domain = own[1].lower()
@@ -171,6 +188,11 @@ def _postal_code(place: Place) -> str:
     return ""
 
 
+def _is_all_banks(name: str) -> bool:
+    """Whether a name is nothing but words that the bank prints in front of one."""
+    return all(word in NO_MERCHANT or word.upper() in _BANK_WORDS for word in words_of(name))
+
+
 def _is_place(text: str) -> bool:
     """Whether a text is a town with its state or country and nothing more."""
     place = split_place(f"X  {text}")
@@ -218,7 +240,7 @@ def _mostly_digits(word: str) -> bool:
     return sum(char.isdigit() for char in word) * 2 > len(word)
 
 
-def _joined(place: Place, column: Place, body: str) -> Place:
+def _joined(place: Place, column: Place) -> Place:
     """The name's own findings, completed by the place column's."""
     return Place(
         name=place.name,
@@ -234,15 +256,29 @@ def _joined(place: Place, column: Place, body: str) -> Place:
     )
 
 
-def _cut_street(body: str) -> tuple[str, str]:
+def _cut_street(body: str) -> tuple[str, str, str]:
+    """The text up to a street, the street, and what stands behind it: the town."""
     found = _STREET.search(body)
-    if found and found.start() >= 3 and any(char.isalpha() for char in body[: found.start()]):
-        rest = found[0]
-        tail = re.search(
-            r"(?<!\s)\s++((?:[\w.-]++\s++)?(?:\d{5}\s++)?[A-Z]{2}(?:\s++USA?)?)$", rest
-        )
-        return body[: found.start()] + (f"  {tail[1]}" if tail else ""), rest.strip()
-    return body, ""
+    if not found or found.start() < 3 or not any(map(str.isalpha, body[: found.start()])):
+        return body, "", ""
+    behind = body[found.end() :]
+    while suite := _SUITE.match(behind):
+        behind = behind[suite.end() :]
+    if found["suffix"] and _is_a_town(
+        found["name"].strip(), found["suffix"].upper(), behind.split()
+    ):
+        return body, "", ""
+    return body[: found.start()], found[0].strip(), behind.replace("*", " ").strip(" ,")
+
+
+def _is_a_town(name: str, suffix: str, behind: list[str]) -> bool:
+    """Whether what looks like a street is a town: `EAST ST LOUIS`, `HARTFORD CT`."""
+    places = gazetteer()
+    if suffix == "ST" and behind:
+        return bool(places.regions(city_key(f"{name} SAINT {behind[0]}".upper())))
+    region = _ALSO_REGIONS.get(suffix)
+    only_numbers = all(word.upper() in ("US", "USA") or not word.isalpha() for word in behind)
+    return bool(region) and only_numbers and places.lies_in(city_key(name), region or "")
 
 
 def _cut_star(name: str) -> tuple[str, str, str]:

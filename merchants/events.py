@@ -60,17 +60,27 @@ def found(answer: dict[str, Any], reading: Reading, country: str) -> dict[str, A
         reading: This transaction's own.
         country: What the client says of the transaction's country.
     """
+    merchant = _merchant(answer, country or reading.country)
     return {
-        "merchant": _merchant(answer, country or reading.country),
+        "merchant": merchant,
         "match": _match(answer, reading),
         "location": _location(reading),
-        # The catalogue knows a merchant where the text alone says nothing.
-        "kind": "purchase"
-        if reading.kind == "unknown" and answer["merchant"]["id"]
-        else reading.kind,
+        "kind": _kind(merchant, reading),
         "channel": reading.channel,
-        "counterparties": _counterparties(answer, reading),
+        "counterparties": _counterparties(merchant, reading),
     }
+
+
+def _kind(merchant: dict[str, Any], reading: Reading) -> str:
+    """Return what it was; the catalogue may know a merchant where the text names a person."""
+    known = bool(merchant["id"]) if reading.kind == "unknown" else _sells(merchant)
+    return "purchase" if known and reading.kind in ("unknown", "person_to_person") else reading.kind
+
+
+def _sells(merchant: dict[str, Any]) -> bool:
+    """Return whether a merchant is known, and is no service that moves money (Zelle)."""
+    category = merchant["category"] or {}
+    return bool(merchant["id"]) and category.get("primary") != "financial_services"
 
 
 def _merchant(answer: dict[str, Any], country: str) -> dict[str, Any]:
@@ -112,17 +122,24 @@ def _location(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _counterparties(answer: dict[str, Any], reading: Reading) -> list[dict[str, Any]]:
-    """Return who took part: the merchant that was found, and whom the text shows besides."""
-    merchant = answer["merchant"]
-    parties: list[dict[str, Any]] = []
-    if merchant["name"] != NO_NAME:
-        parties.append({"type": "merchant", "name": merchant["name"], "id": merchant["id"]})
-    return parties + [
-        {"type": party.type, "name": party.name, "id": None}
-        for party in reading.counterparties
-        if party.name is None or party.name != merchant["name"]
-    ]
+def _counterparties(merchant: dict[str, Any], reading: Reading) -> list[dict[str, Any]]:
+    """Return who took part: the merchant that was found, and whom the text shows besides.
+
+    Everybody is there once. A marketplace that is the merchant is there as what it is, with the
+    merchant's id: who sold there is not known.
+    """
+    name = merchant["name"]
+    others = [party for party in reading.counterparties if not party.name or party.name != name]
+    if _sells(merchant):
+        others = [party for party in others if party.type != "person"]  # PAYMENT TO PAUL SMITH
+    parties = [{"type": party.type, "name": party.name, "id": None} for party in others]
+    if name == NO_NAME:
+        return parties
+    is_marketplace = any(
+        party.type == "marketplace" and party.name == name for party in reading.counterparties
+    )
+    role = "marketplace" if is_marketplace else "merchant"
+    return [{"type": role, "name": name, "id": merchant["id"]}, *parties]
 
 
 def describe_batch(batch: Batch) -> dict[str, Any]:

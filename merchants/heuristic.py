@@ -13,7 +13,7 @@ from merchants.catalogue_match import CatalogueMatcher
 from merchants.choice import Found
 from merchants.cleaned_match import cleaned_confidence, no_merchant
 from merchants.descriptor import Descriptor, parse
-from merchants.kinds import NAMING_NOBODY, kind_of
+from merchants.kinds import kind_of
 from merchants.naming import written_well
 from merchants.places import CURRENCY_COUNTRIES
 from merchants.question import (
@@ -127,7 +127,7 @@ class PaveHeuristic:
             return _no_merchant(0.8, "a movement between accounts or people")
         if who in _BETWEEN_PEOPLE:
             return self._processor_itself(who)
-        if kind_of(descriptor, mcc).kind in NAMING_NOBODY:
+        if kind_of(descriptor, mcc).names_nobody:
             return _no_merchant(0.8, "a name that is at most a person's")
         return None
 

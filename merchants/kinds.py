@@ -7,14 +7,15 @@ from merchants import channel_words, kind_words, payment_words
 from merchants.cleaned_match import no_merchant
 from merchants.descriptor import Descriptor, tidied
 from merchants.folding import words_of
-from merchants.lexicon import KINDS as TRADES
-from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT
+from merchants.lexicon import NO_MERCHANT
+from merchants.persons import COMPANY, handed_to_person, leads_to, named_person
 from merchants.wording import Found, Phrasebook
+from merchants.wordlist import listed
 
 # The first that the text speaks of is what it was: a fee for a transfer is a fee.
 _ORDER = (
-    "tax", "salary", "refund", "fee", "interest", "cash", "bought", "person_to_person",
-    "bill_payment", "own accounts", "transfer", "purchase",
+    "tax", "salary", "refund", "fee", "interest", "cash", "bought", "drawn",
+    "person_to_person", "bill_payment", "own accounts", "transfer", "purchase",
 )  # fmt: skip
 KINDS = (
     "purchase", "refund", "transfer", "person_to_person", "cash", "fee", "interest", "salary",
@@ -34,6 +35,7 @@ _BOOK = Phrasebook(
         "interest": kind_words.INTEREST,
         "cash": kind_words.CASH,
         "bought": payment_words.BOUGHT,
+        "drawn": payment_words.DRAWN,
         "person_to_person": payment_words.PERSON_TO_PERSON,
         "bill_payment": payment_words.BILL_PAYMENT,
         "own accounts": payment_words.OWN_ACCOUNTS,
@@ -52,19 +54,36 @@ _SIGNS = Phrasebook(
         **channel_words.WALLETS,
     }
 )
+_SERVICES = Phrasebook(
+    {"shops and people": channel_words.SHOPS_AND_PEOPLE, **channel_words.WALLETS}
+)
 _UNSPACED = [
     ("".join(words_of(phrase)), kind)
     for kind, phrases in kind_words.UNSPACED.items()
     for phrase in phrases.split()
 ]
+_PLACELESS = frozenset({"person_to_person", "unknown"})
 # What the client's MCC says where the text says nothing of its own.
 _BY_MCC = {
     "6010": "cash", "6011": "cash", "9311": "tax", "4829": "transfer", "6536": "transfer",
     "6537": "transfer", "6538": "transfer",
 }  # fmt: skip
-_MEANS = {"bought": "purchase", "own accounts": "transfer"}
+_MEANS = {"bought": "purchase", "drawn": "purchase", "own accounts": "transfer"}
 _MOVED = frozenset({"transfer", "person_to_person"})
-_COMPANY = (channel_words.COMPANY_WORDS | TRADES | LEGAL_FORMS) - NO_MERCHANT
+# A company takes part in most of these, and a person in some.
+_WITH_ANYBODY = frozenset({"bill_payment", "refund", "tax", "salary"})
+# A bank that prints the parties apart says which words are whose.
+_PARTY = re.compile(
+    r"\b(?:BNF|BENE(?:FICIARY)?|ORIG(?:INATOR)?|ORG)(?: NAME)?\s?:\s?([^:]{2,80})"
+    r"(?:\s(?:ID|[A-Z]{2,4} BK|BK|OGB|INFO|PMT DET|PMTDET|DETAIL|ADDR?)\s?:|$)",
+    re.IGNORECASE,
+)
+_CUSTOMER = re.compile(r"\bIND(?:N| NAME| ID)\s?:.*", re.IGNORECASE | re.DOTALL)
+_TERMINALS = frozenset({"terminal", "point of sale"})
+_CARD_WORDS = listed(
+    """card crd visa mastercard maestro girocard pos dbt checkcard karte carte carta tarjeta cartao
+    kaart betaalpas debetkaart bancontact kort kortti karta karty kartou"""
+)
 _NOT_IN_NAMES = channel_words.PARTICLES | NO_MERCHANT
 # What a shop's address at UPI begins or ends with.
 _UPI_OF_A_SHOP = re.compile(
@@ -82,6 +101,16 @@ class Kind(NamedTuple):
     found: Found
     person: bool = False  # a person is named, or may be
 
+    @property
+    def names_nobody(self) -> bool:
+        """Whether a name in the text is no merchant's unless the catalogue knows it."""
+        return self.person or self.kind in NAMING_NOBODY
+
+    @property
+    def is_placeless(self) -> bool:
+        """Whether what looks like a town may be a person's surname: TRANSFER TO JANE PARIS."""
+        return self.person or self.kind in _PLACELESS
+
 
 def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
     """What a transaction was; `mcc` decides only where the text says nothing."""
@@ -94,6 +123,8 @@ def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
         senses |= unspaced.keys()
         rest = tuple(word for word in found.rest if not any(map(word.count, unspaced.values())))
         found = found._replace(rest=rest)
+    if "shops and people" in senses or not senses.isdisjoint(channel_words.WALLETS):
+        found = found._replace(rest=_SERVICES.find(list(found.rest), nameless).rest)
     found = found._replace(senses=senses)
     kind = next((kind for kind in _ORDER if kind in senses), "")
     if descriptor.intermediary in ("Venmo", "Cash App") and kind in ("", "purchase", "transfer"):
@@ -103,18 +134,60 @@ def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
     if "upi" in words and "bought" not in senses and kind in ("", "transfer", "purchase"):
         return _by_upi(found, text)
     if kind in _MOVED:
-        return _moved(kind, found)
+        return _moved(kind, found, _party(text))
+    if kind in _WITH_ANYBODY:
+        return Kind(kind, found, person=_names_person(found, text))
+    if kind == "drawn" and named_person([word for word in found.rest if word != "paypal"]):
+        return Kind("transfer", found, person=True)
     if kind in _MEANS:
         return Kind(_MEANS[kind], found)
     if kind and kind != "purchase":
         return Kind(kind, found)
     if descriptor.is_cash:
         return Kind("cash", found)
+    if not kind and _is_handed_over(found, descriptor, mcc):
+        return Kind("person_to_person", found, person=True)
     if not kind and mcc in _BY_MCC:
         return Kind(_BY_MCC[mcc], found)
     if kind or not nameless or _is_shops(descriptor) or (mcc and mcc[0] != "6"):
         return Kind("purchase", found)
     return Kind("unknown", found)
+
+
+def _names_person(found: Found, text: str) -> bool:
+    """Whether a bill, refund or tax is a person's: by the name, or by what was undone."""
+    rest = _without_customer(found, text)
+    if "person_to_person" in found.senses:
+        return named_person(rest) or _moved("transfer", found, "").person
+    return named_person(rest)
+
+
+def _without_customer(found: Found, text: str) -> tuple[str, ...]:
+    """The words of no phrase, without the customer's own name where the bank marks it."""
+    own = _CUSTOMER.search(text)
+    if not own:
+        return found.rest
+    return tuple(word for word in found.rest if word not in words_of(own[0]))
+
+
+def _is_handed_over(found: Found, descriptor: Descriptor, mcc: str) -> bool:
+    """Whether no card was used, and a person is named: PAYMENT TO, CHECK 1234, GIFT FOR."""
+    if mcc and mcc not in _BY_MCC and mcc[0] != "6":
+        return False
+    if descriptor.intermediary or descriptor.domain or descriptor.street:
+        return False
+    shop = (
+        bool(descriptor.city and descriptor.region)
+        or not found.senses.isdisjoint(_TERMINALS)
+        or not _CARD_WORDS.isdisjoint(found.rest)
+    )
+    return handed_to_person(found.rest) and (not shop or leads_to(found.rest))
+
+
+def _party(text: str) -> str:
+    """Whom a wire names as the other party, if it does so apart."""
+    found = _PARTY.search(text)
+    return found[1] if found else ""
 
 
 def _is_shops(descriptor: Descriptor) -> bool:
@@ -134,19 +207,20 @@ def _by_upi(found: Found, text: str) -> Kind:
     return Kind("purchase" if _UPI_OF_A_SHOP.search(text) else "unknown", found)
 
 
-def _moved(kind: str, found: Found) -> Kind:
+def _moved(kind: str, found: Found, party: str) -> Kind:
     """Money that was moved: to a person, to a company (a bill), or between accounts."""
     shop = "shops and people" in found.senses
+    rest = tuple(words_of(party)) if party else found.rest
+    if named_person(rest):
+        return Kind("person_to_person", found, person=True)
     names = [
-        word
-        for word in found.rest
-        if len(word) > 1 and word.isalpha() and word not in _NOT_IN_NAMES
+        word for word in rest if len(word) > 1 and word.isalpha() and word not in _NOT_IN_NAMES
     ]
-    if any(word in channel_words.TITLES for word in found.rest):
+    if any(word in channel_words.TITLES for word in rest):
         return Kind("person_to_person", found, person=True)
     if any(word in channel_words.BANK_WORDS or word.endswith("bank") for word in names):
         return Kind(kind, found)
-    if any(word in _COMPANY for word in names):
+    if any(word in COMPANY for word in names):
         if shop:
             return Kind("purchase", found)
         if kind == "transfer" and "incoming" not in found.senses:

@@ -236,8 +236,13 @@ _FOREIGN_COMMON = listed(
 
 
 @cache
+def _english_words() -> frozenset[str]:
+    return _read("english-words.txt.gz")
+
+
+@cache
 def _everyday_words() -> frozenset[str]:
-    return _FOREIGN_COMMON | KINDS | _read("english-words.txt.gz")
+    return _FOREIGN_COMMON | KINDS | _english_words()
 
 
 @cache
@@ -248,6 +253,11 @@ def _proper_names() -> frozenset[str]:
 def _read(name: str) -> frozenset[str]:
     with gzip.open(DATA / name, "rt", encoding="utf-8") as content:
         return frozenset(content.read().split())
+
+
+def is_english(word: str) -> bool:
+    """Whether a folded word is an everyday one of English, by SCOWL."""
+    return word in _english_words()
 
 
 def is_everyday(word: str) -> bool:

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from merchants.cities import LONGEST_CITY, strip_city, strip_lone_city
 from merchants.contact import POSTCODE, strip_contact
-from merchants.place import Place, upper
+from merchants.place import Place, city_key, upper
 from merchants.places import COUNTRIES, US_STATES, gazetteer, region_of
+from merchants.postcodes import is_postcode, state_of_zip
 
 # Not ten digits: those are a phone number.
-_NUMBER_BEHIND = re.compile(r"\s#?(\d{4,8})$")
+_NUMBER_BEHIND = re.compile(r"\s#?(\d{5}-\d{4}|\d{4,8})$")
 _MOST_NUMBERS = 4  # behind one another
 # Australian states as a column of two letters prints them.
 _CUT_STATES = {"NS": "NSW", "VI": "VIC", "QL": "QLD", "TA": "TAS", "AC": "ACT"}
@@ -28,6 +29,8 @@ def split_place(
     numbered = _NUMBER_BEHIND.search(text) if numbers else None
     if numbered:
         before = split_place(text[: numbered.start()], offset, country, likely, numbers - 1)
+        if before.city and not before.region:
+            before = _by_zip(before, numbered[1])
         if before.region or before.city:
             return replace(before, number=numbered[1])
     place = strip_contact(Place(name=text.rstrip(" ,")))
@@ -44,6 +47,16 @@ def split_place(
     elif not place.city:
         place = strip_lone_city(place, country, likely)
     return strip_contact(place)
+
+
+def _by_zip(place: Place, code: str) -> Place:
+    """A town whose state its ZIP code tells, if no country with such codes has one of that name."""
+    state = state_of_zip(code)
+    regions = gazetteer().regions(city_key(place.city))
+    elsewhere = any(is_postcode(code, region[:2]) for region in regions if region[:2] != "US")
+    if state not in regions or elsewhere or place.country not in ("", "US"):
+        return place
+    return replace(place, region=state, country="US")
 
 
 _QUARTER = re.compile(
@@ -73,6 +86,8 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
     """Take a country and a state, each a word of its own, off the end."""
     name, last = place.name, tokens[-1].strip(".,()/")
     slash = re.search(r"[/,]\s?([A-Z]{2})$", name.upper())
+    if slash and (state := _state_rather(name[: slash.start()], slash[1])):
+        return replace(place, name=name[: slash.start()].rstrip(" ,/"), region=state, country="US")
     if slash and slash[1] in COUNTRIES:
         return replace(place, name=name[: slash.start()].rstrip(" ,/"), country=slash[1])
     country = COUNTRIES.get(last, "")
@@ -101,10 +116,23 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
         if state.startswith(country):
             return replace(found, name=shorter[: -len(rest[-1])].rstrip(" ,"), region=state)
         if (zipped := POSTCODE.search(shorter)) and zipped.start() > 3:
-            return replace(
-                found, name=shorter[: zipped.start()].rstrip(), postal_code=zipped[0].strip()
-            )
+            found = replace(found, postal_code=zipped[0].strip())
+            shorter = shorter[: zipped.start()].rstrip(" ,")
+            before, _, last = shorter.rpartition(" ")
+            state = region_of(last.upper())
+            if before and state.startswith(country):
+                return replace(found, name=before.rstrip(" ,"), region=state)
+            return replace(found, name=shorter)
     return found
+
+
+def _state_rather(before: str, code: str) -> str:
+    """The state of a code that is a country's as well, by the town before it: SPRINGFIELD, IL."""
+    state = region_of(code)
+    if not state.startswith("US-") or not _ends_in_city(before, state):
+        return ""
+    country = COUNTRIES.get(code, "")
+    return "" if country and _ends_in_city(before, country) else state
 
 
 def _ends_in_city(name: str, region: str) -> bool:

@@ -115,7 +115,8 @@ TRANSFER = Wording(
     xfer to, xfer from, tfr to, tfr from, trf to, trf from, transfer fr, transfer credit, transfer
     debit, transfer withdrawal, transfer deposit, recurring transfer, realtime transfer, real time
     transfer, instant transfer, wire in, wire out, wire type, ach transfer, incoming wire,
-    outgoing wire, fedwire, bank giro credit, faster payment, faster payments, bill payment via
+    outgoing wire, fedwire, fps to, fps from, fps payment,
+    fps transfer, bank giro credit, faster payment, faster payments, bill payment via
     faster payment, chaps, bacs credit, fpi, fpo, neft cr, neft dr, rtgs, imps, wdl tfr, dep tfr,
     deposit transfer, trf fr, payment from account, payment to account, eft credit, eft transfer,
     internet banking transfer, ib transfer, netbank transfer, transfer ib, transferred to,
@@ -160,17 +161,18 @@ TRANSFER = Wording(
     dari, trsf e banking, chuyen tien, chuyển tiền, chuyen khoan, chuyển khoản, pindahan, pindah
     dana, transfer antar, transfer masuk, ck den, تحويل, حوالة, ach credit, autodeposit transfer,
     home banking transfer, doc enviado""",
-    opening="""neft, xfer, tfr, trf, vir, bgc, credit transfer, deposit from, zasilenie, ingreso,
-    gutschrift von, zahlungseingang von, prevodni, bonificare""",
-    closing="xfer, überweisung, virement, transferencia, bonifico, przelew",
+    opening="""neft, xfer, tfr, trf, vir, bgc, fps, fednow, credit transfer, deposit from,
+    zasilenie, ingreso, gutschrift von, zahlungseingang von, prevodni, bonificare""",
+    closing="xfer, fps, überweisung, virement, transferencia, bonifico, przelew",
     alone="""transfer, transfers, xfer, wire, transferencias, ingreso, siirto, wire out, wire in,
     eft""",
 )
 # A purchase although the bank collected it like a bill.
 BOUGHT = Wording(
-    anywhere="""ihr einkauf bei, your purchase at, votre achat, su compra en, inst xfer, instant
-    xfer, upi p2m""",
+    anywhere="ihr einkauf bei, your purchase at, votre achat, su compra en, upi p2m",
 )
+# The same, where the text may name the customer instead of the shop.
+DRAWN = Wording(anywhere="inst xfer, instant xfer")
 PURCHASE = Wording(
     anywhere="""purchase, card purchase, debit card purchase, pos purchase, checkcard, card
     payment, visa purchase, recurring payment authorized, ecom pur, kartenzahlung,

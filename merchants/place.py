@@ -20,6 +20,8 @@ def city_key(text: str) -> str:
     first, blank, rest = key.partition(" ")
     if blank and first in _SHORT_FORMS and not gazetteer().regions(key):
         return f"{_SHORT_FORMS[first]} {rest}"
+    if " ST " in key and not gazetteer().regions(key):
+        return key.replace(" ST ", " SAINT ")  # EAST ST LOUIS
     return key
 
 

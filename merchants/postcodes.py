@@ -60,3 +60,13 @@ def is_postcode(code: str, country: str, region: str = "") -> bool:
     if digits := _AUSTRALIAN.get(region):
         return code[0] in digits
     return True
+
+
+def state_of_zip(code: str) -> str:
+    """The state in which a ZIP code of the United States lies (`US-IL`); "" if it is none."""
+    if not _SHAPES["US"].fullmatch(code):
+        return ""
+    for state, zips in _ZIPS.items():
+        if any(first <= int(code[:3]) <= last for first, last in zips):
+            return f"US-{state}"
+    return ""

@@ -56,6 +56,12 @@ _FORMATS = [
             r"(?:BETAALPAS|APPLE PAY|GOOGLE PAY|CREDITCARD|DEBITCARD)?,?"
             rf"\s*+(?P<name>[^,]++),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<place>.*)"
         ),
+        # WIRE TYPE:WIRE OUT DATE:… BNF:NAME ID:…
+        (
+            r"(?:FED)?WIRE\s.*?\b(?:BNF|BENE(?:FICIARY)?|ORIG(?:INATOR)?|ORG)\s?:\s*+"
+            r"(?P<name>[^:]+?)(?P<place>)"
+            r"(?:(?<!\s)\s++(?:ID|[A-Z]{2,4} BK|BK|OGB|PMT DET|DETAIL|INFO|ADDR?)\s?:.*)?"
+        ),
         # BoA's and Chase's arrangement of an ACH payment
         r"(?P<name>.+?)(?<!\s)\s++DES:(?P<place>).*",
         r"ORIG CO NAME:\s*+(?P<name>.+?)(?<!\s)\s++(?:ORIG ID|CO ENTRY|DESC DATE)(?P<place>).*",

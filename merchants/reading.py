@@ -10,24 +10,17 @@ from typing import Any
 
 from merchants.channels import CHANNELS, channel_of, is_phone
 from merchants.city_names import city_written_well
-from merchants.counterparties import Counterparty, counterparties_of
+from merchants.counterparties import Counterparty, counterparties_of, marketplace_of
 from merchants.descriptor import Descriptor, parse
 from merchants.kinds import KINDS, kind_of
-from merchants.place import city_key
-from merchants.places import gazetteer
 from merchants.question import Transaction
 
-__all__ = ["Counterparty", "Reading", "read", "read_descriptor"]
+__all__ = ["Counterparty", "Reading", "read"]
 
-_AT_SHOPS = frozenset({"purchase", "refund", "cash", "unknown"})
+_AT_SHOPS = frozenset({"purchase", "refund"})  # a machine's number is no store's
 _STORE_NUMBER = re.compile(
     r"(?:(?:ST|STORE|SHOP|LOC|UNIT|BR|FIL(?:IALE)?|STR|TRM|NO|NR)[\s.:-]?\s?)?\#?-?\s?"
-    r"([A-Z]{0,2}-?(?:0\d{1,8}|\d{1,6})|\d{1,4}-\d{1,4})",
-    re.IGNORECASE,
-)
-_STREET_ENDS = re.compile(
-    r"\s(?:ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR|DRIVE|LN|LANE|HWY|HIGHWAY|PKWY|WAY|CT|PL|TERRACE|SQ"
-    r"|SQUARE)\b\.?(?:\s[NSEW]{1,2}\b)?",
+    r"([A-Z]{0,2}-?(?:0\d{1,8}|\d{1,6})|\d{1,4}-\d{1,3}|(?:\d{4}|\d{1,2})-\d{4})",
     re.IGNORECASE,
 )
 
@@ -107,26 +100,24 @@ class Reading:
 
 def read(transaction: Transaction) -> Reading:
     """All that the transaction's text says. Never raises for any text."""
-    descriptor = parse(transaction.description, transaction.country.upper(), transaction.city)
-    return read_descriptor(descriptor, transaction)
-
-
-def read_descriptor(descriptor: Descriptor, transaction: Transaction) -> Reading:
-    """All that a text says that is parsed already; `transaction` is the one it is of."""
+    given = (transaction.description, transaction.country.upper(), transaction.city)
+    descriptor = parse(*given)
     kind = kind_of(descriptor, transaction.mcc)
+    if kind.is_placeless or _may_be_a_seller(descriptor, transaction.city):
+        descriptor = parse(*given, placeless=True)
     number = ""
     if kind.kind in _AT_SHOPS and descriptor.store_number != descriptor.postal_code:
         found = _STORE_NUMBER.fullmatch(descriptor.store_number)
         number = found[1] if found else ""
-    address, city = _street(descriptor)
     channel = channel_of(descriptor, kind, number)
+    city, region = descriptor.city, descriptor.region
     return Reading(
         descriptor=descriptor.text,
         intermediary=descriptor.intermediary,
         store_number=number,
-        address=address,
-        city=city_written_well(city, descriptor.region, descriptor.country) if city else "",
-        region=descriptor.region.partition("-")[2],
+        address=descriptor.street,
+        city=city_written_well(city, region, descriptor.country) if city else "",
+        region=region.partition("-")[2],
         country=descriptor.country,
         postal_code=descriptor.postal_code,
         # Masked numbers (XXX-XX55611) are nobody's.
@@ -141,20 +132,7 @@ def read_descriptor(descriptor: Descriptor, transaction: Transaction) -> Reading
     )
 
 
-def _street(descriptor: Descriptor) -> tuple[str, str]:
-    """The street without what stands behind it, and the town, which may stand there whole."""
-    city = descriptor.city
-    found = _STREET_ENDS.search(descriptor.street)
-    if not found:
-        return "", city
-    street, behind = descriptor.street[: found.end()], descriptor.street[found.end() :]
-    between = street[: found.start()].partition(" ")[2]
-    if city and city_key(between) == city_key(city):
-        return "", city  # GDANSK PL: no place of that name, but Poland
-    words = behind.split()
-    if city and words:
-        for count in range(min(len(words), 4), 1, -1):
-            town = " ".join(words[:count])
-            if town.endswith(city) and gazetteer().lies_in(city_key(town), descriptor.region):
-                return street, town
-    return street, city
+def _may_be_a_seller(descriptor: Descriptor, city: str) -> bool:
+    """Whether the town right behind a marketplace's name may be who sold there: ALIEXPRESS ACME."""
+    alone = len(descriptor.words) == 1 and bool(descriptor.nearby) and not city
+    return alone and bool(marketplace_of(descriptor))

@@ -236,7 +236,8 @@ _NORMALIZATION = {
     "counterparties": {
         "type": ["array", "null"],
         "items": _COUNTERPARTY,
-        "description": "Who took part: the merchant, and whom the text shows besides.",
+        "description": "Who took part, everybody once: the merchant (as `marketplace` if "
+        "it is one), and whom the text shows besides.",
     },
     "error": nullable(text("Why it failed.")),
     "batch": nullable(identifier("The batch that it came in.")),

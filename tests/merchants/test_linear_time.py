@@ -36,6 +36,16 @@ REPEATED = [
     *("NO.", "REF1", "REF ", "USD 1.00 ", "1.00 USD ", "10.00 GBP,"),
     # How they arrange their columns
     *("//", "// ", "A//B ", "A/B/", " DES:", " TYPE: ", "CO:", "NAAM:", "/NAME/", "/TRTP/"),
+    *(
+        "WIRE BNF:",
+        "WIRE TYPE:A ",
+        "BNF:A ID:",
+        "ORIG:A BK:",
+        "INDN:A ",
+        "TO JANE DOE ",
+        "J SMITH ",
+    ),
+    *(" 1 A ST STE 2", " PO BOX 1", "12345-1234 ", "SPRINGFIELD, IL "),
     *("UPI-", "VIN/", "ORIG ID ", "PAS1,", "TARJ ", "IHR EINKAUF BEI ", "NAME, ", "1.00 GBP,"),
     # Addresses
     *("https://", "https://   ", "http", "www.", "www. ", "a.", "a.b.", "a-", "a.com ", "co.uk"),

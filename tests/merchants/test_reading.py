@@ -344,7 +344,41 @@ PLACES = [
     ("FERN CAFE 800-555-0142 CA", {"phone": "800-555-0142", "city": ""}),
     ("FERN CAFE XXX-XX55611 CA", {"phone": ""}),
     ("FERNCAFE.COM 800-555-0142 CA", {"domain": "ferncafe.com"}),
+    ("FERN CAFE 123 MAIN ST SPRINGFIELD IL 62701", {"address": "123 MAIN ST", "region": "IL"}),
+    ("FERN CAFE 123 MAIN ST SPRINGFIELD IL 62701", {"postal_code": "62701", "store_number": ""}),
+    ("FERN CAFE 123 MAIN ST SPRINGFIELD IL 62701 USA", {"city": "Springfield", "region": "IL"}),
+    ("FERN CAFE 123 MAIN ST ANYTOWN, NY 10001-1234", {"city": "Anytown", "region": "NY"}),
+    ("FERN CAFE 123 MAIN ST ANYTOWN, NY 10001-1234", {"postal_code": "10001-1234"}),
+    ("FERN CAFE 350 FIFTH AVENUE STE 200 NEW YORK NY 10118", {"address": "350 FIFTH AVENUE"}),
+    ("FERN CAFE 350 FIFTH AVENUE STE 200 NEW YORK NY 10118", {"city": "New York"}),
+    ("FERN CAFE 9 ELM RD ST. PAUL MN 55101", {"address": "9 ELM RD", "city": "St. Paul"}),
+    ("FERN CAFE 12 US HWY 41 TAMPA FL 33601", {"address": "12 US HWY 41", "city": "Tampa"}),
+    ("FERN CAFE PO BOX 12 SALEM OR 97301", {"address": "PO BOX 12", "postal_code": "97301"}),
+    ("FERN CAFE 1 ELM LOOP CUPERTINO CA 95014", {"address": "1 ELM LOOP"}),
+    ("FERN CAFE SPRINGFIELD, IL 62701", {"region": "IL", "country": "US"}),
+    ("FERN CAFE SPRINGFIELD IL 62701-1234", {"city": "Springfield", "postal_code": "62701-1234"}),
+    ("FERN CAFE SPRINGFIELD 62701", {"region": "IL", "postal_code": "62701", "store_number": ""}),
+    ("FERN CAFE BERLIN 10115", {"region": "", "postal_code": ""}),
+    ("FERN CAFE 4412 EAST ST LOUIS IL", {"address": "", "city": "East Saint Louis"}),
+    ("FERN CAFE 412 HARTFORD CT", {"address": "", "city": "Hartford", "store_number": "412"}),
+    ("FERN CAFE 555-0142 SALEM OR", {"store_number": ""}),
+    ("FERN CAFE TEL 020 7946 0958 LONDON", {"phone": "020 7946 0958", "store_number": ""}),
+    ("ATM WITHDRAWAL 004412 SALEM OR", {"store_number": ""}),
+    ("CHECK 1044", {"store_number": ""}),
+    ("ALIEXPRESS ACME", {"city": "", "country": "", "descriptor": "ALIEXPRESS ACME"}),
+    ("ALIEXPRESS LONDON GB", {"city": "London", "country": "GB"}),
 ]
+# A person's surname that is a town's name as well.
+SURNAMES = """
+    ZELLE TO JANE PARIS
+    TRANSFER TO JOHN LONDON
+    FPS TO PATRICK O'BRIEN
+    ÜBERWEISUNG AN ANNE-MARIE DUPONT
+    BILL PAY JANE PARIS
+    PAYMENT TO JANE PARIS TX
+    UPI/DR/0412000412/JANE PARIS/OKAXIS
+    SALARY JANE PARIS
+    """
 OTHERS = [
     ("SQ *FERN CAFE", [("processor", "Square")]),
     ("KLARNA*SKOBUTIKEN", [("processor", "Klarna")]),
@@ -369,6 +403,10 @@ OTHERS = [
     ("ONLINE TRANSFER TO SAV XXXXX0041", []),
     ("ÜBERWEISUNG AN STADTWERKE TAL GMBH", []),
     ("FERN CAFE", []),
+    ("GOOGLE PAY TO JANE DOE", [("wallet", "Google Pay"), ("person", None)]),
+    ("PAYPAL INST XFER JANE DOE", [("wallet", "PayPal"), ("person", None)]),
+    ("STANDING ORDER JANE DOE", [("person", None)]),
+    ("FERNTEL DES:PAYMENT ID:12 INDN:JANE DOE", []),
 ]
 
 
@@ -390,6 +428,22 @@ def test_the_channel_says_what_it_rests_on(text: str, channel: str, basis: str) 
 def test_the_place_is_written_well(text: str, place: dict[str, str]) -> None:
     found = read(Transaction(text))
     assert {member: getattr(found, member) for member in place} == place
+
+
+@pytest.mark.parametrize("text", [line.strip() for line in SURNAMES.strip().split("\n")])
+def test_a_persons_surname_is_no_place(text: str) -> None:
+    found = read(Transaction(text))
+    place = found.city, found.region, found.country, found.address, found.postal_code
+    assert place == ("",) * 5
+
+
+def test_the_surname_stays_in_the_descriptor() -> None:
+    assert read(Transaction("TRANSFER TO JOHN LONDON")).descriptor == "TRANSFER TO JOHN LONDON"
+
+
+@pytest.mark.parametrize("word", ["CONTACTLESS", "VISA", "CARD", "TAP", "ONLINE", "POS DEBIT"])
+def test_the_banks_word_in_front_of_an_address_is_not_in_the_descriptor(word: str) -> None:
+    assert read(Transaction(f"{word} FERNCAFE.COM")).descriptor == "FERNCAFE"
 
 
 @pytest.mark.parametrize(("text", "others"), OTHERS)
