@@ -74,8 +74,13 @@ def test_after_a_restore_nothing_is_lost_but_what_came_after_the_backup(
             stack.wait_for(
                 lambda pk=request_id: stack.get(key, pk)["status"] == "completed", LEASE + 90
             )
-        told = {message.json["request_id"] for message in endpoint.messages}
-        assert told >= {*finished, *under_way}
+        stack.wait_for(
+            lambda: (
+                {*finished, *under_way}
+                <= {message.json["request_id"] for message in endpoint.messages}
+            ),
+            30,
+        )
         rows = "SELECT count(*) FROM merchants_normalizationrequest WHERE id = %s"
         assert restored.rows(rows, too_late) == [(0,)]
         assert stack.post(key, "SHOP AFTERWARDS")
