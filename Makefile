@@ -5,6 +5,9 @@ PYTHON ?= python3
 PORT = 9898
 # For pytest: make test ARGS="tests/webhooks -x"; for the benchmark: make bench ARGS="--rounds 5"
 ARGS =
+# Tests run in as many processes as there are cores, each with servers of its own; in one with
+# yours. make test PARALLEL= for one.
+PARALLEL = $(if $(DATABASE_URL)$(REDIS_URL),,-n auto --dist worksteal)
 # Parts of the benchmark; none for all: make bench PART="delivery fairness"
 PART =
 
@@ -49,8 +52,8 @@ run: $(RUNTIME) ## Run web, cluster and a receiver until Ctrl-C
 
 test: $(DEV) ## Run the tests: what touches storage on SQLite, then all on PostgreSQL and Redis
 	@status=0; \
-	PAVE_TEST_DATABASE=sqlite $(BIN)/python -m pytest -m storage $(ARGS) || status=1; \
-	$(BIN)/python -m pytest $(ARGS) || status=1; \
+	PAVE_TEST_DATABASE=sqlite $(BIN)/python -m pytest $(PARALLEL) -m storage $(ARGS) || status=1; \
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS) || status=1; \
 	exit $$status
 
 test-browser: $(DEV) ## Drive the admin in headless Chromium; pictures go to var/screenshots
