@@ -159,7 +159,7 @@ def test_what_is_no_file_is_not_written_over(tmp_path):
 def test_a_pipe_can_be_read(tmp_path):
     """The input is read twice, which a pipe's content can be only as a copy."""
     target = tmp_path / "out.csv"
-    subprocess.run(  # noqa: S603 - our own command
+    subprocess.run(
         [sys.executable, "manage.py", "normalize", "/dev/stdin", "-o", target, "--workers", "1"],
         input=b"description,note\nNETFLIX.COM,x\n",
         cwd=settings.BASE_DIR,
