@@ -14,8 +14,10 @@ from pave.api.parsers import Number
 
 # Longest text of one row. The fields of a row have 10,000 characters at most; \u escapes take six.
 MAX_ROW_CHARACTERS = 96 * 1024
-# A column of this beginning holds a pair of a transaction's metadata.
-_METADATA = "metadata."
+# A column of this name holds all of a transaction's metadata, as the results of a batch have it;
+# one of this beginning holds a pair of it.
+_PAIRS = "metadata"
+_METADATA = f"{_PAIRS}."
 _CHUNK_CHARACTERS = 64 * 1024
 _SPACE = " \t\n\r"
 CSV_COLUMNS = (
@@ -100,10 +102,20 @@ def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, cell in zip(names, cells, strict=True):
         if name.startswith(_METADATA) and cell:
-            row.setdefault("metadata", {})[name.removeprefix(_METADATA)] = cell
+            row.setdefault(_PAIRS, {})[name.removeprefix(_METADATA)] = cell
+        elif name == _PAIRS and cell:
+            row[name] = _pairs(cell)
         elif name and cell:
             row[name] = cell
     return row
+
+
+def _pairs(cell: str) -> Any:
+    """Return what a cell of JSON says, or the cell itself, whose check says what is wrong."""
+    try:
+        return _DECODER.decode(cell.strip(_SPACE))
+    except (ValueError, RecursionError):
+        return cell
 
 
 def read_json(body: IO[bytes], take: Callable[[str, Any], None]) -> Iterator[Read]:
@@ -153,7 +165,7 @@ def _header(reader: Any) -> list[str]:
     """Return the field that each column is, "" for a column that is none.
 
     Raises:
-        Malformed: There is no description, or a field has two columns.
+        Malformed: There is no description, or a field or a pair of metadata has two columns.
     """
     try:
         cells: list[str] = next(reader, [])
@@ -164,16 +176,19 @@ def _header(reader: Any) -> list[str]:
         raise Malformed(
             "The first line must name the columns, and one of them must be description."
         )
-    for name in CSV_COLUMNS:
-        if names.count(name) > 1:
-            raise Malformed(f"There are two columns {name}.")
-    known = {*CSV_COLUMNS, "client_id"}
-    return [
+    known = {*CSV_COLUMNS, "client_id", _PAIRS}
+    fields = [
         _METADATA + cell.strip()[len(_METADATA) :]  # a key in capitals stays so
         if name.startswith(_METADATA)
         else (name if name in known else "")
         for name, cell in zip(names, cells, strict=True)
     ]
+    for name in filter(None, fields):
+        if fields.count(name) > 1:
+            raise Malformed(f"There are two columns {name}.")
+    if _PAIRS in fields and any(name.startswith(_METADATA) for name in fields):
+        raise Malformed(f"There are a column {_PAIRS} and a column {_METADATA}NAME: use one kind.")
+    return fields
 
 
 def _lines(body: IO[bytes], newline: str | None = "\n") -> Iterator[str]:

@@ -109,6 +109,8 @@ def _plain_pairs(value: Any) -> dict[str, str]:
             raise _NotPlain
         if _plain_text(text, METADATA_VALUE_LENGTH) is None:
             raise _NotPlain
+    if any(map(holds_card_number, value)):
+        raise _NotPlain
     return value
 
 

@@ -29,6 +29,21 @@ _WIDEST_GAP = " " * 25
 _WIDE_GAP = re.compile(f"{_WIDEST_GAP}\\s+")
 _LONGEST_PRINTED = 60  # characters; names are shorter
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "\xa0": " "})
+# Card numbers that were masked, by Pave or before: nothing in them is the merchant's. The expiry
+# date of the card may stand behind.
+_GAP = r"[^0-9A-Za-z*]{0,3}+"
+_MASKED_CARD = re.compile(
+    rf"""\s?(?<![0-9A-Za-z])(?:
+      (?:[0-9]{{6,}}+|[0-9]{{4}}(?!\*{{3}})[^0-9A-Za-z]{{1,3}}+[0-9]{{2}})
+      (?:(?:{_GAP}\*){{3,}}+{_GAP}[0-9](?:{_GAP}[0-9]){{3}}[0-9]*+)++
+    | [0-9]{{4,6}}+[*Xx]{{5,9}}+[0-9]{{4}}
+    )(?![0-9A-Za-z])(?:\s?(?:0[1-9]|1[0-2])/[0-9]{{2}}(?![0-9/]))?""",
+    re.VERBOSE,
+)
+# A name that is nothing but a shop's number.
+_ONLY_STORE = re.compile(
+    r"(?:STORE|SHOP|UNIT|FILIALE)\s*+(?:\#|№|NO\.?|NR\.?)?+\s*+\d[\d-]*+", re.IGNORECASE
+)
 _STORE = re.compile(
     r"""(?:(?<!\s)\s++|(?<=[^\s\d])(?=\#)|^)(?:
       (?:ST\s?\#|STORE\s?\#|\#|№|NO\.?|NR\.?|N°|STR|STORE|LOC|FIL(?:IALE)?|SHOP|UNIT|BR|TRM)
@@ -200,7 +215,10 @@ def _is_place(text: str) -> bool:
 
 
 def tidied(raw: str) -> str:
-    """Compatible forms composed, control characters made blanks; gaps of up to 25 blanks stay."""
+    """Compatible forms composed, control characters made blanks, masked card numbers taken out.
+
+    Gaps of up to 25 blanks stay.
+    """
     text = raw[:LONGEST]
     if not text.isascii():
         # Some characters are compatible with a dozen others.
@@ -214,6 +232,8 @@ def tidied(raw: str) -> str:
         if not (text.isascii() and text.isprintable())
         else text
     )
+    if "*" in text or "X" in text.upper():
+        text = _MASKED_CARD.sub("", text)
     return _WIDE_GAP.sub(_WIDEST_GAP, text.replace("_", " ").strip())
 
 
@@ -304,7 +324,7 @@ def _cut_store(name: str) -> tuple[str, str]:
         head = name[: found.start()].strip(_TRAILING)
         if len(head) > 1:
             return head, found[0].strip(" #")
-    return name.rstrip(" #"), ""
+    return name.rstrip(" #"), name if _ONLY_STORE.fullmatch(name) else ""
 
 
 def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:

@@ -6,7 +6,7 @@ these hold nothing that was read from a transaction.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -26,6 +26,8 @@ from webhooks.models import Delivery, Event, Webhook
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+# What clients' texts become, of which there may be very many rows.
+_MADE_OF_TEXTS = (NormalizationRequest, Feedback, Batch, Event, Delivery)
 # Messages and runs under way are waited for: what came of them has to find its row.
 LOOK_EVERY = 0.5
 
@@ -69,6 +71,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
     yield "webhooks", _erase(Webhook.objects.filter(client=client))
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
+    _forget_history_of_what_is_gone()
     # With what else belongs to it: limits, uses, idempotency keys.
     Client.objects.filter(pk=client.pk).delete()
     logger.info("client.erased client=%s", client.pk)
@@ -102,16 +105,36 @@ def _forget_history(client: Client) -> None:
         (Delivery, Delivery.objects.filter(webhook__client=client)),
     ):
         entries = AuditEntry.objects.filter(model=model._meta.label_lower)
-        if model not in (Client, ApiKey, Webhook):
+        if model in _MADE_OF_TEXTS:
             # Of very many rows those only that somebody has done something to.
             rows = rows.filter(
                 pk__in=list(entries.exclude(object_id="").values_list("object_id", flat=True))
             )
-        ids = [str(key) for row in rows for key in {row.pk, getattr(row, "audit_id", row.pk)}]
-        content_type = ContentType.objects.get_for_model(model)
-        LogEntry.objects.filter(content_type=content_type, object_id__in=ids).delete()
-        # That something was done, by whom and when, stays.
-        entries.filter(object_id__in=ids).update(object_name="erased", changes={}, detail="")
+        _blank(
+            model, [str(key) for row in rows for key in {row.pk, getattr(row, "audit_id", row.pk)}]
+        )
+
+
+def _forget_history_of_what_is_gone() -> None:
+    """Take rows that are no longer there out of the history: nobody can tell whose they were.
+
+    Requests of the client may have gone before it, with their age, and staff may have done
+    something to one while it was being erased.
+    """
+    for model in _MADE_OF_TEXTS:
+        entries = AuditEntry.objects.filter(model=model._meta.label_lower).exclude(object_id="")
+        told = set(entries.values_list("object_id", flat=True))
+        there = model._default_manager.filter(pk__in=told).values_list("pk", flat=True)
+        _blank(model, told - {str(pk) for pk in there})
+
+
+def _blank(model: type[models.Model], ids: Collection[str]) -> None:
+    """Take all but who did something, what and when out of the history of a model's rows."""
+    content_type = ContentType.objects.get_for_model(model)
+    LogEntry.objects.filter(content_type=content_type, object_id__in=ids).delete()
+    AuditEntry.objects.filter(model=model._meta.label_lower, object_id__in=ids).update(
+        object_name="erased", changes={}, detail=""
+    )
 
 
 def _erase_batchwise(name: str, rows: models.QuerySet[Any]) -> Iterator[tuple[str, int]]:

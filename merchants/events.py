@@ -7,6 +7,7 @@ from merchants import categories
 from merchants.models import Batch, NormalizationRequest, Resolution
 from merchants.question import NO_NAME
 from merchants.reading import Reading
+from merchants.uris import as_uri
 from webhooks.publishing import Occurrence
 
 COMPLETED = "normalization.completed"
@@ -85,14 +86,17 @@ def _sells(merchant: dict[str, Any]) -> bool:
 
 def _merchant(answer: dict[str, Any], country: str) -> dict[str, Any]:
     merchant = answer["merchant"]
+    website = merchant.get("websites", {}).get(country) or merchant["website"]
+    logo = merchant.get("logo_url")
     return {
         "id": merchant["id"],
         "name": merchant["name"],
-        "website": merchant.get("websites", {}).get(country) or merchant["website"],
+        # Answers of earlier releases have addresses as the catalogue had them.
+        "website": as_uri(website) if website else None,
         "wikidata": merchant["wikidata"],
         "mcc": merchant["mcc"],
         "category": categories.as_member(merchant["category"], merchant["mcc"]),
-        "logo_url": merchant.get("logo_url"),
+        "logo_url": as_uri(logo) if logo else None,
     }
 
 

@@ -49,7 +49,7 @@ def accept(
     Raises:
         NotOpen: It has been decided on before.
     """
-    text = text or descriptor_of(feedback)
+    text = masked(text) or descriptor_of(feedback)
     with transaction.atomic():
         _review(feedback, Feedback.Status.ACCEPTED, merchant, by)
         if merchant is None or len("".join(words_of(text))) < SHORTEST_ALIAS:

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from merchants.categories import stored_word
+from merchants.uris import as_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class MerchantRecord:
     identifiers are derived from it.  `mccs` are ISO 18245 codes, `countries` ISO 3166 alpha-2
     codes (empty: anywhere), `aliases` other spellings of the name as descriptors print them.
     `category` may be given in the source's own word; it becomes the published list's, or that of
-    the MCCs.
+    the MCCs. So may addresses be given as people write them; they become URIs.
     """
 
     key: str
@@ -31,6 +32,10 @@ class MerchantRecord:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "category", stored_word(self.category, self.mccs))
+        object.__setattr__(self, "website", as_uri(self.website))
+        object.__setattr__(self, "logo_url", as_uri(self.logo_url))
+        sites = {country: as_uri(site) for country, site in self.websites.items()}
+        object.__setattr__(self, "websites", sites)
 
     @property
     def slug(self) -> str:

@@ -24,6 +24,7 @@ from merchants.heuristic import Heuristic, PaveHeuristic
 from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Rule, Ruleset
 from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from pave import advisory
+from pave.card_numbers import masked
 
 _loaded: tuple[int, Heuristic] | None = None
 
@@ -213,7 +214,7 @@ def publish(*, note: str, by: str) -> Ruleset:
     Returns:
         The new ruleset; the present one if the draft is no different.
     """
-    return _publish(draft(), note=note, by=by)
+    return _publish(draft(), note=masked(note), by=by)
 
 
 def roll_back(*, to: Ruleset, by: str) -> Ruleset:

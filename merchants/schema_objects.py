@@ -175,11 +175,11 @@ _MERCHANT_PART = obj(
     {
         "id": nullable(identifier("Its id in the catalogue; null: it is not in it.")),
         "name": text('The merchant\'s name; "n/a" where there is none in the text.'),
-        "website": nullable(text()),
+        "website": nullable(text(format="uri")),
         "wikidata": nullable(text("Its item in Wikidata.")),
         "mcc": nullable(text("Its merchant category code.")),
         "category": nullable(ref("MerchantCategory")),
-        "logo_url": nullable(text()),
+        "logo_url": nullable(text(format="uri")),
     }
 )
 _MATCH = obj(
@@ -224,7 +224,10 @@ _NORMALIZATION = {
     "created_at": moment(),
     "completed_at": nullable(moment("When it got its end.")),
     "transaction": _PARTS,
-    "metadata": {**_METADATA, "description": "As it was sent."},
+    "metadata": {
+        **_METADATA,
+        "description": "As it was sent, but for card numbers: they are masked.",
+    },
     "merchant": {**nullable(_MERCHANT_PART), "description": "Null until it is completed."},
     "match": nullable(_MATCH),
     "location": {

@@ -14,7 +14,7 @@ from pave.api.fields import (
     mcc_field,
 )
 from pave.api.querying import CreatedQuery, IdField, OneOfField, PageQuery
-from pave.card_numbers import holds_card_number
+from pave.card_numbers import CARD_REFUSED, holds_card_number, masked_value
 
 DESCRIPTION_LENGTH = 500
 CITY_LENGTH = 100
@@ -25,7 +25,10 @@ METADATA_VALUE_LENGTH = 500
 
 
 class MetadataField(serializers.DictField):
-    """Pairs of the client's own; none is as good as nothing."""
+    """Pairs of the client's own; none is as good as nothing.
+
+    They are stored with the card numbers in them masked, so keys must differ by more than these.
+    """
 
     child = TextField(allow_blank=True, max_length=METADATA_VALUE_LENGTH)
 
@@ -33,7 +36,8 @@ class MetadataField(serializers.DictField):
         """Return the pairs.
 
         Raises:
-            ValidationError: They are too many, or a key or value is not a text that may be kept.
+            ValidationError: They are too many, a key or value is not a text that may be kept, or
+                keys are the same once they are masked.
         """
         if isinstance(data, dict) and len(data) > METADATA_PAIRS:
             raise serializers.ValidationError(f"Has more than {METADATA_PAIRS} pairs.")
@@ -45,6 +49,11 @@ class MetadataField(serializers.DictField):
                 key.run_validation(name)
             except serializers.ValidationError as error:
                 errors[name] = [f"As a key: {text}" for text in error.detail]
+        stored: set[str] = set()
+        for name in pairs:
+            if (kept := masked_value(name)) in stored:
+                errors[name] = ["As a key: masked like a card number, it is the same as another."]
+            stored.add(kept)
         if errors:
             raise serializers.ValidationError(errors)
         return pairs
@@ -53,10 +62,7 @@ class MetadataField(serializers.DictField):
 class ReferenceField(TextField):
     """A client's own id, which comes back as it was sent: a card number in it is not masked."""
 
-    default_error_messages = {
-        "card_number": "This looks like a card number, which Pave must not keep. "
-        "Send an id of your own."
-    }
+    default_error_messages = {"card_number": f"{CARD_REFUSED} Send an id of your own."}
 
     def to_internal_value(self, data: str) -> str:
         """Return the id, or refuse it."""

@@ -17,6 +17,9 @@ from itertools import accumulate, compress
 from typing import Any
 from unicodedata import digit
 
+# What is said of such a number where it is refused.
+CARD_REFUSED = "This looks like a card number, which Pave must not keep."
+
 _SHORTEST, _LONGEST = 13, 19
 _KEPT_BEFORE, _KEPT_AFTER = 6, 4
 # The fields of a transaction that are free text.
@@ -68,9 +71,10 @@ _MARKS = b"\1" * _LONGEST
 # Sums behind the last digit, which fit nothing.
 _BEYOND = [-1] * (_LONGEST - _SHORTEST)
 
-# What may stand between digits: whatever is no letter and no digit, and not the mask itself, so
-# that a masked text stays as it is. Three of them, since people write " - ".
-_GAP = r"[^0-9A-Za-z*]{0,3}+"
+# What may stand between digits: whatever is no letter and no digit. Three of them, since people
+# write " - ". No mask has fewer than three stars in a row of digits, so that a masked text, by
+# whomever, stays as it is.
+_GAP = r"(?!\*{3})[^0-9A-Za-z]{0,3}+"
 _RUN = re.compile(rf"(?<![0-9])[0-9](?:{_GAP}[0-9]){{{_SHORTEST - 1},}}+")
 _GROUP = re.compile(r"[0-9]+")
 _BETWEEN = re.compile(r"[^0-9]+")
@@ -86,12 +90,20 @@ _PRINTED = re.compile(
 )
 _ALONE = re.compile(rf"[^0-9A-Za-z]*(?:[0-9]{_GAP}){{{_SHORTEST},{_LONGEST}}}[^0-9A-Za-z]*")
 # Hexadecimal ids, in which long runs of digits come about by chance: UUIDs, and digests and the
-# like, where a letter stands behind a digit.
+# like, where letters stand between digits.
 _HEXADECIMAL = re.compile(
     r"""(?<![0-9A-Za-z])(?:
         [0-9A-Fa-f]{8} (?:-[0-9A-Fa-f]{4}){3} -[0-9A-Fa-f]{12}
-        | (?=[A-Fa-f]*+[0-9]++[A-Fa-f]) [0-9A-Fa-f]{16,}+
+        | (?=[A-Fa-f]*+[0-9]++[A-Fa-f]++[0-9]) [0-9A-Fa-f]{16,}+
     )(?![0-9A-Za-z])""",
+    re.VERBOSE,
+)
+# Dates that are glued to a card's number: 05/28 and 05/2028 behind it, these and 2026-11-20 before.
+_EXPIRY = r"(?:0[1-9]|1[0-2])[/.-](?:20)?[2-9][0-9]"
+_GLUED_DATE = re.compile(
+    rf"""(?<=[0-9]{{{_SHORTEST}}}) (?={_EXPIRY}(?![0-9]))
+    | (?<![0-9]) (?:20[0-9]{{2}}[/.-][0-9]{{2}}[/.-][0-9]{{2}} | {_EXPIRY})
+      (?=[0-9]{{{_SHORTEST},{_LONGEST}}}(?![0-9]))""",
     re.VERBOSE,
 )
 
@@ -155,8 +167,12 @@ def holds_card_number(text: str) -> bool:
     digits = _BETWEEN.sub("", plain)
     if _ALONE.fullmatch(plain) and (0, len(digits)) in _windows(digits):
         return True
-    runs = _RUN.finditer(_HEXADECIMAL.sub("x", plain))
-    return any(_printed_cards(run[0], _windows(_BETWEEN.sub("", run[0])))[1] for run in runs)
+    plain = _HEXADECIMAL.sub("x", plain)
+    return any(
+        _printed_cards(run[0], _windows(_BETWEEN.sub("", run[0])))[1]
+        for text in dict.fromkeys((plain, _GLUED_DATE.sub(r"\g<0> ", plain)))
+        for run in _RUN.finditer(text)
+    )
 
 
 def _all_cards(run: str) -> list[_Span]:

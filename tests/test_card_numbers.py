@@ -50,6 +50,9 @@ GAPS += [
     "\ufe0f\u20e3",  # what makes a digit a keycap
     "·",
     "•",
+    "*",
+    "**",
+    " * ",
 ]
 # The digits of all scripts, and those in circles, brackets and small, by their value.
 DIGITS = {
@@ -166,6 +169,9 @@ def test_a_text_without_thirteen_digits_in_a_row_stays(text):
         (f"{VISA}0528", "411111*********10528"),
         (f"REF 9{VISA}", "REF 9411111******1111"),
         ("4111 - 1111 - 1111 - 1111", "4111 - 11** - **** - 1111"),
+        ("4111*1111*1111*1111", "4111*11********1111"),
+        (f"PAYPAL *{VISA}", "PAYPAL *411111******1111"),
+        (f"a{VISA}b", "a411111******1111b"),
         ("４１１１１１１１１１１１１１１１", "４１１１１１******１１１１"),
         ("④①①① ①①①① ①①①① ①①①①", "④①①① ①①** **** ①①①①"),
     ],
@@ -184,6 +190,13 @@ def test_card_numbers_are_masked(text, shown):
         "411111111111",  # too short
         "4111111111x11111",  # a letter within
         "4111 1111    1111 1111",  # gaps too wide
+        # Masked before, by whomever.
+        "4111********1111",
+        "4111-****-****-1111",
+        "4111 **** **** 1111",
+        "411111******1111",
+        "4222222***222",
+        "************1111",
         "①②③④⑤⑥⑦⑧⑨①②③④⑤",
         "",
     ],
@@ -215,6 +228,14 @@ def test_a_text_of_nothing_but_digits_is_read_to_its_end(number):
         "card 3782-822463-10005",
         "card ４１１１１１１１１１１１１１１１",
         f"{VISA}-2",
+        "4111*1111*1111*1111",
+        f"a{VISA}b",
+        f"{VISA}b",
+        f"{VISA}05/28",
+        f"{VISA}12-2028",
+        f"05/28{VISA}",
+        f"2026-11-20{VISA}",
+        f";{VISA}=28051010000?",  # as the second track of a card has it
     ],
 )
 def test_an_id_that_is_a_card_number_or_has_one_in_print_is_told(text):
@@ -233,6 +254,13 @@ def test_an_id_that_is_a_card_number_or_has_one_in_print_is_told(text):
         "4111 11-11 111 11111 t",  # digits in a row, but not as cards have them
         "41111111-1111-4111-8111-111111111111",
         "e4111111111111111a09c3d2",
+        "4111********1111",
+        "411111******1111",
+        f"{VISA}13/28",  # no month
+        "+49 4111 111 111 111",
+        "DE89370400440532013000",
+        "GB29 NWBK 6016 1331 9268 19",
+        "https://hooks.example.com/v1/0190c2a4-7e1b-7d3a-9c58-4111111111ab/orders/2026111000010042",
         "t-1",
         "",
     ],

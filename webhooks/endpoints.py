@@ -7,16 +7,17 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from pave.card_numbers import masked, masked_value
+from pave.card_numbers import CARD_REFUSED, holds_card_number, masked, masked_value
 from pave.clients.models import Client
 from webhooks import holding, subscribers
-from webhooks.addresses import AddressPolicy
+from webhooks.addresses import AddressError, AddressPolicy
 from webhooks.breaker import Condition
 from webhooks.models import SigningSecret, Webhook
 from webhooks.signing import generate_secret
@@ -43,6 +44,16 @@ def address_policy() -> AddressPolicy:
         allowed_networks=tuple(settings.PAVE_WEBHOOK_ALLOWED_NETWORKS),
         allow_http=settings.PAVE_WEBHOOK_ALLOW_HTTP,
     )
+
+
+def refuse_card_number(url: str) -> None:
+    """Refuse a URL that holds a card's number: a masked one would lead elsewhere.
+
+    Raises:
+        AddressError: It does.
+    """
+    if holds_card_number(unquote(url)):
+        raise AddressError(f"{CARD_REFUSED} Use a URL without it.")
 
 
 def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from pave.card_numbers import CARD_REFUSED, holds_card_number
+
 MAX_HEADERS = 20
 MAX_NAME = 100
 MAX_VALUE = 2000
@@ -51,6 +53,8 @@ def problem_with(headers: Mapping[str, object]) -> tuple[str, str] | None:
             return name, f"This is no header's name; {MAX_NAME} characters at most."
         if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):
             return name, "This header is reserved."
+        if holds_card_number(name):
+            return name, CARD_REFUSED
         if lowered in seen:
             return name, "This header is named twice; upper and lower case make no difference."
         if type(value) is not str or len(value) > MAX_VALUE or not _VALUE.fullmatch(value):

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
+from pave.card_numbers import masked_value
 from pave.operations.tallies import Counter
 from webhooks import health
 from webhooks.claiming import Claim
@@ -146,8 +147,10 @@ def _attempt(sent: Sent) -> DeliveryAttempt:
         detail=outcome.detail[:500],
         # Any header of the client's own may be a secret; which ones were sent is what counts.
         request_headers=dict.fromkeys(sent.claim.headers, MASK) | mask_headers(sent.headers),
-        response_headers=outcome.response_headers,
-        response_head=outcome.response_head,
+        response_headers={
+            name: masked_value(value) for name, value in outcome.response_headers.items()
+        },
+        response_head=masked_value(outcome.response_head),
         timings=outcome.timings,
     )
 

@@ -13,7 +13,13 @@ from pave.api.exceptions import Overloaded
 from pave.api.fields import BooleanField, IntegerField, MomentField, TextField
 from webhooks import lookups
 from webhooks.addresses import AddressError
-from webhooks.endpoints import DEFAULT_OVERLAP, HOUR, MAX_OVERLAP, address_policy
+from webhooks.endpoints import (
+    DEFAULT_OVERLAP,
+    HOUR,
+    MAX_OVERLAP,
+    address_policy,
+    refuse_card_number,
+)
 from webhooks.event_types import EVENT_TYPES, GROUPS, is_group, is_known
 from webhooks.headers import problem_with
 from webhooks.models import Delivery
@@ -32,6 +38,7 @@ class URLField(TextField):
         url = super().to_internal_value(data)
         try:
             address_policy().check_url(url)
+            refuse_card_number(url)
         except AddressError as error:
             raise serializers.ValidationError(str(error)) from error
         return url

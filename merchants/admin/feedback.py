@@ -13,6 +13,7 @@ from merchants.admin.merchants import UNPUBLISHED, merchant_field
 from merchants.events import describe
 from merchants.models import Feedback, Merchant
 from merchants.question import NO_NAME
+from pave.card_numbers import masked
 from pave.staff.actions import Refused, Result, button
 from pave.staff.pages import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
@@ -120,7 +121,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
     def accept(self, request: HttpRequest, feedback: Feedback, data: dict) -> Result:
         merchant = data["merchant"]
         if data["new_name"]:
-            merchant = Merchant.objects.create(name=data["new_name"])
+            merchant = Merchant.objects.create(name=masked(data["new_name"]))
         try:
             made = corrections.accept(
                 feedback=feedback,

@@ -160,7 +160,7 @@ class RulesetAdmin(ReadOnlyAdmin):
             action="published",
             obj=ruleset,
             changes={"answers": [str(before), str(ruleset)]},
-            detail=data["note"],
+            detail=ruleset.note,
         )
         messages.success(request, f"Published as {ruleset}. Earlier answers are looked at now.")
         return HttpResponseRedirect(self.object_url(ruleset))

@@ -8,6 +8,8 @@ from django.db.models import Q, Value
 
 from merchants.categories import choices
 from merchants.rule_match import BadExpression, compiled
+from merchants.uris import as_uri
+from pave.card_numbers import CARD_REFUSED, holds_card_number, masked
 from pave.identifiers import new_id
 
 
@@ -70,10 +72,14 @@ class Merchant(models.Model):
     def clean(self) -> None:
         """Refuse lists of anything but codes, and web sites that are none: the matcher reads them.
 
+        Addresses become URIs, since clients are promised these.
+
         Raises:
             ValidationError: With what is wrong, by field.
         """
         errors = {}
+        if holds_card_number(self.name):
+            errors["name"] = CARD_REFUSED
         if not _are_codes(self.mccs, r"[0-9]{4}"):
             errors["mccs"] = 'Must be a list of codes of four digits: ["5814"].'
         if not _are_codes(self.countries, r"[A-Z]{2}"):
@@ -86,6 +92,8 @@ class Merchant(models.Model):
             errors["websites"] = 'Must be web sites by country: {"DE": "https://www.example.de"}.'
         if errors:
             raise ValidationError(errors)
+        self.website, self.logo_url = as_uri(self.website), as_uri(self.logo_url)
+        self.websites = {country: as_uri(site) for country, site in sites.items()}
 
 
 def _are_codes(values: object, pattern: str) -> bool:
@@ -115,6 +123,15 @@ class Alias(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    def clean(self) -> None:
+        """Refuse a card number: descriptors hold none, and all clients see an alias.
+
+        Raises:
+            ValidationError: With what is wrong, by field.
+        """
+        if holds_card_number(self.text):
+            raise ValidationError({"text": CARD_REFUSED})
 
 
 class Rule(models.Model):
@@ -161,7 +178,14 @@ class Rule(models.Model):
         return f"{self.get_kind_display()} {self.pattern}"
 
     def clean(self) -> None:
-        """Refuse an expression that cannot be used, with the reason."""
+        """Mask card numbers in the note; refuse a pattern that holds one, or cannot be used.
+
+        Raises:
+            ValidationError: With what is wrong, by field.
+        """
+        self.note = masked(self.note)
+        if holds_card_number(self.pattern):
+            raise ValidationError({"pattern": CARD_REFUSED})
         if self.kind == self.Kind.REGEX:
             try:
                 compiled(self.pattern)

@@ -10,7 +10,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from pave.card_numbers import masked
+from pave.card_numbers import masked, masked_value
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -22,7 +22,7 @@ def problem(
     *,
     slug: str = "about:blank",
 ) -> dict[str, Any]:
-    """Return the members of a problem.
+    """Return the members of a problem. A card's number in what it quotes is masked.
 
     Args:
         status_code: The HTTP status.
@@ -34,10 +34,10 @@ def problem(
         "type": slug,
         "title": HTTPStatus(status_code).phrase,
         "status": status_code,
-        "detail": detail,
+        "detail": masked_value(detail),
     }
     if errors:
-        body["errors"] = errors
+        body["errors"] = [{**error, "detail": masked_value(error["detail"])} for error in errors]
     return body
 
 

@@ -23,6 +23,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -32,6 +33,7 @@ from pave.api.exceptions import Conflict, Unprocessable
 from pave.api.models import KEY_LENGTH, IdempotencyKey
 from pave.api.parsers import Upload
 from pave.api.waiting import Unfinished
+from pave.card_numbers import holds_card_number
 from pave.clients.models import Client
 
 KEPT = timedelta(hours=24)
@@ -105,7 +107,9 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
 
 
 def key_of(request: Request) -> str | None:
-    """Return the request's key, or None where it has none.
+    """Return the request's key as it is stored, or None where it has none.
+
+    One that holds a card's number is not kept in clear; a digest stands for it.
 
     Raises:
         ValidationError: It is none as the draft has it.
@@ -125,6 +129,8 @@ def key_of(request: Request) -> str | None:
                 'in quotes or not, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".'
             }
         )
+    if holds_card_number(key):
+        return "hmac:" + salted_hmac("pave.idempotency", key, algorithm="sha256").hexdigest()
     return key
 
 

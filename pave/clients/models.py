@@ -1,10 +1,13 @@
 """Who calls Pave."""
 
+from collections.abc import Collection
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from rest_framework_api_key.models import AbstractAPIKey
 
-from pave.card_numbers import masked
+from pave.card_numbers import CARD_REFUSED, holds_card_number, masked
 
 
 class Client(models.Model):
@@ -58,6 +61,16 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.client_id})" if self.name else self.client_id
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Refuse a new client whose id holds a card number: an id is shown and logged everywhere.
+
+        Raises:
+            ValidationError: With what is wrong, by field.
+        """
+        super().clean_fields(exclude)
+        if self._state.adding and holds_card_number(self.client_id):
+            raise ValidationError({"client_id": CARD_REFUSED})
 
     def clean(self) -> None:
         """Mask card numbers in what staff write; part of ``full_clean``, which forms call."""

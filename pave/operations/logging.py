@@ -1,10 +1,16 @@
-"""Log lines, for people and for machines. What stands in one cannot begin another."""
+"""Log lines, for people and for machines.
+
+What stands in one cannot begin another, and a card's number in one is masked: the paths that a web
+server logs, and the texts of exceptions, are others' words.
+"""
 
 import logging
 import re
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
+
+from pave.card_numbers import holds_card_number, masked_value
 
 # Pave's own lines: what happened, and then names with their values.
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |\Z)")
@@ -16,8 +22,12 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class PlainFormatter(logging.Formatter):
     """One line each, but for the traceback of an error."""
 
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging has it
+        return masked_value(super().formatException(ei))
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging has it
-        record.message = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], record.message)
+        message = masked_value(record.message)
+        record.message = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], message)
         return super().formatMessage(record)
 
 
@@ -42,3 +52,7 @@ class JSONFormatter(JsonFormatter):
             log_data["event"] = event[0]
             for name, value in _FIELD.findall(message):
                 log_data.setdefault(name, value)
+        for name, value in log_data.items():
+            # Django adds the request to what it logs, which is shown with its path.
+            if not isinstance(value, int | float) and holds_card_number(text := str(value)):
+                log_data[name] = masked_value(text)

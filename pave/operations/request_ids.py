@@ -13,6 +13,8 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
+from pave.card_numbers import holds_card_number
+
 HEADER = "X-Request-Id"
 # Others might break a log line, or be a way to fill the log.
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
@@ -28,7 +30,8 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get(HEADER, "")
-        chosen = given if _ACCEPTABLE.match(given) else uuid4().hex
+        acceptable = _ACCEPTABLE.match(given) and not holds_card_number(given)
+        chosen = given if acceptable else uuid4().hex
         token = current.set(chosen)
         try:
             response = self._get_response(request)

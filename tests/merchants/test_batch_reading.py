@@ -229,3 +229,39 @@ def test_an_error_in_json_is_placed():
     text = '{"transactions": [{"description": "A"}, {"description" "B"}' + " " * 100 + "]}"
     with pytest.raises(Malformed, match=r"Expecting ':' delimiter at character 56"):
         list(read_json(body(text), {}.__setitem__))
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ("description,metadata.a,METADATA.a", "two columns metadata.a"),
+        ("description,metadata.a, metadata.a ", "two columns metadata.a"),
+        ("description,metadata,metadata", "two columns metadata"),
+        ("description,client_id,client_id", "two columns client_id"),
+        ("description,metadata,metadata.a", "use one kind"),
+    ],
+)
+def test_columns_of_which_one_would_take_the_place_of_another_are_refused(header, why):
+    with pytest.raises(Malformed, match=why):
+        list(read_csv(body(f"{header}\nSHOP,1,2\n")))
+
+
+def test_pairs_whose_names_differ_by_capitals_are_two():
+    [(_, row)] = read_csv(body("description,metadata.a,metadata.A\nSHOP,1,2\n"))
+    assert row["metadata"] == {"a": "1", "A": "2"}
+
+
+def test_a_column_metadata_is_read_as_results_have_it():
+    [(_, row)] = read_csv(body('description,metadata\nSHOP,"{""a"": ""1""}"\n'))
+    assert RowChecker("1234").check(row) == (
+        {"description": "SHOP", "metadata": {"a": "1"}},
+        [],
+    )
+
+
+@pytest.mark.parametrize("cell", ["text", "5", "[]", '"{""a"": 1}"', "[" * 5000])
+def test_a_cell_metadata_that_is_no_object_of_texts_is_an_error_of_its_row(cell):
+    [(_, row)] = read_csv(body(f"description,metadata\nSHOP,{cell}\n"))
+    fields, [error] = RowChecker("1234").check(row)
+    assert fields is None
+    assert error["pointer"].startswith("/metadata")

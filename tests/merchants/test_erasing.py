@@ -4,12 +4,17 @@ import io
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.urls import reverse
 
 from merchants import feedback, normalization, working
 from merchants.models import NormalizationRequest, Resolution
+from pave.clients import keys
 from pave.clients.models import Client
+from pave.staff.models import AuditEntry
 from tests.merchants.heuristics import FirstWord
 from webhooks import delivery
 
@@ -107,3 +112,71 @@ def test_a_delivered_event_goes_with_the_client(client_1234, webhook, receiver):
     delivery.Sender().run(seconds=1)
     erase("1234")
     assert MARK not in everything_stored()
+
+
+def staff_do(superuser, obj, button, data=None):
+    """Press a button of an object's page; return the entry that it made in the audit trail."""
+    page = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_do"
+    url = reverse(page, args=[getattr(obj, "audit_id", obj.pk), button])
+    assert superuser.post(url, data or {}).status_code in (200, 302)
+    return AuditEntry.objects.latest("id")
+
+
+def test_what_staff_did_to_it_stays_on_record_without_a_word_of_its(
+    superuser, client_1234, webhook, stranger
+):
+    client, request = client_1234.client, submit(client_1234, f"SHOP {MARK}")
+    others = submit(stranger, "SHOP OF OTHERS")
+    work()
+    superuser.post(
+        reverse("admin:clients_client_change", args=[client.pk]),
+        {"name": MARK, "active": "on", "share": "1", "notes": f"Ask {MARK}"},
+    )
+    webhook.description = MARK
+    webhook.save()
+    key, _ = keys.issue(client=client, name=MARK)
+    done = [
+        AuditEntry.objects.latest("id"),
+        staff_do(superuser, client, "make_key", {"name": MARK}),
+        staff_do(superuser, key, "revoke"),
+        staff_do(superuser, webhook, "disable"),
+        staff_do(superuser, request, "wrong", {"merchant": MARK, "comment": f"Says {MARK}"}),
+        staff_do(superuser, request.feedback.get(), "reject"),
+    ]
+    kept = staff_do(superuser, others, "wrong", {"merchant": "Others"})
+    LogEntry.objects.create(
+        user=superuser.user,
+        content_type=ContentType.objects.get_for_model(request),
+        object_id=str(request.pk),
+        object_repr=f"SHOP {MARK}",
+        action_flag=CHANGE,
+        change_message=MARK,
+    )
+    assert len({entry.pk for entry in done}) == len(done)
+    assert MARK in str(list(AuditEntry.objects.values()))
+
+    erase("1234")
+
+    assert MARK not in everything_stored()
+    for entry in done:
+        action = entry.action
+        entry.refresh_from_db()
+        assert (entry.username, entry.action) == (superuser.user.username, action)
+        assert (entry.object_name, entry.changes, entry.detail) == ("erased", {}, "")
+    detail = kept.detail
+    kept.refresh_from_db()
+    assert (kept.object_name, kept.detail) == ("SHOP OF OTHERS", detail)
+
+
+def test_what_staff_did_to_a_request_that_has_gone_before_is_forgotten_too(superuser, client_1234):
+    request = submit(client_1234, f"SHOP {MARK}")
+    work()
+    entry = staff_do(superuser, request, "wrong", {"merchant": MARK})
+    request.delete()  # as retention does
+    assert MARK in everything_stored()
+
+    erase("1234")
+
+    assert MARK not in everything_stored()
+    entry.refresh_from_db()
+    assert entry.object_name == "erased"

@@ -542,3 +542,36 @@ def test_any_text_is_read_and_stored_as_it_was(
     stored = json.dumps(found.to_json())
     assert "\\u0000" not in stored
     assert Reading.from_json(json.loads(stored)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "descriptor", "number"),
+    [
+        ("STORE 23 411111******1111", "STORE 23", "23"),
+        ("STORE #23 4111.11**.****.1111", "STORE #23", "23"),
+        ("KWIK SHOP STORE 23 411111******1111", "KWIK SHOP", "23"),
+        ("KWIK SHOP 411111******1111", "KWIK SHOP", ""),
+        ("411111******1111 KWIK SHOP #23", "KWIK SHOP", "23"),
+        ("KWIK SHOP 4111 11** **** 1111 05/28", "KWIK SHOP", ""),
+        ("KWIK SHOP 4111–11**–****–1111", "KWIK SHOP", ""),
+        ("KWIK SHOP ４１１１１１******１１１１", "KWIK SHOP", ""),
+        ("KWIK SHOP 411111*********10528", "KWIK SHOP", ""),
+        ("KWIK SHOP 4111*11********1111", "KWIK SHOP", ""),
+        ("SQ *KWIK SHOP 3782 82**** *0005", "KWIK SHOP", ""),
+        ("KWIK SHOP 411111******1111555555******4444", "KWIK SHOP", ""),
+        ("KWIK SHOP 4111********1111", "KWIK SHOP", ""),
+        ("KWIK SHOP 411111XXXXXX1111", "KWIK SHOP", ""),
+        ("411111******1111", "", ""),
+    ],
+)
+def test_what_a_mask_leaves_of_a_card_number_is_no_part_of_anything(
+    text: str, descriptor: str, number: str
+) -> None:
+    reading = read(Transaction(description=text))
+    assert (reading.descriptor, reading.store_number) == (descriptor, number)
+    assert reading.phone == reading.postal_code == reading.address == ""
+
+
+def test_stars_of_processors_are_no_masks() -> None:
+    assert read(Transaction(description="AMZN Mktp US*2K4TR91A3")).descriptor == "AMZN Mktp US"
+    assert read(Transaction(description="SQ *BLUE BOTTLE 123456")).intermediary == "Square"

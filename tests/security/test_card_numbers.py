@@ -1,21 +1,32 @@
 """No card number is kept in the clear, by whichever way it comes; a client's own ids stay."""
 
+import io
 import json
+import logging
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from merchants import batches, normalization, working
-from merchants.models import Batch, Feedback, NormalizationRequest
+from merchants import batches, normalization, rulesets, working
+from merchants.models import (
+    Alias,
+    Batch,
+    Feedback,
+    Merchant,
+    NormalizationRequest,
+    Rule,
+)
 from pave.clients import keys
 from pave.clients.models import Client
+from pave.operations.logging import JSONFormatter, PlainFormatter
 from tests.api.problems import problem
 from tests.merchants.batching import MEDIA_TYPES, post
 from tests.merchants.heuristics import FirstWord
 from tests.security.test_secrets import stored
 from webhooks import delivery
-from webhooks.models import Webhook
+from webhooks.models import DeliveryAttempt, Webhook
+from webhooks.receiver import Reply, always
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +54,7 @@ def answered(api, **fields):
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
+        ("SHOP 4111*1111*1111*1111", "SHOP 4111*11********1111"),
         ("SHOP 4111 1111 1111 1111 05/28", "SHOP 4111 11** **** 1111 05/28"),
         (f"SHOP 2026-11-20 {VISA} KWIK", "SHOP 2026-11-20 411111******1111 KWIK"),
         ("SHOP 4111.1111.1111.1111", "SHOP 4111.11**.****.1111"),
@@ -172,7 +184,10 @@ def test_a_reference_stays_as_it_was_and_finds_its_request(api, webhook, receive
     assert reference in [data["transaction"]["reference"] for data in told]
 
 
-@pytest.mark.parametrize("reference", [VISA, "4111 1111 1111 1111", f"order-{VISA}"])
+@pytest.mark.parametrize(
+    "reference",
+    [VISA, "4111 1111 1111 1111", f"order-{VISA}", "4111*1111*1111*1111", f"a{VISA}b"],
+)
 def test_a_reference_that_holds_a_card_number_is_refused(api, reference):
     sent = {"description": "SHOP", "reference": reference}
     body = problem(api.post("/v1/normalizations", sent, format="json"), 400, "/reference")
@@ -193,4 +208,164 @@ def test_in_a_batch_only_the_row_of_such_a_reference_is_refused(api, media_type)
     assert error["row"] == 1
     assert {name: error[name] for name in REFUSED} == REFUSED
     assert NormalizationRequest.objects.get().reference == "2026111000010042"
+    assert VISA.encode() not in stored()
+
+
+PATHS = [VISA, "4111-1111-1111-1111", "4111%201111%201111%201111", f"a{VISA}b", f"?card={VISA}"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_url_that_holds_a_card_number_is_refused_and_not_altered(
+    api, superuser, client_1234, receiver, path
+):
+    url = receiver.url(f"/hook/{path}")
+    made = api.post("/v1/webhooks", {"url": url}, format="json")
+    assert "card number" in str(problem(made, 400, "/url"))
+    assert VISA not in made.content.decode()
+    seeds = api.post("/create_webhook", {"url": url, "client_id": "1234"}, format="json")
+    problem(seeds, 400, "/url")
+    superuser.post(
+        reverse("admin:webhooks_webhook_add"),
+        {"client": client_1234.client.pk, "url": url, "max_in_flight": "4"},
+    )
+    with pytest.raises(CommandError, match="card number"):
+        call_command("create_client", "1235", webhook_url=url)
+    assert not Webhook.objects.exists()
+    assert not Client.objects.filter(client_id="1235").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "0190c2a4-7e1b-7d3a-9c58-4111111111ab",
+        "orders/2026111000010042",
+        "orders/4111111111111112",
+        "41111111-1111-4111-8111-111111111111",
+        "+491711234567890",
+        "DE89370400440532013000",
+        "?secret=e4111111111111111a09c3d2",
+    ],
+)
+def test_a_url_with_other_numbers_is_taken_as_it_is(api, receiver, path):
+    url = receiver.url(f"/hook/{path}")
+    made = api.post("/v1/webhooks", {"url": url}, format="json")
+    assert made.status_code == 201, made.content
+    assert Webhook.objects.get().url == url
+
+
+def test_a_header_whose_name_is_a_card_number_is_refused(api, receiver):
+    body = {"url": receiver.url("/hook"), "headers": {f"x-{VISA}": "1"}}
+    made = api.post("/v1/webhooks", body, format="json")
+    [error] = problem(made, 400, "/headers/x-411111******1111")["errors"]
+    assert "card number" in error["detail"]
+    assert VISA not in made.content.decode()
+
+
+def test_metadata_is_masked_with_what_is_glued_to_a_number(api):
+    sent = {"a": f"{VISA}05/28", f"a{VISA}b": "4111*1111*1111*1111", "id": f"{VISA}0528"}
+    shown = answered(api, description="SHOP", metadata=sent)
+    assert shown["metadata"] == {
+        "a": "411111*********105/28",
+        "a411111******1111b": "4111*11********1111",
+        "id": f"{VISA}0528",
+    }
+
+
+OTHER_VISA = "4111110000091111"
+
+
+@pytest.mark.parametrize("keys", [[VISA, OTHER_VISA], [VISA, "411111******1111"]])
+def test_keys_that_are_the_same_once_masked_are_refused(api, keys):
+    metadata = dict.fromkeys(["plain", *keys], "x")
+    sent = {"description": "SHOP", "metadata": metadata}
+    body = problem(
+        api.post("/v1/normalizations", sent, format="json"), 400, "/metadata/411111******1111"
+    )
+    assert "the same as another" in body["errors"][0]["detail"]
+    batch = post(api, [sent, {"description": "SHOP", "metadata": {keys[0]: "x"}}]).json()
+    assert (batch["counts"]["accepted"], batch["counts"]["rejected"]) == (1, 1)
+    assert batch["errors"][0]["pointer"] == "/metadata/411111******1111"
+    assert VISA.encode() not in stored()
+
+
+def test_an_error_does_not_say_a_card_number_back(api, receiver):
+    for response in (
+        api.get("/v1/normalizations", {VISA: "1"}),
+        api.get("/v1/normalizations", headers={"client-id": VISA}),
+        api.post(
+            "/v1/webhooks",
+            {"url": receiver.url("/hook"), "events": [f"event {VISA}"]},
+            format="json",
+        ),
+    ):
+        assert response.status_code in (400, 403), response.content
+        assert VISA not in response.content.decode()
+
+
+def test_an_idempotency_key_is_not_kept_in_clear_and_still_counts(api):
+    sent = {"description": "SHOP"}
+    headers = {"Idempotency-Key": f'"{VISA}"'}
+    first = api.post("/v1/normalizations", sent, format="json", headers=headers)
+    again = api.post("/v1/normalizations", sent, format="json", headers=headers)
+    assert first.json()["request_id"] == again.json()["request_id"]
+    assert NormalizationRequest.objects.count() == 1
+    assert VISA.encode() not in stored()
+
+
+def test_a_request_id_that_holds_a_card_number_is_replaced(client):
+    given = f"order-{VISA}"
+    assert VISA not in client.get("/livez", headers={"X-Request-Id": given})["X-Request-Id"]
+
+
+@pytest.mark.parametrize("formatter", [PlainFormatter, JSONFormatter])
+def test_logs_hold_no_card_number(client, formatter):
+    output = io.StringIO()
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(formatter())
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    try:
+        client.get(f"/v1/nothing/{VISA}")  # Django logs the path of what it does not find
+        try:
+            raise ValueError(f"descriptor {VISA}")
+        except ValueError:
+            logger.exception("with=%s", VISA)
+        logger.warning("request=%s", "0190c2a4-7e1b-7d3a-9c58-4111111111ab")
+    finally:
+        logger.removeHandler(handler)
+    assert VISA not in output.getvalue()
+    assert "nothing/411111******1111" in output.getvalue()
+    assert "descriptor 411111******1111" in output.getvalue()
+    assert "0190c2a4-7e1b-7d3a-9c58-4111111111ab" in output.getvalue()
+
+
+def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver):
+    receiver.behaviour = always(Reply(body=f"no such card {VISA}".encode()))
+    answered(api, description="SHOP")
+    delivery.Sender().run(seconds=1)
+    assert DeliveryAttempt.objects.get().response_head == "no such card 411111******1111"
+
+
+def test_a_new_client_is_not_called_by_a_card_number():
+    with pytest.raises(CommandError, match="card number"):
+        call_command("create_client", VISA)
+    call_command("create_client", "2026111000010042", verbosity=0)
+    assert Client.objects.get().client_id == "2026111000010042"
+
+
+def test_what_staff_write_into_the_catalogue_holds_no_card_number(superuser):
+    rules, merchants = reverse("admin:merchants_rule_add"), reverse("admin:merchants_merchant_add")
+    rule = {"kind": "exact", "priority": "0", "active": "on"}
+    superuser.post(rules, {**rule, "pattern": f"SHOP {VISA}"})
+    superuser.post(rules, {**rule, "pattern": "SHOP", "note": f"As {VISA} says"})
+    merchant = {
+        "active": "on", "mccs": "[]", "countries": "[]", "websites": "{}",
+        "aliases-TOTAL_FORMS": "1", "aliases-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    superuser.post(merchants, {**merchant, "name": f"Shop {VISA}"})
+    superuser.post(merchants, {**merchant, "name": "Shop", "aliases-0-text": f"SHOP {VISA}"})
+    assert Rule.objects.get().note == "As 411111******1111 says"
+    assert not Merchant.objects.exists()
+    assert not Alias.objects.exists()
+    assert rulesets.publish(note=f"For {VISA}", by="anna").note == "For 411111******1111"
     assert VISA.encode() not in stored()

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from webhooks import lookups
 from webhooks.addresses import AddressError
+from webhooks.endpoints import refuse_card_number
 from webhooks.event_types import EVENT_TYPES, GROUPS
 from webhooks.models import Webhook
 
@@ -33,6 +34,7 @@ class WebhookForm(forms.ModelForm):
         """Refuse an address that may not be used, with the reason."""
         url: str = self.cleaned_data["url"]
         try:
+            refuse_card_number(url)
             lookups.policy_for(self.caller).check_resolves(url)
         except (AddressError, lookups.Busy) as error:
             raise forms.ValidationError(str(error)) from error

@@ -1,14 +1,24 @@
-"""``manage.py normalize``: an offline bulk run, without the queue."""
+"""``manage.py normalize``: an offline bulk run, without the queue.
+
+Every cell of the input comes out as it was and where it was, whatever its columns are called and
+however many a row has; what is added stands behind them.
+"""
 
 import csv
+import io
 import multiprocessing
+import shutil
 import sys
+import tempfile
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import uuid4
 
 from django import db
 from django.core.management.base import BaseCommand, CommandError
@@ -34,29 +44,72 @@ ADDED = [
     "category",
     *READ_COLUMNS,
 ]
+# The columns that are read.
+READ = ("description", "amount", "currency", "date", "mcc", "country", "city")
 # In front of an added column that the input has one of the name of.
 CLASH = "pave_"
 # Rows in one piece of a worker's work: large enough that handing it over costs nothing beside it.
 PIECE = 500
 
-Row = dict[str, str]
+Row = list[str]
 
 # Set before the workers are forked, which have no other way to share what it holds.
 _heuristic: Heuristic
 _merchants: dict[str, Merchant]
+_shape: "_Shape"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What one look through the input has shown.
+
+    Args:
+        header: Its first row.
+        width: The cells of its longest row.
+        rows: How many there are below the header, blank lines among them.
+        marked: Whether it begins with a byte order mark.
+    """
+
+    header: Row
+    width: int
+    rows: int
+    marked: bool
+
+    def cell(self, row: Row, name: str) -> str:
+        """Return a row's cell in the first column of that name; "" where there is none."""
+        at = self.header.index(name) if name in self.header else len(row)
+        return row[at] if at < len(row) else ""
+
+    def padded(self, row: Row) -> Row:
+        """Return a row with as many cells as the longest has."""
+        return row + [""] * (self.width - len(row))
 
 
 class Command(BaseCommand):
-    help = "Name the merchant of every row of a CSV file, in several processes."
+    help = (
+        "Name the merchant of every row of a CSV file, in several processes. The output is the "
+        "input, with every cell as it was, and the columns "
+        f"{', '.join(ADDED)} behind. One of these whose name the input has already (in capitals "
+        f"or not) is called {CLASH}NAME, and {CLASH}NAME_2 and so on if that is there too: so the "
+        "command may be run on its own output. A row with more cells than the header has keeps "
+        "them, in columns without a name."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "input",
             type=Path,
-            help="CSV with a column description; also read: amount, currency, date, mcc, country, "
-            "city.",
+            help=f"CSV in UTF-8 with a column {READ[0]}; also read: {', '.join(READ[1:])}. Of "
+            "several columns of one name the first is read.",
         )
-        parser.add_argument("-o", "--output", type=Path, required=True, help="CSV to write.")
+        parser.add_argument(
+            "-o",
+            "--output",
+            type=Path,
+            required=True,
+            help="CSV to write, once it is whole. It may be the input itself. Where it is a "
+            "symbolic link, the file that it leads to is written.",
+        )
         parser.add_argument(
             "--workers",
             type=int,
@@ -66,32 +119,52 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         source: Path = options["input"]
-        target: Path = options["output"]
         if options["workers"] < 1:
             raise CommandError("--workers must be at least 1.")
-        # Beside the output, and in its place once it is whole: the input may be the same file.
-        unfinished = target.with_name(f"{target.name}.unfinished")
         try:
-            with source.open(newline="", encoding="utf-8-sig") as lines:
-                rows = csv.DictReader(lines)
-                columns = list(rows.fieldnames or [])
-                if "description" not in columns:
-                    raise CommandError(f"{source} has no column description.")
-                with unfinished.open("w", newline="", encoding="utf-8") as out:
-                    added = [CLASH * (name in columns) + name for name in ADDED]
-                    writer = csv.writer(out)
-                    writer.writerow(columns + added)
-                    count = self._run(rows, writer, options["workers"], source.stat().st_size)
+            target: Path = options["output"].resolve()
+            if target.exists() and not target.is_file():
+                raise CommandError(f"{target} is no regular file.")
+            with source.open("rb") as given, _seekable(given) as content:
+                count = self._rewrite(source, content, target, options["workers"])
+        except (OSError, RuntimeError) as error:  # links in a circle are a RuntimeError
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{count:,} rows written to {options['output']}.")
+
+    def _rewrite(self, source: Path, content: IO[bytes], target: Path, workers: int) -> int:
+        """Write ``target``, in one step at the end: it may be the very file that is read."""
+        global _shape
+        unfinished = target.with_name(f"{target.name}.{uuid4().hex[:8]}.unfinished")
+        try:
+            _shape = _look_through(source, content)
+            names = self._added(source)
+            encoding = "utf-8-sig" if _shape.marked else "utf-8"
+            with unfinished.open("x", newline="", encoding=encoding) as out:
+                writer = csv.writer(out)
+                writer.writerow([*_shape.padded(_shape.header), *names])
+                count = self._run(_rows(source, content), writer, workers)
+            if target.exists():
+                shutil.copymode(target, unfinished)
             unfinished.replace(target)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise CommandError(f"{source}: {error}") from error
         finally:
             unfinished.unlink(missing_ok=True)
-        self.stdout.write(f"{count:,} rows written to {target}.")
+        return count
 
-    def _run(self, rows: Iterable[Row], writer: Any, workers: int, size: int) -> int:
+    def _added(self, source: Path) -> list[str]:
+        """Return what the added columns are called."""
+        header = _shape.header
+        if READ[0] not in header:
+            raise CommandError(f"{source} has no column {READ[0]}.")
+        for name in READ:
+            if header.count(name) > 1:
+                self.stderr.write(f"{source} has several columns {name}; the first is read.")
+        taken = {name.strip().casefold() for name in header}
+        return [_free_name(name, taken) for name in ADDED]
+
+    def _run(self, rows: Iterator[Row], writer: Any, workers: int) -> int:
         """Write every row with its answer, in the order of the input; return how many."""
         count = 0
+        next(rows)  # the header
         # Read here and forked, so that the processes share the catalogue's memory.
         global _heuristic, _merchants
         _heuristic = catalogue.offline_heuristic()
@@ -101,13 +174,60 @@ class Command(BaseCommand):
             multiprocessing.get_context("fork").Pool(workers) as pool,
             Progress(console=Console(file=sys.stderr), transient=True) as progress,
         ):
-            bar = progress.add_task("Normalizing", total=size)
+            bar = progress.add_task("Normalizing", total=_shape.rows)
             for piece in _bounded(pool, _pieces(rows), workers * 4):
                 writer.writerows(piece)
-                count += len(piece)
-                # The file's size stands for its rows, which nobody has counted.
-                progress.advance(bar, sum(len(",".join(map(str, row))) for row in piece))
+                count += sum(map(bool, piece))
+                progress.advance(bar, len(piece))
         return count
+
+
+def _seekable(given: IO[bytes]) -> IO[bytes]:
+    """Return what can be read twice: a pipe's content is copied."""
+    if given.seekable():
+        return given
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    shutil.copyfileobj(given, copy)
+    return copy
+
+
+def _look_through(source: Path, content: IO[bytes]) -> _Shape:
+    """Read the whole input once: what is no CSV is refused before any work."""
+    marked = content.seek(0) == 0 and content.read(len(BOM_UTF8)) == BOM_UTF8
+    rows = _rows(source, content)
+    header = next(rows, [])
+    width, count = len(header), 0
+    for row in rows:
+        width, count = max(width, len(row)), count + 1
+    return _Shape(header, width, count, marked)
+
+
+def _rows(source: Path, content: IO[bytes]) -> Iterator[Row]:
+    """Yield the rows of the input from its beginning, the header first.
+
+    Strictly: a quotation mark at a wrong place would else be dropped, or take lines along.
+    """
+    content.seek(0)
+    lines = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
+    rows = csv.reader(lines, strict=True)
+    line = 1
+    try:
+        for row in rows:
+            line = rows.line_num + 1
+            yield row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CommandError(f"{source}, in or after line {line}: {error}") from error
+    finally:
+        lines.detach()  # else the content would be closed with it
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Return what an added column is called beside those that are there."""
+    wanted, number = name, 1
+    while wanted in taken:
+        wanted = f"{CLASH}{name}" if number == 1 else f"{CLASH}{name}_{number}"
+        number += 1
+    return wanted
 
 
 def _bounded(pool: Any, pieces: Iterator[list[Row]], ahead: int) -> Iterator[list[list[Any]]]:
@@ -136,9 +256,8 @@ def _pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _answer_piece(piece: list[Row]) -> list[list[Any]]:
-    for row in piece:
-        row.pop(None, None)  # type: ignore[call-overload] # cells that no column is named for
-    return [[*row.values(), *_answer(_transaction(row))] for row in piece]
+    # A blank line stays one.
+    return [row and [*_shape.padded(row), *_answer(_transaction(row))] for row in piece]
 
 
 def _answer(transaction: Transaction) -> list[Any]:
@@ -162,26 +281,27 @@ def _answer(transaction: Transaction) -> list[Any]:
 
 def _transaction(row: Row) -> Transaction:
     """Return a row's transaction; what cannot be read in an optional column was not given."""
+    given = {name: _shape.cell(row, name) for name in READ}
     return Transaction(
-        description=(row.get("description") or "").replace("\x00", ""),
-        amount=_amount(row.get("amount")),
-        currency=(row.get("currency") or "").strip().upper(),
-        date=_date(row.get("date")),
-        mcc=(row.get("mcc") or "").strip(),
-        country=(row.get("country") or "").strip().upper(),
-        city=(row.get("city") or "").strip(),
+        description=given["description"].replace("\x00", ""),
+        amount=_amount(given["amount"]),
+        currency=given["currency"].strip().upper(),
+        date=_date(given["date"]),
+        mcc=given["mcc"].strip(),
+        country=given["country"].strip().upper(),
+        city=given["city"].strip(),
     )
 
 
-def _amount(text: str | None) -> Decimal | None:
+def _amount(text: str) -> Decimal | None:
     try:
-        return Decimal(text or "")
+        return Decimal(text)
     except InvalidOperation:
         return None
 
 
-def _date(text: str | None) -> date | None:
+def _date(text: str) -> date | None:
     try:
-        return date.fromisoformat(text or "")
+        return date.fromisoformat(text)
     except ValueError:
         return None

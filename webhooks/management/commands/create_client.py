@@ -34,6 +34,7 @@ class Command(BaseCommand):
         url = options["webhook_url"]
         try:
             if url:
+                endpoints.refuse_card_number(url)
                 endpoints.address_policy().check_resolves(url)
             with transaction.atomic():
                 client = self._client(options["client_id"], options["name"])
