@@ -5,6 +5,7 @@ depth of all together those are refused who have more than an even part of it. A
 short queries, and each web process looks at a client once in a while and goes by what it saw.
 """
 
+import math
 import threading
 import time
 from typing import Any
@@ -24,6 +25,8 @@ MOST_CLIENTS = 10_000
 _lock = threading.Lock()
 # When a client was looked at, and whether it had as much waiting as it may; by primary key.
 _looks: dict[int, tuple[float, bool]] = {}
+# When all clients together were looked at, and what part each of them may have.
+_part: tuple[float, float] = (-LOOK_EVERY, math.inf)
 
 
 def refuse_if_full(client: Client, fields: dict[str, Any] | None = None) -> None:
@@ -63,10 +66,23 @@ def _is_full(client: Client) -> bool:
 def look(client: Client) -> bool:
     """Return whether as much of the client's work waits as may; reads no more rows than that."""
     own = _depth(settings.PAVE_CLIENT_QUEUE_DEPTH, client=client)
-    if own > settings.PAVE_CLIENT_QUEUE_DEPTH:
-        return True
-    ceiling = settings.PAVE_MAX_QUEUE_DEPTH
-    return _depth(ceiling) > ceiling and own > ceiling // max(1, turns.count_busy())
+    return own > settings.PAVE_CLIENT_QUEUE_DEPTH or own > _even_part()
+
+
+def _even_part() -> float:
+    """Return how much each client may have waiting while all have more than the ceiling.
+
+    It is the same for all clients, and looked at once for all of them.
+    """
+    global _part
+    looked_at, part = _part
+    now = time.monotonic()
+    if now - looked_at >= LOOK_EVERY:
+        ceiling = settings.PAVE_MAX_QUEUE_DEPTH
+        full = _depth(ceiling) > ceiling
+        part = ceiling // max(1, turns.count_busy()) if full else math.inf
+        _part = (now, part)
+    return part
 
 
 def _depth(most: int, **of: Client) -> int:

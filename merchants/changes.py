@@ -11,8 +11,8 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
-from merchants.descriptor import parse
 from merchants.folding import words_of
+from merchants.heuristic import parsed
 from merchants.question import CatalogueMerchant, MatchRule, Transaction
 from merchants.rule_match import RuleBook
 
@@ -54,7 +54,7 @@ class Changes:
         merchant = ((answer or {}).get("merchant") or {}).get("id")
         if merchant in self._merchant_ids:
             return True
-        descriptor = parse(transaction.description, transaction.country.upper())
+        descriptor = parsed(transaction)
         if self._rules.find(descriptor.text, "", "", "") is not None:
             return True
         if not self._openings:

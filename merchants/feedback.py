@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from merchants.folding import words_of
+from merchants.heuristic import parsed
 from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
 from pave.card_numbers import masked
 
@@ -91,6 +92,6 @@ def _review(feedback: Feedback, status: str, merchant: Merchant | None, by: str)
 
 
 def descriptor_of(feedback: Feedback) -> str:
-    """Return the cleaned descriptor of the transaction that was answered wrongly."""
+    """Return the cleaned descriptor that was answered wrongly, as a rule is asked for it."""
     request = feedback.request
-    return request.own_reading.descriptor or request.description
+    return parsed(request.as_transaction()).text or request.description

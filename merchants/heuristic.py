@@ -181,11 +181,19 @@ class PaveHeuristic:
         )
 
 
+def parsed(transaction: Transaction) -> Descriptor:
+    """The parts of a transaction's text, as rules and the catalogue are asked for them."""
+    return parse(transaction.description, transaction.country.upper(), transaction.city)
+
+
 def _read(transaction: Transaction) -> tuple[Descriptor, str]:
     """The descriptor's parts and the country, as the client or else the rail tells it."""
-    given = transaction.country.upper()
-    descriptor = parse(transaction.description, given, transaction.city)
-    country = given or descriptor.country or CURRENCY_COUNTRIES.get(transaction.currency, "")
+    descriptor = parsed(transaction)
+    country = (
+        transaction.country.upper()
+        or descriptor.country
+        or CURRENCY_COUNTRIES.get(transaction.currency, "")
+    )
     return descriptor, country
 
 

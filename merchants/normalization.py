@@ -396,7 +396,7 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
         # Resolutions before their requests, as those lock them who answer.
         asked = set(
             Resolution.objects.filter(pk__in={pk for _, pk in found if pk})
-            .select_for_update(skip_locked=True)
+            .select_for_update(skip_locked=True, no_key=True)
             .order_by("id")
             .values_list("pk", flat=True)
         )
@@ -553,13 +553,17 @@ def _write_claim(ids: Sequence[UUID], *, alone: bool = False) -> AdmissionClaim:
 
 
 def drop_unwanted(resolutions: Collection[UUID]) -> None:
-    """Let go of resolutions that nobody waits for any more."""
-    Resolution.objects.filter(
+    """Let go of resolutions that nobody waits for any more; wait for nobody's lock."""
+    unwanted = Resolution.objects.filter(
         ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
         ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
         pk__in=resolutions,
         status=Resolution.Status.PENDING,
-    ).delete()
+    )
+    with transaction.atomic():
+        locked = unwanted.select_for_update(skip_locked=True, of=("self",)).order_by("id")
+        # Asked again under the lock: one that somebody has asked for since stays.
+        unwanted.filter(pk__in=list(locked.values_list("pk", flat=True))).delete()
 
 
 def _tell(event_type: str, requests: Sequence[NormalizationRequest], now: datetime) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -107,7 +108,8 @@ def resolutions_for(askers: Askers, ruleset: Ruleset, now: datetime) -> dict[str
     missing = {key: by_text[key] for key in by_text if key not in present}
     cached = _still_valid(missing, ruleset)
     cached |= {key: found for key, found in present.items() if found.is_resolved}
-    cached = _held(cached)
+    there = held(cached.values())
+    cached = {key: resolution for key, resolution in cached.items() if resolution.pk in there}
     others = {key.text: key for key in askers if key.text not in cached}
     if not others:
         return cached
@@ -165,21 +167,21 @@ def _still_valid(
     }
 
 
-def _held(found: dict[str, Resolution]) -> dict[str, Resolution]:
-    """Keep answers from being removed until the transaction ends; leave out those that are gone.
+def held(resolutions: Iterable[Resolution]) -> set[UUID]:
+    """Keep answers from being removed until the transaction ends; return those still there.
 
     That is the lock of a foreign key's check, taken before the row is tied: others take it too.
     """
-    if not found or connection.vendor != "postgresql":  # SQLite's transactions do not overlap
-        return found
+    pks = sorted({resolution.pk for resolution in resolutions})
+    if not pks or connection.vendor != "postgresql":  # SQLite's transactions do not overlap
+        return set(pks)
     table = connection.ops.quote_name(Resolution._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE",  # noqa: S608
-            [sorted(resolution.pk for resolution in found.values())],
+            [pks],
         )
-        there = {pk for (pk,) in cursor.fetchall()}
-    return {key: resolution for key, resolution in found.items() if resolution.pk in there}
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def _locked(
@@ -192,7 +194,8 @@ def _locked(
         _make([keys[key] for key in missing], ruleset)
         rows = Resolution.objects.filter(ruleset=ruleset, key__in=keys.keys() - found.keys())
         # In one order everywhere, so that two admissions cannot wait for each other.
-        found |= {row.key: row for row in rows.select_for_update().order_by("id")}
+        # No key: admissions hold others' answers meanwhile, in an order of their own (``held``).
+        found |= {row.key: row for row in rows.select_for_update(no_key=True).order_by("id")}
         missing = keys.keys() - found.keys()
     return list(found.values())
 

@@ -108,14 +108,16 @@ def settle_up(*, client: int, seconds: float) -> None:
 def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> list[Claim]:
     now = timezone.now()
     with transaction.atomic():
-        waiters = list(
+        due = (
             Waiter.objects.due(now)
             .of_client(client)
             .filter(**({"resolution": pk} if pk else {}))
             .select_related("resolution", "request")
-            .select_for_update(skip_locked=True, of=("resolution",))[:limit]
+            .select_for_update(skip_locked=True, no_key=True, of=("resolution",))
         )
-        waiters = _without_outdated(waiters)
+        while (found := list(due[:limit])) and not (waiters := _without_outdated(found)):
+            pass  # all of them are admitted anew: on to the next
+        waiters = waiters if found else []
         if waiters and waiters[0].resolution.attempts:
             waiters = waiters[:1]
         else:
@@ -185,7 +187,8 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     with transaction.atomic():
         ruleset = rulesets.steady()
         # Locked in one order everywhere, so that nobody waits for one who waits for him.
-        locked = Resolution.objects.filter(pk__in=answers).select_for_update().order_by("id")
+        locked = Resolution.objects.filter(pk__in=answers).order_by("id")
+        locked = locked.select_for_update(no_key=True)
         ours = [row for row in locked if _is_same_attempt(row, answers[row.pk][0])]
         named = Named.by([answers[row.pk][1].match for row in ours])
         counter = Counter(now)

@@ -19,9 +19,10 @@ from merchants import batches, resolving, rulesets, working
 from merchants.bells import REVISE
 from merchants.events import UPDATED, occurrence
 from merchants.models import NormalizationRequest, Resolution, Revision, Ruleset
-from merchants.questions import ALONE, Askers, StoredKey, key_of, may_differ, resolutions_for
+from merchants.questions import ALONE, Askers, StoredKey, held, key_of, may_differ, resolutions_for
 from pave.operations import shutdown
 from pave.operations.identity import worker_name
+from pave.operations.patience import AWAY
 from webhooks.publishing import publish
 
 logger = logging.getLogger(__name__)
@@ -37,15 +38,17 @@ def revise() -> int:
     if revision is None:
         return 0
     examined = 0
-    begun = time.monotonic()
-    while time.monotonic() - begun < TURN_SECONDS and not shutdown.requested():
+    end = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < end and not shutdown.requested():
         batch = _next_batch(revision)
         if not batch:
             _finish(revision)
             return examined
-        changed = _revise_batch(revision, batch)
-        examined += len(batch)
-        if not _advance(revision, batch, changed):
+        changed, done = _revise_batch(revision, batch, end)
+        # What is left of a batch is for the next turn, which finds the others done.
+        looked_at = batch if done else []
+        examined += len(looked_at)
+        if not _advance(revision, looked_at, changed):
             return examined  # a newer ruleset has taken over
     Revision.objects.filter(pk=revision.pk).update(lease_expires_at=None, claimed_by="")
     REVISE.ring()
@@ -93,27 +96,53 @@ def _next_batch(revision: Revision) -> list[NormalizationRequest]:
     return list(requests.order_by("-id")[:BATCH])
 
 
-def _revise_batch(revision: Revision, batch: Sequence[NormalizationRequest]) -> int:
-    """Give the requests of a batch their new answers; return how many have another one."""
+def _revise_batch(
+    revision: Revision, batch: Sequence[NormalizationRequest], end: float
+) -> tuple[int, bool]:
+    """Give the requests of a batch their new answers, until about ``end`` (a monotonic time).
+
+    Returns:
+        How many have another answer now, and whether that is all of them.
+    """
     ruleset = revision.ruleset
+    affected = _affected(batch, ruleset)
+    resolutions = _asked(affected, ruleset)
+    changed: list[tuple[NormalizationRequest, Resolution]] = []
+    done = True
+    for key, requests in affected.items():
+        resolution = resolutions[key.text]
+        if not resolution.is_resolved and time.monotonic() > end:
+            done = False
+            continue
+        answered = _worked_out(resolution, {key: requests}, ruleset, end)
+        if answered.is_resolved:
+            changed += [
+                (request, answered)
+                for request in requests
+                if request.resolution and _merchant(answered) != _merchant(request.resolution)
+            ]
+        elif answered.status != Resolution.Status.FAILED:  # then what was answered before stays
+            done = False
+    updated, all_there = _apply(changed)
+    return updated, done and all_there
+
+
+def _affected(
+    batch: Sequence[NormalizationRequest], ruleset: Ruleset
+) -> dict[StoredKey, list[NormalizationRequest]]:
+    """Return the requests that the ruleset may answer otherwise, by their keys under it."""
     heuristic = rulesets.heuristic_for(ruleset.number)
     affected: dict[StoredKey, list[NormalizationRequest]] = {}
     for request in batch:
-        if request.resolution and may_differ(request, request.resolution, ruleset):
-            affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
-    if not affected:
-        return 0
-    resolutions = _asked(affected, ruleset)
-    changed: list[tuple[NormalizationRequest, Resolution]] = []
-    for key, requests in affected.items():
-        resolution = _resolved(resolutions[key.text], {key: requests}, ruleset)
-        if resolution is not None:
-            changed += [
-                (request, resolution)
-                for request in requests
-                if request.resolution and _merchant(resolution) != _merchant(request.resolution)
-            ]
-    return _apply(changed)
+        try:
+            if request.resolution and may_differ(request, request.resolution, ruleset):
+                affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
+        except AWAY:
+            raise
+        except Exception:
+            # It keeps its answer, and the others get theirs.
+            logger.exception("revision.no_key request=%s", request.pk)
+    return affected
 
 
 def _asked(askers: Askers, ruleset: Ruleset) -> dict[str, Resolution]:
@@ -121,36 +150,43 @@ def _asked(askers: Askers, ruleset: Ruleset) -> dict[str, Resolution]:
         return resolutions_for(askers, ruleset, timezone.now())
 
 
-def _resolved(resolution: Resolution, askers: Askers, ruleset: Ruleset) -> Resolution | None:
+def _worked_out(resolution: Resolution, askers: Askers, ruleset: Ruleset, end: float) -> Resolution:
     """Return the resolution with its answer, worked out here and now if it has none yet.
 
-    None if it cannot be answered: then what was answered before stays.
+    It comes back without one if it failed, if somebody else is at it at ``end``, or if there is a
+    newer ruleset by now, which has a revision of its own.
     """
-    end = time.monotonic() + settings.PAVE_RESOLUTION_LEASE
-    while not resolution.is_resolved:
-        if resolution.status == Resolution.Status.FAILED or time.monotonic() > end:
-            return None
+    while resolution.status in (Resolution.Status.PENDING, Resolution.Status.RUNNING):
         claimed = resolving.claim(worker=worker_name(), pk=resolution.pk)
         if claimed:
             working.work(claimed)
+        elif time.monotonic() > end:
+            return resolution
         else:
             time.sleep(0.1)  # somebody else is at it, or it pauses after a failure
         try:
             resolution.refresh_from_db()
         except Resolution.DoesNotExist:
             if rulesets.current().number != ruleset.number:
-                return None  # by a revision of its own
+                return resolution
             # Others who waited for it have taken their requests back, and it went with them.
             (resolution,) = _asked(askers, ruleset).values()
     return resolution
 
 
-def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> int:
-    """Tie requests to their new answers and tell their clients, in one transaction."""
+def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> tuple[int, bool]:
+    """Tie requests to their new answers and tell their clients, in one transaction.
+
+    Returns:
+        How many there were, and whether all answers were still there.
+    """
     now = timezone.now()
     updated = []
     with transaction.atomic():
+        there = held(resolution for _, resolution in changed)
         for request, resolution in sorted(changed, key=lambda pair: pair[0].pk):
+            if resolution.pk not in there:
+                continue
             # Only from the answer that was compared, so that a repeat changes nothing twice.
             if NormalizationRequest.objects.filter(
                 pk=request.pk,
@@ -167,7 +203,7 @@ def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> int:
             ],
             now=now,
         )
-    return len(updated)
+    return len(updated), len(there) == len({resolution.pk for _, resolution in changed})
 
 
 def _merchant(resolution: Resolution) -> tuple[str | None, str | None]:
@@ -178,7 +214,8 @@ def _merchant(resolution: Resolution) -> tuple[str | None, str | None]:
 
 def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed: int) -> bool:
     """Write down how far the revision is; return whether it is still this worker's."""
-    revision.position = batch[-1].pk
+    if batch:
+        revision.position = batch[-1].pk
     return bool(
         Revision.objects.filter(
             pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()

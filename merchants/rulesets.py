@@ -6,6 +6,7 @@ ruleset: a copy of the draft at the moment of its publication.
 
 import gzip
 import json
+import threading
 from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -27,6 +28,7 @@ from pave import advisory
 from pave.card_numbers import masked
 
 _loaded: tuple[int, Heuristic] | None = None
+_loading = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +114,19 @@ def content_of(number: int) -> Content:
 def heuristic_for(number: int) -> Heuristic:
     """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset's number."""
     global _loaded
-    if _loaded is None or _loaded[0] != number:
+    loaded = _loaded
+    if loaded is not None and loaded[0] == number:
+        return loaded[1]
+    with _loading:  # it takes a second and much memory: not in several threads
+        if _loaded is not None and _loaded[0] == number:
+            return _loaded[1]
         heuristic_class = import_string(settings.PAVE_HEURISTIC)
         if is_ours(heuristic_class):
             heuristic = heuristic_class(content_of(number))
         else:
             heuristic = heuristic_class()
         _loaded = (number, heuristic)
-    return _loaded[1]
+        return heuristic
 
 
 def is_ours(heuristic_class: object = None) -> bool:

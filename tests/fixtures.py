@@ -98,6 +98,7 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     # Nobody looks at the queue's depth within a test, but for those about that.
     monkeypatch.setattr("merchants.backpressure.look", lambda client: False)
     monkeypatch.setattr("merchants.backpressure._looks", {})
+    monkeypatch.setattr("merchants.backpressure._part", (float("-inf"), float("inf")))
     monkeypatch.setattr("pave.operations.bell._quiet_until", {})
 
 

@@ -1,7 +1,7 @@
 """How many passwords are tried: each costs a third of a second of CPU, a wrong name's too.
 
 axes locks a name for an address after a few, which does not bound those who try many names. So a
-process hashes one at a time, and an address has so many tries a minute.
+process hashes one at a time, few wait for that, and an address has so many tries a minute.
 """
 
 import threading
@@ -13,7 +13,12 @@ from django.core.cache import cache
 
 TRIES_A_MINUTE = 20
 
+# So many may wait in a web server's threads for the one that hashes, and so long, in seconds.
+MOST_WAITING = 4
+WAIT_SECONDS = 3.0
+
 _hashing = threading.Lock()
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
 
 
 class TooMany(Exception):
@@ -36,16 +41,26 @@ def turn(address: str) -> Iterator[None]:
     Raises:
         TooMany: Not now.
     """
-    if not _hashing.acquire(blocking=False):
-        raise TooMany("Somebody else is logging in. Try again in a moment.", 1)
+    now = time.time()
+    if _tries(address, int(now // 60)) > TRIES_A_MINUTE:
+        pause = 60 - int(now % 60)
+        raise TooMany("Too many have tried to log in from here. Try again in a minute.", pause)
+    if not _wait_to_hash():
+        raise TooMany("Others are logging in. Try again in a moment.", 1)
     try:
-        now = time.time()
-        if _tries(address, int(now // 60)) > TRIES_A_MINUTE:
-            pause = 60 - int(now % 60)
-            raise TooMany("Too many have tried to log in from here. Try again in a minute.", pause)
         yield
     finally:
         _hashing.release()
+
+
+def _wait_to_hash() -> bool:
+    """Wait until nobody else hashes; return whether that came to be."""
+    if not _waiting.acquire(blocking=False):
+        return False
+    try:
+        return _hashing.acquire(timeout=WAIT_SECONDS)
+    finally:
+        _waiting.release()
 
 
 def _tries(address: str, minute: int) -> int:

@@ -1,6 +1,8 @@
 """Logging in is limited, pages keep to a strict policy, and cookies to what is proper."""
 
 import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,10 +91,35 @@ def test_without_the_cache_nobody_is_kept_out(anna: User, settings: Settings) ->
     assert _log_in(Browser(), PASSWORD) == 302
 
 
-def test_a_process_tries_one_password_at_a_time(anna: User) -> None:
+def test_a_process_tries_one_password_at_a_time(
+    anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "WAIT_SECONDS", 0.1)
     with logins.turn("192.0.2.9"):
         assert _log_in(Browser(), PASSWORD) == 429
     assert _log_in(Browser(), PASSWORD) == 302
+
+
+def test_who_logs_in_while_another_does_waits_for_a_moment(anna: User) -> None:
+    trying, ended = threading.Event(), threading.Event()
+
+    def another() -> None:
+        with logins.turn("192.0.2.9"):
+            trying.set()
+            ended.wait(0.3)
+
+    with ThreadPoolExecutor() as elsewhere:
+        elsewhere.submit(another)
+        trying.wait()
+        assert _log_in(Browser(), PASSWORD) == 302
+
+
+def test_few_wait_for_a_password_so_that_threads_are_left(
+    anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "_waiting", threading.BoundedSemaphore(1))
+    with logins._waiting:
+        assert _log_in(Browser(), PASSWORD) == 429
 
 
 def test_pages_allow_nothing_but_our_own_files(superuser: Browser) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from merchants import backpressure, normalization, working
 from merchants.models import NormalizationRequest
-from tests.factories import NormalizationRequestFactory, WaiterFactory
+from tests.factories import ClientFactory, NormalizationRequestFactory, WaiterFactory
 
 pytestmark = pytest.mark.django_db
 LOOK = backpressure.look
@@ -88,3 +88,14 @@ def test_between_two_looks_a_submit_pays_nothing(api, monkeypatch):
     assert post(api).status_code == 202
     monkeypatch.setattr(backpressure, "look", lambda client: pytest.fail("looked"))
     assert post(api).status_code == 202
+
+
+def test_the_depth_of_all_is_looked_at_once_for_many_clients(
+    django_assert_num_queries, monkeypatch
+):
+    clients = ClientFactory.create_batch(20)
+    monkeypatch.setattr(backpressure, "LOOK_EVERY", 60)
+    LOOK(clients[0])
+    with django_assert_num_queries(2 * (len(clients) - 1)):
+        for client in clients[1:]:
+            LOOK(client)

@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from merchants import questions
-from merchants.models import Feedback, NormalizationRequest, Resolution
+from merchants import retention as merchant_retention
+from merchants.models import Feedback, NormalizationRequest, Resolution, Ruleset
 from merchants.questions import resolutions_for
 from pave.identifiers import first_id_at
 from pave.operations import retention
@@ -122,6 +123,24 @@ def test_an_answer_that_is_just_being_given_stays(client_1234):
     assert Resolution.objects.get() == answer
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_gives_an_answer_holds_up_nobody_who_asks_for_it(client_1234):
+    """Else two admissions could wait for each other."""
+    if connection.vendor == "sqlite":
+        return  # as above
+    answer, request = old_answer(), request_of(timedelta(0), client=client_1234.client)
+    asked = {answer.key: questions.StoredKey(answer.key, None)}
+    with transaction.atomic(), ThreadPoolExecutor() as elsewhere:
+        resolutions_for(askers(answer, request), answer.ruleset, timezone.now())
+        locking = elsewhere.submit(in_a_thread, lambda: locked(asked, answer.ruleset))
+        assert locking.result(timeout=20) == [answer]
+
+
+@transaction.atomic
+def locked(keys, ruleset):
+    return questions._locked(keys, set(keys), ruleset)
+
+
 def test_an_answer_that_went_just_before_it_was_given_is_asked_for_anew(client_1234, monkeypatch):
     if connection.vendor == "sqlite":
         return  # as above
@@ -180,3 +199,14 @@ def test_a_dry_run_removes_nothing():
     call_command("prune", "--dry-run", stdout=output)
     assert "requests: 1 are old enough" in output.getvalue()
     assert NormalizationRequest.objects.count() == 1
+
+
+def test_rulesets_stay_from_the_oldest_on_that_an_answer_is_of(monkeypatch):
+    """What each of them changed is needed to tell whether an older answer still counts."""
+    monkeypatch.setattr(merchant_retention, "RULESETS_KEPT", 1)
+    Ruleset.objects.create(content=b"")
+    answering, between, newest = (Ruleset.objects.create(content=b"") for _ in range(3))
+    Ruleset.objects.update(published_at=timezone.now() - OLD)
+    ResolutionFactory(ruleset=answering)
+    prune()
+    assert list(Ruleset.objects.order_by("number")) == [answering, between, newest]

@@ -1,4 +1,5 @@
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -345,3 +346,59 @@ def test_a_revision_gets_its_answer_though_a_request_with_the_same_question_is_c
     run_revision()
     assert same.status == "canceled"
     assert name_of(answered[2]) == "Netflix"
+
+
+def test_a_rule_reaches_requests_whose_city_stands_in_its_field_only(
+    answered, netflix, client_1234
+):
+    fields = {"description": "QUIMBLE ZORB ZZYXVILLE", "city": "Zzyxville"}
+    request = normalization.submit(client=client_1234.client, fields=fields)
+    run_cluster()
+    given = feedback.give(request=request, merchant="Netflix", comment="")
+    rule = feedback.accept(feedback=given, merchant=None, by="test")
+    assert rule.pattern == "QUIMBLE ZORB"
+    rulesets.publish(note="a rule", by="test")
+    run_revision()
+    assert name_of(request) == "n/a"
+
+
+def test_a_request_that_cannot_be_read_any_more_holds_up_no_revision(
+    answered, netflix, monkeypatch
+):
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    Rule.objects.create(kind="contains", pattern="netflix")
+    rulesets.publish(note="rules", by="test")
+    key_of = revising.key_of
+
+    def refuses_one(request, *arguments):
+        if request.pk == answered[1].pk:
+            raise ValueError
+        return key_of(request, *arguments)
+
+    monkeypatch.setattr(revising, "key_of", refuses_one)
+    run_revision()
+    assert [name_of(request) for request in answered] == ["n/a", "Netflix", "Netflix"]
+
+
+def test_a_revision_of_slow_questions_ends_its_turn_and_goes_on(answered, netflix, monkeypatch):
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    Rule.objects.create(kind="contains", pattern="netflix")
+    rulesets.publish(note="rules", by="test")
+    work = working.work
+
+    def slow(claimed):
+        monkeypatch.setattr(revising, "TURN_SECONDS", 0.0)
+        time.sleep(0.3)
+        return work(claimed)
+
+    monkeypatch.setattr(revising, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(working, "work", slow)
+    assert revising.revise() == 0
+    revision = Revision.objects.get(status="running")
+    assert (revision.changed, revision.lease_expires_at) == (1, None)
+    monkeypatch.setattr(revising, "TURN_SECONDS", 10.0)
+    monkeypatch.setattr(working, "work", work)
+    run_revision()
+    assert [name_of(request) for request in answered] == ["n/a", "n/a", "Netflix"]
+    revision.refresh_from_db()
+    assert (revision.status, revision.changed) == ("done", 3)

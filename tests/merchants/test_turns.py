@@ -7,7 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from merchants import normalization, resolving, turns, working
-from merchants.models import HeuristicUse, NormalizationRequest, Resolution
+from merchants.models import HeuristicUse, NormalizationRequest, Resolution, Ruleset
 from pave.clients.models import Client
 from tests.factories import ClientFactory, WaiterFactory
 from tests.merchants.heuristics import FirstWord
@@ -204,3 +204,13 @@ def test_what_is_in_no_line_is_put_in_it():
     Resolution.objects.update(created_at=timezone.now() - timedelta(minutes=5))
     resolving.sweep()
     assert next_client() == waiter.client
+
+
+def test_questions_of_an_older_ruleset_are_passed_over_at_once(settings):
+    settings.PAVE_HEURISTIC = "merchants.rulesets.CatalogueHeuristic"
+    older, newer = (Ruleset.objects.create(content=b"") for _ in range(2))
+    client = ClientFactory()
+    WaiterFactory.create_batch(5, client=client, resolution__ruleset=older)
+    WaiterFactory(client=client, resolution__ruleset=newer)
+    [claim] = resolving.claim(worker="w")
+    assert claim.resolution.ruleset == newer

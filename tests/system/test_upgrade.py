@@ -98,11 +98,11 @@ def test_waiting_requests_go_on_and_answers_lose_what_was_read_from_a_text(datab
     )
     insert(
         database, "merchants_merchant", id=as_id(database, MERCHANT), name="Netflix", website="",
-        wikidata="", mccs=["5814"], countries=[], category="fast food", logo_url="", active=True,
-        updated_at=AT,
+        wikidata="", mccs=["5814"], countries=[], category="fast food", active=True,
+        logo_url="https://logo.example/n 1.svg", updated_at=AT,
     )  # fmt: skip
     kept, text, waiting = f"m:{MERCHANT}:0.97:", f"d:::::{SECRET}", f"d:::::ALSO {SECRET}"
-    resolution(database, IDS[0], kept, "resolved")
+    resolution(database, IDS[0], kept, "resolved", merchant_id=as_id(database, MERCHANT))
     resolution(database, IDS[1], text, "resolved")
     resolution(database, IDS[2], waiting, "pending")
     request(database, IDS[3], 1, "completed", IDS[0], "NETFLIX JOHN SMITH")
@@ -116,6 +116,7 @@ def test_waiting_requests_go_on_and_answers_lose_what_was_read_from_a_text(datab
     assert SECRET not in str(rows)
     keys = {row[0] for row in rows}
     assert kept in keys
+    assert "https://logo.example/n%201.svg" in str({row[0]: row[1] for row in rows}[kept])
     assert len([key for key in keys if key.startswith("retired:")]) == 2
     assert len(database.rows("SELECT client_id FROM merchants_waiter")) == 2
     [(category,)] = database.rows("SELECT category FROM merchants_merchant")
