@@ -1,6 +1,7 @@
 """What a transaction was: a purchase, a transfer, cash, a fee ..., from the bank's wording."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from merchants import channel_words, kind_words, payment_words
@@ -112,6 +113,7 @@ class Kind(NamedTuple):
         return self.person or self.kind in _PLACELESS
 
 
+@lru_cache(maxsize=4096)  # as descriptors are, and for the same reason
 def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
     """What a transaction was; `mcc` decides only where the text says nothing."""
     text = tidied(descriptor.raw)
