@@ -24,11 +24,10 @@ from merchants.changes import Changes
 from merchants.heuristic import Heuristic, PaveHeuristic
 from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Rule, Ruleset
 from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
+from pave.loading import loaded
 
 # The advisory lock of those who publish (alone) and those who answer (together).
 _PUBLISHING = 7_283_001
-
-_loaded: tuple[int, Heuristic] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +118,11 @@ def content_of(number: int) -> Content:
     return _stored_content(number)
 
 
+@loaded()
 def heuristic_for(number: int) -> Heuristic:
     """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset's number."""
-    global _loaded
-    if _loaded is None or _loaded[0] != number:
-        heuristic_class = import_string(settings.PAVE_HEURISTIC)
-        if is_ours(heuristic_class):
-            heuristic = heuristic_class(content_of(number))
-        else:
-            heuristic = heuristic_class()
-        _loaded = (number, heuristic)
-    return _loaded[1]
+    heuristic_class = import_string(settings.PAVE_HEURISTIC)
+    return heuristic_class(content_of(number)) if is_ours(heuristic_class) else heuristic_class()
 
 
 def is_ours(heuristic_class: object = None) -> bool:

@@ -89,8 +89,8 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what earlier tests left in the cache and in this process."""
     if not ON_SQLITE:  # there the cache is in the database, and emptied with it
         cache.delete_pattern("*")
-    monkeypatch.setattr("merchants.rulesets._loaded", None)
     # A test's ruleset is rolled back, and its number given out again.
+    rulesets.heuristic_for.cache_clear()
     rulesets.content_of.cache_clear()
     rulesets.changes.cache_clear()
     monkeypatch.setattr("pave.clients.keys._noted", {})
