@@ -13,7 +13,7 @@ class Loaded(Generic[Parameters, Value]):
     """A function whose latest results are kept, and which runs in one thread at a time.
 
     ``lru_cache`` alone lets every thread that comes before the first result make one too: a web
-    process would do the same work sixteen times just when all are waiting for it.
+    process would do the same work once for each thread, just when all are waiting for it.
     """
 
     def __init__(self, function: Callable[Parameters, Value], most: int) -> None:
