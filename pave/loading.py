@@ -24,7 +24,7 @@ class Loaded(Generic[Parameters, Value]):
 
     def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Value:
         with self._loading:
-            return self._cached(*args, **kwargs)
+            return self._cached(*args, **kwargs)  # type: ignore[arg-type] # they are hashable
 
     def cache_clear(self) -> None:
         """Forget what is kept."""
