@@ -1,14 +1,16 @@
 """Refusing what cannot be worked on soon, before the database drowns in it.
 
 Each client has a depth of its own, so that none is refused for what another has sent; above the
-depth of all together those are refused who have more than an even part of it. A look costs a few
-short queries, and each web process looks at a client once in a while and goes by what it saw.
+depth of all together those are refused who have more than an even part of it. Each web process
+counts a client's rows once in a while, and those of all clients once for all of them.
 """
 
 import math
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.conf import settings
 
@@ -19,14 +21,53 @@ from pave.clients.models import Client
 
 LOOK_EVERY = 2.0
 RETRY_AFTER_SECONDS = 15
-# Clients whose last look is kept.
+# Clients whose last count is kept.
 MOST_CLIENTS = 10_000
 
-_lock = threading.Lock()
-# When a client was looked at, and whether it had as much waiting as it may; by primary key.
-_looks: dict[int, tuple[float, bool]] = {}
-# When all clients together were looked at, and what part each of them may have.
-_part: tuple[float, float] = (-LOOK_EVERY, math.inf)
+Value = TypeVar("Value")
+
+
+class Everybody(NamedTuple):
+    """What waits of all clients together.
+
+    Args:
+        depth: How many rows, as far as they are counted.
+        busy: How many clients they belong to; not counted while that does not matter.
+    """
+
+    depth: int = 0
+    busy: int = 1
+
+
+class Seen(Generic[Value]):
+    """What was seen at the last look, which is taken again every ``LOOK_EVERY`` seconds.
+
+    One thread looks, however many ask; the others go by what was seen before.
+    """
+
+    def __init__(self, first: Value) -> None:
+        self._value = first
+        self._at = -math.inf
+        self._looking = threading.Lock()
+
+    def value(self, look: Callable[[], Value]) -> Value:
+        """Return what was seen; look first if that is a while ago and nobody else does."""
+        if self._is_old() and self._looking.acquire(blocking=False):
+            try:
+                if self._is_old():
+                    self._value = look()
+                    self._at = time.monotonic()
+            finally:
+                self._looking.release()
+        return self._value
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._at >= LOOK_EVERY
+
+
+# What waits of a client, by its primary key, and of all.
+_of_clients: dict[int, Seen[int]] = {}
+_of_all = Seen(Everybody())
 
 
 def refuse_if_full(client: Client, fields: dict[str, Any] | None = None) -> None:
@@ -46,46 +87,32 @@ def refuse_if_full(client: Client, fields: dict[str, Any] | None = None) -> None
 
 
 def _is_full(client: Client) -> bool:
-    looked_at, full = _looks.get(client.pk, (-LOOK_EVERY, False))
-    now = time.monotonic()
-    if now - looked_at < LOOK_EVERY:
-        return full
-    # The others go by what was seen before while one thread looks.
-    if not _lock.acquire(blocking=False):
-        return full
-    try:
-        full = look(client)
-        if len(_looks) >= MOST_CLIENTS:
-            _looks.clear()
-        _looks[client.pk] = (now, full)
-    finally:
-        _lock.release()
-    return full
+    if len(_of_clients) >= MOST_CLIENTS and client.pk not in _of_clients:
+        _of_clients.clear()
+    seen = _of_clients.setdefault(client.pk, Seen(0))
+    own = seen.value(partial(depth, settings.PAVE_CLIENT_QUEUE_DEPTH, client=client))
+    if own > settings.PAVE_CLIENT_QUEUE_DEPTH:
+        return True
+    if not own:
+        return False  # so no part of what the others have sent is too large
+    everybody = _of_all.value(_look_at_all)
+    ceiling = settings.PAVE_MAX_QUEUE_DEPTH
+    return everybody.depth > ceiling and own > ceiling // max(1, everybody.busy)
 
 
-def look(client: Client) -> bool:
-    """Return whether as much of the client's work waits as may; reads no more rows than that."""
-    own = _depth(settings.PAVE_CLIENT_QUEUE_DEPTH, client=client)
-    return own > settings.PAVE_CLIENT_QUEUE_DEPTH or own > _even_part()
+def _look_at_all() -> Everybody:
+    waiting = depth(settings.PAVE_MAX_QUEUE_DEPTH)
+    if waiting <= settings.PAVE_MAX_QUEUE_DEPTH:
+        return Everybody(waiting)
+    return Everybody(waiting, turns.count_busy())
 
 
-def _even_part() -> float:
-    """Return how much each client may have waiting while all have more than the ceiling.
+def depth(most: int, **of: Client) -> int:
+    """Return how many rows wait in both queues, each counted up to one more than ``most``.
 
-    It is the same for all clients, and looked at once for all of them.
+    Args:
+        most: So many matter.
+        of: ``client=``, for its rows alone.
     """
-    global _part
-    looked_at, part = _part
-    now = time.monotonic()
-    if now - looked_at >= LOOK_EVERY:
-        ceiling = settings.PAVE_MAX_QUEUE_DEPTH
-        full = _depth(ceiling) > ceiling
-        part = ceiling // max(1, turns.count_busy()) if full else math.inf
-        _part = (now, part)
-    return part
-
-
-def _depth(most: int, **of: Client) -> int:
-    """Return how many rows wait in both queues, each counted up to one more than ``most``."""
     queues = (NormalizationRequest.objects.queued(), Waiter.objects.all())
     return sum(rows.filter(**of).order_by().values("pk")[: most + 1].count() for rows in queues)

@@ -1,5 +1,6 @@
 """The draft beside what is published: what differs, what it would answer, what it would change."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -11,11 +12,13 @@ from merchants.heuristic import PaveHeuristic
 from merchants.models import Alias, Merchant, Rule
 from merchants.preview import Preview, preview
 from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
+from pave.loading import loaded
 
 # A preview takes some seconds of CPU; whoever publishes after it must not wait again.
 _PREVIEW_SECONDS = 3600
 
-_drafted: tuple[str, PaveHeuristic] | None = None
+# While one works a preview out, the others wait: it is most likely the same one.
+_previewing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,11 @@ def preview_of_draft(*, work_it_out: bool) -> Preview | None:
     key = f"preview:{fingerprint()}".replace(" ", "_")
     found = cache.get(key)
     if found is None and work_it_out:
-        found = preview()
-        cache.set(key, found, _PREVIEW_SECONDS)
+        with _previewing:
+            found = cache.get(key)
+            if found is None:
+                found = preview()
+                cache.set(key, found, _PREVIEW_SECONDS)
     return found
 
 
@@ -92,18 +98,15 @@ def try_out(transaction: Transaction) -> Tried:
     return Tried(
         key=key if isinstance(key, Key) else Key(key),
         published=published.match(transaction),
-        draft=_draft_heuristic().match(transaction),
+        draft=_draft_heuristic(fingerprint()).match(transaction),
     )
 
 
-def _draft_heuristic() -> PaveHeuristic:
-    """Return the heuristic of the draft, kept until the draft changes."""
-    global _drafted
-    now = fingerprint()
-    if _drafted is None or _drafted[0] != now:
-        content = rulesets.draft()
-        _drafted = (now, PaveHeuristic(content.merchants, content.rules))
-    return _drafted[1]
+@loaded()
+def _draft_heuristic(of: str) -> PaveHeuristic:
+    """Return the heuristic of the draft, kept as long as the draft's fingerprint is ``of``."""
+    content = rulesets.draft()
+    return PaveHeuristic(content.merchants, content.rules)
 
 
 def _paired(

@@ -6,7 +6,6 @@ ruleset: a copy of the draft at the moment of its publication.
 
 import gzip
 import json
-import threading
 from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -26,9 +25,7 @@ from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Ru
 from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from pave import advisory
 from pave.card_numbers import masked
-
-_loaded: tuple[int, Heuristic] | None = None
-_loading = threading.Lock()
+from pave.loading import loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +102,17 @@ def current_content() -> Content:
     return content_of(current().number)
 
 
-@lru_cache(maxsize=2)
+@loaded(most=2)
 def content_of(number: int) -> Content:
     """Return what a ruleset holds; it never changes."""
     return _stored_content(number)
 
 
+@loaded()
 def heuristic_for(number: int) -> Heuristic:
     """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset's number."""
-    global _loaded
-    loaded = _loaded
-    if loaded is not None and loaded[0] == number:
-        return loaded[1]
-    with _loading:  # it takes a second and much memory: not in several threads
-        if _loaded is not None and _loaded[0] == number:
-            return _loaded[1]
-        heuristic_class = import_string(settings.PAVE_HEURISTIC)
-        if is_ours(heuristic_class):
-            heuristic = heuristic_class(content_of(number))
-        else:
-            heuristic = heuristic_class()
-        _loaded = (number, heuristic)
-        return heuristic
+    heuristic_class = import_string(settings.PAVE_HEURISTIC)
+    return heuristic_class(content_of(number)) if is_ours(heuristic_class) else heuristic_class()
 
 
 def is_ours(heuristic_class: object = None) -> bool:

@@ -10,7 +10,7 @@ from django.db import connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from merchants import rulesets
+from merchants import backpressure, rulesets
 from pave.clients import keys
 from pave.clients.models import Client
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
@@ -89,16 +89,18 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what earlier tests left in the cache and in this process."""
     if not ON_SQLITE:  # there the cache is in the database, and emptied with it
         cache.delete_pattern("*")
-    monkeypatch.setattr("merchants.rulesets._loaded", None)
     # A test's ruleset is rolled back, and its number given out again.
+    rulesets.heuristic_for.cache_clear()
     rulesets.content_of.cache_clear()
     rulesets.changes.cache_clear()
     rulesets._changed_by.cache_clear()
     monkeypatch.setattr("pave.clients.keys._noted", {})
     # Nobody looks at the queue's depth within a test, but for those about that.
-    monkeypatch.setattr("merchants.backpressure.look", lambda client: False)
-    monkeypatch.setattr("merchants.backpressure._looks", {})
-    monkeypatch.setattr("merchants.backpressure._part", (float("-inf"), float("inf")))
+    monkeypatch.setattr("merchants.backpressure.depth", lambda most, **of: 0)
+    monkeypatch.setattr("merchants.backpressure._of_clients", {})
+    monkeypatch.setattr(
+        "merchants.backpressure._of_all", backpressure.Seen(backpressure.Everybody())
+    )
     monkeypatch.setattr("pave.operations.bell._quiet_until", {})
 
 

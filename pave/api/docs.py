@@ -1,6 +1,5 @@
 """The API's description, for programs and for people."""
 
-import functools
 import json
 
 from django.http import HttpRequest, HttpResponse
@@ -9,8 +8,10 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from pave.loading import loaded
 
-@functools.cache
+
+@loaded()
 def description() -> str:
     """Return the OpenAPI description as JSON; put together once in each process."""
     generator = SchemaGenerator()

@@ -1,7 +1,7 @@
 """How many passwords are tried: each costs a third of a second of CPU, a wrong name's too.
 
 axes locks a name for an address after a few, which does not bound those who try many names. So a
-process hashes one at a time, few wait for that, and an address has so many tries a minute.
+process hashes one at a time, a few wait for their turn, and an address has so many tries a minute.
 """
 
 import threading
@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from django.core.cache import cache
 
 TRIES_A_MINUTE = 20
+# Who logs in at once in a process: one whose password is tried, and those who wait for that. Each
+# holds a thread of the web server (pave/gunicorn.py).
+AT_ONCE = 3
+# How long they wait, in seconds: for two others, on a busy machine.
+WAIT_SECONDS = 5.0
 
-# So many may wait in a web server's threads for the one that hashes, and so long, in seconds.
-MOST_WAITING = 4
-WAIT_SECONDS = 3.0
+_BUSY = "Others are logging in. Try again in a moment."
 
+_places = threading.Semaphore(AT_ONCE)
 _hashing = threading.Lock()
-_waiting = threading.BoundedSemaphore(MOST_WAITING)
 
 
 class TooMany(Exception):
@@ -36,31 +39,27 @@ class TooMany(Exception):
 
 @contextmanager
 def turn(address: str) -> Iterator[None]:
-    """Let somebody at ``address`` try a password.
+    """Let somebody at ``address`` try a password, after those who are trying theirs.
 
     Raises:
         TooMany: Not now.
     """
     now = time.time()
+    # Counted first: one who has tried too often takes no place from the others.
     if _tries(address, int(now // 60)) > TRIES_A_MINUTE:
         pause = 60 - int(now % 60)
         raise TooMany("Too many have tried to log in from here. Try again in a minute.", pause)
-    if not _wait_to_hash():
-        raise TooMany("Others are logging in. Try again in a moment.", 1)
+    if not _places.acquire(blocking=False):
+        raise TooMany(_BUSY, 1)
     try:
-        yield
+        if not _hashing.acquire(timeout=WAIT_SECONDS):
+            raise TooMany(_BUSY, 1)
+        try:
+            yield
+        finally:
+            _hashing.release()
     finally:
-        _hashing.release()
-
-
-def _wait_to_hash() -> bool:
-    """Wait until nobody else hashes; return whether that came to be."""
-    if not _waiting.acquire(blocking=False):
-        return False
-    try:
-        return _hashing.acquire(timeout=WAIT_SECONDS)
-    finally:
-        _waiting.release()
+        _places.release()
 
 
 def _tries(address: str, minute: int) -> int:

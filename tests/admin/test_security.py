@@ -2,13 +2,14 @@
 
 import base64
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
 from pytest_django import Settings
@@ -96,30 +97,32 @@ def test_a_process_tries_one_password_at_a_time(
 ) -> None:
     monkeypatch.setattr(logins, "WAIT_SECONDS", 0.1)
     with logins.turn("192.0.2.9"):
-        assert _log_in(Browser(), PASSWORD) == 429
+        refused = Browser().post(reverse("admin:login"), {"username": "anna", "password": PASSWORD})
+        assert (refused.status_code, refused["Retry-After"]) == (429, "1")
+        assert "Others are logging in" in refused.text
     assert _log_in(Browser(), PASSWORD) == 302
 
 
-def test_who_logs_in_while_another_does_waits_for_a_moment(anna: User) -> None:
-    trying, ended = threading.Event(), threading.Event()
-
-    def another() -> None:
-        with logins.turn("192.0.2.9"):
-            trying.set()
-            ended.wait(0.3)
-
-    with ThreadPoolExecutor() as elsewhere:
-        elsewhere.submit(another)
-        trying.wait()
-        assert _log_in(Browser(), PASSWORD) == 302
-
-
-def test_few_wait_for_a_password_so_that_threads_are_left(
+@pytest.mark.django_db(transaction=True)
+def test_a_few_wait_for_those_who_log_in_and_one_more_is_refused_at_once(
     anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logins, "_waiting", threading.BoundedSemaphore(1))
-    with logins._waiting:
-        assert _log_in(Browser(), PASSWORD) == 429
+    monkeypatch.setattr(logins, "WAIT_SECONDS", 60)
+    sent = threading.Barrier(logins.AT_ONCE)
+
+    def log_in() -> int:
+        sent.wait(10)
+        try:
+            return _log_in(Browser(), PASSWORD)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(logins.AT_ONCE) as pool:
+        with logins.turn("192.0.2.9"):
+            tries = [pool.submit(log_in) for _ in range(logins.AT_ONCE)]
+            first = next(as_completed(tries, timeout=30))  # the others hold the places
+            assert first.result() == 429
+        assert sorted(one.result(30) for one in tries) == [302] * (logins.AT_ONCE - 1) + [429]
 
 
 def test_pages_allow_nothing_but_our_own_files(superuser: Browser) -> None:

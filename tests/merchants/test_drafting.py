@@ -9,9 +9,8 @@ from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestF
 
 
 @pytest.fixture
-def published(db: None, monkeypatch: pytest.MonkeyPatch) -> Merchant:
+def published(db: None) -> Merchant:
     """A catalogue of one merchant, published."""
-    monkeypatch.setattr(drafting, "_drafted", None)
     merchant = MerchantFactory(name="Netflix")
     rulesets.publish(note="first", by="test")
     return merchant

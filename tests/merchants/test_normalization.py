@@ -23,9 +23,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
 
 @pytest.fixture(autouse=True)
-def heuristic(settings, monkeypatch):
+def heuristic(settings):
     settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
-    monkeypatch.setattr("merchants.rulesets._loaded", None)
     FirstWord.runs = 0
 
 

@@ -32,9 +32,8 @@ put_down = threading.Event()
 
 
 @pytest.fixture(autouse=True)
-def heuristic(settings, monkeypatch):
+def heuristic(settings):
     settings.PAVE_HEURISTIC = "tests.merchants.test_working.Waits"
-    monkeypatch.setattr("merchants.rulesets._loaded", None)
     Waits.seen = []
     put_down.clear()
 

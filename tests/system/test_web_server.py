@@ -2,6 +2,8 @@
 
 import json
 import socket
+import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,12 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from tests.system.stack import ROOT, Stack
 
 WAIT_SECONDS = 6
 # On two busy cores; nobody who was kept out would be answered in this time.
 PROMPT_SECONDS = 4
+PASSWORD = "right-horse-battery"
 BOUND = 2  # of those who wait, in each of two processes
 
 
@@ -97,6 +101,84 @@ def test_those_who_name_silent_hosts_keep_nobody_out(stack: Stack, key: str) -> 
     assert statuses == [400] + [429] * 29
     told = {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 429}
     assert told == {"2"}
+
+
+class Staff:
+    """Somebody at an address of this machine with the log-in page before them."""
+
+    def __init__(self, stack: Stack, address: str) -> None:
+        self._url = f"{stack.web_url}/admin/login/"
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.mount("http://", _From(address))
+        self._session.get(self._url, timeout=30)
+
+    def log_in(self, name: str, password: str) -> requests.Response:
+        token = self._session.cookies["csrftoken"]
+        return self._session.post(
+            self._url,
+            data={"username": name, "password": password, "csrfmiddlewaretoken": token},
+            allow_redirects=False,
+            timeout=60,
+        )
+
+
+class _From(HTTPAdapter):
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, source_address=(self._address, 0))
+
+
+def add_staff(stack: Stack, name: str) -> None:
+    stack.environ["DJANGO_SUPERUSER_PASSWORD"] = PASSWORD
+    stack.manage("createsuperuser", "--noinput", f"--username={name}", "--email=a@pave.example")
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1")
+def test_staff_who_log_in_at_the_same_moment_all_get_in(stack: Stack) -> None:
+    names = ["anna", "bert", "cleo"]
+    for name in names:
+        add_staff(stack, name)
+    staff = [Staff(stack, "127.0.0.1") for _ in names]
+    with ThreadPoolExecutor(len(names)) as pool:
+        answers = list(pool.map(lambda one, name: one.log_in(name, PASSWORD), staff, names))
+    assert [answer.status_code for answer in answers] == [302] * len(names)
+
+
+# The source addresses are Linux's, where all of 127.0.0.0/8 is this machine.
+@pytest.mark.skipif(sys.platform != "linux", reason="needs many loopback addresses")
+@pytest.mark.stack(WEB_CONCURRENCY="1")
+def test_those_who_try_passwords_keep_nobody_out(stack: Stack, key: str) -> None:
+    add_staff(stack, "anna")
+    post(stack, key)
+    strangers = [Staff(stack, f"127.0.1.{number}") for number in range(1, 31)]
+    over = threading.Event()
+
+    def try_names(stranger: Staff) -> list[requests.Response]:
+        answers = []
+        while not over.is_set():
+            answers.append(stranger.log_in(f"anna-{len(answers)}", "wrong"))
+        return answers
+
+    with ThreadPoolExecutor(len(strangers)) as pool:
+        tries = [pool.submit(try_names, stranger) for stranger in strangers]
+        try:
+            time.sleep(1)
+            posts = [post(stack, key) for _ in range(10)]
+        finally:
+            over.set()
+        answers = [answer for future in tries for answer in future.result()]
+
+    assert all(seconds < PROMPT_SECONDS for seconds, _ in posts)
+    assert {response.status_code for _, response in posts} == {202}
+    assert {answer.status_code for answer in answers} == {200, 429}
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
+    # And when it is over, staff are let in.
+    assert Staff(stack, "127.0.0.1").log_in("anna", PASSWORD).status_code == 302
 
 
 def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:
