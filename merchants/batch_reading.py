@@ -12,8 +12,9 @@ from typing import IO, Any
 
 from pave.api.parsers import Number
 
-# Longest text of one row. The fields of a row have 10,000 characters at most; \u escapes take six.
-MAX_ROW_CHARACTERS = 96 * 1024
+# Longest text of one row. The fields of a row have 10,000 characters at most; two \u escapes, as a
+# character outside the first plane needs, take twelve.
+MAX_ROW_CHARACTERS = 192 * 1024
 # A column of this name holds all of a transaction's metadata, as the results of a batch have it;
 # one of this beginning holds a pair of it.
 _PAIRS = "metadata"

@@ -74,6 +74,8 @@ _MOVED = frozenset({"transfer", "person_to_person"})
 # A company takes part in most of these, and a person in some.
 _WITH_ANYBODY = frozenset({"bill_payment", "refund", "tax", "salary"})
 # A bank that prints the parties apart says which words are whose.
+# What joins the parts of a name without a blank.
+_INSIDE_NAMES = re.compile(r"(?<=[^\W\d_])(?:\.(?=[^\W\d_])|@\S{1,100})")
 _PARTY = re.compile(
     r"\b(?:BNF|BENE(?:FICIARY)?|ORIG(?:INATOR)?|ORG)(?: NAME)?\s?:\s?([^:]{2,80})"
     r"(?:\s(?:ID|[A-Z]{2,4} BK|BK|OGB|INFO|PMT DET|PMTDET|DETAIL|ADDR?)\s?:|$)",
@@ -176,14 +178,20 @@ def _is_handed_over(found: Found, descriptor: Descriptor, mcc: str) -> bool:
     """Whether no card was used, and a person is named: PAYMENT TO, CHECK 1234, GIFT FOR."""
     if mcc and mcc not in _BY_MCC and mcc[0] != "6":
         return False
-    if descriptor.intermediary or descriptor.domain or descriptor.street:
+    if descriptor.intermediary or descriptor.street:
+        return False
+    if descriptor.domain and "@" not in descriptor.raw:
         return False
     shop = (
         bool(descriptor.city and descriptor.region)
         or not found.senses.isdisjoint(_TERMINALS)
         or not _CARD_WORDS.isdisjoint(found.rest)
     )
-    return handed_to_person(found.rest) and (not shop or leads_to(found.rest))
+    if handed_to_person(found.rest):
+        return not shop or leads_to(found.rest)
+    # J.DOE, JANE.DOE@MAIL.EXAMPLE, JANE & JOHN DOE
+    split = _INSIDE_NAMES.sub(" ", descriptor.raw)
+    return not shop and split != descriptor.raw and handed_to_person(words_of(split))
 
 
 def _party(text: str) -> str:

@@ -19,6 +19,11 @@ COMPANY = (COMPANY_WORDS | KINDS | LEGAL_FORMS | listed("dds dmd md dvm dpm cpa 
 _AROUND = PARTICLES | NO_MERCHANT | PURPOSES
 # Of these, the ones that say that money was handed over; the others stand in shops' names as well.
 _MONEY = (NO_MERCHANT | PURPOSES) - listed("a and at de du des from in la le no of on the to")
+# And these say so whatever stands between them and the name.
+_HANDED_OVER = listed(
+    """transfer transfers xfer wire payment payments inward remittance allowance babysitter sto blik
+    wise"""
+)
 # Behind these stands to or from whom.
 _LEADING_TO = listed("to from for an von fur fuer para por pour till fran til fra od dla naar")
 # From these on the text says what the money was for: JANE DOE FOR GAS.
@@ -27,7 +32,8 @@ _ABOUT = listed(
     verwendungszweck svwz betreff concepto motif causale motivo omschrijving mandat mandate"""
 )
 _INSIDE_NAMES = listed(
-    "de da di do du dos das del della der den ten ter van von vom zu la le al el bin ibn ben st y e"
+    """de da di do du dos das del della der den ten ter van von vom zu la le al el bin ibn ben st y
+    e and und et en och og"""
 )
 _RELATIVES = listed(
     """mom mum mummy mommy dad daddy papa mama grandma grandpa wife husband brother sister son
@@ -92,7 +98,8 @@ def is_person(words: Sequence[str]) -> bool:
         if len(word) > 1 and not (word in _INSIDE_NAMES and 0 < at < len(words) - 1)
     ]
     if len(names) < 2:
-        return len(names) == 1 and _is_surname(names[0])  # J SMITH
+        # J SMITH, JANE D
+        return len(names) == 1 and (_is_surname(names[0]) or _is_first_name(names[0]))
     first, last = names[0], names[-1]
     if not (first in firsts and _is_surname(last)):
         if last in firsts and _is_surname(first):
@@ -118,9 +125,26 @@ def handed_to_person(words: Sequence[str]) -> bool:
     """
     start, end = _name(words)
     around = (*words[:start], *words[end:])
-    return (any(word in _MONEY for word in around) or leads_to(words)) and _is_person_at(
-        words, start, end
+    led = any(word in _MONEY for word in around) or leads_to(words)
+    return (led and _is_person_at(words, start, end)) or _stands_behind_money(words)
+
+
+def _stands_behind_money(words: Sequence[str]) -> bool:
+    """Whether a whole name of known names stands behind a word of money, whatever lies between."""
+    first = next((at for at, word in enumerate(words) if word in _HANDED_OVER), len(words))
+    return any(
+        is_person(words[at : at + 2])
+        and all(len(word) == 1 or _is_known_name(word) for word in words[at : at + 2])
+        and not any(
+            word in COMPANY or word in _TRADING or word.endswith(_COMPOUNDS)
+            for word in words[at + 2 :]
+        )
+        for at in range(first + 1, len(words) - 1)
     )
+
+
+def _is_known_name(word: str) -> bool:
+    return word in _first_names() or _is_surname(word)
 
 
 def leads_to(words: Sequence[str]) -> bool:

@@ -85,9 +85,13 @@ _PRINTED = re.compile(
     r"""[0-9]+
     | [0-9]{4} ([^0-9]+) [0-9]{4}\1 [0-9]{4}\1 [0-9]{1,4} (?:\1[0-9]{1,3})?
     | [0-9]{4} ([^0-9]+) [0-9]{6}\2 [0-9]{4,5}
-    | [0-9]{6} [^0-9]+ [0-9]{13}""",
+    | [0-9]{6} [^0-9]+ (?:[0-9]{10}|[0-9]{13})
+    | [0-9]{8} [^0-9]+ [0-9]{8}
+    | [0-9] ([^0-9]+) [0-9] (?:\3[0-9])+""",
     re.VERBOSE,
 )
+# What stands behind the number on a card's magnetic stripe (ISO/IEC 7813, track 2).
+_TRACK = re.compile(rf"(?<=[0-9]{{{_SHORTEST}}})[Dd=](?=[0-9]{{7}})")
 _ALONE = re.compile(rf"[^0-9A-Za-z]*(?:[0-9]{_GAP}){{{_SHORTEST},{_LONGEST}}}[^0-9A-Za-z]*")
 # Hexadecimal ids, in which long runs of digits come about by chance: UUIDs, and digests and the
 # like, where letters stand between digits.
@@ -161,7 +165,7 @@ def holds_card_number(text: str) -> bool:
     Stricter than ``masked``, for what must stay as it is: a longer number is no card's, and neither
     is a hexadecimal id such as a UUID, whatever stands within them.
     """
-    plain = _plain(text)
+    plain = _TRACK.sub(" ", _plain(text))
     if not _RUN.search(plain):
         return False
     digits = _BETWEEN.sub("", plain)

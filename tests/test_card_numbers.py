@@ -236,6 +236,10 @@ def test_a_text_of_nothing_but_digits_is_read_to_its_end(number):
         f"05/28{VISA}",
         f"2026-11-20{VISA}",
         f";{VISA}=28051010000?",  # as the second track of a card has it
+        f"{VISA}D28051010000",
+        "card 41111111 11111111 exp",
+        "card 411111 1111111111",
+        "pan: 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
     ],
 )
 def test_an_id_that_is_a_card_number_or_has_one_in_print_is_told(text):

@@ -183,3 +183,18 @@ def test_what_the_money_was_for_is_no_company(whole: PaveHeuristic) -> None:
 )
 def test_a_name_is_known_by_its_parts(name: str, person: bool) -> None:
     assert is_person(words_of(name)) is person
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INTERNATIONAL WIRE FROM JANE DOE", "INWARD PAYMENT JANE DOE",
+        "JOINT ACCT TRANSFER JANE DOE AND BOB SMITH", "TRANSFER LIDL JANE DOE", "STO JANE DOE",
+        "PAYMENT TO JANE & JOHN DOE", "Payment to Jane D.", "PAYMENT TO J.DOE",
+        "PAYMENT TO JANE.DOE", "PAYMENT TO JOHN.SMITH@MAIL.EXAMPLE", "BABYSITTER JANE DOE",
+        "WISE JANE DOE", "BLIK JAN KOWALSKI",
+    ],
+)  # fmt: skip
+def test_a_name_is_found_behind_other_words_and_between_signs(text):
+    assert read(Transaction(text)).kind == "person_to_person"
+    assert PaveHeuristic(()).match(Transaction(text)).name == "n/a"
