@@ -34,6 +34,11 @@ def split_place(
         if before.region or before.city:
             return replace(before, number=numbered[1])
     place = strip_contact(Place(name=text.rstrip(" ,")))
+    if numbers and place.phone and _NUMBER_BEHIND.search(place.name):
+        # SEATTLE WA 98101 206-555-0199
+        before = split_place(place.name, offset, country, likely, numbers - 1)
+        if before.region or before.city:
+            return replace(before, phone=place.phone, domain=place.domain, hint=place.hint)
     tokens = upper(place.name).split()
     if len(tokens) > 1:
         place = _strip_region(place, tokens, offset)

@@ -575,3 +575,9 @@ def test_what_a_mask_leaves_of_a_card_number_is_no_part_of_anything(
 def test_stars_of_processors_are_no_masks() -> None:
     assert read(Transaction(description="AMZN Mktp US*2K4TR91A3")).descriptor == "AMZN Mktp US"
     assert read(Transaction(description="SQ *BLUE BOTTLE 123456")).intermediary == "Square"
+
+
+def test_a_phone_number_behind_the_postcode_hides_no_place():
+    reading = read(Transaction("STARBUCKS #1234 SEATTLE WA 98101 206-555-0199"))
+    assert (reading.city, reading.region, reading.postal_code) == ("Seattle", "WA", "98101")
+    assert (reading.store_number, reading.phone) == ("1234", "206-555-0199")
