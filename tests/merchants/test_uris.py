@@ -74,7 +74,7 @@ def test_what_a_source_gives_becomes_a_uri():
 
 
 def migrate_rows():
-    migration = import_module("merchants.migrations.0011_addresses_are_uris")
+    migration = import_module("merchants.migrations.0012_addresses_are_uris")
     with connection.schema_editor() as editor:
         migration.rewrite(apps, editor)
 
@@ -82,7 +82,7 @@ def migrate_rows():
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.storage
 def test_the_migration_rewrites_the_rows_that_are_there(monkeypatch):
-    migration = import_module("merchants.migrations.0011_addresses_are_uris")
+    migration = import_module("merchants.migrations.0012_addresses_are_uris")
     monkeypatch.setattr(migration, "CHUNK", 2)
     rows = [
         MerchantFactory(logo_url=f"{LOGO}{number} logo.svg", websites={"SE": "https://öob.se"})
