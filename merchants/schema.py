@@ -240,7 +240,7 @@ describe(
         "Batches",
         "Cancel a batch",
         "Takes back the rows that are not final yet; no webhook tells of them. Of a large batch "
-        "that takes a few seconds more than the answer. What has been answered stays. A batch "
+        "that goes on behind the answer. What has been answered stays. A batch "
         "that is final cannot be canceled: 409.",
         parameters=[_BATCH_ID],
         answers={
