@@ -39,11 +39,14 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
             if not one.active:
                 raise CannotMerge(f"{one} is not active.")
         gone, successor = locked[merchant.pk], locked[into.pk]
-        spellings = [gone.name, *gone.aliases.values_list("text", flat=True)]
+        # What is hidden, since it was taken from a client's transaction, stays hidden.
+        spellings = {gone.name: True, **dict(gone.aliases.values_list("text", "published"))}
         known = set(successor.aliases.values_list("text", flat=True)) | {successor.name}
-        new = [text for text in dict.fromkeys(spellings) if text not in known]
+        new = [text for text in spellings if text not in known]
         gone.aliases.all().delete()
-        Alias.objects.bulk_create([Alias(merchant=successor, text=text) for text in new])
+        Alias.objects.bulk_create(
+            Alias(merchant=successor, text=text, published=spellings[text]) for text in new
+        )
         Rule.objects.filter(merchant=gone).update(merchant=successor)
         Feedback.objects.filter(merchant=gone).update(merchant=successor)
         Merchant.objects.filter(merged_into=gone).update(merged_into=successor)

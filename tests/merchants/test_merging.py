@@ -87,3 +87,11 @@ def test_the_old_id_is_still_answered_and_names_the_new_one(
     assert body["id"] == str(old.pk)
     assert body["merged_into"] == str(new.pk)
     assert api.get(f"/v1/merchants/{new.pk}").json()["merged_into"] is None
+
+
+def test_a_hidden_alias_stays_hidden(twins: tuple[Merchant, Merchant]) -> None:
+    old, new = twins
+    AliasFactory(merchant=old, text="JOES JOHN SMITH", published=False)
+    merging.merge(merchant=old, into=new)
+    assert not new.aliases.get(text="JOES JOHN SMITH").published
+    assert new.aliases.get(text="JOES COFFE").published
