@@ -132,19 +132,23 @@ def handed_to_person(words: Sequence[str]) -> bool:
 def _stands_behind_money(words: Sequence[str]) -> bool:
     """Whether a whole name of known names stands behind a word of money, whatever lies between."""
     first = next((at for at, word in enumerate(words) if word in _HANDED_OVER), len(words))
-    return any(
-        is_person(words[at : at + 2])
-        and all(len(word) == 1 or _is_known_name(word) for word in words[at : at + 2])
+    return any(_begin_with_person(words[at:]) for at in range(first + 1, len(words) - 1))
+
+
+def _begin_with_person(words: Sequence[str]) -> bool:
+    """Whether two known names come first, and no word of a company's behind them."""
+    return (
+        is_person(words[:2])
+        and all(map(_may_be_known, words[:2]))
         and not any(
-            word in COMPANY or word in _TRADING or word.endswith(_COMPOUNDS)
-            for word in words[at + 2 :]
+            word in COMPANY or word in _TRADING or word.endswith(_COMPOUNDS) for word in words[2:]
         )
-        for at in range(first + 1, len(words) - 1)
     )
 
 
-def _is_known_name(word: str) -> bool:
-    return word in _first_names() or _is_surname(word)
+def _may_be_known(word: str) -> bool:
+    """Whether a word is a name in the lists, or an initial."""
+    return len(word) == 1 or word in _first_names() or _is_surname(word)
 
 
 def leads_to(words: Sequence[str]) -> bool:
@@ -171,23 +175,12 @@ def _is_person_at(words: Sequence[str], start: int, end: int) -> bool:
         return False
     if name[0] in TITLES and len(name) > 1:
         behind = name[1 : _MOST_WORDS + 1]
-        known = any(
-            len(word) == 1 or word in _first_names() or _is_surname(word) for word in behind
-        )
-        return known and COMPANY.isdisjoint(behind[-1:])
+        return any(map(_may_be_known, behind)) and COMPANY.isdisjoint(behind[-1:])
     if len(name) == 1:
         led = start > 0 and words[start - 1] in _LEADING_TO
         return led and (name[0] in _RELATIVES or _is_first_name(name[0]))
-    if is_person(name):
-        return True
     # What else was said may stand behind without a sign: JANE DOE FLAT 3.
-    return (
-        is_person(name[:2])
-        and all(len(word) == 1 or word in _first_names() or _is_surname(word) for word in name[:2])
-        and not any(
-            word in COMPANY or word in _TRADING or word.endswith(_COMPOUNDS) for word in name[2:]
-        )
-    )
+    return is_person(name) or _begin_with_person(name)
 
 
 def _start(words: Sequence[str]) -> int:
