@@ -66,6 +66,9 @@ SUSPECTS_SECONDS = 2.0
 PATIENCE_SECONDS = 30.0
 # A claim this old is a dead worker's: keying and one key's limit are over long before.
 CLAIM_LEASE = timedelta(seconds=60)
+# Requests that are answered, or put back into the queue, in one transaction: others wait for it
+# who ask the same.
+SETTLE_BATCH = 500
 # Requests taken back in one transaction; the pause before those that are locked are tried again,
 # and how long that is tried for a single one, in seconds.
 CANCEL_BATCH = 1000
@@ -426,20 +429,25 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
     return len(taken)
 
 
-def settle(
-    resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
-) -> Mapping[UUID, int]:
-    """Complete or fail every request that waits for finished resolutions.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What ``settle`` did: how many requests it settled, by resolution, and whether that is all."""
 
-    Call it in the transaction that finishes them. What ``ruleset``, the newest, may answer
-    otherwise is admitted anew.
+    requests: Mapping[UUID, int]
+    all_of_them: bool
 
-    Returns:
-        How many requests waited, by resolution.
+
+def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime) -> Settled:
+    """Complete or fail the requests that wait for finished resolutions, ``SETTLE_BATCH`` at most.
+
+    Call it in the transaction that finishes them, and ``admit_the_rest`` behind it if that is not
+    all of them. What ``ruleset``, the newest, may answer otherwise is admitted anew.
     """
     finished = {resolution.pk: resolution for resolution in resolutions}
     requests = list(
-        NormalizationRequest.objects.waiting_for(resolutions).select_for_update().order_by("id")
+        NormalizationRequest.objects.waiting_for(resolutions)
+        .select_for_update()
+        .order_by(F("batch").asc(nulls_first=True), "id")[:SETTLE_BATCH]
     )
     counts: collections.Counter[UUID] = collections.Counter()
     answered, failed, outdated = [], [], []
@@ -459,7 +467,29 @@ def settle(
     if outdated:
         admit_anew(NormalizationRequest.objects.filter(pk__in=[request.pk for request in outdated]))
     batches.count([*answered, *failed], now=now)
-    return counts
+    return Settled(counts, len(requests) < SETTLE_BATCH)
+
+
+def admit_the_rest(resolutions: Collection[UUID]) -> None:
+    """Put back into admission's queue who waits for finished resolutions, some at a time.
+
+    There the answer is known by now, and clients take turns. Waits for nobody's lock; until it is
+    through the waiters stay, by which the sweep finds what a dead worker has left.
+    """
+    finished = Resolution.objects.finished().filter(pk__in=resolutions)
+    waiting = NormalizationRequest.objects.filter(resolution__in=finished, status=Status.PROCESSING)
+    end = time.monotonic() + settings.PAVE_TASK_SLICE  # the sweep goes on
+    while time.monotonic() < end:
+        with transaction.atomic():
+            locked = waiting.select_for_update(skip_locked=True, of=("self",))
+            some = list(locked.values_list("pk", flat=True)[:SETTLE_BATCH])
+            admit_anew(NormalizationRequest.objects.filter(pk__in=some))
+        if not some:
+            break
+    Waiter.objects.filter(
+        ~Exists(waiting.filter(resolution=OuterRef("resolution"), client=OuterRef("client"))),
+        resolution__in=finished,
+    ).delete()
 
 
 def admit_anew(requests: NormalizationRequestQuerySet) -> None:

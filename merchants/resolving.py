@@ -174,7 +174,7 @@ def begin(resolution: Resolution) -> bool:
 
 
 def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
-    """Store answers and complete everybody who waits for them, in one transaction.
+    """Store answers and complete who waits for them, in one transaction; if many, not all of them.
 
     Args:
         done: Resolutions as they were claimed and begun, each with its answer.
@@ -203,16 +203,19 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
             row.claimed_by = ""
             counter.observe("heuristic_seconds", answer.duration_ms / 1000)
         update_each(ours, _WRITTEN)
-        Waiter.objects.filter(resolution__in=ours).delete()
         counter.write()
-        completed = normalization.settle(ours, ruleset, now=now)
+        settled = normalization.settle(ours, ruleset, now=now)
+        if settled.all_of_them:
+            Waiter.objects.filter(resolution__in=ours).delete()
+    if not settled.all_of_them:
+        normalization.admit_the_rest([row.pk for row in ours])
     for row in ours:
         logger.info(
             "resolution.resolved resolution=%s method=%s ms=%s requests=%s",
             row.pk,
             row.method,
             row.duration_ms,
-            completed.get(row.pk, 0),
+            settled.requests.get(row.pk, 0),
         )
     return len(ours)
 
@@ -236,12 +239,16 @@ def give_up(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) ->
             claimed_by="",
         )
         waiters = Waiter.objects.filter(resolution=resolution.pk)
+        all_of_them = True
         if changed and final:
-            waiters.delete()
             resolution.refresh_from_db()
-            normalization.settle([resolution], rulesets.steady(), now=now)
+            all_of_them = normalization.settle([resolution], rulesets.steady(), now=now).all_of_them
+            if all_of_them:
+                waiters.delete()
         elif changed and not waiters.update(due_at=now + _pause(resolution.attempts)):
             normalization.drop_unwanted([resolution.pk])
+    if not all_of_them:
+        normalization.admit_the_rest([resolution.pk])
     if changed:
         logger.warning(
             "resolution.%s resolution=%s attempt=%s error=%s",
@@ -268,6 +275,7 @@ def sweep(*, now: datetime | None = None) -> None:
     _end_lost(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
     if cache.add("resolutions:without-waiters", "looked", LOOK_FOR_LOST_EVERY):
         _make_wait(now)
+        _admit_what_was_left()
     due = Waiter.objects.due(now)[: settings.PAVE_WORKERS].count()
     if due:
         RESOLVE.ring(due)
@@ -303,6 +311,14 @@ def _make_wait(now: datetime) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def _admit_what_was_left() -> None:
+    """Admit anew who waits for what has its answer: a worker died before it had told them all."""
+    left = Resolution.objects.finished().filter(
+        Exists(Waiter.objects.filter(resolution=OuterRef("pk")))
+    )
+    normalization.admit_the_rest(list(left.values_list("pk", flat=True)[:SWEEP_BATCH]))
 
 
 def hand_back(*, worker: str) -> None:

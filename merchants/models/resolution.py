@@ -32,6 +32,10 @@ class ResolutionQuerySet(models.QuerySet["Resolution"]):
         """Those that are to be answered."""
         return self.filter(status__in=[Resolution.Status.PENDING, Resolution.Status.RUNNING])
 
+    def finished(self) -> "ResolutionQuerySet":
+        """Those that have their end."""
+        return self.filter(status__in=[Resolution.Status.RESOLVED, Resolution.Status.FAILED])
+
 
 class Resolution(models.Model):
     """What one ruleset answers under one key: the unit of slow work.

@@ -1,13 +1,15 @@
 """Clients take turns, in admission and in the heuristic's time."""
 
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from merchants import normalization, resolving, turns, working
-from merchants.models import HeuristicUse, NormalizationRequest, Resolution, Ruleset
+from merchants import batches, normalization, resolving, turns, working
+from merchants.batches import Row
+from merchants.models import HeuristicUse, NormalizationRequest, Resolution, Ruleset, Waiter
 from pave.clients.models import Client
 from tests.factories import ClientFactory, WaiterFactory
 from tests.merchants.heuristics import FirstWord
@@ -214,3 +216,54 @@ def test_questions_of_an_older_ruleset_are_passed_over_at_once(settings):
     WaiterFactory(client=client, resolution__ruleset=newer)
     [claim] = resolving.claim(worker="w")
     assert claim.resolution.ruleset == newer
+
+
+@pytest.fixture
+def many_ask_the_same(monkeypatch):
+    """One question of nine rows of a batch and, behind them, of somebody's single request."""
+    monkeypatch.setattr(normalization, "SETTLE_BATCH", 4)
+    one, other = ClientFactory(), ClientFactory()
+    rows = (Row(number, None, {"description": "NETFLIX 1"}) for number in range(1, 10))
+    batch = batches.accept(client=one, rows=rows)
+    [single] = submit(other, "NETFLIX 2")
+    normalization.admit_batch()
+    return batch, single
+
+
+def end_of(single):
+    single.refresh_from_db()
+    return single.status
+
+
+@pytest.mark.parametrize("failure", [None, "It failed."])
+def test_what_many_wait_for_is_told_in_small_parts(many_ask_the_same, failure):
+    batch, single = many_ask_the_same
+    [claim] = resolving.claim(worker="w")
+    if failure:
+        resolving.give_up(claim.resolution, failure, limit=1)
+        end = "failed"
+    else:
+        working.work([claim])
+        end = "completed"
+    assert end_of(single) == end  # somebody waits for it, and so it comes first
+    told = NormalizationRequest.objects.filter(status=end)
+    assert told.count() == 4
+    while normalization.admit_batch() or working.resolve_due():
+        pass
+    assert told.count() == 10
+    batch.refresh_from_db()
+    assert (batch.status, batch.completed + batch.failed) == ("completed", 9)
+    assert FirstWord.runs == (0 if failure else 1)
+    assert not Waiter.objects.exists()
+
+
+def test_what_a_worker_died_before_telling_is_told(many_ask_the_same, monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr(normalization, "admit_the_rest", mock.Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            working.work(resolving.claim(worker="w"))
+    assert not normalization.admit_batch()
+    resolving.sweep()
+    assert normalization.admit_batch() == 6
+    assert NormalizationRequest.objects.filter(status="completed").count() == 10
+    assert not Waiter.objects.exists()
