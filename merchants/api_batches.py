@@ -11,7 +11,6 @@ from django.utils import timezone
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import order_by_precedence
-from rest_framework.views import APIView
 
 from merchants import batch_reading, batch_results, batches, normalization
 from merchants.backpressure import refuse_if_full
@@ -26,6 +25,7 @@ from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.api.parsers import Upload, UploadParser
 from pave.api.querying import PageQuery, read_query
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest, refuse_stranger
 from pave.clients.quotas import QuotaExceeded
 
@@ -51,7 +51,7 @@ class CSVUpload(UploadParser):
     media_type = CSV
 
 
-class BatchesView(APIView):
+class BatchesView(ClientView):
     """``/v1/batches``."""
 
     parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
@@ -94,7 +94,7 @@ class BatchesView(APIView):
         )
 
 
-class BatchView(APIView):
+class BatchView(ClientView):
     """``/v1/batches/{id}``."""
 
     def get(self, request: ClientRequest, batch_id: UUID) -> Response:
@@ -102,7 +102,7 @@ class BatchView(APIView):
         return Response(batch_objects([_find(request, batch_id)])[0])
 
 
-class CancelBatchView(APIView):
+class CancelBatchView(ClientView):
     """``POST /v1/batches/{id}/cancel``."""
 
     def post(self, request: ClientRequest, batch_id: UUID) -> Response:
@@ -115,7 +115,7 @@ class CancelBatchView(APIView):
         return Response(batch_objects([batch])[0])
 
 
-class BatchResultsView(APIView):
+class BatchResultsView(ClientView):
     """``/v1/batches/{id}/results``."""
 
     def get(self, request: ClientRequest, batch_id: UUID) -> StreamingHttpResponse:

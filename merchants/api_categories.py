@@ -9,11 +9,11 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from merchants.categories import all_categories
 from merchants.objects import category_object
 from pave.api.querying import read_query
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 
 # It changes when Pave is updated; a client that asks with the ETag learns of it within the day.
@@ -31,7 +31,7 @@ def _etag(request: HttpRequest) -> str:
     return _ETAG
 
 
-class CategoriesView(APIView):
+class CategoriesView(ClientView):
     """``/v1/categories``."""
 
     @method_decorator(cache_control(private=True, max_age=_MAX_AGE_SECONDS))

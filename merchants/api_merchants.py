@@ -5,17 +5,17 @@ from uuid import UUID
 from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from merchants.models import Alias, Merchant
 from merchants.objects import merchant_object
 from merchants.serializers import MerchantQuery
 from pave.api.pagination import ByName
 from pave.api.querying import read_query
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 
 
-class MerchantsView(APIView):
+class MerchantsView(ClientView):
     """``/v1/merchants``."""
 
     def get(self, request: ClientRequest) -> Response:
@@ -34,7 +34,7 @@ class MerchantsView(APIView):
         return pages.get_paginated_response([merchant_object(merchant) for merchant in page or ()])
 
 
-class MerchantView(APIView):
+class MerchantView(ClientView):
     """``/v1/merchants/{id}``."""
 
     def get(self, request: ClientRequest, merchant_id: UUID) -> Response:

@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from merchants import feedback, normalization
 from merchants.backpressure import refuse_if_full
@@ -78,7 +77,7 @@ class NormalizationsView(ClientView):
         )
 
 
-class NormalizationView(APIView):
+class NormalizationView(ClientView):
     """``/v1/normalizations/{request_id}``."""
 
     def get(self, request: ClientRequest, request_id: UUID) -> Response:
@@ -86,7 +85,7 @@ class NormalizationView(APIView):
         return Response(normalization_object(_find(request.client, request_id)))
 
 
-class CancelView(APIView):
+class CancelView(ClientView):
     """``POST /v1/normalizations/{request_id}/cancel``."""
 
     def post(self, request: ClientRequest, request_id: UUID) -> Response:

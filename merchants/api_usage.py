@@ -2,13 +2,13 @@
 
 from django.utils import timezone
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from merchants import usage
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 
 
-class UsageView(APIView):
+class UsageView(ClientView):
     """``/v1/usage``."""
 
     def get(self, request: ClientRequest) -> Response:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from merchants import batches, rulesets, turns, usage
@@ -171,15 +171,16 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     heuristic = rulesets.heuristic_for(ruleset.number)
     keyed = _Keyed()
     end = time.monotonic() + KEYING_SECONDS
-    held_up: set[int] = set()
+    # A client one of whose has just cost others their time waits on. If that was much of it, its
+    # others are set aside too: each may be like that.
+    held_up: dict[int, bool] = {}
+    left: list[NormalizationRequest] = []
     for request in _by_turns(claimed.requests):
-        if time.monotonic() > end:
-            break  # the others wait on
-        if request.client_id in held_up:
-            continue  # and so do those of a client one of whose has just cost others their time
-        _key(request, heuristic, IN_A_BATCH, keyed)
-        if keyed.unkeyed and keyed.unkeyed[-1] is request:
-            held_up.add(request.client_id)
+        if request.client_id in held_up or time.monotonic() > end:
+            left.append(request)
+        elif error := _key(request, heuristic, IN_A_BATCH, keyed):
+            held_up[request.client_id] = isinstance(error, TimeoutError)
+    keyed.unkeyed += [request for request in left if held_up.get(request.client_id)]
     _admit_claimed(claimed.claim, keyed, ruleset)
     return len(claimed.requests), claimed.more
 
@@ -215,7 +216,7 @@ def admit_suspects() -> int:
         _admit_claimed(claimed.claim, keyed, ruleset)
         admitted += 1
         now = time.monotonic()
-        turns.charge(request.client_id, now - begun)
+        turns.settle_up(request.client_id, now - begun, ALONE.wall)
         begun = now
     if begun >= end and NormalizationRequest.objects.suspect().exists():
         SUSPECTS.ring()
@@ -224,8 +225,8 @@ def admit_suspects() -> int:
 
 def _key(
     request: NormalizationRequest, heuristic: Heuristic, limits: Limits, keyed: _Keyed
-) -> None:
-    """Read a request and find its key; put it where it belongs."""
+) -> Exception | None:
+    """Read a request and find its key; put it where it belongs. Return what went wrong."""
     if request.reading is not None:
         keyed.again.add(request.pk)
     try:
@@ -235,8 +236,9 @@ def _key(
         logger.exception("admission.no_key request=%s", request.pk)
         request.error = f"The heuristic could not read it: {type(error).__name__}."
         keyed.unkeyed.append(request)
-    else:
-        keyed.askers.setdefault(key, []).append(request)
+        return error
+    keyed.askers.setdefault(key, []).append(request)
+    return None
 
 
 def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
@@ -413,17 +415,7 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
             request.resolution = None
         _finish(taken, Status.CANCELED, now)
         _tally(taken, now)
-        Waiter.objects.filter(
-            ~Exists(
-                NormalizationRequest.objects.filter(
-                    resolution=OuterRef("resolution"),
-                    client=OuterRef("client"),
-                    status=Status.PROCESSING,
-                )
-            ),
-            resolution__in=asked,
-            client__in={request.client_id for request in taken},
-        ).exclude(request__status=Status.COMPLETED).delete()  # a revision's
+        _end_wait(asked, {request.client_id for request in taken}, but_revisions=True)
         drop_unwanted(asked)
         batches.count(taken, now=now)
     return len(taken)
@@ -486,10 +478,8 @@ def admit_the_rest(resolutions: Collection[UUID]) -> None:
             admit_anew(NormalizationRequest.objects.filter(pk__in=some))
         if not some:
             break
-    Waiter.objects.filter(
-        ~Exists(waiting.filter(resolution=OuterRef("resolution"), client=OuterRef("client"))),
-        resolution__in=finished,
-    ).delete()
+    clients = Waiter.objects.filter(resolution__in=finished).values_list("client", flat=True)
+    _end_wait(list(finished.values_list("pk", flat=True)), set(clients))
 
 
 def admit_anew(requests: NormalizationRequestQuerySet) -> None:
@@ -541,7 +531,11 @@ def _claim(limit: int) -> _Claimed:
     with transaction.atomic():
         advisory.take(advisory.Lock.CLAIMING_REQUESTS)
         # Claims before requests: one that ends in between has left nothing queued.
-        ids, more = turns.next_queued(limit, but=_claimed_elsewhere())
+        claimed, alone = _claimed_elsewhere()
+        # While one of a client's is admitted alone, and takes its time, its others wait.
+        waiting = NormalizationRequest.objects.filter(pk__in=alone)
+        but_of = set(waiting.values_list("client_id", flat=True)) if alone else set()
+        ids, more = turns.next_queued(limit, but=claimed, but_of=but_of)
         if not ids:
             return _Claimed((), AdmissionClaim(), more)
         claim = _write_claim(ids)
@@ -555,22 +549,35 @@ def _claim_suspect() -> _Claimed | None:
         advisory.take(advisory.Lock.CLAIMING_REQUESTS)
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
+        # Those first that have had fewest attempts: one may have taken the others along, whose
+        # clients have nothing to do with it.
         suspects = NormalizationRequest.objects.suspect()
-        clients = suspects.order_by("client").values_list("client_id", flat=True).distinct()
-        for client in turns.by_use(list(clients)):
-            # Those first that have had fewest attempts: one may have taken the others along.
-            of_client = suspects.filter(client=client).order_by("admission_attempts", "id")
-            request = of_client.select_for_update(skip_locked=True).first()
-            if request is not None:
-                request.admission_attempts += 1
-                request.save(update_fields=["admission_attempts"])
-                return _Claimed([request], _write_claim([request.pk], alone=True))
+        attempts: dict[int, list[int]] = {}
+        for client, number in (
+            suspects.order_by("admission_attempts")
+            .values_list("client_id", "admission_attempts")
+            .distinct()
+        ):
+            attempts.setdefault(number, []).append(client)
+        for number, clients in attempts.items():
+            for client in turns.by_use(clients):
+                of_client = suspects.filter(client=client, admission_attempts=number)
+                request = of_client.select_for_update(skip_locked=True).order_by("id").first()
+                if request is not None:
+                    request.admission_attempts += 1
+                    request.save(update_fields=["admission_attempts"])
+                    turns.charge(client, ALONE.wall)
+                    return _Claimed([request], _write_claim([request.pk], alone=True))
     return None
 
 
-def _claimed_elsewhere() -> set[UUID]:
-    lists = AdmissionClaim.objects.values_list("requests", flat=True)
-    return {UUID(pk) for requests in lists for pk in requests}
+def _claimed_elsewhere() -> tuple[set[UUID], set[UUID]]:
+    """Return the requests that somebody has claimed, and those of them that were claimed alone."""
+    claimed: set[UUID] = set()
+    alone: set[UUID] = set()
+    for requests, is_alone in AdmissionClaim.objects.values_list("requests", "alone"):
+        (alone if is_alone else claimed).update(map(UUID, requests))
+    return claimed | alone, alone
 
 
 def _write_claim(ids: Sequence[UUID], *, alone: bool = False) -> AdmissionClaim:
@@ -582,18 +589,51 @@ def _write_claim(ids: Sequence[UUID], *, alone: bool = False) -> AdmissionClaim:
     )
 
 
+# In the statements of the next two, one table is read at a time: a plan made of statistics that are
+# older than a large batch may join them row by row, and then holds all others up for minutes.
 def drop_unwanted(resolutions: Collection[UUID]) -> None:
     """Let go of resolutions that nobody waits for any more; wait for nobody's lock."""
-    unwanted = Resolution.objects.filter(
-        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
-        ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
-        pk__in=resolutions,
-        status=Resolution.Status.PENDING,
-    )
+    pending = Resolution.objects.filter(pk__in=resolutions, status=Resolution.Status.PENDING)
     with transaction.atomic():
-        locked = unwanted.select_for_update(skip_locked=True, of=("self",)).order_by("id")
-        # Asked again under the lock: one that somebody has asked for since stays.
-        unwanted.filter(pk__in=list(locked.values_list("pk", flat=True))).delete()
+        locked = set(
+            pending.select_for_update(skip_locked=True).order_by("id").values_list("pk", flat=True)
+        )
+        for asked in (Waiter.objects.all(), NormalizationRequest.objects.all()):
+            wanted = asked.filter(resolution__in=locked).order_by()
+            locked -= set(wanted.values_list("resolution", flat=True).distinct())
+        Resolution.objects.filter(pk__in=locked).delete()
+
+
+def _end_wait(
+    resolutions: Collection[UUID], clients: Collection[int], *, but_revisions: bool = False
+) -> None:
+    """Remove the waiters of clients that have no request left which waits for the resolution.
+
+    Args:
+        resolutions: Locked ones, or finished ones, which nobody begins to wait for.
+        clients: Their primary keys.
+        but_revisions: Leave those that wait to revise an answer.
+    """
+    processing = NormalizationRequest.objects.filter(
+        resolution__in=resolutions, client__in=clients, status=Status.PROCESSING
+    )
+    waiting = set(processing.order_by().values_list("resolution", "client").distinct())
+    waiters = {
+        pk: request
+        for pk, resolution, client, request in Waiter.objects.filter(
+            resolution__in=resolutions, client__in=clients
+        ).values_list("pk", "resolution", "client", "request")
+        if (resolution, client) not in waiting
+    }
+    answered: set[UUID] = set()
+    if but_revisions:
+        requests = NormalizationRequest.objects.filter(
+            pk__in=waiters.values(), status=Status.COMPLETED
+        )
+        answered = set(requests.values_list("pk", flat=True))
+    Waiter.objects.filter(
+        pk__in=[pk for pk, request in waiters.items() if request not in answered]
+    ).delete()
 
 
 def _tell(event_type: str, requests: Sequence[NormalizationRequest], now: datetime) -> None:

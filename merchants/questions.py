@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -19,8 +19,8 @@ from merchants.running import HeuristicTimeout, time_limit
 from pave.card_numbers import without_card_numbers
 from pave.clients.models import Client
 
-# How long a question that could not be answered is not asked again: whoever asks it within this
-# time gets the same failure, so that a question that kills workers cannot kill one after another.
+# How long a question that could not be answered is not asked again: a client that asks it again
+# within this time gets the same failure, so that one that kills workers cannot kill them in turn.
 FAILURE_MEMORY = timedelta(minutes=5)
 
 
@@ -115,7 +115,7 @@ def resolutions_for(askers: Askers, ruleset: Ruleset, now: datetime) -> dict[str
         return cached
     known = {key for key, found in present.items() if not found.is_resolved}
     locked = _locked(others, known, ruleset)
-    _reopen(locked, now)
+    _reopen(locked, by_text, now)
     waited_for = [resolution for resolution in locked if _is_open(resolution)]
     _wait(waited_for, by_text, now)
     if waited_for:
@@ -253,14 +253,33 @@ def _is_open(resolution: Resolution) -> bool:
     return resolution.status in (Resolution.Status.PENDING, Resolution.Status.RUNNING)
 
 
-def _reopen(locked: Sequence[Resolution], now: datetime) -> None:
-    """Give questions that failed long enough ago new tries."""
+def _reopen(
+    locked: Sequence[Resolution],
+    askers: Mapping[str, Sequence[NormalizationRequest]],
+    now: datetime,
+) -> None:
+    """Give questions that failed new tries: after a while, or for one with whom they have not.
+
+    It may have been another client's text that the heuristic could not answer.
+    """
+    failed = {
+        resolution.key: resolution
+        for resolution in locked
+        if resolution.status == Resolution.Status.FAILED and resolution.finished_at is not None
+    }
+    if not failed:
+        return
+    failures = NormalizationRequest.objects.filter(
+        resolution__in=failed.values(),
+        client__in={request.client_id for key in failed for request in askers[key]},
+        status=NormalizationRequest.Status.FAILED,
+    )
+    told = set(failures.order_by().values_list("resolution", "client").distinct())
     reopened = [
         resolution
-        for resolution in locked
-        if resolution.status == Resolution.Status.FAILED
-        and resolution.finished_at is not None
-        and resolution.finished_at < now - FAILURE_MEMORY
+        for key, resolution in failed.items()
+        if cast(datetime, resolution.finished_at) < now - FAILURE_MEMORY
+        or any((resolution.pk, request.client_id) not in told for request in askers[key])
     ]
     for resolution in reopened:
         resolution.status = Resolution.Status.PENDING

@@ -101,8 +101,7 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
 
 def settle_up(*, client: int, seconds: float) -> None:
     """Charge a client with the time that was worked for it since a claim, and no more."""
-    in_advance = turns.faded(settings.PAVE_HEURISTIC_TIMEOUT, seconds)
-    turns.charge(client, seconds - in_advance)
+    turns.settle_up(client, seconds, settings.PAVE_HEURISTIC_TIMEOUT)
 
 
 def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> list[Claim]:

@@ -65,8 +65,13 @@ def time_limit(seconds: float, *, cpu_seconds: float | None = None) -> Iterator[
         yield
         return
 
+    over = False
+
     def ring(signum: int, frame: FrameType | None) -> None:
-        raise HeuristicTimeout
+        nonlocal over
+        if not over:
+            over = True
+            raise HeuristicTimeout
 
     limits = [(signal.SIGALRM, signal.ITIMER_REAL, seconds)]
     if cpu_seconds is not None:
@@ -75,7 +80,10 @@ def time_limit(seconds: float, *, cpu_seconds: float | None = None) -> Iterator[
     for _, timer, after in limits:
         signal.setitimer(timer, after)
     try:
-        yield
+        try:
+            yield
+        finally:
+            over = True  # or it rang just here, which it does once
     finally:
         for (number, timer, _), handler in zip(limits, before, strict=True):
             signal.setitimer(timer, 0)

@@ -34,18 +34,21 @@ def count_busy() -> int:
     return len({*waiting, *_clients_with_queued()})
 
 
-def next_queued(limit: int, *, but: Collection[UUID] = ()) -> tuple[list[UUID], bool]:
+def next_queued(
+    limit: int, *, but: Collection[UUID] = (), but_of: Collection[int] = ()
+) -> tuple[list[UUID], bool]:
     """Find queued requests, of each client that has some as many.
 
     Args:
         limit: So many at most.
         but: Those that others have claimed.
+        but_of: Clients that wait, by their primary keys.
 
     Returns:
         Their ids, and whether a client may have more than its part.
     """
     global _last_admitted
-    clients = _clients_with_queued()
+    clients = [pk for pk in _clients_with_queued() if pk not in but_of]
     if not clients:
         return [], False
     clients = [pk for pk in clients if pk > _last_admitted] + [
@@ -110,6 +113,11 @@ def charge(client: int, seconds: float) -> None:
         # One that has been erased since pays nothing.
         with suppress(IntegrityError), transaction.atomic():
             HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
+
+
+def settle_up(client: int, seconds: float, in_advance: float) -> None:
+    """Charge a client with the time that was worked for it since it was charged in advance."""
+    charge(client, seconds - faded(in_advance, seconds))
 
 
 def longest_waiting(limit: int) -> list[tuple[str, datetime]]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -10,7 +11,7 @@ from pave.clients.models import Client
 
 
 class ClientView(APIView):
-    """A route that reads a body: one that names another client is refused before all else."""
+    """A client's route: a body that names another client is refused before all else."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let the caller in, or raise what keeps it out.
@@ -19,8 +20,7 @@ class ClientView(APIView):
             PermissionDenied: The body names another client than the key's.
         """
         super().initial(request, *args, **kwargs)
-        method = str(request.method).lower()
-        if method not in ("post", "put", "patch") or not hasattr(self, method):
+        if request.method in SAFE_METHODS or not hasattr(self, str(request.method).lower()):
             return
         # A large body has been put aside, and is looked at as it is read.
         if isinstance(request.user, Client) and isinstance(request.data, dict):

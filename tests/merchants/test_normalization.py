@@ -175,6 +175,26 @@ def test_who_asks_a_question_that_just_failed_fails_at_once_and_later_gets_new_t
     )
 
 
+def test_what_failed_for_another_client_is_tried_with_ones_own_text(submit, stranger):
+    mine = submit("RAISE 1")
+    normalization.admit_batch()
+    for _ in range(3):
+        make_due()
+        working.resolve_due()
+    theirs = normalization.submit(client=stranger.client, fields={"description": "RAISE 2"})
+    normalization.admit_batch()
+    theirs.refresh_from_db()
+    mine.refresh_from_db()
+    assert (theirs.status, theirs.resolution.attempts, mine.status) == ("processing", 0, "failed")
+    for _ in range(3):
+        make_due()
+        working.resolve_due()
+    again = normalization.submit(client=stranger.client, fields={"description": "RAISE 3"})
+    normalization.admit_batch()
+    again.refresh_from_db()
+    assert again.status == "failed"
+
+
 def test_a_text_that_the_heuristic_cannot_read_fails_alone(submit):
     bad, good = submit("UNREADABLE"), submit("NETFLIX")
     run_cluster()
@@ -193,22 +213,28 @@ def short_limits(monkeypatch):
     monkeypatch.setattr("merchants.normalization.IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
 
 
-def test_a_text_whose_key_never_comes_holds_nobody_up(submit, short_limits):
+def test_a_text_whose_key_never_comes_holds_nobody_up(submit, stranger, short_limits):
     endless, good = submit("ENDLESS"), submit("NETFLIX")
+    theirs = normalization.submit(client=stranger.client, fields={"description": "NETFLIX"})
     run_cluster()
+    theirs.refresh_from_db()
+    assert theirs.status == "completed"
+    # Those of the same client are looked at one by one, too.
+    assert normalization.admit_suspects() == normalization.MAX_ALONE + 1
     good.refresh_from_db()
     assert good.status == "completed"
-    assert normalization.admit_suspects() == normalization.MAX_ALONE
     endless.refresh_from_db()
     assert endless.status == "failed"
     assert endless.error == "The heuristic could not read it: TimeoutError."
 
 
-def test_many_keys_that_never_come_leave_time_for_the_others(submit, short_limits, monkeypatch):
+def test_many_keys_that_never_come_leave_time_for_the_others(
+    submit, stranger, short_limits, monkeypatch
+):
     monkeypatch.setattr("merchants.normalization.KEYING_SECONDS", 0.12)
     for number in range(5):
         submit(f"ENDLESS {number}")
-    submit("NETFLIX")
+    normalization.submit(client=stranger.client, fields={"description": "NETFLIX"})
     for _ in range(3):
         run_cluster()
     assert NormalizationRequest.objects.get(description="NETFLIX").status == "completed"

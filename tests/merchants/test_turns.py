@@ -10,6 +10,8 @@ from django.utils import timezone
 from merchants import batches, normalization, resolving, turns, working
 from merchants.batches import Row
 from merchants.models import HeuristicUse, NormalizationRequest, Resolution, Ruleset, Waiter
+from merchants.questions import Limits
+from merchants.rulesets import current
 from pave.clients.models import Client
 from tests.factories import ClientFactory, WaiterFactory
 from tests.merchants.heuristics import FirstWord
@@ -152,6 +154,56 @@ def test_what_is_admitted_alone_takes_turns_and_one_worker(monkeypatch):
     normalization.hand_back(worker="")
     mine.refresh_from_db()
     assert mine.admission_attempts == 2
+
+
+def test_one_whose_texts_kill_workers_pays_for_each():
+    hostile, other = ClientFactory(), ClientFactory()
+    submit(hostile, *(f"KILLER {number}" for number in range(5)))
+    taken_along = submit(other, "FINE", "GOOD")
+    NormalizationRequest.objects.update(admission_attempts=1)
+    turns.charge(other.pk, 1)
+    chosen = []
+    for _ in range(4):
+        claimed = normalization._claim_suspect()
+        chosen += claimed.requests
+        if claimed.requests[0] in taken_along:
+            normalization._admit_claimed(claimed.claim, keyed_as_is(claimed), current())
+            turns.settle_up(other.pk, 0.01, normalization.ALONE.wall)
+        else:
+            normalization.hand_back(worker="")  # its worker died
+    assert [request in taken_along for request in chosen] == [False, True, True, False]
+    assert chosen[0] != chosen[3]  # others of its own before a second attempt
+
+
+def keyed_as_is(claimed):
+    keyed = normalization._Keyed()
+    for request in claimed.requests:
+        normalization._key(request, FirstWord(), normalization.ALONE, keyed)
+    return keyed
+
+
+def test_while_one_of_a_clients_is_admitted_alone_its_others_wait():
+    hostile, other = ClientFactory(), ClientFactory()
+    [alone, waiting] = submit(hostile, "ENDLESS", "NEXT")
+    [mine] = submit(other, "MINE")
+    NormalizationRequest.objects.filter(pk=alone.pk).update(admission_attempts=1)
+    claimed = normalization._claim_suspect()
+    assert claimed.requests == [alone]
+    assert normalization._claim(10).requests == [mine]
+    normalization._release(claimed.claim)
+    assert normalization._claim(10).requests == [waiting]
+
+
+def test_who_holds_admission_up_for_long_is_set_aside(monkeypatch):
+    monkeypatch.setattr(normalization, "IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
+    hostile, other = ClientFactory(), ClientFactory()
+    submit(hostile, *(f"ENDLESS {number}" for number in range(4)))
+    submit(other, "A", "B")
+    normalization.admit_batch()
+    suspects = NormalizationRequest.objects.suspect()
+    assert set(suspects.values_list("client", flat=True)) == {hostile.pk}
+    assert suspects.count() == 4
+    assert not normalization.admit_batch()
 
 
 def test_who_holds_admission_up_waits_for_the_next_batch():

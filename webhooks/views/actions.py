@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from rest_framework.exceptions import Throttled
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
 from pave.api.views import ClientView
@@ -107,7 +106,7 @@ class RecoverView(ClientView):
         )
 
 
-class RecoveryView(APIView):
+class RecoveryView(ClientView):
     """``/v1/recoveries/{id}``."""
 
     def get(self, request: ClientRequest, recovery_id: UUID) -> Response:

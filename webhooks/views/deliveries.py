@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from pave.api.exceptions import Conflict
 from pave.api.pagination import NewestFirst
@@ -28,7 +27,7 @@ def own_delivery(request: ClientRequest, delivery_id: UUID) -> Delivery:
     )
 
 
-class DeliveriesView(APIView):
+class DeliveriesView(ClientView):
     """``GET /v1/webhooks/{id}/deliveries``."""
 
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
@@ -46,7 +45,7 @@ class DeliveriesView(APIView):
         )
 
 
-class DeliveryView(APIView):
+class DeliveryView(ClientView):
     """``GET /v1/deliveries/{id}``."""
 
     def get(self, request: ClientRequest, delivery_id: UUID) -> Response:
