@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from merchants import normalization, rulesets, turns
@@ -37,8 +37,9 @@ MAX_LOST = 5
 # Pauses before the 2nd, 3rd, … attempt, in seconds.
 PAUSES = (2, 10, 30)
 SWEEP_BATCH = 500
-# How often the sweep looks for requests that wait for nothing, in seconds.
+# How often the sweep looks for requests that wait for nothing, in seconds, and at how many.
 LOOK_FOR_LOST_EVERY = 60
+LOOK_FOR_LOST_BATCH = 2000
 
 _WRITTEN = (
     "status",
@@ -54,6 +55,10 @@ _WRITTEN = (
     "lease_expires_at",
     "claimed_by",
 )
+
+
+# The last pending resolution that the sweep of this process has looked at.
+_looked_up_to: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,39 +111,69 @@ def settle_up(*, client: int, seconds: float) -> None:
 
 def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> list[Claim]:
     now = timezone.now()
+    finished: list[UUID] = []
     with transaction.atomic():
-        due = (
-            Waiter.objects.due(now)
-            .of_client(client)
-            .filter(**({"resolution": pk} if pk else {}))
-            .select_related("resolution", "request")
-            .select_for_update(skip_locked=True, no_key=True, of=("resolution",))
-        )
-        while (found := list(due[:limit])) and not (waiters := _without_outdated(found)):
-            pass  # all of them are admitted anew: on to the next
-        waiters = waiters if found else []
+        waiters = _lock_due(client, now, limit, pk, finished)
         if waiters and waiters[0].resolution.attempts:
             waiters = waiters[:1]
         else:
             waiters = list(takewhile(_is_fresh, waiters))
         alone = len(waiters) == 1
+        lease = _lease(now)
         for waiter in waiters:
             resolution = waiter.resolution
             resolution.status = Status.RUNNING
             resolution.attempts += alone
             resolution.started_at = now if alone else None
-            resolution.lease_expires_at = _lease(now)
+            resolution.lease_expires_at = lease
             resolution.claimed_by = worker
-        Resolution.objects.filter(pk__in=[waiter.resolution_id for waiter in waiters]).update(
+        pks = [waiter.resolution_id for waiter in waiters]
+        Resolution.objects.filter(pk__in=pks).update(
             status=Status.RUNNING,
             attempts=F("attempts") + int(alone),
             started_at=now if alone else None,
-            lease_expires_at=_lease(now),
+            lease_expires_at=lease,
             claimed_by=worker,
         )
+        Waiter.objects.filter(resolution__in=pks).update(due_at=lease)
         if waiters:
             turns.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
+    if finished:  # and a worker died before it had told everybody
+        normalization.admit_the_rest(finished)
     return [Claim(waiter.resolution, waiter.request.as_transaction(), client) for waiter in waiters]
+
+
+def _lock_due(
+    client: int, now: datetime, limit: int, pk: UUID | None, finished: list[UUID]
+) -> list[Waiter]:
+    """Lock the resolutions that a client is to have next; return its waiters, in their order.
+
+    What is finished, although somebody waits for it, is put in ``finished``.
+    """
+    due = Waiter.objects.due(now).of_client(client).select_related("request")
+    if pk is not None:
+        due = due.filter(resolution=pk)
+    passed_over: list[int] = []
+    while waiters := list(due.exclude(pk__in=passed_over)[:limit]):
+        rows = Resolution.objects.filter(pk__in=[waiter.resolution_id for waiter in waiters])
+        rows = rows.select_for_update(skip_locked=True, no_key=True).order_by("id")
+        locked = {resolution.pk: resolution for resolution in rows}
+        pending = []
+        for waiter in waiters:
+            resolution = locked.get(waiter.resolution_id)
+            if resolution is not None and resolution.status == Status.PENDING:
+                waiter.resolution = resolution
+                pending.append(waiter)
+                continue
+            passed_over.append(waiter.pk)
+            if resolution is not None and resolution.lease_expires_at:
+                # Asked for while somebody works on it.
+                Waiter.objects.filter(pk=waiter.pk).update(due_at=resolution.lease_expires_at)
+            elif resolution is not None:
+                finished.append(resolution.pk)
+        if found := _without_outdated(pending):
+            return found
+    return []
 
 
 def _without_outdated(waiters: list[Waiter]) -> list[Waiter]:
@@ -263,7 +298,11 @@ def release(resolutions: Sequence[Resolution]) -> None:
     if not resolutions:
         return
     for resolution in resolutions:
-        _ours(resolution).update(status=Status.PENDING, lease_expires_at=None, claimed_by="")
+        with transaction.atomic():
+            if _ours(resolution).update(
+                status=Status.PENDING, lease_expires_at=None, claimed_by=""
+            ):
+                Waiter.objects.filter(resolution=resolution.pk).update(due_at=F("since"))
     normalization.drop_unwanted([resolution.pk for resolution in resolutions])
     RESOLVE.ring(min(len(resolutions), settings.PAVE_WORKERS))
 
@@ -274,7 +313,6 @@ def sweep(*, now: datetime | None = None) -> None:
     _end_lost(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
     if cache.add("resolutions:without-waiters", "looked", LOOK_FOR_LOST_EVERY):
         _make_wait(now)
-        _admit_what_was_left()
     due = Waiter.objects.due(now)[: settings.PAVE_WORKERS].count()
     if due:
         RESOLVE.ring(due)
@@ -286,16 +324,18 @@ def _make_wait(now: datetime) -> None:
     Admission does that. This is for what a cluster of the release before has admitted, or what
     somebody has changed by hand.
     """
-    first = NormalizationRequest.objects.filter(
-        resolution=OuterRef("pk"), status=NormalizationRequest.Status.PROCESSING
+    global _looked_up_to
+    pending = Resolution.objects.filter(
+        status=Status.PENDING, created_at__lt=now - timedelta(seconds=LOOK_FOR_LOST_EVERY)
     ).order_by("id")
-    lost = Resolution.objects.filter(
-        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
-        status=Status.PENDING,
-        created_at__lt=now - timedelta(seconds=LOOK_FOR_LOST_EVERY),
-    ).order_by("id")
-    waiting = lost.annotate(first=Subquery(first.values("pk")[:1])).exclude(first=None)
-    firsts = list(waiting.values_list("first", flat=True)[:SWEEP_BATCH])
+    if _looked_up_to:
+        pending = pending.filter(pk__gt=_looked_up_to)
+    page = list(pending.values_list("pk", flat=True)[:LOOK_FOR_LOST_BATCH])
+    _looked_up_to = page[-1] if len(page) == LOOK_FOR_LOST_BATCH else None
+    waited_for = Waiter.objects.filter(resolution__in=page).order_by()
+    lost = set(page) - set(waited_for.values_list("resolution", flat=True))
+    asking = NormalizationRequest.objects.filter(status=NormalizationRequest.Status.PROCESSING)
+    firsts = [asking.filter(resolution=pk).order_by("id").first() for pk in sorted(lost)]
     Waiter.objects.bulk_create(
         [
             Waiter(
@@ -306,18 +346,11 @@ def _make_wait(now: datetime) -> None:
                 since=request.created_at,
                 due_at=now,
             )
-            for request in NormalizationRequest.objects.filter(pk__in=firsts)
+            for request in firsts
+            if request is not None
         ],
         ignore_conflicts=True,
     )
-
-
-def _admit_what_was_left() -> None:
-    """Admit anew who waits for what has its answer: a worker died before it had told them all."""
-    left = Resolution.objects.finished().filter(
-        Exists(Waiter.objects.filter(resolution=OuterRef("pk")))
-    )
-    normalization.admit_the_rest(list(left.values_list("pk", flat=True)[:SWEEP_BATCH]))
 
 
 def hand_back(*, worker: str) -> None:

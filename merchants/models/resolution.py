@@ -129,8 +129,12 @@ class WaiterQuerySet(models.QuerySet["Waiter"]):
     """Domain words for selecting waiters."""
 
     def due(self, now: datetime) -> "WaiterQuerySet":
-        """Those whose resolution is to be worked on by ``now``."""
-        return self.filter(due_at__lte=now, resolution__status=Resolution.Status.PENDING)
+        """Those whose resolution is to be worked on by ``now``, as far as they know.
+
+        Of one table alone: joined with the resolutions, a plan that was made before a large batch
+        came would go through all that are pending for each that is not.
+        """
+        return self.filter(due_at__lte=now)
 
     def of_client(self, client_pk: int) -> "WaiterQuerySet":
         """The client's own, in its turn's order: what came by itself before rows of batches."""
@@ -160,7 +164,9 @@ class Waiter(models.Model):
         help_text="Only rows of batches wait; what came by itself is worked on before.",
     )
     since = models.DateTimeField()
-    due_at = models.DateTimeField(help_text="When the next attempt may begin.")
+    due_at = models.DateTimeField(
+        help_text="When the next attempt may begin; while one is made, when it must have ended."
+    )
 
     objects = WaiterQuerySet.as_manager()
 

@@ -6,6 +6,7 @@ from django.db import connection
 from merchants import normalization, working
 from merchants.models import Feedback, NormalizationRequest, Resolution, Waiter
 from tests.api.problems import problem
+from tests.merchants.row_counts import rows_read
 from webhooks.models import Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -123,14 +124,6 @@ def test_a_cancel_reads_few_rows_where_statistics_are_older_than_the_batch(api):
         assert api.post(f"/v1/batches/{batch_id}/cancel").json()["status"] == "canceled"
         assert rows_read(cursor) - before < 20 * len(rows)
     assert not Waiter.objects.exists()
-
-
-def rows_read(cursor):
-    cursor.execute(
-        "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))"
-        " FROM pg_stat_xact_user_tables WHERE relname LIKE 'merchants_%'"
-    )
-    return cursor.fetchone()[0]
 
 
 def test_answered_rows_of_a_canceled_batch_stay(api):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from merchants.rulesets import current
 from pave.clients.models import Client
 from tests.factories import ClientFactory, WaiterFactory
 from tests.merchants.heuristics import FirstWord
+from tests.merchants.row_counts import rows_read
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 
@@ -315,7 +317,43 @@ def test_what_a_worker_died_before_telling_is_told(many_ask_the_same, monkeypatc
         with pytest.raises(SystemExit):
             working.work(resolving.claim(worker="w"))
     assert not normalization.admit_batch()
-    resolving.sweep()
+    assert not resolving.claim(worker="w")
+    Waiter.objects.update(due_at=timezone.now())  # the dead worker's lease is over
+    assert not resolving.claim(worker="w")
     assert normalization.admit_batch() == 6
     assert NormalizationRequest.objects.filter(status="completed").count() == 10
     assert not Waiter.objects.exists()
+
+
+def test_who_asks_what_is_being_worked_on_waits_for_that_run():
+    one, other = ClientFactory(), ClientFactory()
+    submit(one, "NETFLIX 1")
+    normalization.admit_batch()
+    [claim] = resolving.claim(worker="w")
+    submit(other, "NETFLIX 2", "HULU 1")
+    normalization.admit_batch()
+    assert [claim.resolution.key for claim in resolving.claim(worker="v", limit=5)] == ["hulu"]
+    resolving.release([claim.resolution])
+    turns.charge(one.pk, 60)
+    [again] = resolving.claim(worker="v")
+    assert (again.resolution.key, again.client) == ("netflix", other.pk)
+
+
+def test_a_claim_reads_few_rows_where_statistics_are_older_than_the_backlog():
+    """Each row in flight was joined with all that is pending, at every claim."""
+    if connection.vendor == "sqlite":
+        return  # keeps no count of what it reads
+    client = ClientFactory()
+    with transaction.atomic(), connection.cursor() as cursor:
+        submit(client, *(f"OLD{number}" for number in range(50)))
+        while normalization.admit_batch() or working.resolve_due():
+            pass
+        cursor.execute("ANALYZE")
+        submit(client, *(f"NEW{number}" for number in range(400)))
+        while normalization.admit_batch():
+            pass
+        resolving.claim(worker="w", limit=20)
+        before = rows_read(cursor)
+        assert len(resolving.claim(worker="w", limit=20)) == 20
+        resolving.sweep()
+        assert rows_read(cursor) - before < 10 * 400

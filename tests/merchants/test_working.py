@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -111,6 +112,7 @@ def test_a_question_that_had_an_attempt_is_taken_alone(asked):
     assert keys(resolving.claim(worker="w", limit=64)) == ["one"]
     assert keys(resolving.claim(worker="w", limit=64)) == ["two", "three"]
     Resolution.objects.update(status="pending")
+    Waiter.objects.update(due_at=F("since"))
     Resolution.objects.filter(key="two").update(attempts=1)
     Resolution.objects.filter(key="one").update(attempts=0)
     assert keys(resolving.claim(worker="w", limit=64)) == ["one"]
