@@ -94,7 +94,8 @@ _UNSTARRED: dict[str, str] = {
     "PayPal": r"PAYPAL(?:\s+(?:INST(?:ANT)?\s+(?:XFER|TRANSFER)|EUROPE(?:\s+S\.?A\S*)?|PAYMENT"
     r"|PURCHASE|PTE\S*))?\s*[-:]?\s",
     "Shopify": r"SP\s(?=\S{2})",
-    "Square": r"(?:SQC?|GOSQ\.COM)\s(?=[A-Z]{2})",
+    "Cash App": r"SQC\s(?=[A-Z])",
+    "Square": r"(?:SQ|GOSQ\.COM)\s(?=[A-Z]{2})",
     "Toast": r"TST[-\s](?=[A-Z])",
     "SumUp": r"SUMUP\s\.?\s?",
     "Zettle": r"(?:I?ZETTLE(?:_|\s)|IZ\s)",
