@@ -90,8 +90,8 @@ SHOPS_AND_PEOPLE = Wording(
 
 # Of one company each: behind somebody's name they say through whom, or what the money was for.
 BRANDS = listed(
-    """amazon netflix google apple microsoft robinhood coinbase vanguard fidelity schwab wise revolut
-    monzo edf engie vattenfall"""
+    """amazon netflix google apple microsoft robinhood coinbase vanguard fidelity schwab wise
+    revolut monzo edf engie vattenfall"""
 )
 # A name with one of these words is a company's (beside legal forms and kinds of shop).
 COMPANY_WORDS = BRANDS | listed(

@@ -115,7 +115,8 @@ TRANSFER = Wording(
     external transfer, bank transfer, funds transfer, fund transfer, transfer to, transfer from,
     xfer to, xfer from, tfr to, tfr from, trf to, trf from, transfer fr, transfer credit, transfer
     debit, transfer withdrawal, transfer deposit, recurring transfer, realtime transfer, real time
-    transfer, instant transfer, paypal transfer, paypal xfer, wise transfer, revolut transfer, wire in, wire out, wire type, ach transfer, incoming wire,
+    transfer, instant transfer, paypal transfer, paypal xfer, wise transfer, revolut transfer,
+    wire in, wire out, wire type, ach transfer, incoming wire,
     outgoing wire, fedwire, fps to, fps from, fps payment,
     fps transfer, bank giro credit, faster payment, faster payments, bill payment via
     faster payment, chaps, bacs credit, fpi, fpo, neft cr, neft dr, rtgs, imps, wdl tfr, dep tfr,
