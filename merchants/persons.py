@@ -132,6 +132,14 @@ def named_person(words: Sequence[str]) -> bool:
     return _is_person_at(words, *_name(words))
 
 
+def mentions_person(words: Sequence[str]) -> bool:
+    """Whether words may name a person anywhere among them, so that somebody should look."""
+    return named_person(words) or any(
+        is_person(words[at : at + 2]) and all(map(_may_be_known, words[at : at + 2]))
+        for at in range(len(words) - 1)
+    )
+
+
 def handed_to_person(words: Sequence[str]) -> bool:
     """Whether words name a person and the bank's words around say that money was handed over.
 
