@@ -248,6 +248,7 @@ def is_noise(text: str) -> bool:
     return all(_is_noise_token(token) for token in tokens)
 
 
+@lru_cache(maxsize=4096)  # a text of 250 single letters and digits has few different ones
 def _is_noise_token(token: str) -> bool:
     words = words_of(token)
     if (
