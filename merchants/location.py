@@ -223,14 +223,14 @@ def _not_the_state(before: str, code: str, known: Known) -> str | None:
     if "  " in before:
         return None  # what stands in the town's column may be one that is not known
     own = DOMAIN.match(before)
-    national = bool(own) and own[1].upper().endswith(f".{code}")
+    national = own is not None and own[1].upper().endswith(f".{code}")
     return country if national or code in _RATHER_COUNTRIES else ""
 
 
 def _is_address(name: str) -> bool:
     """Whether a name is nothing but a web address, with a reference at most: AMAZON.COM*2K3."""
     found = DOMAIN.match(name)
-    return bool(found) and not any(
+    return found is not None and not any(
         word.isalpha() and len(word) > 2 for word in name[found.end() :].split()
     )
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merchants import kinds
+from merchants import city_names, kinds, persons, tasks
 from merchants.kinds import NAMING_NOBODY
 from merchants.question import Transaction
 from merchants.reading import Counterparty, Reading, read
@@ -658,3 +658,12 @@ def test_a_postcode_before_its_town_is_no_stores_number(
     reading = read(Transaction(text))
     assert (reading.city, reading.postal_code, reading.store_number) == (city, code, store)
     assert reading.descriptor.removesuffix(" NR") == "FERN MARKT"
+
+
+@pytest.mark.django_db
+def test_no_transaction_waits_for_a_list_to_be_read_from_its_file() -> None:
+    lists = (persons._first_names, persons._surnames, city_names._spellings)
+    for names in lists:
+        names.cache_clear()
+    tasks.preload()
+    assert all(names.cache_info().currsize for names in lists)
