@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.response import Response
-from rest_framework.utils.mediatypes import order_by_precedence
+from rest_framework.utils.mediatypes import media_type_matches
 
 from merchants import batch_reading, batch_results, batches, normalization
 from merchants.backpressure import refuse_if_full
@@ -176,12 +176,18 @@ def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> It
 
 
 def _wants_csv(request: ClientRequest) -> bool:
-    """Return whether CSV comes before NDJSON in the Accept header."""
-    accepted = [part.strip() for part in request.META.get("HTTP_ACCEPT", "*/*").split(",")]
-    for group in order_by_precedence(accepted):
-        for media_type in group:
-            if media_type.startswith(CSV):
-                return True
-            if media_type.startswith((NDJSON, "application/json")):
-                return False
-    return False
+    """Return whether the Accept header prefers CSV to NDJSON (RFC 9110, section 12.5.1).
+
+    Parameters of a type (``text/csv; charset=utf-8``) do not tell ours from another.
+    """
+    preferred = request.accepted_types
+
+    def place(ours: str) -> int:
+        fitting = (
+            preferred.index(accepted)
+            for accepted in request.accepted_types_by_precedence
+            if media_type_matches(ours, str(accepted))
+        )
+        return next(fitting, len(preferred))
+
+    return place(CSV) < min(place(NDJSON), place("application/json"))

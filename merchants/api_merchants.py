@@ -21,7 +21,7 @@ class MerchantsView(ClientView):
     def get(self, request: ClientRequest) -> Response:
         """Answer a page of the catalogue by name, of those only that the search finds."""
         query = read_query(request, MerchantQuery)
-        found = Merchant.objects.filter(active=True)
+        found = Merchant.objects.filter(active=True, published=True)
         if search := query.get("search"):
             aliases = Alias.objects.filter(published=True, text__icontains=search).order_by()
             found = found.filter(
@@ -39,5 +39,6 @@ class MerchantView(ClientView):
 
     def get(self, request: ClientRequest, merchant_id: UUID) -> Response:
         """Answer a merchant; one that is no longer answered, too: its id stays valid."""
-        found = get_object_or_404(Merchant.objects.prefetch_related("aliases"), pk=merchant_id)
+        shown = Merchant.objects.filter(published=True).prefetch_related("aliases")
+        found = get_object_or_404(shown, pk=merchant_id)
         return Response(merchant_object(found))

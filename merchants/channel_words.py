@@ -65,7 +65,7 @@ WALLETS = {
     "Alipay": Wording("alipay"),
     "WeChat Pay": Wording("wechat pay, wechatpay, weixin pay"),
     "Venmo": Wording("venmo"),
-    "Cash App": Wording("cash app, cashapp"),
+    "Cash App": Wording("cash app, cashapp", opening="sqc"),
     "Apple Cash": Wording("apple cash, apple pay cash"),
     "Swish": Wording(opening="swish, swish till, swish från, swish inbetalning"),
     "Vipps": Wording(opening="vipps, vipps til, vipps fra"),
@@ -88,8 +88,13 @@ SHOPS_AND_PEOPLE = Wording(
     zalopay, tng ewallet, kakaopay, bancomat pay, ropay, keks pay, transfiya, palmpay"""
 )
 
+# Of one company each: behind somebody's name they say through whom, or what the money was for.
+BRANDS = listed(
+    """amazon netflix google apple microsoft robinhood coinbase vanguard fidelity schwab wise
+    revolut monzo edf engie vattenfall"""
+)
 # A name with one of these words is a company's (beside legal forms and kinds of shop).
-COMPANY_WORDS = listed(
+COMPANY_WORDS = BRANDS | listed(
     """stadtwerke energie energi energia energy strom gas wasser water electric electricity power
     utilities utility versicherung versicherungen insurance assurance assurances mutuelle
     seguros assicurazioni verzekeringen forsikring försäkring vakuutus ubezpieczenia pojistovna
@@ -99,12 +104,10 @@ COMPANY_WORDS = listed(
     universitat college verein club association stiftung foundation trust charity church
     gemeinde kommune kommun commune mairie ayuntamiento comune gemeente hospital clinic praxis
     holding group services service solutions systems consulting studio shop store market online
-    internet amazon netflix google apple microsoft visa mastercard amex brokerage securities
-    investments invest fund funds mortgage lending robinhood coinbase vanguard fidelity schwab
-    wise revolut monzo logistics transport verwaltung krankenkasse gmbh kindergarten finance
-    financial company companies industries international plumbing construction builders
-    accountants media apotheke pharmacy restaurant cafe garage dental edf engie vattenfall
-    svenska payments marketing agency"""
+    internet visa mastercard amex brokerage securities investments invest fund funds mortgage
+    lending logistics transport verwaltung krankenkasse gmbh kindergarten finance financial company
+    companies industries international plumbing construction builders accountants media apotheke
+    pharmacy restaurant cafe garage dental svenska payments marketing agency"""
 )
 # To one of these, money is moved between accounts.
 BANK_WORDS = listed(
@@ -151,5 +154,6 @@ PURPOSES = listed(
     remboursement pension regalo cumpleanos boda prestamo reembolso manutencion presente
     aniversario emprestimo mesada prestito compleanno rimborso cadeautje verjaardag lening
     terugbetaling zakgeld gava fodelsedag lan gave bursdag fodselsdag prezent urodziny
-    pozyczka zwrot darek pujcka ajandek kolcson cadou imprumut hediye borc odunc poklon dar zajam"""
+    pozyczka zwrot darek pujcka ajandek kolcson cadou imprumut hediye borc odunc poklon dar zajam
+    payee beneficiary empfaenger beneficiario beneficiaire begunstigde"""
 )

@@ -9,18 +9,11 @@ from typing import NamedTuple
 
 from merchants.counterparties import marketplace_of
 from merchants.descriptor import Descriptor
+from merchants.intermediaries import ONLINE
 from merchants.kinds import Kind
 from merchants.wordlist import listed
 
-# Processors that only online shops use, and those whose business is terminals.
-_ONLINE = frozenset(
-    {
-        "2Checkout", "Affirm", "Amazon Pay", "BigCommerce", "BlueSnap", "Braintree", "Buckaroo",
-        "Chargebee", "Cleverbridge", "Digital River", "EBANX", "Eventbrite", "FastSpring",
-        "Google Play", "Klarna", "Ko-fi", "Paddle", "PayPal", "Przelewy24", "Recurly", "Shopify",
-        "Stripe", "WePay", "Wix", "Xsolla", "dLocal",
-    }
-)  # fmt: skip
+# Processors whose business is terminals.
 _TERMINALS = frozenset(
     {
         "CCV", "CMS Vending", "Cantaloupe", "Clover", "Dojo", "Heartland", "Nayax", "PayPoint",
@@ -65,7 +58,7 @@ def _strong_online(descriptor: Descriptor, kind: Kind) -> str:
         return "online wording"
     if marketplace_of(descriptor):
         return "marketplace"
-    if descriptor.intermediary in _ONLINE:
+    if descriptor.intermediary in ONLINE:
         return "processor of online shops"
     return ""
 

@@ -10,6 +10,7 @@ from merchants.channel_words import WALLETS
 from merchants.descriptor import Descriptor, is_noise
 from merchants.folding import words_of
 from merchants.kinds import Kind
+from merchants.marketplaces import MARKETPLACES
 from merchants.wordlist import listed
 
 TYPES = ("marketplace", "processor", "wallet", "bank", "person")
@@ -30,26 +31,6 @@ _WALLETS = frozenset(
         "Mercado Pago", "Satispay", "Amazon Pay",
     }
 )  # fmt: skip
-# Where others sell: the name, and what it prints.
-_MARKETPLACES = {
-    "Amazon": """amzn mktp, amzn mktplace, amznmktplace, amazon mktp, amazon mktplace,
-    amazon marketplace, amzn marketplace, amazon mktpl, amazon mktplc, amznmktp""",
-    "eBay": "ebay, ebaycom, ebay o",
-    "Etsy": "etsy, etsycom",
-    "Vinted": "vinted",
-    "Depop": "depop",
-    "Poshmark": "poshmark",
-    "StockX": "stockx",
-    "AliExpress": "aliexpress, aliexpresscom",
-    "Allegro": "allegro, allegropl",
-    "Mercado Libre": "mercadolibre, mercado libre, mercadolivre, mercado livre",
-    "Shopee": "shopee",
-    "Lazada": "lazada",
-    "Mercari": "mercari",
-    "Wallapop": "wallapop",
-    "leboncoin": "leboncoin",
-    "TikTok Shop": "tiktok shop",
-}
 # Who brings what a shop behind the name sold; without a shop they are the merchant alone.
 _DELIVERY = {
     "DoorDash": "doordash, dd doordash",
@@ -95,7 +76,7 @@ def _by_first(
     return found
 
 
-_SELLERS = {**_by_first(_MARKETPLACES, delivery=False)}
+_SELLERS = {**_by_first(MARKETPLACES, delivery=False)}
 for _first, _entries in _by_first(_DELIVERY, delivery=True).items():
     _SELLERS.setdefault(_first, []).extend(_entries)
 

@@ -14,9 +14,10 @@ from functools import lru_cache
 from merchants.cities import strip_given_city
 from merchants.contact import DOMAIN, strip_contact
 from merchants.folding import words_of
-from merchants.intermediaries import split_intermediary
+from merchants.intermediaries import ONLINE, split_intermediary
 from merchants.lexicon import LEGAL_FORMS, NO_MERCHANT, is_everyday
-from merchants.location import read_place, split_place
+from merchants.location import Known, read_place, split_place, with_market
+from merchants.marketplaces import begins_with_marketplace
 from merchants.place import Place, city_key
 from merchants.places import gazetteer
 from merchants.postcodes import is_postcode
@@ -140,10 +141,12 @@ def parse(raw: str, country: str = "", city: str = "", *, placeless: bool = Fals
         place = Place(strip_contact(Place(body)).name)
     else:
         body, street, behind = _cut_street(body)
-        place = split_place(body, split.offset, country, peeled.country)
+        online = split.intermediary in ONLINE or begins_with_marketplace(body)
+        known = Known(country, peeled.country, online)
+        place = split_place(body, split.offset, known)
         for column in filter(None, (behind, peeled.place)):
             place = _joined(place, read_place(column))
-        place = strip_given_city(place, city)
+        place = strip_given_city(with_market(place, body), city)
     name, starred, reference = _cut_star(place.name)
     name, incorporated = _cut_behind_legal(name)
     domain = place.domain
@@ -245,6 +248,7 @@ def is_noise(text: str) -> bool:
     return all(_is_noise_token(token) for token in tokens)
 
 
+@lru_cache(maxsize=4096)  # a text of 250 single letters and digits has few different ones
 def _is_noise_token(token: str) -> bool:
     words = words_of(token)
     if (

@@ -14,8 +14,17 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef
 
-from merchants import normalization
-from merchants.models import Batch, Feedback, NormalizationRequest, Resolution, Waiter
+from merchants import feedback, normalization
+from merchants.models import (
+    Batch,
+    Feedback,
+    Merchant,
+    NormalizationRequest,
+    Resolution,
+    Rule,
+    Waiter,
+)
+from pave import advisory
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client
 from pave.operations.retention import Expiry
@@ -37,6 +46,7 @@ def count(*, client: Client) -> dict[str, int]:
     return {
         "requests": NormalizationRequest.objects.filter(client=client).count(),
         "answers": Resolution.objects.filter(client=client).count(),
+        "new merchants": feedback.proposed(of=client).count(),
         "batches": Batch.objects.filter(client=client).count(),
         "events": Event.objects.filter(client=client).count(),
         "webhooks": Webhook.objects.filter(client=client).count(),
@@ -56,6 +66,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
         subscribers.forget(client.pk)
     _forget_history(client)
+    yield from _erase_proposals(client)
     normalization.cancel_all(NormalizationRequest.objects.filter(client=client))
     while _under_way(client):
         time.sleep(LOOK_EVERY)
@@ -90,6 +101,18 @@ def _unasked(resolutions: models.QuerySet[Any]) -> models.QuerySet[Any]:
         ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
         ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
     )
+
+
+def _erase_proposals(client: Client) -> Iterator[tuple[str, int]]:
+    """Erase the merchants that its feedback has made, as far as nobody has been shown them."""
+    with transaction.atomic():
+        advisory.take(advisory.Lock.PUBLISHING)
+        pks = list(feedback.proposed(of=client).values_list("pk", flat=True))
+        Rule.objects.filter(merchant__in=pks).delete()
+        _erase(Merchant.objects.filter(pk__in=pks))
+        _blank(Merchant, [str(pk) for pk in pks])
+    if pks:
+        yield "new merchants", len(pks)
 
 
 def _forget_history(client: Client) -> None:

@@ -130,7 +130,7 @@ def _counterparties(merchant: dict[str, Any], reading: Reading) -> list[dict[str
     """Return who took part: the merchant that was found, and whom the text shows besides.
 
     Everybody is there once. A marketplace that is the merchant is there as what it is, with the
-    merchant's id: who sold there is not known.
+    merchant's id: who sold there is not known. AMAZON.COM says that Amazon itself sold.
     """
     name = merchant["name"]
     others = [party for party in reading.counterparties if not party.name or party.name != name]

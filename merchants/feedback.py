@@ -1,12 +1,15 @@
 """Corrections: somebody says that an answer is wrong, and staff decide."""
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from merchants.folding import words_of
 from merchants.heuristic import parsed
 from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
+from merchants.persons import mentions_person
 from pave.card_numbers import masked
+from pave.clients.models import Client
 
 # An alias this short stands in too many texts; for such a descriptor a rule is written, which
 # compares the whole of it.
@@ -15,6 +18,10 @@ SHORTEST_ALIAS = 5
 
 class NotOpen(Exception):
     """Somebody has decided on this feedback already."""
+
+
+class NamesPerson(ValueError):
+    """The words that would become the catalogue's may hold a person's name."""
 
 
 def give(
@@ -34,7 +41,13 @@ def give(
 
 
 def accept(
-    *, feedback: Feedback, merchant: Merchant | None, by: str, text: str = ""
+    *,
+    feedback: Feedback,
+    merchant: Merchant | None,
+    by: str,
+    new_name: str = "",
+    text: str = "",
+    keep: bool = False,
 ) -> Alias | Rule:
     """Write what makes such descriptors lead to the right merchant into the draft.
 
@@ -42,16 +55,23 @@ def accept(
 
     Args:
         feedback: The correction.
-        merchant: The right merchant; None: there is no merchant in such a text.
+        merchant: The right merchant; None: there is no merchant in such a text, or a new one.
         by: The staff member who decides.
+        new_name: What a new merchant is called. No client sees it before it is published.
         text: The words of the descriptor that stand for the merchant, without those that are the
             transaction's own. Empty: all that was read from it.
+        keep: Whether the staff member keeps words that look like a person's name.
 
     Raises:
         NotOpen: It has been decided on before.
+        NamesPerson: The name or the words look like a person's, and are not to be kept.
     """
-    text = masked(text) or descriptor_of(feedback)
+    new_name, text = masked(new_name), masked(text) or descriptor_of(feedback)
+    if not keep and (names_person(new_name) or names_person(text)):
+        raise NamesPerson
     with transaction.atomic():
+        if new_name:
+            merchant = Merchant.objects.create(name=new_name, published=False)
         _review(feedback, Feedback.Status.ACCEPTED, merchant, by)
         if merchant is None or len("".join(words_of(text))) < SHORTEST_ALIAS:
             # Only a rule without conditions, and one that counts, says the same already.
@@ -76,6 +96,21 @@ def reject(*, feedback: Feedback, by: str) -> None:
         NotOpen: It has been decided on before.
     """
     _review(feedback, Feedback.Status.REJECTED, None, by)
+
+
+def names_person(text: str) -> bool:
+    """Return whether somebody has to look at words before they become the catalogue's."""
+    return mentions_person(words_of(text))
+
+
+def proposed(*, of: Client) -> QuerySet[Merchant]:
+    """Return the merchants that only a client's feedback has made, and that nobody has seen yet."""
+    return Merchant.objects.filter(
+        Exists(Feedback.objects.filter(merchant=OuterRef("pk"), request__client=of)),
+        ~Exists(Feedback.objects.filter(merchant=OuterRef("pk")).exclude(request__client=of)),
+        published=False,
+        merged=None,
+    )
 
 
 def likely_merchant(feedback: Feedback) -> Merchant | None:

@@ -94,7 +94,8 @@ _UNSTARRED: dict[str, str] = {
     "PayPal": r"PAYPAL(?:\s+(?:INST(?:ANT)?\s+(?:XFER|TRANSFER)|EUROPE(?:\s+S\.?A\S*)?|PAYMENT"
     r"|PURCHASE|PTE\S*))?\s*[-:]?\s",
     "Shopify": r"SP\s(?=\S{2})",
-    "Square": r"(?:SQC?|GOSQ\.COM)\s(?=[A-Z]{2})",
+    "Cash App": r"SQC\s(?=[A-Z])",
+    "Square": r"(?:SQ|GOSQ\.COM)\s(?=[A-Z]{2})",
     "Toast": r"TST[-\s](?=[A-Z])",
     "SumUp": r"SUMUP\s\.?\s?",
     "Zettle": r"(?:I?ZETTLE(?:_|\s)|IZ\s)",
@@ -113,6 +114,15 @@ _UNSTARRED: dict[str, str] = {
     "WorldPay": r"WORLDPAY\s(?=[A-Z])",
 }
 
+# Those that only online shops use.
+ONLINE = frozenset(
+    {
+        "2Checkout", "Affirm", "Amazon Pay", "BigCommerce", "BlueSnap", "Braintree", "Buckaroo",
+        "Chargebee", "Cleverbridge", "Digital River", "EBANX", "Eventbrite", "FastSpring",
+        "Google Play", "Klarna", "Ko-fi", "Paddle", "PayPal", "Przelewy24", "Recurly", "Shopify",
+        "Stripe", "WePay", "Wix", "Xsolla", "dLocal",
+    }
+)  # fmt: skip
 _BY_PREFIX = {prefix: name for name, prefixes in STARRED.items() for prefix in prefixes.split()}
 _STAR = re.compile(r"([A-Z0-9][A-Z0-9 .\-/]{0,22}?)\s?\*+\s*(?=\S)", re.IGNORECASE)
 _PLAIN = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNSTARRED.items()]

@@ -1,6 +1,7 @@
 """What a transaction was: a purchase, a transfer, cash, a fee ..., from the bank's wording."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,14 +10,20 @@ from merchants.cleaned_match import no_merchant
 from merchants.descriptor import Descriptor, tidied
 from merchants.folding import words_of
 from merchants.lexicon import NO_MERCHANT
-from merchants.persons import COMPANY, handed_to_person, leads_to, named_person
+from merchants.persons import (
+    COMPANY,
+    handed_to_person,
+    is_also_place,
+    leads_to,
+    named_person,
+)
 from merchants.wording import Found, Phrasebook
 from merchants.wordlist import listed
 
 # The first that the text speaks of is what it was: a fee for a transfer is a fee.
 _ORDER = (
     "tax", "salary", "refund", "fee", "interest", "cash", "bought", "drawn",
-    "person_to_person", "bill_payment", "own accounts", "transfer", "purchase",
+    "person_to_person", "bill_payment", "own accounts", "transfer", "purchase", "may be transfer",
 )  # fmt: skip
 KINDS = (
     "purchase", "refund", "transfer", "person_to_person", "cash", "fee", "interest", "salary",
@@ -41,6 +48,7 @@ _BOOK = Phrasebook(
         "bill_payment": payment_words.BILL_PAYMENT,
         "own accounts": payment_words.OWN_ACCOUNTS,
         "transfer": payment_words.TRANSFER,
+        "may be transfer": payment_words.MAY_BE_TRANSFER,
         "purchase": payment_words.PURCHASE,
     }
 )
@@ -87,6 +95,8 @@ _CARD_WORDS = listed(
     """card crd visa mastercard maestro girocard pos dbt checkcard karte carte carta tarjeta cartao
     kaart betaalpas debetkaart bancontact kort kortti karta karty kartou"""
 )
+_COMPANY = COMPANY - channel_words.BRANDS
+_CASH_APP = "SQC"  # before a star
 _NOT_IN_NAMES = channel_words.PARTICLES | NO_MERCHANT
 # What a shop's address at UPI begins or ends with.
 _UPI_OF_A_SHOP = re.compile(
@@ -131,6 +141,12 @@ def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
         found = found._replace(rest=_SERVICES.find(list(found.rest), nameless).rest)
     found = found._replace(senses=senses)
     kind = next((kind for kind in _ORDER if kind in senses), "")
+    if kind == "may be transfer":
+        if moved := _by_bare_word(found, words, descriptor, mcc):
+            return moved
+        kind, found = "", found._replace(rest=tuple(words))
+    if descriptor.code == _CASH_APP and kind in ("", "purchase") and _is_no_shop(descriptor, found):
+        return Kind("person_to_person", found, person=True)
     if descriptor.intermediary in ("Venmo", "Cash App") and kind in ("", "purchase", "transfer"):
         kind = "person_to_person"
     elif "shops and people" in senses and kind in ("", "purchase", "transfer"):
@@ -158,6 +174,27 @@ def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
     return Kind("unknown", found)
 
 
+def _by_bare_word(found: Found, words: list[str], descriptor: Descriptor, mcc: str) -> Kind | None:
+    """What TRANSFER or WIRE in front says, unless a shop's name begins so."""
+    if _sells(mcc):
+        return None
+    if handed_to_person(words):
+        return Kind("person_to_person", found, person=True)
+    shop = _is_shops(descriptor) or _is_companys(found.rest)
+    return None if shop else _moved("transfer", found, "")
+
+
+def _is_no_shop(descriptor: Descriptor, found: Found) -> bool:
+    """Whether what stands behind Cash App's prefix is somebody rather than a trader.
+
+    It prints the same place and phone number behind both.
+    """
+    person = named_person(found.rest) or named_person(descriptor.words)
+    if person and not any(map(is_also_place, descriptor.words[:1])):
+        return True
+    return not descriptor.signs_of_a_shop and not _is_companys(found.rest)
+
+
 def _names_person(found: Found, text: str) -> bool:
     """Whether a bill, refund or tax is a person's: by the name, or by what was undone."""
     rest = _without_customer(found, text)
@@ -176,9 +213,9 @@ def _without_customer(found: Found, text: str) -> tuple[str, ...]:
 
 def _is_handed_over(found: Found, descriptor: Descriptor, mcc: str) -> bool:
     """Whether no card was used, and a person is named: PAYMENT TO, CHECK 1234, GIFT FOR."""
-    if mcc and mcc not in _BY_MCC and mcc[0] != "6":
+    if _sells(mcc) or descriptor.street:
         return False
-    if descriptor.intermediary or descriptor.street:
+    if descriptor.intermediary and not _may_pay_people(descriptor):
         return False
     if descriptor.domain and "@" not in descriptor.raw:
         return False
@@ -187,11 +224,30 @@ def _is_handed_over(found: Found, descriptor: Descriptor, mcc: str) -> bool:
         or not found.senses.isdisjoint(_TERMINALS)
         or not _CARD_WORDS.isdisjoint(found.rest)
     )
-    if handed_to_person(found.rest):
-        return not shop or leads_to(found.rest)
+    rest = found.rest[1:] if descriptor.intermediary else found.rest
+    if handed_to_person(rest):
+        return not shop or leads_to(rest)
     # J.DOE, JANE.DOE@MAIL.EXAMPLE, JANE & JOHN DOE
     split = _INSIDE_NAMES.sub(" ", descriptor.raw)
     return not shop and split != descriptor.raw and handed_to_person(words_of(split))
+
+
+def _sells(mcc: str) -> bool:
+    """Whether the client's MCC is a shop's."""
+    return bool(mcc) and mcc not in _BY_MCC and mcc[0] != "6"
+
+
+def _may_pay_people(descriptor: Descriptor) -> bool:
+    """Whether a processor in front sends money between people, too: PAYPAL SENT TO JANE DOE.
+
+    Behind its star stands the name of a shop's account.
+    """
+    return descriptor.intermediary == "PayPal" and "*" not in descriptor.raw
+
+
+def _is_companys(words: Sequence[str]) -> bool:
+    """Whether a name is a company's; a brand behind another name is not part of it."""
+    return bool(words) and (words[0] in channel_words.BRANDS or not _COMPANY.isdisjoint(words))
 
 
 def _party(text: str) -> str:
@@ -230,7 +286,7 @@ def _moved(kind: str, found: Found, party: str) -> Kind:
         return Kind("person_to_person", found, person=True)
     if any(word in channel_words.BANK_WORDS or word.endswith("bank") for word in names):
         return Kind(kind, found)
-    if any(word in COMPANY for word in names):
+    if _is_companys(names):
         if shop:
             return Kind("purchase", found)
         if kind == "transfer" and "incoming" not in found.senses:

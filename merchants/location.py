@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import replace
+from typing import NamedTuple
 
 from merchants.cities import LONGEST_CITY, strip_city, strip_lone_city
-from merchants.contact import POSTCODE, strip_contact
+from merchants.contact import DOMAIN, POSTCODE, strip_contact
 from merchants.place import Place, city_key, upper
 from merchants.places import COUNTRIES, US_STATES, gazetteer, region_of
 from merchants.postcodes import is_postcode, state_of_zip
@@ -12,23 +13,55 @@ from merchants.postcodes import is_postcode, state_of_zip
 # Not ten digits: those are a phone number.
 _NUMBER_BEHIND = re.compile(r"\s#?(\d{5}-\d{4}|\d{4,8})$")
 _MOST_NUMBERS = 4  # behind one another
+_POSTCODE_BEFORE = re.compile(
+    r"(?<=[^\s\d])\s++(\d{5,7}|\d{2,5}-\d{3,4}|\d{4}\s[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}"
+    r"|[A-Z]\d[A-Z]\s?\d[A-Z]\d)$",
+    re.IGNORECASE,
+)
+_LONGEST_POSTCODE = 12  # characters, with the blank before
+_STORES = re.compile(
+    r"\s(?:STORE|SHOP|UNIT|LOC|FIL(?:IALE)?|STR|ST|NO|NR|N°|№)[.:]?$", re.IGNORECASE
+)
+# Amazon prints which of its marketplaces it was.
+_MARKET = re.compile(
+    r"(?:AMZN|AMAZON)\s?(?:MKTP(?:LACE|LC?)?|MARKETPLACE|DIGITAL)\s([A-Z]{2})(?![A-Z0-9])",
+    re.IGNORECASE,
+)
 # Australian states as a column of two letters prints them.
 _CUT_STATES = {"NS": "NSW", "VI": "VIC", "QL": "QLD", "TA": "TAS", "AC": "ACT"}
+# States whose codes are rather the country's where nothing else says where an online shop is.
+_RATHER_COUNTRIES = frozenset({"DE", "NL", "PE", "SK"})
 _GLUED_STATE = re.compile(r"^(.*\S)([A-Z]{2})$", re.DOTALL)
 
 
+class Known(NamedTuple):
+    """What is known of a transaction's place besides what is printed behind the name."""
+
+    country: str = ""  # as the client gave it (alpha-2): it decides which places are meant
+    likely: str = ""  # the country that the bank's own words point to
+    online: bool = False  # a marketplace or a processor of online shops stands in front
+
+
+_NOTHING_KNOWN = Known()
+
+
 def split_place(
-    text: str, offset: int = 0, country: str = "", likely: str = "", numbers: int = _MOST_NUMBERS
+    text: str, offset: int = 0, known: Known = _NOTHING_KNOWN, numbers: int = _MOST_NUMBERS
 ) -> Place:
     """Take what stands behind the merchant's name off the end of `text`.
 
-    `offset` is how many characters stood before `text` in its column, `country` the transaction's
-    country if the client gave it (alpha-2): it decides which places are meant; `likely` the
-    country that the bank's own words point to. At most `numbers` may stand behind the place.
+    `offset` is how many characters stood before `text` in its column. At most `numbers` may stand
+    behind the place.
     """
     numbered = _NUMBER_BEHIND.search(text) if numbers else None
     if numbered:
-        before = split_place(text[: numbered.start()], offset, country, likely, numbers - 1)
+        rest = text[: numbered.start()]
+        zipped = state_of_zip(numbered[1])
+        # NETFLIX.COM DE 19801
+        at_home = zipped and not known.country and upper(rest).endswith(f" {zipped[3:]}")
+        before = split_place(
+            rest, offset, known._replace(country="US") if at_home else known, numbers - 1
+        )
         if before.city and not before.region:
             before = _by_zip(before, numbered[1])
         if before.region or before.city:
@@ -36,21 +69,22 @@ def split_place(
     place = strip_contact(Place(name=text.rstrip(" ,")))
     if numbers and place.phone and _NUMBER_BEHIND.search(place.name):
         # SEATTLE WA 98101 206-555-0199
-        before = split_place(place.name, offset, country, likely, numbers - 1)
+        before = split_place(place.name, offset, known, numbers - 1)
         if before.region or before.city:
             return replace(before, phone=place.phone, domain=place.domain, hint=place.hint)
     tokens = upper(place.name).split()
     if len(tokens) > 1:
-        place = _strip_region(place, tokens, offset)
-    if not place.region and not place.country and len(tokens) > 0:
+        place = _strip_region(place, tokens, known)
+    if not place.region and not place.country and upper(place.name).split() == tokens != []:
         place = _glued_state(place, offset)
     if place.region or place.country:
         place = strip_contact(place, postcodes=True)
         place = _without_quarter(place, place.region or place.country)
         if not place.city:
             place = strip_city(place, place.region or place.country, offset)
+            place = _postcode_before_city(place)
     elif not place.city:
-        place = strip_lone_city(place, country, likely)
+        place = _postcode_before_city(strip_lone_city(place, known.country, known.likely))
     return strip_contact(place)
 
 
@@ -62,6 +96,25 @@ def _by_zip(place: Place, code: str) -> Place:
     if state not in regions or elsewhere or place.country not in ("", "US"):
         return place
     return replace(place, region=state, country="US")
+
+
+def _postcode_before_city(place: Place) -> Place:
+    """`LIDL 28001 MADRID ES`: a number before a town outside the United States is its postcode.
+
+    One of four digits may as well be a store's.
+    """
+    if place.postal_code or place.country in ("", "US") or not place.city:
+        return place
+    if not gazetteer().lies_in(city_key(place.city), place.region or place.country):
+        return place
+    found = _POSTCODE_BEFORE.search(place.name, max(len(place.name) - _LONGEST_POSTCODE, 0))
+    code = found[1] if found else ""
+    if not is_postcode(code, place.country) or (code.isdigit() and len(code) < 5):
+        return place
+    name = place.name[: -len(code)].rstrip(" ,")
+    if _STORES.search(name):
+        return place
+    return replace(place, name=name, postal_code=code)
 
 
 _QUARTER = re.compile(
@@ -81,13 +134,28 @@ def _without_quarter(place: Place, region: str) -> Place:
     return replace(place, name=found[1])
 
 
+def with_market(place: Place, text: str) -> Place:
+    """A place with the country that a marketplace's code says: `AMZN MKTP DE`, `AMZN MKTP UK*2K3`.
+
+    What is printed behind the name, as the seat of the company, stays.
+    """
+    found = _MARKET.match(text)
+    code = found[1].upper() if found else ""
+    country = "CA" if code == "CA" else COUNTRIES.get(code, "")
+    if not country or place.city or place.postal_code or place.number:
+        return place
+    if place.region not in ("", region_of(code)) or (place.country and not place.region):
+        return place
+    return replace(place, region="", country=country)
+
+
 def read_place(text: str) -> Place:
     """Read a column that holds nothing but a place, phone or address."""
     place = split_place(f"X  {text}")
     return replace(place, name="")
 
 
-def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
+def _strip_region(place: Place, tokens: list[str], known: Known) -> Place:
     """Take a country and a state, each a word of its own, off the end."""
     name, last = place.name, tokens[-1].strip(".,()/")
     slash = re.search(r"[/,]\s?([A-Z]{2})$", name.upper())
@@ -100,6 +168,8 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
     shorter = name[: name.rstrip().rfind(name.split()[-1])].rstrip(" ,")
     if not shorter:
         return place
+    if (other := _not_the_state(shorter, last, known)) is not None:
+        return replace(place, name=shorter, country=other)
     if region and (
         not country
         or not _ends_in_city(shorter, country)
@@ -110,6 +180,7 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
         len(last) == 2
         and not _ends_in_city(shorter, country)
         and last not in {"US", "GB", "UK", "AU", "NZ"}
+        and not _is_address(shorter)
     ):
         return place
     found = replace(place, name=shorter, country=country)
@@ -129,6 +200,39 @@ def _strip_region(place: Place, tokens: list[str], offset: int) -> Place:
                 return replace(found, name=before.rstrip(" ,"), region=state)
             return replace(found, name=shorter)
     return found
+
+
+def _not_the_state(before: str, code: str, known: Known) -> str | None:
+    """The country that a code means which is a state's as well; "" if that is not certain.
+
+    None if nothing speaks against the state. `NETFLIX.COM DE` is Germany, and `NETFLIX.COM CA`
+    may be Canada or California; a town, a phone number or an address in the town's column is as
+    banks of the United States print it: `GRUBHUB GRUBHUB.COM IL`.
+    """
+    region, country = region_of(code), "CA" if code == "CA" else COUNTRIES.get(code, "")
+    if not region or not country or _ends_in_city(before, region):
+        return None
+    if country in (known.country, known.likely):
+        return country
+    if known.country == region[:2]:
+        return None
+    contact = strip_contact(Place(before))
+    address = _is_address(before)
+    if contact.phone or contact.domain or not (address or known.online):
+        return None
+    if "  " in before:
+        return None  # what stands in the town's column may be one that is not known
+    own = DOMAIN.match(before)
+    national = own is not None and own[1].upper().endswith(f".{code}")
+    return country if national or code in _RATHER_COUNTRIES else ""
+
+
+def _is_address(name: str) -> bool:
+    """Whether a name is nothing but a web address, with a reference at most: AMAZON.COM*2K3."""
+    found = DOMAIN.match(name)
+    return found is not None and not any(
+        word.isalpha() and len(word) > 2 for word in name[found.end() :].split()
+    )
 
 
 def _state_rather(before: str, code: str) -> str:

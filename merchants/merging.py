@@ -40,7 +40,10 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
                 raise CannotMerge(f"{one} is not active.")
         gone, successor = locked[merchant.pk], locked[into.pk]
         # What is hidden, since it was taken from a client's transaction, stays hidden.
-        spellings = {gone.name: True, **dict(gone.aliases.values_list("text", "published"))}
+        spellings = {
+            gone.name: gone.published,
+            **dict(gone.aliases.values_list("text", "published")),
+        }
         known = set(successor.aliases.values_list("text", flat=True)) | {successor.name}
         new = [text for text in spellings if text not in known]
         gone.aliases.all().delete()

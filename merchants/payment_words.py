@@ -24,7 +24,8 @@ PERSON_TO_PERSON = Wording(
     movil, sinpe, tigo money, перевод по номеру телефона, перевод сбп, перевод клиенту, m pesa,
     mpesa, send money to, gcash send, duitnow transfer, promptpay, перевод физлицу, iris payments,
     aircash""",
-    opening="venmo, tikkie, send money, popmoney, wero, plin, lydia",
+    opening="""venmo, tikkie, send money, popmoney, wero, plin, lydia, p2p, paypal p2p, allowance,
+    pocket money, babysitter, babysitting, alimony, iou, taschengeld, zakgeld, argent de poche""",
     alone="p2p",
 )
 BILL_PAYMENT = Wording(
@@ -114,7 +115,8 @@ TRANSFER = Wording(
     external transfer, bank transfer, funds transfer, fund transfer, transfer to, transfer from,
     xfer to, xfer from, tfr to, tfr from, trf to, trf from, transfer fr, transfer credit, transfer
     debit, transfer withdrawal, transfer deposit, recurring transfer, realtime transfer, real time
-    transfer, instant transfer, wire in, wire out, wire type, ach transfer, incoming wire,
+    transfer, instant transfer, paypal transfer, paypal xfer, wise transfer, revolut transfer,
+    wire in, wire out, wire type, ach transfer, incoming wire,
     outgoing wire, fedwire, fps to, fps from, fps payment,
     fps transfer, bank giro credit, faster payment, faster payments, bill payment via
     faster payment, chaps, bacs credit, fpi, fpo, neft cr, neft dr, rtgs, imps, wdl tfr, dep tfr,
@@ -167,6 +169,8 @@ TRANSFER = Wording(
     alone="""transfer, transfers, xfer, wire, transferencias, ingreso, siirto, wire out, wire in,
     eft""",
 )
+# The same, but a shop may be called so: TRANSFER STATION CAFE.
+MAY_BE_TRANSFER = Wording(opening="transfer, transfers, wire, wires, remittance")
 # A purchase although the bank collected it like a bill.
 BOUGHT = Wording(
     anywhere="ihr einkauf bei, your purchase at, votre achat, su compra en, upi p2m",

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from merchants.channel_words import BANK_WORDS, COMPANY_WORDS, PARTICLES, PURPOSES, TITLES
+from merchants.channel_words import (
+    BANK_WORDS,
+    BRANDS,
+    COMPANY_WORDS,
+    PARTICLES,
+    PURPOSES,
+    TITLES,
+)
 from merchants.lexicon import KINDS, LEGAL_FORMS, NO_MERCHANT, is_english
 from merchants.wordlist import listed
 
@@ -24,6 +31,13 @@ _HANDED_OVER = listed(
     """transfer transfers xfer wire payment payments inward remittance allowance babysitter sto blik
     wise"""
 )
+# Nobody but a person gets money for these: a first name beside one is enough.
+_FOR_SOMEBODY = listed(
+    """allowance babysitter babysitting alimony iou owed birthday bday gift dinner rent rente miete
+    loyer alquiler affitto huur hyra husleie czynsz payback repayment reimbursement unterhalt
+    taschengeld geschenk geburtstag mesada zakgeld"""
+)
+_LENT = listed("loan loans darlehen prestamo emprestimo prestito lening")  # in front: SOFI LOAN
 # Behind these stands to or from whom.
 _LEADING_TO = listed("to from for an von fur fuer para por pour till fran til fra od dla naar")
 # From these on the text says what the money was for: JANE DOE FOR GAS.
@@ -118,6 +132,14 @@ def named_person(words: Sequence[str]) -> bool:
     return _is_person_at(words, *_name(words))
 
 
+def mentions_person(words: Sequence[str]) -> bool:
+    """Whether words may name a person anywhere among them, so that somebody should look."""
+    return named_person(words) or any(
+        is_person(words[at : at + 2]) and all(map(_may_be_known, words[at : at + 2]))
+        for at in range(len(words) - 1)
+    )
+
+
 def handed_to_person(words: Sequence[str]) -> bool:
     """Whether words name a person and the bank's words around say that money was handed over.
 
@@ -163,7 +185,7 @@ def _name(words: Sequence[str]) -> tuple[int, int]:
     end = next((at for at in range(start + 1, len(words)) if words[at] in _ABOUT), len(words))
     while end > start and not is_person(words[max(start, end - 2) : end]):
         last = words[end - 1]
-        if last.isalpha() and (last not in _AROUND or last in _TRADING):
+        if last.isalpha() and last not in BRANDS and (last not in _AROUND or last in _TRADING):
             break
         end -= 1
     return start, end
@@ -177,7 +199,8 @@ def _is_person_at(words: Sequence[str], start: int, end: int) -> bool:
         behind = name[1 : _MOST_WORDS + 1]
         return any(map(_may_be_known, behind)) and COMPANY.isdisjoint(behind[-1:])
     if len(name) == 1:
-        led = start > 0 and words[start - 1] in _LEADING_TO
+        led = start > 0 and words[start - 1] in _LEADING_TO | _LENT
+        led = led or not _FOR_SOMEBODY.isdisjoint((*words[:start], *words[end:]))
         return led and (name[0] in _RELATIVES or _is_first_name(name[0]))
     # What else was said may stand behind without a sign: JANE DOE FLAT 3.
     return is_person(name) or _begin_with_person(name)
@@ -196,9 +219,14 @@ def _start(words: Sequence[str]) -> int:
 
 def _is_first_name(word: str) -> bool:
     """Whether a word is a first name even where nothing else is known to be a name."""
-    if word not in _first_names() or word in _ALSO_PLACES:
+    if word not in _first_names() or is_also_place(word):
         return False
     return word in _ALSO_WORDS or not is_english(word)
+
+
+def is_also_place(word: str) -> bool:
+    """Whether a first name is a city's or a state's as well, and things are called after that."""
+    return word in _ALSO_PLACES
 
 
 def _may_be_a_name(word: str) -> bool:

@@ -234,6 +234,7 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
             published_by=by[:150],
             restores=restores,
         )
+        _show(content)
         # One look at earlier answers is enough, with the newest ruleset.
         Revision.objects.filter(status=Revision.Status.RUNNING).update(
             status=Revision.Status.DONE, finished_at=now
@@ -245,6 +246,14 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
         )
         REVISE.ring()
     return ruleset
+
+
+def _show(content: Content) -> None:
+    """Let clients see those merchants that were hidden until a ruleset holds them."""
+    hidden = set(Merchant.objects.filter(published=False).values_list("pk", flat=True))
+    if hidden:
+        held = hidden & {UUID(merchant.id) for merchant in content.merchants}
+        Merchant.objects.filter(pk__in=held).update(published=True)
 
 
 def _stored_content(number: int) -> Content:

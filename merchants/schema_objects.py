@@ -240,7 +240,7 @@ _NORMALIZATION = {
         "type": ["array", "null"],
         "items": _COUNTERPARTY,
         "description": "Who took part, everybody once: the merchant (as `marketplace` if "
-        "it is one), and whom the text shows besides.",
+        "somebody else sold there), and whom the text shows besides.",
     },
     "error": nullable(text("Why it failed.")),
     "batch": nullable(identifier("The batch that it came in.")),

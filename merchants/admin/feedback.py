@@ -11,14 +11,16 @@ from django.utils.safestring import SafeString
 from merchants import feedback as corrections
 from merchants.admin.merchants import UNPUBLISHED, merchant_field
 from merchants.events import describe
-from merchants.models import Feedback, Merchant
+from merchants.models import Feedback
 from merchants.question import NO_NAME
-from pave.card_numbers import masked
 from pave.staff.actions import Refused, Result, button
 from pave.staff.pages import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
 
 REVIEW = "merchants.review_feedback"
+PERSON = (
+    "This looks like the name of a person. Take it out, or say below that it is the merchant's."
+)
 
 
 class AcceptForm(forms.Form):
@@ -31,7 +33,7 @@ class AcceptForm(forms.Form):
         max_length=200,
         required=False,
         label="Or a new merchant of this name",
-        help_text="It is added to the catalogue.",
+        help_text="Take the names of people out: all clients see it once the draft is published.",
     )
     nothing = forms.BooleanField(
         required=False, label="Or there is no merchant in such a text (“n/a”)"
@@ -42,6 +44,11 @@ class AcceptForm(forms.Form):
         help_text="They become part of the catalogue, for all clients: take out the names of "
         "people and whatever else is this transaction's own.",
     )
+    keep = forms.BooleanField(
+        required=False,
+        label="Keep words that look like a person's name",
+        help_text="Only where they are a shop's, as “Paul Smith” is.",
+    )
 
     def clean(self) -> dict[str, Any]:
         """Refuse none of the three, and more than one."""
@@ -49,6 +56,9 @@ class AcceptForm(forms.Form):
         given = [bool(data.get(name)) for name in ("merchant", "new_name", "nothing")]
         if sum(given) != 1:
             raise forms.ValidationError("Give one of the three.")
+        for name in ("new_name", "text"):
+            if not data.get("keep") and corrections.names_person(data.get(name) or ""):
+                self.add_error(name, PERSON)
         return data
 
 
@@ -119,18 +129,19 @@ class FeedbackAdmin(ReadOnlyAdmin):
 
     @button("Accept", permission=REVIEW, form=AcceptForm, look="primary", offered=is_open)
     def accept(self, request: HttpRequest, feedback: Feedback, data: dict) -> Result:
-        merchant = data["merchant"]
-        if data["new_name"]:
-            merchant = Merchant.objects.create(name=masked(data["new_name"]))
         try:
             made = corrections.accept(
                 feedback=feedback,
-                merchant=merchant,
+                merchant=data["merchant"],
                 by=request.user.get_username(),
+                new_name=data["new_name"],
                 text=data["text"],
+                keep=data["keep"],
             )
         except corrections.NotOpen as error:
             raise Refused("Somebody has decided on it already.") from error
+        except corrections.NamesPerson as error:
+            raise Refused(PERSON) from error
         return f"Accepted: {made._meta.verbose_name} “{made}” is in the draft. {UNPUBLISHED}"
 
     @button(

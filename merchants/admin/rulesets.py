@@ -12,7 +12,7 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from merchants import drafting, rulesets
-from merchants.models import Revision, Ruleset
+from merchants.models import Merchant, Revision, Ruleset
 from merchants.question import Transaction
 from pave.staff import audit
 from pave.staff.actions import Result, button
@@ -139,6 +139,7 @@ class RulesetAdmin(ReadOnlyAdmin):
                 "current": rulesets.current(),
                 "differences": differences[:SHOWN],
                 "count": len(differences),
+                "hidden": Merchant.objects.filter(active=True, published=False),
                 "preview": drafting.preview_of_draft(work_it_out=wanted) if differences else None,
                 "form": form,
                 "may_publish": may_publish,

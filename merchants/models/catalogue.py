@@ -42,6 +42,12 @@ class Merchant(models.Model):
     )
     logo_url = models.CharField("logo URL", max_length=500, blank=True)
     active = models.BooleanField(default=True, help_text="Unticked, it is no longer answered.")
+    published = models.BooleanField(
+        default=True,
+        db_default=True,
+        editable=False,
+        help_text="Clients see it; one made from feedback not before a ruleset holds it.",
+    )
     merged_into = models.ForeignKey(
         "self",
         null=True,

@@ -32,7 +32,13 @@ def results(api, rows, accept):
     return response, b"".join(response.streaming_content).decode()
 
 
-@pytest.mark.parametrize("accept", ["*/*", NDJSON, "application/json", "text/html"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "*/*", NDJSON, "application/json", "text/html", "Application/JSON, text/*;q=0.9",
+        "text/*, text/csv;q=0.1, application/x-ndjson;q=0.5", "text/csv;q=0", "text", ";",
+    ],
+)  # fmt: skip
 def test_ndjson_has_the_objects_in_the_order_of_the_input(api, accept):
     response, text = results(api, [*ROWS[:3], {"description": ""}, *ROWS[3:]], accept)
     assert response["content-type"] == "application/x-ndjson; charset=utf-8"
@@ -47,7 +53,13 @@ def test_ndjson_has_the_objects_in_the_order_of_the_input(api, accept):
     assert (row, lines[0]) == (1, shown)
 
 
-@pytest.mark.parametrize("accept", [CSV, "text/csv, */*;q=0.5", "text/*;q=0.1, text/csv"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        CSV, "text/csv, */*;q=0.5", "text/*;q=0.1, text/csv", "text/*", "TEXT/CSV", "Text/*",
+        "text/csv; charset=UTF-8", "text/csv, */*", "application/json;q=0.5, text/*",
+    ],
+)  # fmt: skip
 def test_csv_is_given_where_it_is_asked_for(api, accept):
     response, text = results(api, ROWS, accept)
     assert response["content-type"] == "text/csv; charset=utf-8"

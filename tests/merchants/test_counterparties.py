@@ -38,6 +38,15 @@ def test_a_marketplace_that_is_the_merchant_is_there_once_as_what_it_is(api, mer
     ]
 
 
+@pytest.mark.parametrize("text", ["AMAZON.COM*2K4TR91A3", "AMAZON PRIME*2K4TR91A3", "AMAZON"])
+def test_amazons_own_shop_is_a_merchant(api, merchants, text):
+    found = ask(api, text)
+    assert found["merchant"]["name"] == "Amazon"
+    assert found["counterparties"] == [
+        {"type": "merchant", "name": "Amazon", "id": merchants["Amazon"]}
+    ]
+
+
 def test_a_delivery_service_is_a_marketplace_only_with_a_shop(api, merchants):
     dash = {"name": "DoorDash", "id": merchants["DoorDash"]}
     assert ask(api, "DOORDASH*FERN CAFE")["counterparties"] == [{"type": "marketplace", **dash}]

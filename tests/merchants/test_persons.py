@@ -29,7 +29,22 @@ WORDINGS = {
         CHEQUE 000123 {}
         CASHIERS CHECK {}
         PAYMENT TO {}
+        PAYMENT TO {} AMAZON
+        {} NETFLIX PAYMENT
         PAYMENT FROM {}
+        PAYPAL TRANSFER {}
+        PAYPAL *TRANSFER {}
+        PAYPAL XFER {}
+        PAYPAL SENT TO {}
+        PAYPAL PAYMENT FROM {}
+        WISE TRANSFER {}
+        TRANSFER {}
+        TRANSFER {} AMAZON
+        WIRE {}
+        REMITTANCE {}
+        P2P {}
+        ALLOWANCE {}
+        PAYEE {}
         ONLINE PAYMENT {}
         ONLINE PAYMENT TO {} REF 12345
         INTERNET BANKING PAYMENT {}
@@ -68,6 +83,7 @@ WORDINGS = {
         STANDING ORDER {}
         STANDING ORDER TO {} RENT
         {} STANDING ORDER
+        STANDING ORDER {} REVOLUT
         SEPA LASTSCHRIFT {} MIETE
         DAUERAUFTRAG MIETE {}
         BILL PAY {}
@@ -114,6 +130,15 @@ COMPANIES = [
     ("CARD PAYMENT TO JANE DOE", "Jane Doe", "purchase"),
     ("JIMMY JOHNS - 1022 - MOB", "Jimmy John's", "purchase"),
     ("DA MATTEO", "Da Matteo", "purchase"),
+    # Shops that are called as a transfer is.
+    ("TRANSFER PIZZERIA MILWAUKEE WI", "Transfer Pizzeria", "purchase"),
+    ("TRANSFER STATION CAFE", "Transfer Station Cafe", "purchase"),
+    ("WIRE ROAD SOAPS AUSTIN TX", "Wire Road Soaps", "purchase"),
+    ("SOFI LOAN", "SoFi", "purchase"),
+    # Traders who are paid by Cash App.
+    ("SQC*DEVON PRICE 8774174551 CA", "Devon Price", "purchase"),
+    ("SQC*FERN GRILL", "Fern Grill", "purchase"),
+    ("SQC*ZZQX BORP 8774174551 CA", "ZZQX Borp", "purchase"),
 ]  # fmt: skip
 
 
@@ -153,11 +178,47 @@ def test_a_company_stays_a_merchant(whole: PaveHeuristic, text: str, name: str, 
     assert (whole.match(Transaction(text)).name, read(Transaction(text)).kind) == (name, kind)
 
 
-@pytest.mark.parametrize("text", ["To Jane", "From Mum", "PAYMENT TO JANE", "GIFT FOR MARIA"])
-def test_a_first_name_alone_is_a_persons_behind_to_and_from(
+@pytest.mark.parametrize(
+    "text",
+    [
+        "To Jane", "From Mum", "PAYMENT TO JANE", "GIFT FOR MARIA", "PAYMENT TO TOM AMAZON",
+        "PAYPAL TO JANE", "ALLOWANCE TOM", "TOM ALLOWANCE", "RENT MARIA", "GIFT TOM", "LOAN TOM",
+        "MIETE ANNA", "BABYSITTER MARIA",
+    ],
+)  # fmt: skip
+def test_a_first_name_alone_is_a_persons_where_the_text_says_so(
     whole: PaveHeuristic, text: str
 ) -> None:
-    assert whole.match(Transaction(text)).name == "n/a"
+    match = whole.match(Transaction(text))
+    assert (match.name, read(Transaction(text)).kind) == ("n/a", "person_to_person")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TRANSFER {}", "TRANSFERS {}", "TRANSFER - {}", "TRANSFER: {}", "WIRE {}", "REMITTANCE {}",
+        "PAYPAL TRANSFER {}", "REVOLUT TRANSFER {}", "P2P {}", "ALLOWANCE {}", "TASCHENGELD {}",
+        "TRANSFER {} AMAZON", "SQC*{}",
+    ],
+)  # fmt: skip
+def test_behind_a_transfers_words_even_an_unknown_name_is_no_merchants(
+    whole: PaveHeuristic, text: str
+) -> None:
+    transaction = Transaction(text.format("XQZ BORP"))
+    match, key = whole.match(transaction), whole.key(transaction)
+    assert "borp" not in f"{match.name} {key.text}".casefold()
+    assert read(transaction).kind == "person_to_person"
+
+
+@pytest.mark.parametrize(
+    "text", ["SQC*{}", "SQC* {}", "SQC*{} 8774174551 CA", "SQC*{} SAN FRANCISCO CA", "SQC {}"]
+)
+def test_who_was_paid_by_cash_app_is_no_merchant(whole: PaveHeuristic, text: str) -> None:
+    for name in NAMES:
+        match = whole.match(Transaction(text.format(name)))
+        reading = read(Transaction(text.format(name)))
+        assert match.name in ("n/a", "Cash App"), name
+        assert (reading.kind, reading.counterparties[-1].type) == ("person_to_person", "person")
 
 
 def test_what_the_money_was_for_is_no_company(whole: PaveHeuristic) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merchants import kinds
+from merchants import city_names, kinds, persons, tasks
 from merchants.kinds import NAMING_NOBODY
 from merchants.question import Transaction
 from merchants.reading import Counterparty, Reading, read
@@ -581,3 +581,89 @@ def test_a_phone_number_behind_the_postcode_hides_no_place():
     reading = read(Transaction("STARBUCKS #1234 SEATTLE WA 98101 206-555-0199"))
     assert (reading.city, reading.region, reading.postal_code) == ("Seattle", "WA", "98101")
     assert (reading.store_number, reading.phone) == ("1234", "206-555-0199")
+
+
+# Descriptor, the client's country, and what is read: country and state.
+CODES_OF_BOTH = [
+    ("FERNFLIX.COM DE", "", "DE", ""),
+    ("WWW.FERNFLIX.COM DE", "", "DE", ""),
+    ("FERNFLIX.COM*2K4TR91A3 DE", "", "DE", ""),
+    ("FERNFLIX.COM NL", "", "NL", ""),
+    ("FERNFLIX.COM SE", "", "SE", ""),
+    ("FERNFLIX.DE DE", "", "DE", ""),
+    ("FERNFLIX.CA CA", "", "CA", ""),
+    ("PAYPAL *FERNFLIX DE", "", "DE", ""),
+    ("EBAY O*25-13995-49443 DE", "", "DE", ""),
+    ("AMZN MKTP DE", "", "DE", ""),
+    ("AMZN Mktp DE*2K4TR91A3", "", "DE", ""),
+    ("AMZN MKTP UK*2K4TR91A3", "", "GB", ""),
+    ("AMZN MKTP FR", "", "FR", ""),
+    ("AMZN MKTP IT", "", "IT", ""),
+    ("AMZN MKTP ES", "", "ES", ""),
+    ("AMZN MKTP CA", "", "CA", ""),
+    ("AMZN MKTP CA*2K4TR91A3", "", "CA", ""),
+    ("AMZN MKTP US", "", "US", ""),
+    ("AMZN MKTP US*2K4TR91A3", "", "US", ""),
+    # California or Canada, Illinois or Israel.
+    ("FERNFLIX.COM CA", "", "", ""),
+    ("FERNFLIX.COM IL", "", "", ""),
+    ("FERNFLIX.COM CA", "CA", "CA", ""),
+    # The client or the bank says where it was.
+    ("FERN MARKT 1234 DE", "DE", "DE", ""),
+    ("KARTENZAHLUNG FERN MARKT DE", "", "DE", ""),
+    # Something says that it is the state.
+    ("FERNFLIX.COM DE", "US", "US", "DE"),
+    ("FERNFLIX.COM DE 19801", "", "US", "DE"),
+    ("FERNFLIX.COM WILMINGTON DE", "", "US", "DE"),
+    ("FERNFLIX.COM 866-555-0172 DE", "", "US", "DE"),
+    ("FERNFLIX FERNFLIX.COM IL", "", "US", "IL"),
+    ("PAYPAL *FERNFLIX 402-555-0133 CA", "", "US", "CA"),
+    ("EBAY O*25-13995-49443 SAN JOSE CA", "", "US", "CA"),
+    ("AMZN MKTP US*2K4TR91A3 AMZN.COM/BILL WA", "", "US", "WA"),
+    ("AMZN MKTP DE 19801", "", "US", "DE"),
+    ("FERN CAFE DOVER DE", "", "US", "DE"),
+]
+
+
+@pytest.mark.parametrize(("text", "told", "country", "state"), CODES_OF_BOTH)
+def test_a_code_behind_an_online_shop_is_no_state_unless_something_says_so(
+    text: str, told: str, country: str, state: str
+) -> None:
+    reading = read(Transaction(text, country=told))
+    assert (reading.country, reading.region) == (country, state)
+    assert text.startswith("AMZN") or not reading.descriptor.endswith((" CA", " IL", " SE"))
+
+
+@pytest.mark.parametrize(
+    ("text", "city", "code", "store"),
+    [
+        ("FERN MARKT 28001 MADRID ES", "Madrid", "28001", ""),
+        ("FERN MARKT 10115 BERLIN DE", "Berlin", "10115", ""),
+        ("FERN MARKT 50667 KOELN", "Köln", "50667", ""),
+        ("FERN MARKT 400001 MUMBAI IN", "Mumbai", "400001", ""),
+        ("FERN MARKT 00-001 WARSZAWA PL", "Warszawa", "00-001", ""),
+        ("FERN MARKT 1012 AB AMSTERDAM NL", "Amsterdam", "1012 AB", ""),
+        ("FERN MARKT SW1A 1AA LONDON GB", "London", "SW1A 1AA", ""),
+        # A store's number.
+        ("FERN MARKT #28001 MADRID ES", "Madrid", "", "28001"),
+        ("FERN MARKT NR 28001 MADRID ES", "Madrid", "", "28001"),
+        ("FERN MARKT 2801 MADRID ES", "Madrid", "", "2801"),
+        ("FERN MARKT 1010 WIEN AT", "Wien", "", "1010"),
+        ("FERN MARKT 55401 MINNEAPOLIS MN", "Minneapolis", "", "55401"),
+    ],
+)
+def test_a_postcode_before_its_town_is_no_stores_number(
+    text: str, city: str, code: str, store: str
+) -> None:
+    reading = read(Transaction(text))
+    assert (reading.city, reading.postal_code, reading.store_number) == (city, code, store)
+    assert reading.descriptor.removesuffix(" NR") == "FERN MARKT"
+
+
+@pytest.mark.django_db
+def test_no_transaction_waits_for_a_list_to_be_read_from_its_file() -> None:
+    lists = (persons._first_names, persons._surnames, city_names._spellings)
+    for names in lists:
+        names.cache_clear()
+    tasks.preload()
+    assert all(names.cache_info().currsize for names in lists)

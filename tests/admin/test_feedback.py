@@ -1,0 +1,145 @@
+"""What staff make of a client's feedback: nobody sees its words before they are published."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client as Browser
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from merchants import merging, normalization, rulesets, working
+from merchants.models import Alias, Feedback, Merchant, Rule
+from tests.factories import MerchantFactory
+from tests.fixtures import Caller
+
+pytestmark = pytest.mark.django_db
+
+TEXT = "ZIVKOTOP WIDGETS"
+NAME = "Zivkotop Widgets"
+
+
+@pytest.fixture
+def given(client_1234: Caller) -> Feedback:
+    """Client 1234's word that an answer is wrong."""
+    api = client_1234.api
+    response = api.post("/v1/normalizations", {"description": TEXT}, format="json")
+    work()
+    body = {"merchant": NAME}
+    path = f"/v1/normalizations/{response.json()['request_id']}/feedback"
+    assert api.post(path, body, format="json").status_code == 201
+    return Feedback.objects.get()
+
+
+def work() -> None:
+    while normalization.admit_batch() or working.resolve_due():
+        pass
+
+
+def accept(browser: Browser, feedback: Feedback, **fields: Any) -> str:
+    """Press Accept as the page's form does; return the page that comes."""
+    url = reverse("admin:merchants_feedback_do", args=[feedback.pk, "accept"])
+    response = browser.post(url, {"text": TEXT, **fields}, follow=True)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def names(api: APIClient) -> list[str]:
+    return [merchant["name"] for merchant in api.get("/v1/merchants").json()["data"]]
+
+
+def test_a_merchant_made_from_feedback_is_shown_once_it_is_published(
+    superuser: Browser, given: Feedback, api: APIClient, stranger_api: APIClient
+) -> None:
+    page = accept(superuser, given, new_name=NAME)
+    assert "take the names of persons out" in page.casefold()
+    made = Merchant.objects.get()
+    for caller in (api, stranger_api):
+        assert names(caller) == []
+        assert caller.get("/v1/merchants?search=zivko").json()["data"] == []
+        assert caller.get(f"/v1/merchants/{made.pk}").status_code == 404
+    for url in (
+        reverse("admin:merchants_ruleset_draft"),
+        reverse("admin:merchants_merchant_change", args=[made.pk]),
+    ):
+        assert "names of persons out" in superuser.get(url).content.decode()
+    rulesets.publish(note="Looked at", by="ann")
+    assert names(stranger_api) == names(api) == [NAME]
+    assert stranger_api.get(f"/v1/merchants/{made.pk}").json()["aliases"] == []
+    assert "names of persons out" not in superuser.get(url).content.decode()
+
+
+def test_staff_change_the_name_before_anybody_has_seen_it(
+    superuser: Browser, given: Feedback, stranger_api: APIClient
+) -> None:
+    accept(superuser, given, new_name=NAME)
+    Merchant.objects.update(name="Widgets")
+    rulesets.publish(note="Looked at", by="ann")
+    assert names(stranger_api) == ["Widgets"]
+
+
+@pytest.mark.parametrize("field", ["new_name", "text"])
+@pytest.mark.parametrize("words", ["Jane Doe", "TRANSFER TO JANE DOE RENT", "Netflix Maria Garcia"])
+def test_a_persons_name_is_refused_until_staff_say_that_it_is_none(
+    superuser: Browser, given: Feedback, field: str, words: str
+) -> None:
+    fields = {"new_name": NAME, "text": TEXT, field: words}
+    assert "looks like the name of a person" in accept(superuser, given, **fields)
+    assert not Merchant.objects.exists()
+    assert not Alias.objects.exists()
+    given.refresh_from_db()
+    assert given.status == Feedback.Status.OPEN
+    accept(superuser, given, **fields, keep="on")
+    assert (Merchant.objects.get().name, Alias.objects.get().text) == (
+        fields["new_name"],
+        fields["text"],
+    )
+
+
+def test_a_merchant_that_exists_needs_no_look_at_its_own_name(
+    superuser: Browser, given: Feedback
+) -> None:
+    merchant = MerchantFactory(name="Paul Smith")
+    accept(superuser, given, merchant=str(merchant.pk))
+    assert Alias.objects.get().merchant == merchant
+
+
+def test_nothing_is_made_of_feedback_that_somebody_has_decided_on(
+    superuser: Browser, given: Feedback
+) -> None:
+    Feedback.objects.update(status=Feedback.Status.REJECTED)
+    accept(superuser, given, new_name=NAME)
+    assert not Merchant.objects.exists()
+
+
+def test_what_nobody_was_shown_goes_with_the_client(
+    superuser: Browser, given: Feedback, stranger_api: APIClient
+) -> None:
+    accept(superuser, given, new_name=NAME, text="ZWX")
+    assert Rule.objects.exists()  # for an alias these words are too short
+    call_command("erase_client", "1234", "--yes", stdout=io.StringIO())
+    assert not Merchant.objects.exists()
+    assert not Rule.objects.exists()
+    rulesets.publish(note="Later", by="ann")
+    assert names(stranger_api) == []
+
+
+def test_what_was_published_stays_when_the_client_is_erased(
+    superuser: Browser, given: Feedback, stranger_api: APIClient
+) -> None:
+    accept(superuser, given, new_name=NAME)
+    rulesets.publish(note="Looked at", by="ann")
+    call_command("erase_client", "1234", "--yes", stdout=io.StringIO())
+    assert names(stranger_api) == [NAME]
+
+
+def test_a_name_that_nobody_was_shown_stays_hidden_when_it_is_merged(
+    superuser: Browser, given: Feedback, stranger_api: APIClient
+) -> None:
+    accept(superuser, given, new_name=NAME)
+    old = MerchantFactory(name="Widgets")
+    merging.merge(merchant=Merchant.objects.get(name=NAME), into=old)
+    rulesets.publish(note="Merged", by="ann")
+    assert stranger_api.get(f"/v1/merchants/{old.pk}").json()["aliases"] == []
+    assert stranger_api.get("/v1/merchants?search=zivko").json()["data"] == []
