@@ -1,18 +1,18 @@
 """Batches: sent, looked at, their results read."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.exceptions import ParseError, Throttled, ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 
-from merchants import batch_reading, batch_results, batches, normalization
+from merchants import batch_reading, batch_results, batches, normalization, uploads
 from merchants.backpressure import refuse_if_full
 from merchants.batch_reading import BadRow, Malformed, Read
 from merchants.batch_rows import RowChecker
@@ -20,7 +20,7 @@ from merchants.models import Batch
 from merchants.objects import batch_objects
 from merchants.serializers import BatchQuery
 from pave.api import limits
-from pave.api.exceptions import Conflict, PayloadTooLarge
+from pave.api.exceptions import Conflict, Overloaded, PayloadTooLarge
 from pave.api.idempotency import idempotent
 from pave.api.pagination import NewestFirst
 from pave.api.parsers import Upload, UploadParser
@@ -29,6 +29,8 @@ from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest, refuse_stranger
 from pave.clients.quotas import QuotaExceeded
 
+# When one that finds too much under way may come again.
+RETRY_AFTER_SECONDS = 5
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 
@@ -63,14 +65,25 @@ class BatchesView(ClientView):
         page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
         return pages.get_paginated_response(batch_objects(page or ()))
 
-    @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""
+        try:
+            with uploads.place(request.client.pk):
+                upload = request.data  # comes as slowly as the client likes
+                if not isinstance(upload, Upload):
+                    raise ParseError("The body is empty.")
+                with upload.file, uploads.turn():
+                    return self._take(request)
+        except uploads.Full as error:
+            raise Overloaded(RETRY_AFTER_SECONDS, str(error)) from error
+        except uploads.Busy as error:
+            raise Throttled(RETRY_AFTER_SECONDS, str(error)) from error
+
+    @idempotent
+    def _take(self, request: ClientRequest) -> Response:
         refuse_if_full(request.client)
         options = read_query(request, BatchQuery)
-        upload = request.data
-        if not isinstance(upload, Upload):
-            raise ParseError("The body is empty.")
+        upload = cast(Upload, request.data)  # post takes no other
         try:
             batch = batches.accept(
                 client=request.client, rows=_rows(request, upload, options), options=options
@@ -81,12 +94,17 @@ class BatchesView(ClientView):
             raise ParseError(str(error)) from error
         except batches.TooManyRows as error:
             raise PayloadTooLarge(f"A batch may have {batches.MAX_ROWS:,} rows at most.") from error
+        except batches.TooMuchWork as error:
+            raise PayloadTooLarge(
+                "So many rows with so much that is wrong or looks like card numbers take too long "
+                "to read. Nothing was taken; send fewer of them at once."
+            ) from error
+        except batches.AnotherUnderWay as error:
+            raise uploads.Busy(uploads.ANOTHER) from error
         except batches.NothingTaken as error:
             raise NoGoodRow(error.errors) from error
         except QuotaExceeded as error:
             raise limits.quota_exceeded(request, error, timezone.now()) from error
-        finally:
-            upload.file.close()
         return Response(
             batch_objects([batch])[0],
             status=202,
@@ -154,7 +172,8 @@ def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> It
     def take(name: str, value: Any) -> None:
         if name == "client_id":
             refuse_stranger(request.client, value, "body's client_id")
-        members[name] = value
+        if name == "deliver":  # of others there may be millions
+            members[name] = value
 
     if upload.media_type == CSV:
         read: Iterable[Read] = batch_reading.read_csv(upload.file)

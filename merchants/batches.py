@@ -2,6 +2,7 @@
 
 import collections
 import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from merchants import batch_writing, usage
 from merchants.bells import ADMIT
 from merchants.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occurrence
 from merchants.models import Batch, NormalizationRequest
+from pave import advisory
 from pave.card_numbers import masked_value, without_card_numbers
 from pave.clients.models import Client
 from webhooks.publishing import publish
@@ -26,6 +28,9 @@ logger = logging.getLogger(__name__)
 MAX_ROWS = 50_000
 # So many errors are shown; ``rejected`` says how many rows there are in truth.
 MAX_ERRORS = 500
+# How long the CPU may be at one batch. Plain rows take some seconds; the worst 32 MiB that we know,
+# of what looks like card numbers or is wrong in every value, most of a minute on a busy machine.
+MAX_CPU_SECONDS = 60.0
 # Rows written at a time.
 _WRITE_ROWS = 2_000
 # How often the sweep counts, in seconds, and how long a batch has been under way by then.
@@ -69,6 +74,14 @@ class TooManyRows(Exception):
     """The batch is longer than ``MAX_ROWS``."""
 
 
+class TooMuchWork(Exception):
+    """The batch takes more than ``MAX_CPU_SECONDS`` to read."""
+
+
+class AnotherUnderWay(Exception):
+    """Another batch of the client's is being taken at this moment."""
+
+
 def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | None = None) -> Batch:
     """Take the good rows of a batch and note the bad ones, in one transaction.
 
@@ -80,11 +93,15 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     Raises:
         NothingTaken: No row is good.
         TooManyRows: There are more than ``MAX_ROWS``.
+        TooMuchWork: Reading them takes more than ``MAX_CPU_SECONDS``.
+        AnotherUnderWay: Another of the client's is being taken.
         QuotaExceeded: There are more good rows than the client may send in this month.
     """
     now = timezone.now()
     errors: list[dict[str, Any]] = []
     with transaction.atomic():
+        if advisory.is_taken(advisory.Lock.TAKING_BATCHES, client.pk):
+            raise AnotherUnderWay
         batch = Batch.objects.create(client=client, created_at=now)
         good = _good(rows, batch, errors)
         while chunk := list(islice(good, _WRITE_ROWS)):
@@ -180,9 +197,12 @@ def _good(
     rows: Iterable[Row], batch: Batch, errors: list[dict[str, Any]]
 ) -> Iterator[batch_writing.Numbered]:
     """Pass on what the good rows say, and note the bad ones in ``batch`` and ``errors``."""
+    begun = time.thread_time()
     for row in rows:
         if row.number > MAX_ROWS:
             raise TooManyRows
+        if time.thread_time() - begun > MAX_CPU_SECONDS:
+            raise TooMuchWork
         if row.fields is not None:
             yield row.number, without_card_numbers(row.fields)
             continue

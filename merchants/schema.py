@@ -164,7 +164,8 @@ describe(
         "Batches",
         "Send many transactions",
         f"Up to {MAX_ROWS:,} rows, in 32 MiB. Good rows are taken; bad rows are reported by line. "
-        "Where the body is broken, or no row is good, nothing is taken.\n\n"
+        "Where the body is broken, or no row is good, nothing is taken. Send one at a time: "
+        "another of yours meanwhile gets 429.\n\n"
         "In CSV the first line names the columns: `description` and, if wanted, "
         "`amount,currency,date,mcc,country,city,reference`, and `metadata.NAME` for a pair of "
         "your own. Other columns are passed over, and "
@@ -208,7 +209,7 @@ describe(
                 {**LOCATION, **REPLAYED},
             )
         },
-        problems=(409, 422),
+        problems=(409, 422, 503),
     ),
     get=operation(
         "listBatches",

@@ -10,6 +10,7 @@ class Lock(IntEnum):
 
     PUBLISHING = 7_283_001
     CLAIMING_REQUESTS = 7_283_002
+    TAKING_BATCHES = 7_283_003
 
 
 def take(lock: Lock, *, shared: bool = False) -> None:
@@ -24,3 +25,19 @@ def take(lock: Lock, *, shared: bool = False) -> None:
         name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {name}(%s)", [lock.value])
+
+
+def is_taken(lock: Lock, whose: int) -> bool:
+    """Return whether another has somebody's lock; else hold it until the open transaction ends.
+
+    Args:
+        lock: Which one.
+        whose: Who has one of their own, by primary key.
+    """
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(%s, %s)", [lock.value, whose & 0x7FFF_FFFF]
+        )
+        return not cursor.fetchone()[0]

@@ -5,93 +5,61 @@ card that paid, alone, in groups, or run together with its expiry date. What is 
 before it is stored, to the first six and last four digits, which PCI DSS 4.0 (requirement 3.4.1)
 allows to be shown. What has to stay as it was sent, such as a client's own id, is refused instead.
 
-A number counts as a card's if its first digits are an issuer's, its length is one that this issuer
-uses, and its check digit is right (the Luhn formula of ISO/IEC 7812-1, annex B). The ranges are
-those that the card schemes publish of the identification numbers that ISO/IEC 7812-2 gives them.
-One in ten other numbers of such a beginning and length passes too, and is masked without harm.
+``luhn.py`` says what counts as a card's number: its first digits, its length and its check digit
+do. One in ten other numbers of such a beginning and length passes too, and is masked without harm.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, compress
+from functools import cached_property
+from itertools import compress
 from typing import Any
 from unicodedata import digit
+
+from pave import luhn
 
 # What is said of such a number where it is refused.
 CARD_REFUSED = "This looks like a card number, which Pave must not keep."
 
-_SHORTEST, _LONGEST = 13, 19
+_SHORTEST, _LONGEST = luhn.SHORTEST, luhn.LONGEST
 _KEPT_BEFORE, _KEPT_AFTER = 6, 4
 # The fields of a transaction that are free text.
 _TEXTS = ("description", "city")
 
-# The first and the last beginning of each range, and the lengths of its numbers.
-_RANGES = (
-    ("4", "4", (13, 16, 19)),  # Visa
-    ("51", "55", (16,)),  # Mastercard
-    ("2221", "2720", (16,)),
-    ("34", "34", (15,)),  # American Express
-    ("37", "37", (15,)),
-    ("6011", "6011", range(16, 20)),  # Discover
-    ("644", "659", range(16, 20)),
-    ("3528", "3589", range(16, 20)),  # JCB
-    ("300", "305", range(14, 20)),  # Diners Club
-    ("3095", "3095", range(14, 20)),
-    ("36", "36", range(14, 20)),
-    ("38", "39", range(14, 20)),
-    ("62", "62", range(16, 20)),  # UnionPay
-    ("50", "50", range(13, 20)),  # Maestro
-    ("56", "58", range(13, 20)),
-    ("6", "6", range(13, 20)),
-    ("2200", "2204", range(16, 20)),  # Mir
-    ("60", "60", (16,)),  # RuPay
-    ("65", "65", (16,)),
-    ("81", "82", (16,)),
-    ("508", "508", (16,)),
-)
-
-
-def _lengths() -> dict[str, tuple[int, ...]]:
-    """Return the lengths of card numbers by their first four digits, the longest first."""
-    lengths: dict[int, set[int]] = {}
-    for first, last, numbers in _RANGES:
-        for beginning in range(int(first.ljust(4, "0")), int(last.ljust(4, "9")) + 1):
-            lengths.setdefault(beginning, set()).update(numbers)
-    return {str(key): tuple(sorted(some, reverse=True)) for key, some in lengths.items()}
-
-
-_LENGTHS = _lengths()
 _DIGITS = b"0123456789"
-_VALUES = bytes.maketrans(_DIGITS, bytes(range(10)))
-# What a digit counts at every second place of the Luhn formula.
-_DOUBLED = bytes.maketrans(bytes(range(10)), bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
-
-# Marks of so many digits.
-_MARKS = b"\1" * _LONGEST
-# Sums behind the last digit, which fit nothing.
-_BEYOND = [-1] * (_LONGEST - _SHORTEST)
+_IS_DIGIT = bytes(byte in _DIGITS for byte in range(256))
+# What parts two runs of digits that are read together: a letter, which no run has.
+_PARTED = "x"
+_GAPS = bytes(byte for byte in range(256) if byte not in _DIGITS + _PARTED.encode())
+_IS_NO_GAP = bytes(byte not in _GAPS for byte in range(256))
 
 # What may stand between digits: whatever is no letter and no digit. Three of them, since people
 # write " - ". No mask has fewer than three stars in a row of digits, so that a masked text, by
 # whomever, stays as it is.
-_GAP = r"(?!\*{3})[^0-9A-Za-z]{0,3}+"
-_RUN = re.compile(rf"(?<![0-9])[0-9](?:{_GAP}[0-9]){{{_SHORTEST - 1},}}+")
-_GROUP = re.compile(r"[0-9]+")
-_BETWEEN = re.compile(r"[^0-9]+")
+_NO_MASK = r"(?!\*{3})"
+_GAP = rf"{_NO_MASK}[^0-9A-Za-z]{{0,3}}+"
+_RUN = re.compile(
+    rf"(?<![0-9])[0-9](?:{_GAP}[0-9]){{{_SHORTEST - 1}}}+"
+    rf"[0-9]*+(?:{_NO_MASK}[^0-9A-Za-z]{{1,3}}+[0-9]++)*+"
+)
 # Letters that are written as dashes: the lengthening marks of Japanese.
 _DASHES = "\u30fc\uff70"
 # How cards have their number printed: in one piece, or in groups with the same gap between them.
-_PRINTED = re.compile(
+_IN_GROUPS = re.compile(
     r"""[0-9]+
     | [0-9]{4} ([^0-9]+) [0-9]{4}\1 [0-9]{4}\1 [0-9]{1,4} (?:\1[0-9]{1,3})?
     | [0-9]{4} ([^0-9]+) [0-9]{6}\2 [0-9]{4,5}
     | [0-9]{6} [^0-9]+ (?:[0-9]{10}|[0-9]{13})
-    | [0-9]{8} [^0-9]+ [0-9]{8}
-    | [0-9] ([^0-9]+) [0-9] (?:\3[0-9])+""",
+    | [0-9]{8} [^0-9]+ [0-9]{8}""",
     re.VERBOSE,
 )
+# Or in single digits; as far as the gaps are the same.
+_SINGLE = r"[0-9](?![0-9])"
+_SINGLES = re.compile(
+    rf"(?<![0-9]){_SINGLE}(?=([^0-9{_PARTED}]+){_SINGLE})(?:\1{_SINGLE}){{{_SHORTEST - 1},}}+"
+)
 # What stands behind the number on a card's magnetic stripe (ISO/IEC 7813, track 2).
-_TRACK = re.compile(rf"(?<=[0-9]{{{_SHORTEST}}})[Dd=](?=[0-9]{{7}})")
+_TRACK = re.compile(rf"[Dd=](?<=[0-9]{{{_SHORTEST}}}.)(?=[0-9]{{7}})")
 _ALONE = re.compile(rf"[^0-9A-Za-z]*(?:[0-9]{_GAP}){{{_SHORTEST},{_LONGEST}}}[^0-9A-Za-z]*")
 # Hexadecimal ids, in which long runs of digits come about by chance: UUIDs, and digests and the
 # like, where letters stand between digits.
@@ -102,17 +70,19 @@ _HEXADECIMAL = re.compile(
     )(?![0-9A-Za-z])""",
     re.VERBOSE,
 )
-# Dates that are glued to a card's number: 05/28 and 05/2028 behind it, these and 2026-11-20 before.
-_EXPIRY = r"(?:0[1-9]|1[0-2])[/.-](?:20)?[2-9][0-9]"
-_GLUED_DATE = re.compile(
-    rf"""(?<=[0-9]{{{_SHORTEST}}}) (?={_EXPIRY}(?![0-9]))
-    | (?<![0-9]) (?:20[0-9]{{2}}[/.-][0-9]{{2}}[/.-][0-9]{{2}} | {_EXPIRY})
-      (?=[0-9]{{{_SHORTEST},{_LONGEST}}}(?![0-9]))""",
-    re.VERBOSE,
+# Coordinates and rates: a card has no point so early in its number.
+_DECIMAL = re.compile(r"(?<![0-9.])[0-9]{1,3}\.[0-9]{8,}(?![0-9.])")
+# An account's number as ISO 13616 has it, alone or in groups of four.
+_IBAN = re.compile(
+    r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?(?![0-9A-Za-z])"
 )
-
-# Where a card number begins and ends among digits.
-_Span = tuple[int, int]
+# Dates that are glued to a card's number: 05/28 and 05/2028 behind it, these and 2026-11-20 before.
+_MONTH, _YEAR = "(?:0[1-9]|1[0-2])", "[/.-](?:20)?[2-9][0-9]"
+_DATE_BEHIND = re.compile(rf"{_MONTH}(?<=[0-9]{{{_SHORTEST + 2}}}){_YEAR}(?![0-9])")
+_DATE_BEFORE = re.compile(
+    rf"(?<![0-9])(?:20[0-9]{{2}}[/.-][0-9]{{2}}[/.-][0-9]{{2}}|{_MONTH}{_YEAR})"
+    rf"(?=[0-9]{{{_SHORTEST},{_LONGEST}}}(?![0-9]))"
+)
 
 
 def without_card_numbers(fields: dict[str, Any]) -> dict[str, Any]:
@@ -137,18 +107,21 @@ def masked(text: str) -> str:
     glued to it. The time that it takes grows with the length of the text, and no faster.
     """
     plain = _plain(text)
-    shown: list[str] = []
-    for run in _RUN.finditer(plain):
-        if cards := _all_cards(run[0]):
-            places = [place for place in range(*run.span()) if "0" <= plain[place] <= "9"]
-            hidden = bytearray(len(places))
-            for start, end in cards:
-                first, last = start + _KEPT_BEFORE, end - _KEPT_AFTER
-                hidden[first:last] = _MARKS[: last - first]
-            shown = shown or list(text)
-            for place in compress(places, hidden):
-                shown[place] = "*"
-    return "".join(shown) or text
+    runs = list(_RUN.finditer(plain))
+    if not runs:
+        return text
+    hidden = _Runs(run[0] for run in runs).hidden()
+    if not hidden:
+        return text
+    shown = list(text)
+    is_digit = plain.encode().translate(_IS_DIGIT)
+    digits: list[int] = []
+    for run in runs:
+        digits += compress(range(*run.span()), is_digit[slice(*run.span())])
+        digits.append(-1)  # what parts it from the next, and is never hidden
+    for place in compress(digits, hidden):
+        shown[place] = "*"
+    return "".join(shown)
 
 
 def masked_value(value: str) -> str:
@@ -163,72 +136,142 @@ def holds_card_number(text: str) -> bool:
     """Return whether ``text`` is a card number, or holds one as cards have it printed.
 
     Stricter than ``masked``, for what must stay as it is: a longer number is no card's, and neither
-    is a hexadecimal id such as a UUID, whatever stands within them.
+    is a hexadecimal id such as a UUID, an IBAN or a coordinate, whatever stands within them.
     """
     plain = _TRACK.sub(" ", _plain(text))
-    if not _RUN.search(plain):
+    found = _RUN.findall(_IBAN.sub(_unless_iban, _DECIMAL.sub("x", _HEXADECIMAL.sub("x", plain))))
+    if not found:
         return False
-    digits = _BETWEEN.sub("", plain)
-    if _ALONE.fullmatch(plain) and (0, len(digits)) in _windows(digits):
-        return True
-    plain = _HEXADECIMAL.sub("x", plain)
-    return any(
-        _printed_cards(run[0], _windows(_BETWEEN.sub("", run[0])))[1]
-        for text in dict.fromkeys((plain, _GLUED_DATE.sub(r"\g<0> ", plain)))
-        for run in _RUN.finditer(text)
+    runs = _Runs(found)
+    return runs.has_any() and (
+        bool(_ALONE.fullmatch(plain) and runs.is_one())
+        or runs.has_printed()
+        or runs.has_printed_beside_dates()
     )
 
 
-def _all_cards(run: str) -> list[_Span]:
-    """Return the card numbers within a run of digits and gaps.
+def _unless_iban(found: re.Match[str]) -> str:
+    """Return what looks like an IBAN, or a letter in its place if its check digits are right."""
+    text = found[0].replace(" ", "")
+    number = int("".join(str(int(character, 36)) for character in text[4:] + text[:4]))
+    return "x" if number % 97 == 1 else found[0]
 
-    What cuts a group of digits in two is none if it overlaps one in print: else a date beside that
-    would now and then take its first or last digits along.
+
+class _Runs:
+    """Runs of digits and gaps, and the card numbers in them.
+
+    What is said of digits is said as in ``luhn.py``: a byte for each, in one integer.
+
+    Args:
+        texts: The runs.
     """
-    windows = list(_windows(_BETWEEN.sub("", run)))
-    whole, printed = _printed_cards(run, windows)
-    if not printed:
-        return windows
-    taken = bytearray(len(run))
-    for start, end in printed:
-        taken[start:end] = _MARKS[: end - start]
-    return [span for span in windows if span in whole or 1 not in taken[slice(*span)]]
 
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._text = "".join(f"{text}{_PARTED}" for text in texts)
+        self._digits = self._text.encode().translate(None, _GAPS)
+        self._cards = luhn.card_numbers(self._digits)
 
-def _printed_cards(run: str, windows: Iterable[_Span]) -> tuple[set[_Span], list[_Span]]:
-    """Return which ``windows`` cut no group of digits, and which of these cards have so printed."""
-    beginnings, ends, count = {}, {}, 0
-    for group in _GROUP.finditer(run):
-        beginnings[count] = group.start()
-        count += len(group[0])
-        ends[count] = group.end()
-    whole = {(start, end) for start, end in windows if start in beginnings and end in ends}
-    return whole, [
-        (start, end)
-        for start, end in whole
-        if _PRINTED.fullmatch(run, beginnings[start], ends[end])
-    ]
+    def has_any(self) -> bool:
+        """Return whether there is a card number in them, however written."""
+        return bool(self._cards)
 
+    def is_one(self) -> bool:
+        """Return whether all of the first run's digits are a card number."""
+        length = self._digits.index(_PARTED.encode())
+        return bool(self._cards.get(length, 0) & 1)
 
-def _windows(digits: str) -> Iterator[_Span]:
-    """Yield all parts of ``digits`` that are card numbers, at each beginning the longest first."""
-    plain = digits.encode().translate(_VALUES)
-    doubled = plain.translate(_DOUBLED)
-    even, odd = bytearray(plain), bytearray(doubled)
-    even[1::2], odd[1::2] = doubled[1::2], plain[1::2]
-    # Sums of the Luhn formula up to each place, modulo 10: with the digits at odd places counting
-    # plainly, or those at even ones, and 10 more. The sum of a number is nought if the one before
-    # it is the one at its end, of those in which its last digit counts plainly.
-    odds = [value % 10 for value in accumulate(odd, initial=0)]
-    evens = [value % 10 + 10 for value in accumulate(even, initial=0)]
-    sums = [*odds, *_BEYOND]
-    sums[1 : len(odds) : 2] = evens[1::2]
-    lengths_of = _LENGTHS.get
-    for start in range(len(digits) - _SHORTEST + 1):
-        before = odds[start], evens[start]
-        for length in lengths_of(digits[start : start + 4], ()):
-            if sums[start + length] in before:
-                yield start, start + length
+    def has_printed(self) -> bool:
+        """Return whether a card number is in them as cards have it printed."""
+        return any(self._printed().values())
+
+    def has_printed_beside_dates(self) -> bool:
+        """Return whether there is one if dates that are glued to others are set apart."""
+        parted = _DATE_BEFORE.sub(r"\g<0> ", _DATE_BEHIND.sub(r" \g<0>", self._text))
+        return parted != self._text and _Runs(parted.split(_PARTED)[:-1]).has_printed()
+
+    def hidden(self) -> bytes:
+        """Return 1 for each digit that is to be hidden.
+
+        What cuts a group of digits in two is no card number if it overlaps one in print: else a
+        date beside that would now and then take its first or last digits along.
+        """
+        if not self.has_any():
+            return b""
+        cards = self._cards
+        if taken := luhn.covered(self._printed()):
+            across = dict(zip(luhn.LENGTHS, luhn.containing(taken), strict=True))
+            cards = {
+                length: found ^ (found & across[length] & ~self._whole.get(length, 0))
+                for length, found in cards.items()
+            }
+        hidden = begun = 0
+        # Of those that begin at one place the longest hides what the others do, and more.
+        for length in reversed(luhn.LENGTHS):
+            begun |= cards.get(length, 0)
+            hidden |= begun << 8 * (length - _KEPT_AFTER - 1)
+        for place in range(_KEPT_BEFORE, _SHORTEST - _KEPT_AFTER - 1):
+            hidden |= begun << 8 * place
+        return hidden.to_bytes((hidden.bit_length() + 7) // 8, "little")
+
+    @cached_property
+    def _groups(self) -> tuple[int, int]:
+        """The first digits of groups, and the last ones."""
+        text = self._text.encode()
+        digits = luhn.lanes(text.translate(_IS_DIGIT))
+        firsts = digits ^ (digits & digits << 8)
+        lasts = digits ^ (digits & digits >> 8)
+        # What parts runs is at the beginning of what is behind it; and gaps are left out.
+        marks = luhn.lanes(text.translate(_IS_NO_GAP))
+        firsts |= marks ^ digits
+        marks |= firsts << 1 | lasts << 2
+        kept = marks.to_bytes(len(text), "little").translate(None, b"\0")
+        ones = luhn.lanes(b"\1" * len(kept))
+        return luhn.lanes(kept) >> 1 & ones, luhn.lanes(kept) >> 2 & ones
+
+    @cached_property
+    def _whole(self) -> dict[int, int]:
+        """The card numbers that cut no group."""
+        firsts, lasts = self._groups
+        return {
+            length: whole
+            for length, found in self._cards.items()
+            if (whole := found & firsts & lasts >> 8 * (length - 1))
+        }
+
+    def _printed(self) -> dict[int, int]:
+        """Return by length the card numbers that are as cards have them printed."""
+        whole = self._whole
+        if not whole:
+            return {}
+        firsts, _ = self._groups
+        text = self._text.encode()
+        digits = list(compress(range(len(text)), text.translate(_IS_NO_GAP)))
+        second = firsts >> 8
+        grouped = firsts ^ (firsts & (second | second >> 8 | second >> 16))  # four digits or more
+        printed = {
+            length: luhn.marked(
+                place
+                for place in luhn.places(found & grouped)
+                if _IN_GROUPS.fullmatch(self._text, digits[place], digits[place + length - 1] + 1)
+            )
+            for length, found in whole.items()
+        }
+        if any(found & second for found in whole.values()):
+            for place, count in self._single_digits():
+                for length, found in whole.items():
+                    begun = luhn.lanes(b"\1" * (count - length + 1)) << 8 * place
+                    printed[length] |= found & begun
+        return printed
+
+    def _single_digits(self) -> Iterator[tuple[int, int]]:
+        """Yield where digits begin that stand singly with the same gaps, and how many these are."""
+        text, place, at = self._text.encode(), 0, 0
+        while run := _SINGLES.search(self._text, at):
+            place += len(text[at : run.start()].translate(None, _GAPS))
+            count = len(text[slice(*run.span())].translate(None, _GAPS))
+            yield place, count
+            # The last digit may be the first one of the next.
+            place, at = place + count - 1, run.end() - 1
 
 
 def _plain(text: str) -> str:
@@ -242,7 +285,8 @@ def _plain(text: str) -> str:
         return "" if few else text
     if sum(map(str.isdigit, text)) < _SHORTEST:
         return ""
-    return "".join(map(_plain_character, text))
+    others = {ord(character): _plain_character(character) for character in set(text)}
+    return text.translate(others)
 
 
 def _plain_character(character: str) -> str:

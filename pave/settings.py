@@ -403,10 +403,13 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "plain" if DEBUG else "json",
-            "filters": ["request_id"],
+            "filters": ["request_id", "route"],
         }
     },
-    "filters": {"request_id": {"()": "pave.operations.request_ids.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "pave.operations.request_ids.RequestIdFilter"},
+        "route": {"()": "pave.operations.logging.RouteFilter"},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         # One line per task would drown Pave's own lines, which say what came of each.

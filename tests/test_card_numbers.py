@@ -1,15 +1,19 @@
 """Card numbers in texts: found however they are written, masked, and nothing else changed."""
 
+import itertools
 import random
 import sys
+import time
 import unicodedata
 import uuid
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pave import luhn
 from pave.card_numbers import holds_card_number, masked, masked_value, without_card_numbers
+from tests import slow_card_numbers
 
 # Numbers that card schemes and payment providers publish for testing.
 VISA, AMEX, MASTERCARD = "4111111111111111", "378282246310005", "5555555555554444"
@@ -65,11 +69,6 @@ DIGITS = {
 }
 
 
-def luhn(digits):
-    values = [int(digit) for digit in reversed(digits)]
-    return (sum(values[::2]) + sum(sum(divmod(2 * value, 10)) for value in values[1::2])) % 10
-
-
 @st.composite
 def card_numbers(draw):
     beginning, length = draw(st.sampled_from(ISSUED))
@@ -77,7 +76,9 @@ def card_numbers(draw):
     digits = beginning + "".join(
         draw(st.lists(st.sampled_from("0123456789"), min_size=rest, max_size=rest))
     )
-    return next(digits + check for check in "0123456789" if luhn(digits + check) == 0)
+    return next(
+        digits + check for check in "0123456789" if slow_card_numbers.luhn(digits + check) == 0
+    )
 
 
 @st.composite
@@ -264,6 +265,9 @@ def test_an_id_that_is_a_card_number_or_has_one_in_print_is_told(text):
         "+49 4111 111 111 111",
         "DE89370400440532013000",
         "GB29 NWBK 6016 1331 9268 19",
+        "DE42 2670 1361 4567 5283 86",
+        "52.5702100309281",
+        "-52.5702100309281,13.4050123456789",
         "https://hooks.example.com/v1/0190c2a4-7e1b-7d3a-9c58-4111111111ab/orders/2026111000010042",
         "t-1",
         "",
@@ -272,6 +276,18 @@ def test_an_id_that_is_a_card_number_or_has_one_in_print_is_told(text):
 def test_other_ids_are_not(text):
     assert not holds_card_number(text)
     assert masked_value(text) == text
+
+
+def test_what_only_looks_like_an_account_or_a_decimal_is_told():
+    assert holds_card_number(f"DE42 {VISA[:4]} {VISA[4:8]} {VISA[8:12]} {VISA[12:]}")
+    assert holds_card_number(f"12.5 {VISA}")
+    assert holds_card_number("4.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1")
+
+
+def test_no_coordinate_is_taken_for_a_card_number():
+    source = random.Random(4111)
+    for _ in range(20_000):
+        assert not holds_card_number(repr(source.uniform(-180, 180)))
 
 
 def test_no_uuid_is_taken_for_a_card_number():
@@ -304,3 +320,66 @@ def test_of_a_transaction_the_texts_are_masked_and_nothing_else():
         "description": "A",
         "city": "",
     }
+
+
+# Of such parts whatever a client may send to have many numbers found, and as much around them.
+PARTS = [
+    *("6", "7", "67", "6767", "67676767", "4", "1111", "41", "05", "20", "0", "9"),
+    *(VISA, AMEX, MASTERCARD, "4222222222222", "6011000990139424", "6767676767676767"),
+    *(" ", " ", "-", " - ", ".", "/", "*", "***", "    ", "x", "D", "=", "a", "é", "ー", "٣", "①"),
+    *("05/28", "12-2028", "2026-11-20", "D28051010000", "=28051010000", "13/28", "abcdef01"),
+]
+REPEATED = st.builds(
+    lambda unit, times: unit * times,
+    st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map("".join),
+    st.integers(1, 30),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(REPEATED | st.text("0123456789", max_size=40) | written().map(lambda one: one[0]))
+    .map("".join)
+    .map(lambda text: text[:120])
+)
+@example("6 7 6-7-6-7-6-7-6-7-6-7-6-7-6-7-6-7 6 7 6 7 6 7 6 7 6 7 6 7 6 7 6 7")
+@example(f"{VISA}05/28 2026-11-20{VISA} 41111111111111110528")
+def test_all_numbers_at_once_are_the_same_as_one_by_one(text):
+    assert holds_card_number(text) == slow_card_numbers.holds_card_number(text)
+    assert masked(text) == slow_card_numbers.masked(text)
+
+
+def test_the_beginnings_and_lengths_are_those_of_the_issuers():
+    source = random.Random(16)
+    for beginning, length in itertools.product(range(10_000), luhn.LENGTHS):
+        rest = "".join(source.choices("0123456789", k=length - 5))
+        digits = next(
+            f"{beginning:04}{rest}{check}"
+            for check in "0123456789"
+            if not slow_card_numbers.luhn(f"{beginning:04}{rest}{check}")
+        )
+        found = luhn.card_numbers(f"{digits}x".encode()).get(length, 0)
+        assert bool(found & 1) == slow_card_numbers.is_card_number(digits), digits
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("6", "67", "6 7 ", "6 7-", "6.7.", "6767 ", "67676767 ", "6767-6767 ", "4111 1111 1111 "),
+        *(f"{VISA} ", f"{VISA}x", f"{VISA}    ", f"{VISA}05/28", f"05/28{VISA} ", f"{AMEX} - "),
+        *("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 - ", "1 " * 12 + "x", "6é", "٦٧", "411111 1111111111 "),
+    ],
+)
+def test_no_value_takes_much_longer_than_to_look_at_each_character(unit):
+    value = (unit * 500)[:500]
+
+    def seconds(do):
+        best = float("inf")
+        for _ in range(20):
+            begun = time.thread_time()
+            do()
+            best = min(best, time.thread_time() - begun)
+        return best
+
+    look = seconds(lambda: sum(map(str.isdigit, value)))
+    assert seconds(lambda: masked_value(value)) < 60 * look

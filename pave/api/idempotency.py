@@ -33,7 +33,6 @@ from pave.api.exceptions import Conflict, Unprocessable
 from pave.api.models import KEY_LENGTH, IdempotencyKey
 from pave.api.parsers import Upload
 from pave.api.waiting import Unfinished
-from pave.card_numbers import holds_card_number
 from pave.clients.models import Client
 
 KEPT = timedelta(hours=24)
@@ -107,9 +106,7 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
 
 
 def key_of(request: Request) -> str | None:
-    """Return the request's key as it is stored, or None where it has none.
-
-    One that holds a card's number is not kept in clear; a digest stands for it.
+    """Return the request's key, or None where it has none.
 
     Raises:
         ValidationError: It is none as the draft has it.
@@ -129,9 +126,22 @@ def key_of(request: Request) -> str | None:
                 'in quotes or not, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".'
             }
         )
-    if holds_card_number(key):
-        return "hmac:" + salted_hmac("pave.idempotency", key, algorithm="sha256").hexdigest()
     return key
+
+
+def stored_forms(key: str) -> list[str]:
+    """Return how a key is stored, which is as a digest; then how it may have been stored before.
+
+    It is a text of the client's, and may be a card's number, whose plain digest could be guessed.
+    """
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = [
+        salted_hmac("pave.idempotency", key, secret=secret, algorithm="sha256").hexdigest()
+        for secret in secrets
+    ]
+    # The last form is that of earlier releases, which kept keys in clear: it can go a day after
+    # the last of these has been stopped.
+    return [*(f"hmac:{found}" for found in digests), key]
 
 
 def fingerprint_of(request: Request) -> str:
@@ -149,6 +159,7 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
         Conflict: The first request is under way.
         Unprocessable: The first request was another one.
     """
+    newest, *older = stored_forms(key)
     mine = uuid4()
     fresh: dict[str, Any] = {
         "fingerprint": fingerprint,
@@ -161,9 +172,18 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
         "expires_at": now + KEPT,
     }
     IdempotencyKey.objects.bulk_create(
-        [IdempotencyKey(client=client, key=key, **fresh)], ignore_conflicts=True
+        [IdempotencyKey(client=client, key=newest, **fresh)], ignore_conflicts=True
     )
-    row = IdempotencyKey.objects.filter(client=client, key=key).first()
+    rows = {
+        row.key: row
+        for row in IdempotencyKey.objects.filter(client=client, key__in=[newest, *older])
+    }
+    row = rows.get(newest)
+    for form in older:
+        if form in rows and _is_used(rows[form], now):
+            if row is not None and row.token == mine:
+                release(Claim(row.pk, mine))
+            row = rows[form]
     if row is None:  # released in this moment; whoever asks again will find it free
         raise _under_way()
     if row.token == mine:
@@ -179,6 +199,12 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
     if IdempotencyKey.objects.filter(pk=row.pk, token=row.token).update(**fresh):
         return Claim(row.pk, mine)
     raise _under_way()
+
+
+def _is_used(row: IdempotencyKey, now: datetime) -> bool:
+    """Return whether a key has its answer, or somebody is at it."""
+    under_way = row.lease_expires_at is not None and row.lease_expires_at > now
+    return row.expires_at > now and (under_way or row.body is not None)
 
 
 def release(claimed: Claim) -> None:

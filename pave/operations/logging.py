@@ -1,13 +1,14 @@
 """Log lines, for people and for machines.
 
-What stands in one cannot begin another, and a card's number in one is masked: the paths that a web
-server logs, and the texts of exceptions, are others' words.
+What stands in one cannot begin another, and a card's number in one is masked: the texts of
+exceptions are others' words. So are paths and queries, and the route stands for them.
 """
 
 import logging
 import re
 from typing import Any
 
+from django.http import HttpRequest
 from pythonjsonlogger.json import JsonFormatter
 
 from pave.card_numbers import holds_card_number, masked_value
@@ -17,6 +18,22 @@ _EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |\Z)")
 _FIELD = re.compile(r"(?<= )([a-z_]+)=(.*?)(?= [a-z_]+=|\Z)", re.DOTALL)
 # Control characters, among them those that begin a new line; and what ends one in Unicode.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class RouteFilter(logging.Filter):
+    """Puts the route in the place of what was sent, in what Django logs of requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True."""
+        request = getattr(record, "request", None)
+        if isinstance(request, HttpRequest):
+            match = request.resolver_match
+            route = f"/{match.route}" if match and match.route else "a path that no route knows"
+            sent = request.path.encode("unicode_escape").decode()  # as Django logs it
+            if isinstance(record.args, tuple):
+                record.args = tuple(route if value == sent else value for value in record.args)
+            record.request = f"{request.method} {route}"
+        return True
 
 
 class PlainFormatter(logging.Formatter):
@@ -53,6 +70,5 @@ class JSONFormatter(JsonFormatter):
             for name, value in _FIELD.findall(message):
                 log_data.setdefault(name, value)
         for name, value in log_data.items():
-            # Django adds the request to what it logs, which is shown with its path.
             if not isinstance(value, int | float) and holds_card_number(text := str(value)):
                 log_data[name] = masked_value(text)

@@ -179,6 +179,44 @@ def test_what_is_kept_is_encrypted(api):
     assert request_id.encode() not in bytes(IdempotencyKey.objects.get().body)
 
 
+def test_the_key_itself_is_not_kept(api):
+    post(api, "payment-of-jane-doe")
+    assert "jane" not in IdempotencyKey.objects.get().key
+
+
+def test_a_key_that_an_earlier_release_kept_in_clear_still_counts(api):
+    first = post(api, "k-1")
+    IdempotencyKey.objects.update(key="k-1")
+    again = post(api, "k-1")
+    assert again["idempotency-replayed"] == "true"
+    assert again.content == first.content
+    problem(post(api, "k-1", {"description": "OTHER"}), 422)
+    assert IdempotencyKey.objects.get().key == "k-1"
+    assert NormalizationRequest.objects.count() == 1
+
+
+def test_a_request_that_an_earlier_release_is_at_is_under_way(api, client_1234):
+    row = _claimed(client_1234, key="k-1")
+    problem(post(api, "k-1"), 409)
+    assert IdempotencyKey.objects.get().token == row.token
+
+
+def test_what_an_earlier_release_kept_for_long_enough_no_longer_counts(api):
+    with time_machine.travel(timezone.now(), tick=False) as now:
+        post(api, "k-1")
+        IdempotencyKey.objects.update(key="k-1")
+        now.shift(timedelta(hours=24, minutes=1))
+        assert post(api, "k-1", {"description": "OTHER"}).status_code == 202
+
+
+def test_a_key_still_counts_when_the_secret_key_has_changed(api, client_1234, settings):
+    first = post(api, "k-1")
+    old = settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a-new-one" * 8, [old]
+    assert post(api, "k-1").content == first.content
+    assert NormalizationRequest.objects.count() == 1
+
+
 def test_without_a_key_nothing_is_kept(api):
     api.post("/v1/normalizations", BODY, format="json")
     assert not IdempotencyKey.objects.exists()
@@ -216,13 +254,14 @@ def _claimed(caller, **changes):
         "expires_at": now + timedelta(hours=24),
         **changes,
     }
-    return IdempotencyKey.objects.create(client=caller.client, key="k-1", **fields)
+    stored = idempotency.stored_forms("k-1")[0]
+    return IdempotencyKey.objects.create(client=caller.client, **{"key": stored, **fields})
 
 
 def _fingerprint(caller):
     """Return the fingerprint of BODY at /v1/normalizations."""
     post(caller.api, "for-its-fingerprint")
     NormalizationRequest.objects.all().delete()
-    row = IdempotencyKey.objects.get(key="for-its-fingerprint")
+    row = IdempotencyKey.objects.get()
     row.delete()
     return row.fingerprint

@@ -1,12 +1,13 @@
 """Log lines: one each, whatever stands in them, with the id of the request that they belong to."""
 
+import io
 import json
 import logging
 
 import pytest
 
 from pave.operations import request_ids
-from pave.operations.logging import JSONFormatter, PlainFormatter
+from pave.operations.logging import JSONFormatter, PlainFormatter, RouteFilter
 
 FORGED = "first\n2026-01-01 INFO forged\r\x1b[31m\u2028line"
 
@@ -72,6 +73,40 @@ def test_the_line_of_a_submit_ties_both_ids(api, caplog):
     [line] = [one for one in caplog.records if one.message.startswith("request.accepted")]
     assert line.request_id == "from-the-caller"
     assert answer.json()["request_id"] in line.message
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("formatter", [PlainFormatter("%(message)s"), JSONFormatter()])
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/v1/nothing/jane%20doe", "Not Found: a path that no route knows"),
+        ("/v1/nothing/jane%0A%C3%BC", "Not Found: a path that no route knows"),
+        ("/v1/merchants?search=jane&jane=1", "Bad Request: /v1/merchants"),
+        ("/v1/batches/jane", "Not Found: a path that no route knows"),
+        (
+            "/v1/batches/0190c2a4-7e1b-7d3a-9c58-4111111111ab",
+            "Not Found: /v1/batches/<uuid:batch_id>",
+        ),
+    ],
+)
+def test_what_a_caller_put_into_a_path_or_query_is_not_logged(api, formatter, path, shown):
+    output = io.StringIO()
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(formatter)
+    handler.addFilter(RouteFilter())
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    try:
+        api.get(path)
+    finally:
+        logger.removeHandler(handler)
+    assert shown in output.getvalue()
+    assert "jane" not in output.getvalue()
+
+
+def test_the_log_of_pave_leaves_paths_out(settings):
+    assert "route" in settings.LOGGING["handlers"]["console"]["filters"]
 
 
 def test_outside_of_a_request_there_is_no_id():

@@ -1,6 +1,7 @@
 """Clients that wait, or send slowly, keep nobody out."""
 
 import json
+import select
 import socket
 import sys
 import threading
@@ -232,6 +233,71 @@ def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
         )
         time.sleep(1)
         assert _open_transactions(stack) == 0
+
+
+def _upload(stack: Stack, key: str, body: bytes) -> requests.Response:
+    headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/x-ndjson"}
+    return requests.post(f"{stack.web_url}/v1/batches", data=body, headers=headers, timeout=50)
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1")
+def test_those_who_upload_what_looks_like_card_numbers_keep_nobody_out(
+    stack: Stack, key: str
+) -> None:
+    another, other = (
+        json.loads(stack.manage("create_client", name, "--json"))["api_key"]
+        for name in ("another", "other")
+    )
+    post(stack, other)
+    pairs = {f"k{number}": "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 - " * 14 for number in range(16)}
+    row = json.dumps({"description": "A", "metadata": pairs}) + "\n"
+    body = (row * 500).encode()
+    with ThreadPoolExecutor(10) as pool:
+        senders = [key, another] * 5
+        uploads = [pool.submit(_upload, stack, sender, body) for sender in senders]
+        posts = []
+        while not all(upload.done() for upload in uploads):
+            posts.append(post(stack, other))
+        # Those who were refused find room when the others are through.
+        assert _upload(stack, key, row.encode()).status_code == 202
+    answers = [upload.result() for upload in uploads]
+
+    assert posts
+    assert all(seconds < PROMPT_SECONDS for seconds, _ in posts)
+    assert {response.status_code for _, response in posts} == {202}
+    statuses = {answer.status_code for answer in answers}
+    assert statuses <= {202, 429, 503}
+    assert {202, 429} <= statuses
+    refused = [answer for answer in answers if answer.status_code != 202]
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1")
+def test_a_client_that_uploads_slowly_holds_one_thread(stack: Stack, key: str) -> None:
+    address = urlsplit(stack.web_url)
+    slow: list[socket.socket] = []
+    try:
+        for _ in range(8):
+            connection = socket.create_connection((address.hostname, address.port), timeout=10)
+            connection.sendall(
+                (
+                    "POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
+                    f"Authorization: Api-Key {key}\r\nContent-Type: application/x-ndjson\r\n"
+                    'Content-Length: 1000\r\n\r\n{"description": "A"}\n'
+                ).encode()
+            )
+            slow.append(connection)
+        waiting = set(slow)
+        while len(waiting) > 1:
+            answered, _, _ = select.select(list(waiting), [], [], 10)
+            assert answered, "more than one is read"
+            for connection in answered:
+                assert connection.recv(1000).startswith(b"HTTP/1.1 429")
+                waiting.remove(connection)
+        assert not select.select(list(waiting), [], [], 1)[0]
+    finally:
+        for connection in slow:
+            connection.close()
 
 
 def test_a_body_in_chunks_is_411(stack: Stack, key: str) -> None:

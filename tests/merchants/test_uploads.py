@@ -1,0 +1,132 @@
+"""Uploads of batches keep neither their own client's others nor anybody else waiting for long."""
+
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from django.db import connection, transaction
+from rest_framework.test import APIClient
+
+from merchants import batches, uploads
+from merchants.models import Batch, NormalizationRequest
+from pave import advisory
+from pave.api.models import IdempotencyKey
+from tests.api.problems import problem
+from tests.fixtures import Caller
+from tests.merchants.batching import JSON, NDJSON, post
+from tests.servers import ON_SQLITE
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+ROWS = [{"description": "NETFLIX.COM"}]
+
+
+def test_a_client_sends_one_upload_at_a_time_and_others_send_theirs(
+    api: APIClient, stranger_api: APIClient, client_1234: Caller
+) -> None:
+    with uploads.place(client_1234.client.pk):
+        refused = post(api, ROWS)
+        assert "Another batch of yours" in problem(refused, 429)["detail"]
+        assert int(refused["retry-after"]) >= 1
+        assert post(stranger_api, ROWS).status_code == 202
+    assert post(api, ROWS).status_code == 202
+    assert Batch.objects.count() == 2
+
+
+def test_a_process_has_few_uploads_at_once(api: APIClient) -> None:
+    with ExitStack() as others:
+        for number in range(uploads.AT_ONCE):
+            others.enter_context(uploads.place(-number))
+        refused = post(api, ROWS)
+        problem(refused, 503)
+        assert int(refused["retry-after"]) >= 1
+    assert post(api, ROWS).status_code == 202
+
+
+def test_an_upload_waits_for_those_that_are_worked_on_but_not_for_ever(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "WAIT_SECONDS", 0.05)
+    with ExitStack() as others:
+        for _ in range(uploads.WORKED_ON):
+            others.enter_context(uploads.turn())
+        problem(post(api, ROWS), 503)
+        monkeypatch.setattr(uploads, "WAIT_SECONDS", 60.0)
+        ended = threading.Timer(0.2, others.close)
+        ended.start()
+        assert post(api, ROWS).status_code == 202
+        ended.join()
+
+
+@pytest.mark.parametrize("body", [b"", b'{"description": ""}', b"\xff"])
+def test_one_that_is_refused_gives_its_place_back(api: APIClient, body: bytes) -> None:
+    for _ in range(uploads.AT_ONCE + 1):
+        problem(api.post("/v1/batches", body, content_type=NDJSON), 400)
+    assert post(api, ROWS).status_code == 202
+
+
+@contextmanager
+def _at_a_batch_elsewhere(caller: Caller) -> Iterator[threading.Event]:
+    """Take a batch of the client's on another connection, as another process does."""
+    begun, died = threading.Event(), threading.Event()
+
+    def take() -> None:
+        try:
+            with transaction.atomic():
+                assert not advisory.is_taken(advisory.Lock.TAKING_BATCHES, caller.client.pk)
+                begun.set()
+                died.wait(30)
+                connection.connection.close()  # as the end of a process does
+        except Exception:  # noqa: S110 - it has no connection any more
+            pass
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(take)
+        assert begun.wait(30)
+        try:
+            yield died
+        finally:
+            died.set()
+
+
+# On SQLite one transaction writes at a time.
+@pytest.mark.skipif(ON_SQLITE, reason="advisory locks are PostgreSQL's")
+@pytest.mark.django_db(transaction=True)
+def test_all_processes_work_on_one_upload_of_a_clients_until_theirs_dies(
+    api: APIClient, stranger_api: APIClient, client_1234: Caller
+) -> None:
+    with _at_a_batch_elsewhere(client_1234):
+        refused = post(api, ROWS, **{"Idempotency-Key": "b-1"})
+        assert "Another batch of yours" in problem(refused, 429)["detail"]
+        assert int(refused["retry-after"]) >= 1
+        assert not NormalizationRequest.objects.exists()
+        assert not IdempotencyKey.objects.exists()
+        assert post(stranger_api, ROWS).status_code == 202
+    assert post(api, ROWS, **{"Idempotency-Key": "b-1"}).status_code == 202
+
+
+def test_one_that_takes_the_cpu_for_too_long_is_refused_whole(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_CPU_SECONDS", 0.05)
+    rows = [{"description": "A", "metadata": {"k": "6 7 " * 125}}] * 5_000
+    assert "too long" in problem(post(api, rows), 413)["detail"]
+    assert not Batch.objects.exists()
+    assert not NormalizationRequest.objects.exists()
+    assert post(api, ROWS).status_code == 202
+
+
+def test_members_of_the_body_that_nobody_asked_for_are_not_kept(api: APIClient) -> None:
+    others = ", ".join(f'"member {number}": {number}' for number in range(60_000))
+    body = f'{{"transactions": [{{"description": "A"}}], {others}}}'.encode()
+    tracemalloc.start()
+    try:
+        assert api.post("/v1/batches", body, content_type=JSON).status_code == 202
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
+    finally:
+        tracemalloc.stop()
