@@ -12,6 +12,7 @@ from merchants.heuristic import Heuristic
 from merchants.models import Alias, Merchant
 from merchants.question import CatalogueMerchant
 from merchants.records import MerchantRecord
+from pave import advisory
 
 # Ids of imported merchants are made from their keys in the source, so that they are the same in
 # every installation and after every import.
@@ -37,6 +38,7 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
     """
     by_key = {record.key: record for record in records}
     with transaction.atomic():
+        advisory.take(advisory.Lock.DRAFT)
         known = {
             merchant.source_key or "": merchant
             for merchant in Merchant.objects.exclude(source_key=None).prefetch_related("aliases")

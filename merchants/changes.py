@@ -59,8 +59,12 @@ class Changes:
             return True
         if not self._openings:
             return False
-        words = words_of(f"{descriptor.text} {descriptor.domain or ''}")
-        glued = "".join(words)
+        # All by which the catalogue is asked: also the processor, and codes before a star.
+        words = words_of(
+            f"{descriptor.text} {descriptor.domain} {descriptor.intermediary or ''}"
+            f" {descriptor.code} {descriptor.starred}"
+        )
+        glued = "".join((*words, *words_of(descriptor.raw)))
         return any(opening in glued for opening in self._openings) or any(
             process.extractOne(word, self._openings, scorer=fuzz.ratio, score_cutoff=ALIKE)
             for word in set(words)

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from django.core.cache import cache
+from django.db import transaction
 from django.db.models import Count, Max
 
 from merchants import rulesets
 from merchants.heuristic import PaveHeuristic
-from merchants.models import Alias, Merchant, Rule
+from merchants.models import Alias, Merchant, Rule, Ruleset
 from merchants.preview import Preview, preview
 from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
+from pave import advisory
 from pave.loading import loaded
 
 # A preview takes some seconds of CPU; whoever publishes after it must not wait again.
@@ -53,6 +55,28 @@ class Tried:
             self.draft.merchant_id,
             self.draft.name,
         )
+
+
+class DraftChanged(Exception):
+    """The draft is another one than was looked at."""
+
+
+def publish(*, looked_at: str, note: str, by: str) -> Ruleset:
+    """Publish the draft, if it is the one that somebody has looked at.
+
+    Args:
+        looked_at: Its fingerprint then.
+        note: What changed, for staff.
+        by: Who publishes it.
+
+    Raises:
+        DraftChanged: It is another one now.
+    """
+    with transaction.atomic():
+        advisory.take(advisory.Lock.DRAFT)
+        if fingerprint() != looked_at:
+            raise DraftChanged
+        return rulesets.publish(note=note, by=by)
 
 
 def fingerprint() -> str:

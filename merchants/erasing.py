@@ -106,7 +106,7 @@ def _unasked(resolutions: models.QuerySet[Any]) -> models.QuerySet[Any]:
 def _erase_proposals(client: Client) -> Iterator[tuple[str, int]]:
     """Erase the merchants that its feedback has made, as far as nobody has been shown them."""
     with transaction.atomic():
-        advisory.take(advisory.Lock.PUBLISHING)
+        advisory.take(advisory.Lock.DRAFT)
         pks = list(feedback.proposed(of=client).values_list("pk", flat=True))
         Rule.objects.filter(merchant__in=pks).delete()
         _erase(Merchant.objects.filter(pk__in=pks))

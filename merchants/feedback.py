@@ -8,6 +8,7 @@ from merchants.folding import words_of
 from merchants.heuristic import parsed
 from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
 from merchants.persons import mentions_person
+from pave import advisory
 from pave.card_numbers import masked
 from pave.clients.models import Client
 
@@ -18,6 +19,10 @@ SHORTEST_ALIAS = 5
 
 class NotOpen(Exception):
     """Somebody has decided on this feedback already."""
+
+
+class ClientInactive(Exception):
+    """Its client is not active any more, and may be about to be erased with all that it said."""
 
 
 class NamesPerson(ValueError):
@@ -64,12 +69,16 @@ def accept(
 
     Raises:
         NotOpen: It has been decided on before.
+        ClientInactive: Its client is not active.
         NamesPerson: The name or the words look like a person's, and are not to be kept.
     """
     new_name, text = masked(new_name), masked(text) or descriptor_of(feedback)
     if not keep and (names_person(new_name) or names_person(text)):
         raise NamesPerson
     with transaction.atomic():
+        advisory.take(advisory.Lock.DRAFT)
+        if not Client.objects.filter(requests=feedback.request_id, active=True).exists():
+            raise ClientInactive
         if new_name:
             merchant = Merchant.objects.create(name=new_name, published=False)
         _review(feedback, Feedback.Status.ACCEPTED, merchant, by)

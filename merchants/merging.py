@@ -5,6 +5,7 @@ import logging
 from django.db import transaction
 
 from merchants.models import Alias, Feedback, Merchant, Rule
+from pave import advisory
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
     if merchant.pk == into.pk:
         raise CannotMerge("A merchant cannot be merged with itself.")
     with transaction.atomic():
+        advisory.take(advisory.Lock.DRAFT)
         # In one order everywhere, so that two merges cannot wait for each other.
         locked = {
             one.pk: one
@@ -55,6 +57,7 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
         Merchant.objects.filter(merged_into=gone).update(merged_into=successor)
         for name in ("website", "wikidata", "category", "logo_url"):
             setattr(successor, name, getattr(successor, name) or getattr(gone, name))
+        successor.websites = {**gone.websites, **successor.websites}
         successor.mccs = list(dict.fromkeys([*successor.mccs, *gone.mccs]))
         if successor.countries:  # empty means anywhere
             successor.countries = (

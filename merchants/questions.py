@@ -279,7 +279,11 @@ def _reopen(
         resolution
         for key, resolution in failed.items()
         if cast(datetime, resolution.finished_at) < now - FAILURE_MEMORY
-        or any((resolution.pk, request.client_id) not in told for request in askers[key])
+        or any(
+            (resolution.pk, request.client_id) not in told
+            for request in askers[key]
+            if request.completed_at is None  # one whose answer is revised keeps that
+        )
     ]
     for resolution in reopened:
         resolution.status = Resolution.Status.PENDING

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from merchants import batches, resolving, rulesets, working
 from merchants.bells import REVISE
-from merchants.events import UPDATED, occurrence
+from merchants.events import UPDATED, describe, occurrence
 from merchants.models import NormalizationRequest, Resolution, Revision, Ruleset
 from merchants.questions import ALONE, Askers, StoredKey, held, key_of, may_differ, resolutions_for
 from pave.operations import shutdown
@@ -56,9 +56,11 @@ def revise() -> int:
 
 
 def sweep() -> None:
-    """Ring for a revision that nobody works on."""
+    """Ring for a revision that nobody works on; tell of what one that was overtaken corrected."""
     if _unclaimed().exists():
         REVISE.ring()
+    if not Revision.objects.filter(status=Revision.Status.RUNNING).exists():
+        batches.tell_corrections()
 
 
 def hand_back(*, worker: str) -> None:
@@ -119,11 +121,12 @@ def _revise_batch(
             changed += [
                 (request, answered)
                 for request in requests
-                if request.resolution and _merchant(answered) != _merchant(request.resolution)
+                if describe(request, answered)["merchant"]
+                != describe(request, request.resolution)["merchant"]
             ]
         elif answered.status != Resolution.Status.FAILED:  # then what was answered before stays
             done = False
-    updated, all_there = _apply(changed)
+    updated, all_there = _apply(changed, ruleset)
     return updated, done and all_there
 
 
@@ -174,15 +177,19 @@ def _worked_out(resolution: Resolution, askers: Askers, ruleset: Ruleset, end: f
     return resolution
 
 
-def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> tuple[int, bool]:
+def _apply(
+    changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
+) -> tuple[int, bool]:
     """Tie requests to their new answers and tell their clients, in one transaction.
 
     Returns:
-        How many there were, and whether all answers were still there.
+        How many there were, and whether all answers were still there, and the ruleset the newest.
     """
     now = timezone.now()
     updated = []
     with transaction.atomic():
+        if rulesets.steady().number != ruleset.number:
+            return 0, False
         there = held(resolution for _, resolution in changed)
         for request, resolution in sorted(changed, key=lambda pair: pair[0].pk):
             if resolution.pk not in there:
@@ -204,12 +211,6 @@ def _apply(changed: Sequence[tuple[NormalizationRequest, Resolution]]) -> tuple[
             now=now,
         )
     return len(updated), len(there) == len({resolution.pk for _, resolution in changed})
-
-
-def _merchant(resolution: Resolution) -> tuple[str | None, str | None]:
-    """Return what makes an answer another one: the merchant's id and name."""
-    merchant = (resolution.answer or {}).get("merchant") or {}
-    return merchant.get("id"), merchant.get("name")
 
 
 def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed: int) -> bool:

@@ -192,7 +192,10 @@ def draft() -> Content:
                 country=rule.country,
                 intermediary=rule.intermediary,
             )
-            for rule in Rule.objects.filter(active=True).order_by("id")
+            # One for a merchant that is hidden would say that there is none in the text.
+            for rule in Rule.objects.filter(active=True)
+            .exclude(merchant__active=False)
+            .order_by("id")
         ),
     )
 
@@ -207,7 +210,9 @@ def publish(*, note: str, by: str) -> Ruleset:
     Returns:
         The new ruleset; the present one if the draft is no different.
     """
-    return _publish(draft(), note=masked(note), by=by)
+    with transaction.atomic():
+        advisory.take(advisory.Lock.DRAFT)
+        return _publish(draft(), note=masked(note), by=by)
 
 
 def roll_back(*, to: Ruleset, by: str) -> Ruleset:
@@ -215,36 +220,39 @@ def roll_back(*, to: Ruleset, by: str) -> Ruleset:
 
     The draft stays as it is: what was wrong in it can be mended and published.
     """
-    return _publish(content_of(to.number), note=f"Back to {to}", by=by, restores=to)
+    with transaction.atomic():
+        advisory.take(advisory.Lock.DRAFT)
+        return _publish(content_of(to.number), note=f"Back to {to}", by=by, restores=to)
 
 
 def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None = None) -> Ruleset:
+    """Publish ``content``, holding the draft's lock: nobody else publishes, or changes many rows.
+
+    What takes its time comes before the lock that all answers wait for.
+    """
     now = timezone.now()
     since = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
-    with transaction.atomic():
-        advisory.take(advisory.Lock.PUBLISHING)
-        present = current()
-        older = _stored_content(present.number)
-        if older == content:
-            return present
-        ruleset = Ruleset.objects.create(
-            note=note[:300],
-            content=content.packed(),
-            changed=difference(older, content).packed(),
-            published_by=by[:150],
-            restores=restores,
-        )
-        _show(content)
-        # One look at earlier answers is enough, with the newest ruleset.
-        Revision.objects.filter(status=Revision.Status.RUNNING).update(
-            status=Revision.Status.DONE, finished_at=now
-        )
-        Revision.objects.create(
-            ruleset=ruleset,
-            since=since,
-            total=NormalizationRequest.objects.answered(since).count(),
-        )
-        REVISE.ring()
+    present = current()
+    older = _stored_content(present.number)
+    if older == content:
+        return present
+    ruleset = Ruleset(
+        note=note[:300],
+        content=content.packed(),
+        changed=difference(older, content).packed(),
+        published_by=by[:150],
+        restores=restores,
+    )
+    total = NormalizationRequest.objects.answered(since).count()
+    advisory.take(advisory.Lock.PUBLISHING)
+    ruleset.save(force_insert=True)
+    _show(content)
+    # One look at earlier answers is enough, with the newest ruleset.
+    Revision.objects.filter(status=Revision.Status.RUNNING).update(
+        status=Revision.Status.DONE, finished_at=now
+    )
+    Revision.objects.create(ruleset=ruleset, since=since, total=total)
+    REVISE.ring()
     return ruleset
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, FloatField, OuterRef, Subquery, Value
 from django.db.models.functions import Greatest, Power
+from django.utils import timezone
 
 from merchants.models import HeuristicUse, NormalizationRequest, Waiter
 from pave.clients.models import Client
@@ -65,17 +66,17 @@ def next_queued(
 
 
 def in_turn(*, waiting_for: UUID | None = None) -> list[int]:
-    """Return the primary keys of the clients that have waiters, in the order of their turns.
+    """Return the primary keys of the clients that have due waiters, in the order of their turns.
 
     Args:
         waiting_for: Only those that wait for this resolution.
     """
+    now = timezone.now()
     if waiting_for is None:
-        clients = _distinct_clients(Waiter._meta.db_table, "")
+        clients = _distinct_clients(Waiter._meta.db_table, "due_at <= %(now)s AND", now=now)
     else:
-        clients = list(
-            Waiter.objects.filter(resolution=waiting_for).values_list("client_id", flat=True)
-        )
+        waiters = Waiter.objects.due(now).filter(resolution=waiting_for)
+        clients = list(waiters.values_list("client_id", flat=True))
     return by_use(clients)
 
 
@@ -174,7 +175,7 @@ def _clients_with_queued() -> list[int]:
     return _distinct_clients(NormalizationRequest._meta.db_table, "status = 'queued' AND")
 
 
-def _distinct_clients(table: str, condition: str) -> list[int]:
+def _distinct_clients(table: str, condition: str, **parameters: datetime) -> list[int]:
     """Return the clients that have rows, by one step along an index for each of them.
 
     ``SELECT DISTINCT`` would read every row of a backlog.
@@ -190,5 +191,11 @@ def _distinct_clients(table: str, condition: str) -> list[int]:
         SELECT pk FROM clients WHERE pk IS NOT NULL
     """  # noqa: S608 - names of our own tables
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(
+            statement,
+            {
+                name: connection.ops.adapt_datetimefield_value(moment)
+                for name, moment in parameters.items()
+            },
+        )
         return [pk for (pk,) in cursor.fetchall()]

@@ -11,6 +11,8 @@ class Lock(IntEnum):
     PUBLISHING = 7_283_001
     CLAIMING_REQUESTS = 7_283_002
     TAKING_BATCHES = 7_283_003
+    # Before PUBLISHING, where both are taken.
+    DRAFT = 7_283_004
 
 
 def take(lock: Lock, *, shared: bool = False) -> None:

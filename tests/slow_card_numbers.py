@@ -100,7 +100,11 @@ def masked(text: str) -> str:
 def holds_card_number(text: str) -> bool:
     """Return what ``pave.card_numbers.holds_card_number`` has to."""
     read = TRACK.sub(" ", plain(text))
-    if ALONE.fullmatch(read) and not DECIMAL.search(read) and is_card_number(re.sub("[^0-9]", "", read)):
+    if (
+        ALONE.fullmatch(read)
+        and not DECIMAL.search(read)
+        and is_card_number(re.sub("[^0-9]", "", read))
+    ):
         return True
     read = DECIMAL.sub("x", HEXADECIMAL.sub("x", read))
     read = ACCOUNT.sub(lambda found: "x" if is_iban(found[0]) else found[0], read)

@@ -140,6 +140,8 @@ class FeedbackAdmin(ReadOnlyAdmin):
             )
         except corrections.NotOpen as error:
             raise Refused("Somebody has decided on it already.") from error
+        except corrections.ClientInactive as error:
+            raise Refused("Its client is not active any more.") from error
         except corrections.NamesPerson as error:
             raise Refused(PERSON) from error
         return f"Accepted: {made._meta.verbose_name} “{made}” is in the draft. {UNPUBLISHED}"

@@ -148,11 +148,14 @@ class RulesetAdmin(ReadOnlyAdmin):
 
     def _publish(self, request: HttpRequest, data: dict[str, str]) -> HttpResponse:
         here = reverse("admin:merchants_ruleset_draft")
-        if data["fingerprint"] != drafting.fingerprint():
+        before = rulesets.current()
+        try:
+            ruleset = drafting.publish(
+                looked_at=data["fingerprint"], note=data["note"], by=request.user.get_username()
+            )
+        except drafting.DraftChanged:
             messages.error(request, "The draft has changed since you looked. Look again.")
             return HttpResponseRedirect(here)
-        before = rulesets.current()
-        ruleset = rulesets.publish(note=data["note"], by=request.user.get_username())
         if ruleset.pk == before.pk:
             messages.info(request, "The draft is no different from what is published.")
             return HttpResponseRedirect(here)

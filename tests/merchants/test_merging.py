@@ -44,8 +44,15 @@ def test_the_old_one_stays_and_points_to_its_successor(twins: tuple[Merchant, Me
 
 def test_what_only_the_old_one_knew_is_kept(twins: tuple[Merchant, Merchant]) -> None:
     old, new = twins
+    old.websites, new.websites = (
+        {"DE": "https://joes.de", "FR": "https://a.fr"},
+        {"FR": "https://b.fr"},
+    )
+    old.save()
+    new.save()
     merging.merge(merchant=old, into=new)
     assert new.website == "https://joes.example"
+    assert new.websites == {"DE": "https://joes.de", "FR": "https://b.fr"}
     assert new.mccs == ["5812", "5814"]
     assert new.countries == []  # the old one traded anywhere
 

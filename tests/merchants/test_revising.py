@@ -16,6 +16,7 @@ from merchants.models import (
     Ruleset,
 )
 from merchants.preview import preview
+from merchants.questions import ALONE, key_of
 from merchants.running import Answer
 from webhooks.models import Event
 
@@ -402,3 +403,86 @@ def test_a_revision_of_slow_questions_ends_its_turn_and_goes_on(answered, netfli
     assert [name_of(request) for request in answered] == ["n/a", "n/a", "Netflix"]
     revision.refresh_from_db()
     assert (revision.status, revision.changed) == ("done", 3)
+
+
+def test_a_revision_that_was_overtaken_changes_nothing_any_more(
+    answered, netflix, webhook, monkeypatch
+):
+    first = rulesets.current()
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a mistake", by="test")
+    work_out = revising._worked_out
+
+    def slowly(*args):
+        monkeypatch.undo()
+        answer = work_out(*args)
+        rulesets.roll_back(to=first, by="test")
+        return answer
+
+    monkeypatch.setattr(revising, "_worked_out", slowly)
+    run_revision()
+    assert name_of(answered[2]) == "Blue Bottle Coffee"
+    assert updates() == []
+
+
+def test_what_an_overtaken_revision_had_corrected_is_told(api, netflix, webhook, monkeypatch):
+    rulesets.publish(note="first", by="test")
+    api.post("/v1/batches", {"transactions": [{"description": COFFEE}]}, format="json")
+    run_cluster()
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    monkeypatch.setattr(revising, "_finish", lambda revision: None)
+    revising.revise()
+    assert not Event.objects.filter(type="batch.updated").exists()
+    Revision.objects.update(status="done")  # by a newer one that changed nothing here
+    revising.sweep()
+    assert Event.objects.filter(type="batch.updated").count() == 1
+
+
+def test_a_corrected_category_or_website_is_told(answered, netflix, webhook):
+    netflix.category, netflix.website = "entertainment_video", "https://new.example"
+    netflix.save()
+    rulesets.publish(note="what it sells", by="test")
+    run_revision()
+    told = {update["request_id"]: update["data"]["merchant"] for update in updates()}
+    assert set(told) == {str(request.pk) for request in answered[:2]}
+    assert {merchant["website"] for merchant in told.values()} == {"https://new.example"}
+
+
+def test_questions_that_fail_do_not_hold_a_revision_up(answered, netflix):
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    key = key_of(answered[2], rulesets.heuristic_for(rulesets.current().number), ALONE)
+    failed = Resolution.objects.create(
+        key=key.text, ruleset=rulesets.current(), status="failed", finished_at=timezone.now()
+    )
+    for _ in range(3):
+        revising.revise()
+    failed.refresh_from_db()
+    assert failed.status == "failed"
+    assert Revision.objects.latest("id").status == "done"
+    assert name_of(answered[2]) == "Blue Bottle Coffee"
+
+
+def test_a_rule_for_a_hidden_merchant_says_nothing(answered, submit, netflix):
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    netflix.active = False
+    netflix.save()
+    rulesets.publish(note="gone", by="test")
+    request = submit("BLUE BOTTLE KIOSK")
+    run_cluster()
+    request.refresh_from_db()
+    assert request.resolution.method != "rule"
+
+
+@pytest.mark.parametrize("text", ["VENMO *MIKE-JONES", "CASH APP*MIKE R", "KLARNA COLUMBUS OH"])
+def test_a_new_merchant_reaches_what_named_it_as_the_processor(submit, webhook, text):
+    request = submit(text)
+    run_cluster()
+    name = name_of(request)
+    Merchant.objects.create(name=name)
+    rulesets.publish(note="the processor itself", by="test")
+    run_revision()
+    request.refresh_from_db()
+    assert request.resolution.answer["merchant"]["id"]
+    assert len(updates()) == 1

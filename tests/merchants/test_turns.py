@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 from django.db import connection, transaction
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from merchants import batches, normalization, resolving, turns, working
@@ -357,3 +358,20 @@ def test_a_claim_reads_few_rows_where_statistics_are_older_than_the_backlog():
         assert len(resolving.claim(worker="w", limit=20)) == 20
         resolving.sweep()
         assert rows_read(cursor) - before < 10 * 400
+
+
+def test_clients_that_wait_for_a_run_under_way_cost_a_claim_nothing():
+    clients = ClientFactory.create_batch(20)
+    submit(clients[0], "NETFLIX")
+    normalization.admit_batch()
+    resolving.claim(worker="w")
+    for client in clients:
+        submit(client, "NETFLIX")
+    normalization.admit_batch()
+    assert not resolving.claim(worker="v")
+    submit(clients[0], "HULU")
+    normalization.admit_batch()
+    turns.charge(clients[0].pk, 5)
+    with CaptureQueriesContext(connection) as queries:
+        assert next_client() == clients[0]
+    assert len(queries) < 20

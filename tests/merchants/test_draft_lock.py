@@ -1,0 +1,60 @@
+"""The draft is changed or published by one at a time, so that nothing is published by halves."""
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from merchants import catalogue, drafting, erasing, feedback, merging, rulesets
+from merchants.models import Feedback, Merchant
+from pave import advisory
+from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
+from tests.merchants.test_canceling import another_connection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHANGES = {
+    "publish": lambda: rulesets.publish(note="n", by="b"),
+    "publish what was looked at": lambda: drafting.publish(
+        looked_at=drafting.fingerprint(), note="n", by="b"
+    ),
+    "roll back": lambda: rulesets.roll_back(to=rulesets.current(), by="b"),
+    "merge": lambda: merging.merge(merchant=MerchantFactory(), into=MerchantFactory()),
+    "import": lambda: catalogue.import_records([], note="n"),
+    "erase": lambda: list(erasing.erase(client=ClientFactory())),
+    "feedback": lambda: feedback.accept(
+        feedback=Feedback.objects.create(
+            request=NormalizationRequestFactory(description="ZORBLAX GRILL"), merchant_name="Z"
+        ),
+        merchant=None,
+        by="b",
+        new_name="Zorblax",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_who_changes_it_waits_for_who_does(name):
+    rulesets.current()
+    with another_connection() as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [advisory.Lock.DRAFT.value])
+        with pytest.raises(OperationalError, match="lock timeout"):
+            hurried(CHANGES[name])
+    CHANGES[name]()
+
+
+def hurried(change):
+    """Make a change that waits for no lock."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        change()
+
+
+def test_nothing_is_made_of_what_a_client_said_that_is_being_erased():
+    request = NormalizationRequestFactory(description="ZORBLAX GRILL")
+    given = feedback.give(request=request, merchant="Zorblax Secret")
+    steps = erasing.erase(client=request.client)
+    next(steps)
+    with pytest.raises(feedback.ClientInactive):
+        feedback.accept(feedback=given, merchant=None, by="b", new_name="Zorblax Secret")
+    list(steps)
+    assert not Merchant.objects.exists()
