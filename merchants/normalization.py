@@ -478,7 +478,7 @@ def admit_the_rest(resolutions: Collection[UUID]) -> None:
             admit_anew(NormalizationRequest.objects.filter(pk__in=some))
         if not some:
             break
-    clients = Waiter.objects.filter(resolution__in=finished).values_list("client", flat=True)
+    clients = Waiter.objects.filter(resolution__in=finished).values_list("client_id", flat=True)
     _end_wait(list(finished.values_list("pk", flat=True)), set(clients))
 
 

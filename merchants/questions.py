@@ -274,7 +274,7 @@ def _reopen(
         client__in={request.client_id for key in failed for request in askers[key]},
         status=NormalizationRequest.Status.FAILED,
     )
-    told = set(failures.order_by().values_list("resolution", "client").distinct())
+    told = set(failures.order_by().values_list("resolution_id", "client_id").distinct())
     reopened = [
         resolution
         for key, resolution in failed.items()
