@@ -8,29 +8,30 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from rest_framework.exceptions import ParseError, Throttled, ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 
-from merchants import batch_reading, batch_results, batches, normalization, uploads
+from merchants import batch_reading, batch_results, batches, normalization, transfers
 from merchants.backpressure import refuse_if_full
 from merchants.batch_reading import BadRow, Malformed, Read
 from merchants.batch_rows import RowChecker
 from merchants.models import Batch
 from merchants.objects import batch_objects
 from merchants.serializers import BatchQuery
+from merchants.transfers import UPLOAD_TURNS, UPLOADS
 from pave.api import limits
-from pave.api.exceptions import Conflict, Overloaded, PayloadTooLarge
+from pave.api.exceptions import Conflict, PayloadTooLarge
 from pave.api.idempotency import idempotent
+from pave.api.limits import bounded
 from pave.api.pagination import NewestFirst
 from pave.api.parsers import Upload, UploadParser
+from pave.api.places import Busy
 from pave.api.querying import PageQuery, read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest, refuse_stranger
 from pave.clients.quotas import QuotaExceeded
 
-# When one that finds too much under way may come again.
-RETRY_AFTER_SECONDS = 5
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 
@@ -67,17 +68,12 @@ class BatchesView(ClientView):
 
     def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""
-        try:
-            with uploads.place(request.client.pk):
-                upload = request.data  # comes as slowly as the client likes
-                if not isinstance(upload, Upload):
-                    raise ParseError("The body is empty.")
-                with upload.file, uploads.turn():
-                    return self._take(request)
-        except uploads.Full as error:
-            raise Overloaded(RETRY_AFTER_SECONDS, str(error)) from error
-        except uploads.Busy as error:
-            raise Throttled(RETRY_AFTER_SECONDS, str(error)) from error
+        with bounded(), UPLOADS.place(request.client.pk):
+            upload = request.data  # comes as slowly as the client likes
+            if not isinstance(upload, Upload):
+                raise ParseError("The body is empty.")
+            with upload.file, UPLOAD_TURNS.turn(wait=transfers.WAIT_SECONDS):
+                return self._take(request)
 
     @idempotent
     def _take(self, request: ClientRequest) -> Response:
@@ -100,7 +96,7 @@ class BatchesView(ClientView):
                 "to read. Nothing was taken; send fewer of them at once."
             ) from error
         except batches.AnotherUnderWay as error:
-            raise uploads.Busy(uploads.ANOTHER) from error
+            raise Busy(UPLOADS.another) from error
         except batches.NothingTaken as error:
             raise NoGoodRow(error.errors) from error
         except QuotaExceeded as error:
@@ -140,9 +136,11 @@ class BatchResultsView(ClientView):
         """Stream the rows in the order of the input: CSV if it is asked for, else NDJSON."""
         batch = _find(request, batch_id)
         if _wants_csv(request):
-            stream, media_type, ending = batch_results.as_csv(batch), CSV, "csv"
+            parts, media_type, ending = batch_results.as_csv(batch), CSV, "csv"
         else:
-            stream, media_type, ending = batch_results.as_ndjson(batch), NDJSON, "ndjson"
+            parts, media_type, ending = batch_results.as_ndjson(batch), NDJSON, "ndjson"
+        with bounded():
+            stream = transfers.Download(request.client.pk, parts)
         return StreamingHttpResponse(
             stream,
             content_type=f"{media_type}; charset=utf-8",

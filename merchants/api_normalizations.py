@@ -137,7 +137,7 @@ _watcher = waiting.Watcher(_look)
 
 def _after_waiting(taken: NormalizationRequest, seconds: int, accepted: Response) -> Response:
     """Return the result if it is there in time, else the answer as it was."""
-    finished = _watcher.wait(taken.pk, seconds)
+    finished = _watcher.wait(taken.pk, seconds, client=taken.client_id)
     if finished is None:
         return accepted
     headers = {**accepted.headers, "Preference-Applied": f"wait={seconds}"}

@@ -11,7 +11,8 @@ from django.db.models import Count, Max
 from merchants import rulesets
 from merchants.heuristic import PaveHeuristic
 from merchants.models import Alias, Merchant, Rule, Ruleset
-from merchants.preview import Preview, preview
+from merchants.preview import Example, Preview, preview
+from merchants.preview import examples_of as worked_out
 from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from pave import advisory
 from pave.loading import loaded
@@ -115,6 +116,13 @@ def preview_of_draft(*, work_it_out: bool) -> Preview | None:
     return found
 
 
+def examples_of(seen: Preview) -> dict[str, list[Example]]:
+    """Return the examples of a preview of the draft, worked out anew from what is still there."""
+    return worked_out(
+        seen, _published_heuristic(rulesets.current().number), _draft_heuristic(fingerprint())
+    )
+
+
 def try_out(transaction: Transaction) -> Tried:
     """Return what a transaction is answered, and would be answered, and why."""
     published = rulesets.heuristic_for(rulesets.current().number)
@@ -124,6 +132,13 @@ def try_out(transaction: Transaction) -> Tried:
         published=published.match(transaction),
         draft=_draft_heuristic(fingerprint()).match(transaction),
     )
+
+
+@loaded()
+def _published_heuristic(number: int) -> PaveHeuristic:
+    """Return Pave's own heuristic of a ruleset."""
+    content = rulesets.content_of(number)
+    return PaveHeuristic(content.merchants, content.rules)
 
 
 @loaded()

@@ -17,14 +17,15 @@ class CannotMerge(Exception):
 def merge(*, merchant: Merchant, into: Merchant) -> int:
     """Let ``into`` take over from ``merchant``, whose id stays valid and points to it.
 
-    Aliases, rules and feedback move; the old name becomes an alias. As every change of the draft
+    Aliases, rules and feedback move; the old name becomes an alias. One that clients have not seen
+    goes. As every change of the draft
     it counts once that is published; then earlier answers are changed too.
 
     Returns:
         How many aliases the successor gained.
 
     Raises:
-        CannotMerge: They are the same, or one of them is not active.
+        CannotMerge: They are the same, one of them is not active, or the successor is hidden.
     """
     if merchant.pk == into.pk:
         raise CannotMerge("A merchant cannot be merged with itself.")
@@ -41,6 +42,8 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
             if not one.active:
                 raise CannotMerge(f"{one} is not active.")
         gone, successor = locked[merchant.pk], locked[into.pk]
+        if gone.published and not successor.published:
+            raise CannotMerge(f"{successor} is hidden from clients until the draft is published.")
         # What is hidden, since it was taken from a client's transaction, stays hidden.
         spellings = {
             gone.name: gone.published,
@@ -66,10 +69,14 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
                 else []
             )
         successor.save()
-        gone.active = False
-        gone.merged_into = successor
-        gone.save(update_fields=["active", "merged_into", "updated_at"])
-    merchant.refresh_from_db()
+        if gone.published:
+            gone.active = False
+            gone.merged_into = successor
+            gone.save(update_fields=["active", "merged_into", "updated_at"])
+        else:
+            gone.delete()  # nobody has been given its id
+    if gone.published:
+        merchant.refresh_from_db()
     into.refresh_from_db()
     logger.info("merchant.merged merchant=%s into=%s", merchant.pk, into.pk)
     return len(new)

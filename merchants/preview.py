@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
+from uuid import UUID
 
 from merchants import rulesets
 from merchants.changes import Changes
-from merchants.heuristic import PaveHeuristic
+from merchants.heuristic import Heuristic, PaveHeuristic
 from merchants.models import Feedback, NormalizationRequest
 from merchants.question import Match, Transaction
 
@@ -42,7 +43,8 @@ class Preview:
     gained: int = 0
     lost: int = 0
     changed: int = 0
-    examples: dict[str, list[Example]] = field(
+    # Ids of requests: it is kept for a while, and their texts are not.
+    examples: dict[str, list[UUID]] = field(
         default_factory=lambda: {"gained": [], "lost": [], "changed": []}
     )
     labelled: int = 0
@@ -63,16 +65,39 @@ def preview(content: rulesets.Content | None = None) -> Preview:
     before = PaveHeuristic(older.merchants, older.rules)
     after = PaveHeuristic(newer.merchants, newer.rules)
     result = Preview()
-    for transaction in _for_a_while(_recent()):
+    for request in _for_a_while(_recent()):
+        transaction = request.as_transaction()
         result.examined += 1
         if changes.may_affect(transaction, None):
-            _note(result, transaction, before.match(transaction), after.match(transaction))
+            _note(result, request, before.match(transaction), after.match(transaction))
         else:
             match = before.match(transaction)
             if changes.may_affect(transaction, {"merchant": {"id": match.merchant_id}}):
-                _note(result, transaction, match, after.match(transaction))
+                _note(result, request, match, after.match(transaction))
     _score(result, before.match, after.match)
     return result
+
+
+def examples_of(seen: Preview, before: Heuristic, after: Heuristic) -> dict[str, list[Example]]:
+    """Return a preview's examples, of those requests that are still there.
+
+    Args:
+        seen: The preview.
+        before: What answers now.
+        after: What would.
+    """
+    pks = [pk for some in seen.examples.values() for pk in some]
+    there = NormalizationRequest.objects.in_bulk(pks)
+    return {
+        kind: [_example(there[pk], before, after) for pk in some if pk in there]
+        for kind, some in seen.examples.items()
+    }
+
+
+def _example(request: NormalizationRequest, before: Heuristic, after: Heuristic) -> Example:
+    transaction = request.as_transaction()
+    match = after.match(transaction)
+    return Example(request.description, before.match(transaction).name, match.name, match.method)
 
 
 def _for_a_while(rows: Iterable[_Row]) -> Iterator[_Row]:
@@ -84,16 +109,16 @@ def _for_a_while(rows: Iterable[_Row]) -> Iterator[_Row]:
             break
 
 
-def _recent() -> Iterator[Transaction]:
-    """Yield the transactions of the latest requests, each text once."""
+def _recent() -> Iterator[NormalizationRequest]:
+    """Yield the latest requests, each text once."""
     seen: set[str] = set()
     for request in NormalizationRequest.objects.order_by("-id")[:RECENT].iterator():
         if request.description not in seen:
             seen.add(request.description)
-            yield request.as_transaction()
+            yield request
 
 
-def _note(result: Preview, transaction: Transaction, before: Match, after: Match) -> None:
+def _note(result: Preview, request: NormalizationRequest, before: Match, after: Match) -> None:
     if (before.merchant_id, before.name) == (after.merchant_id, after.name):
         return
     if after.merchant_id and not before.merchant_id:
@@ -104,9 +129,7 @@ def _note(result: Preview, transaction: Transaction, before: Match, after: Match
         kind = "changed"
     setattr(result, kind, getattr(result, kind) + 1)
     if len(result.examples[kind]) < EXAMPLES:
-        result.examples[kind].append(
-            Example(transaction.description, before.name, after.name, after.method)
-        )
+        result.examples[kind].append(request.pk)
 
 
 def _score(

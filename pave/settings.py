@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "pave.operations.request_ids.RequestIdMiddleware",  # first: every line bears the id
+    "pave.api.middleware.FewParameters",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -412,6 +413,8 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
+        # In development Django would write each path, as it was sent, a second time.
+        "django": {"level": "INFO"},
         # One line per task would drown Pave's own lines, which say what came of each.
         "django-q": {"level": "WARNING"},
         "requests_hardened": {"level": "ERROR"},

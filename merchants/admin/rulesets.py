@@ -129,6 +129,7 @@ class RulesetAdmin(ReadOnlyAdmin):
                 return self._publish(request, form.cleaned_data)
         differences = drafting.differences()
         wanted = "preview" in request.GET
+        preview = drafting.preview_of_draft(work_it_out=wanted) if differences else None
         return TemplateResponse(
             request,
             "merchants/draft.html",
@@ -140,7 +141,8 @@ class RulesetAdmin(ReadOnlyAdmin):
                 "differences": differences[:SHOWN],
                 "count": len(differences),
                 "hidden": Merchant.objects.filter(active=True, published=False),
-                "preview": drafting.preview_of_draft(work_it_out=wanted) if differences else None,
+                "preview": preview,
+                "examples": drafting.examples_of(preview) if preview else {},
                 "form": form,
                 "may_publish": may_publish,
             },

@@ -1,6 +1,8 @@
 """429, and the RateLimit fields (draft-ietf-httpapi-ratelimit-headers) of clients with a limit."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.http import HttpRequest
@@ -8,12 +10,17 @@ from rest_framework.exceptions import APIException, Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from pave.api import places
+from pave.api.exceptions import Overloaded
 from pave.clients import rates
 from pave.clients.models import Client
 from pave.clients.quotas import QuotaExceeded
 
 # Where a request keeps what its answer is to say: (policy, quota, window, remaining, seconds).
 _FIELDS = "pave_limits"
+
+# When one that finds too much under way may come again.
+_PLACE_SECONDS = 5
 
 Field = tuple[str, int, int, int, int]
 
@@ -84,3 +91,19 @@ def _month_seconds(end: datetime) -> int:
         year=last.year - (last.month == 1), month=12 if last.month == 1 else last.month - 1
     )
     return int((last - start).total_seconds())
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Answer for who finds no place in the body (``places``): 429, or 503 if others have all.
+
+    Raises:
+        Throttled: The client has as many places as it may.
+        Overloaded: Others have them.
+    """
+    try:
+        yield
+    except places.Full as error:
+        raise Overloaded(_PLACE_SECONDS, str(error)) from error
+    except places.Busy as error:
+        raise Throttled(_PLACE_SECONDS, str(error)) from error

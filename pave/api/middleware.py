@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from pave.api.errors import problem_page
@@ -19,6 +20,19 @@ class LengthRequired:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return problem_page(411, "Send the body with its Content-Length, not in chunks.")
+        return self._get_response(request)
+
+
+class FewParameters:
+    """Refuses a query with more parameters than Django reads, whoever asks and for whatever."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        if request.META.get("QUERY_STRING", "").count("&") >= most:
+            return problem_page(400, f"The query may have {most:,} parameters at most.")
         return self._get_response(request)
 
 

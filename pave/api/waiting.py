@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,15 @@ class Unfinished(Response):
         self.finish = finish
 
 
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """Somebody who waits."""
+
+    subject: UUID
+    client: int
+    finished: threading.Event = field(default_factory=threading.Event)
+
+
 class Watcher:
     """Lets requests wait until what they are about is finished.
 
@@ -60,25 +70,32 @@ class Watcher:
     def __init__(self, look: Look) -> None:
         self._look = look
         self._lock = threading.Lock()
-        self._waiting: list[tuple[UUID, threading.Event]] = []
+        self._waiting: list[_Entry] = []
         self._thread: threading.Thread | None = None
 
-    def wait(self, subject: UUID, seconds: float) -> bool | None:
+    def wait(self, subject: UUID, seconds: float, *, client: int) -> bool | None:
         """Wait until ``subject`` is finished, and give the thread's connection back meanwhile.
+
+        Args:
+            subject: Its id.
+            seconds: The longest.
+            client: Who waits, by primary key; none has more than half of the places.
 
         Returns:
             Whether it is finished; None if too many wait already, and this one has not waited.
         """
-        entry = (subject, threading.Event())
+        entry = _Entry(subject, client)
+        most = settings.PAVE_MAX_WAITING
         with self._lock:
-            if len(self._waiting) >= settings.PAVE_MAX_WAITING:
+            of_client = sum(one.client == client for one in self._waiting)
+            if len(self._waiting) >= most or of_client >= max(1, most // 2):
                 return None
             self._waiting.append(entry)
         try:
             if not connection.in_atomic_block:
                 connection.close()
             self._start_watching()
-            return entry[1].wait(seconds)
+            return entry.finished.wait(seconds)
         finally:
             with self._lock:
                 self._waiting.remove(entry)
@@ -94,7 +111,7 @@ class Watcher:
         try:
             while True:
                 with self._lock:
-                    waiting = [entry for entry in self._waiting if not entry[1].is_set()]
+                    waiting = [entry for entry in self._waiting if not entry.finished.is_set()]
                     if not self._waiting:
                         self._thread = None
                         return
@@ -104,14 +121,14 @@ class Watcher:
         finally:
             connection.close()
 
-    def _wake(self, waiting: list[tuple[UUID, threading.Event]]) -> None:
+    def _wake(self, waiting: list[_Entry]) -> None:
         try:
-            finished = set(self._look({subject for subject, _ in waiting}))
+            finished = set(self._look({entry.subject for entry in waiting}))
         except Exception:
             # The database is away for a moment; those who wait get a 202 if it stays away.
             logger.warning("waiting.no_look", exc_info=True)
             connection.close()
             return
-        for subject, event in waiting:
-            if subject in finished:
-                event.set()
+        for entry in waiting:
+            if entry.subject in finished:
+                entry.finished.set()

@@ -20,10 +20,18 @@ def span_of(request: HttpRequest) -> Span:
 
 
 def home(request: HttpRequest) -> Home:
-    """Return what every app has to tell (``PAVE_HOME``) for the span that is asked for."""
+    """Return what every app has to tell (``PAVE_HOME``) for the span that is asked for.
+
+    Those who may see nothing of an app are told nothing of it.
+    """
     now = timezone.now()
     collected = Home()
-    for path in settings.PAVE_HOME:
+    may_see = [
+        path
+        for path in settings.PAVE_HOME
+        if request.user.has_module_perms(import_string(path).__module__.split(".")[-2])
+    ]
+    for path in may_see:
         for part in import_string(path)(span_of(request), now):
             collected.add(part)
     collected.attention.sort(key=lambda one: (one.level != "bad", one.since or now))

@@ -143,3 +143,22 @@ def test_a_name_that_nobody_was_shown_stays_hidden_when_it_is_merged(
     rulesets.publish(note="Merged", by="ann")
     assert stranger_api.get(f"/v1/merchants/{old.pk}").json()["aliases"] == []
     assert stranger_api.get("/v1/merchants?search=zivko").json()["data"] == []
+
+
+def test_what_nobody_was_shown_goes_with_the_client_after_a_merge_too(
+    superuser: Browser, given: Feedback
+) -> None:
+    accept(superuser, given, new_name=NAME)
+    old = MerchantFactory(name="Widgets")
+    merging.merge(merchant=Merchant.objects.get(name=NAME), into=old)
+    call_command("erase_client", "1234", "--yes", stdout=io.StringIO())
+    assert list(Merchant.objects.values_list("name", flat=True)) == ["Widgets"]
+
+
+def test_what_clients_see_is_not_merged_into_what_they_do_not(
+    superuser: Browser, given: Feedback
+) -> None:
+    accept(superuser, given, new_name=NAME)
+    old = MerchantFactory(name="Widgets")
+    with pytest.raises(merging.CannotMerge, match="hidden"):
+        merging.merge(merchant=old, into=Merchant.objects.get(name=NAME))

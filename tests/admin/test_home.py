@@ -12,6 +12,7 @@ from merchants.models import Feedback, Merchant, Resolution
 from pave.clients.models import Client
 from pave.operations.models import ClusterBeat, Tally
 from pave.staff.models import AuditEntry
+from tests.admin.fixtures import LogIn
 from tests.factories import (
     MerchantFactory,
     NormalizationRequestFactory,
@@ -168,3 +169,9 @@ def test_a_requests_page_tells_its_whole_way(superuser: Browser, failed_delivery
     html = superuser.get(url).content.decode()
     for text in ("Received", "Heuristic, run 1", "Completed", "normalization.completed: failed"):
         assert text in html
+
+
+def test_who_may_see_nothing_is_told_nothing(log_in: LogIn, at_work: None) -> None:
+    WebhookFactory(enabled=False, disabled_by="gone", disabled_at=timezone.now())
+    assert "All is well." not in _home(log_in("viewer"))
+    assert "All is well." in _home(log_in(""))

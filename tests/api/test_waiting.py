@@ -1,5 +1,6 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections
@@ -86,22 +87,36 @@ class TestWaiting:
         held = []
         watcher = Watcher(lambda ids: held.append(mine.connection) or ids)
         assert mine.connection is not None
-        assert watcher.wait(taken.pk, 5) is True
+        assert watcher.wait(taken.pk, 5, client=1) is True
         assert held == [None]
 
 
 def test_the_watching_thread_ends_with_the_last_who_waits():
     watcher = Watcher(lambda ids: ids)
-    watcher.wait("subject", 2)
+    watcher.wait("subject", 2, client=1)
     end = time.monotonic() + 5
     while watcher._thread is not None:
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
+def test_a_client_has_half_of_the_places(settings):
+    settings.PAVE_MAX_WAITING = 4
+    answered = threading.Event()
+    watcher = Watcher(lambda ids: ids if answered.is_set() else ())
+    with ThreadPoolExecutor() as pool:
+        waits = [pool.submit(watcher.wait, number, 20, client=1) for number in range(2)]
+        while len(watcher._waiting) < 2:
+            time.sleep(0.01)
+        assert watcher.wait("one more", 20, client=1) is None
+        waits.append(pool.submit(watcher.wait, "another client's", 20, client=2))
+        answered.set()
+        assert [wait.result() for wait in waits] == [True] * 3
+
+
 def test_a_look_that_fails_leaves_them_waiting():
     watcher = Watcher(lambda ids: 1 / 0)
-    assert watcher.wait("subject", 0.2) is False
+    assert watcher.wait("subject", 0.2, client=1) is False
 
 
 def _answer_one():

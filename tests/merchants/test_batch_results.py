@@ -1,11 +1,14 @@
 import csv
 import io
 import json
+from contextlib import ExitStack
 
 import pytest
 
 from merchants import batch_results, normalization, working
 from merchants.models import NormalizationRequest
+from merchants.transfers import DOWNLOADS
+from tests.api.problems import problem
 from tests.merchants.batching import CSV, NDJSON, post
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -93,3 +96,26 @@ def test_anothers_results_are_404(api, stranger_api):
     assert stranger_api.get(f"/v1/batches/{batch_id}").status_code == 404
     assert stranger_api.get(f"/v1/batches/{batch_id}/results").status_code == 404
     assert NormalizationRequest.objects.count() == 7
+
+
+def test_a_client_reads_one_result_at_a_time_until_it_has_been_read(api, stranger):
+    ids = [
+        caller.post("/v1/batches", {"transactions": ROWS}, format="json").json()["id"]
+        for caller in (api, stranger.api)
+    ]
+    first = api.get(f"/v1/batches/{ids[0]}/results")
+    refused = api.get(f"/v1/batches/{ids[0]}/results")
+    assert "Other results of yours" in problem(refused, 429)["detail"]
+    assert int(refused["retry-after"]) >= 1
+    assert stranger.api.get(f"/v1/batches/{ids[1]}/results").getvalue()
+    assert first.getvalue()
+    assert api.get(f"/v1/batches/{ids[0]}/results").getvalue()
+
+
+def test_a_process_lets_few_read_results(api):
+    batch_id = api.post("/v1/batches", {"transactions": ROWS}, format="json").json()["id"]
+    with ExitStack() as others:
+        for number in range(DOWNLOADS.at_once):
+            others.enter_context(DOWNLOADS.place(-number))
+        problem(api.get(f"/v1/batches/{batch_id}/results"), 503)
+    assert api.get(f"/v1/batches/{batch_id}/results").getvalue()

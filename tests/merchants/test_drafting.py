@@ -2,7 +2,7 @@
 
 import pytest
 
-from merchants import drafting, preview, rulesets
+from merchants import drafting, erasing, preview, rulesets
 from merchants.models import Merchant, Rule
 from merchants.question import Transaction
 from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestFactory
@@ -86,3 +86,17 @@ def test_a_preview_that_takes_long_says_how_far_it_came(
     assert preview.preview().examined == 3
     monkeypatch.setattr(preview, "CPU_SECONDS", 0)
     assert preview.preview().examined == 1
+
+
+def test_a_preview_keeps_no_text_of_a_client_that_is_erased(published: Merchant) -> None:
+    request = NormalizationRequestFactory(description="WIGGLEFEX MARIA GARCIA")
+    Rule.objects.create(kind="contains", pattern="wigglefex", merchant=published)
+    seen = drafting.preview_of_draft(work_it_out=True)
+    assert seen is not None
+    [example] = drafting.examples_of(seen)["gained"]
+    assert example.description == "WIGGLEFEX MARIA GARCIA"
+    assert "wigglefex" not in repr(seen).casefold()
+    list(erasing.erase(client=request.client))
+    again = drafting.preview_of_draft(work_it_out=False)
+    assert again == seen
+    assert drafting.examples_of(again)["gained"] == []

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from merchants import normalization
+from merchants.api_merchants import _SEARCHES
 from merchants.models import NormalizationRequest
 from pave.identifiers import first_id_at, new_id
 from tests.api.problems import problem
@@ -177,3 +178,17 @@ def test_a_wrong_parameter_of_merchants_is_named(api, query):
 
 def test_a_merchant_that_is_not_there_is_404(api):
     problem(api.get(f"/v1/merchants/{new_id()}"), 404)
+
+
+@pytest.mark.parametrize("path", ["/v1/merchants", "/v1/normalizations", "/admin/login/", "/livez"])
+def test_a_query_with_very_many_parameters_is_refused(api, path):
+    problem(api.get(f"{path}?{'a=1&' * 1001}"), 400)
+
+
+def test_a_client_has_two_searches_at_once(api, stranger_api, client_1234):
+    path = "/v1/merchants?search=netflix"
+    with _SEARCHES.place(client_1234.client.pk), _SEARCHES.place(client_1234.client.pk):
+        problem(api.get(path), 429)
+        assert api.get("/v1/merchants").status_code == 200
+        assert stranger_api.get(path).status_code == 200
+    assert api.get(path).status_code == 200

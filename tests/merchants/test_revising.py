@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from merchants import feedback, normalization, resolving, revising, rulesets, working
+from merchants import drafting, feedback, normalization, resolving, revising, rulesets, working
 from merchants.models import (
     Alias,
     Merchant,
@@ -178,7 +178,7 @@ def test_the_preview_says_what_publishing_would_change(answered, netflix):
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=shop)
     seen = preview()
     assert (seen.gained, seen.lost, seen.changed) == (1, 0, 0)
-    (example,) = seen.examples["gained"]
+    (example,) = drafting.examples_of(seen)["gained"]
     assert (example.description, example.before, example.after) == (
         COFFEE,
         "Blue Bottle Coffee",
