@@ -55,7 +55,7 @@ _STORE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _STREET = re.compile(
-    r"\s\d{1,6}[A-Z]?\s++(?:[NSEW]\.?\s++)?(?P<name>(?:[\w.']++\s++){1,3}?)"
+    r"\s\d{1,6}[A-Z]?\s++(?:[NSEW]\.?\s++)?(?P<name>(?:(?!\d+\s)[\w.']++\s++){1,3}?)"
     r"(?P<suffix>ST|STREET|AVE?|AVENUE|RD|ROAD|BLVD|DR|DRIVE|LN|LANE|(?:HWY|HIGHWAY)(?:\s\d{1,3})?"
     r"|PKWY|PARKWAY|WAY|CT|COURT|CIR|CIRCLE|LOOP|PL|TERRACE|SQ|SQUARE|TPKE|TURNPIKE)\b\.?"
     r"(?:\s[NSEW]{1,2}\b)?|\sP\.?\s?O\.?\s?BOX\s\d{1,6}\b",

@@ -15,11 +15,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, FloatField, OuterRef, Subquery, Value
+from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest, Power
 from django.utils import timezone
 
-from merchants.models import HeuristicUse, NormalizationRequest, Waiter
+from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from pave.clients.models import Client
 
 HALF_LIFE = 60.0  # seconds
@@ -140,9 +140,14 @@ def faded(seconds: float, age: float) -> float:
 
 def _queued_of(client: int, limit: int, but: Collection[UUID]) -> list[UUID]:
     queued = NormalizationRequest.objects.queued().filter(client=client, admission_attempts=0)
-    queued = queued.exclude(pk__in=but)
+    queued = queued.exclude(pk__in=but).exclude(batch__in=_canceling())
     found = list(queued.single().values_list("pk", flat=True)[:limit])
     return found + list(queued.batched().values_list("pk", flat=True)[: limit - len(found)])
+
+
+def _canceling() -> QuerySet[Batch, UUID]:
+    """Return the batches whose rows are about to be taken back: nobody waits for them."""
+    return Batch.objects.canceling().order_by().values_list("pk", flat=True)
 
 
 def _queued_of_each(clients: Sequence[int], limit: int, but: Collection[UUID]) -> list[UUID]:
@@ -151,6 +156,7 @@ def _queued_of_each(clients: Sequence[int], limit: int, but: Collection[UUID]) -
     queued = f"""
         SELECT id FROM {table}
         WHERE status = 'queued' AND admission_attempts = 0 AND id <> ALL(%(but)s::uuid[])
+        AND (batch_id IS NULL OR batch_id <> ALL(%(canceling)s::uuid[]))
     """  # noqa: S608 - a name of our own table
     statement = f"""
         SELECT found.id FROM UNNEST(%(clients)s::bigint[]) AS client (pk) CROSS JOIN LATERAL (
@@ -167,7 +173,15 @@ def _queued_of_each(clients: Sequence[int], limit: int, but: Collection[UUID]) -
         ) AS found
     """  # noqa: S608 - names of our own tables
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"clients": list(clients), "limit": limit, "but": list(but)})
+        cursor.execute(
+            statement,
+            {
+                "clients": list(clients),
+                "limit": limit,
+                "but": list(but),
+                "canceling": list(_canceling()),
+            },
+        )
         return [pk for (pk,) in cursor.fetchall()]
 
 

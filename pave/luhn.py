@@ -38,6 +38,11 @@ _RANGES = (
     ("65", "65", (16,)),
     ("81", "82", (16,)),
     ("508", "508", (16,)),
+    # Uzcard 8600, ArCa 9051, Belkart 9112, NAPAS 9704, Troy 9792, Humo 9860: by two digits, since
+    # all four would not fit into a byte (``_steps``).
+    ("86", "86", (16,)),
+    ("90", "91", (16,)),
+    ("97", "98", (16,)),
 )
 
 # Bits of a byte, for a place in a row of digits: the lowest says that the 13 digits from there are

@@ -3,12 +3,18 @@
 import os
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 
 from tests.servers import ON_SQLITE, Servers
 
 SERVERS = pytest.StashKey[Servers]()
+# A busy machine is slow, and no test fails for that.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

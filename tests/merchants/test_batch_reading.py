@@ -18,7 +18,7 @@ from merchants.serializers import SeedTransactionSerializer, TransactionSerializ
 from pave.api.errors import field_errors
 from pave.api.parsers import Number
 
-BOUNDED = settings(max_examples=200, deadline=None)
+BOUNDED = settings(max_examples=200)
 TEXT = st.text(max_size=30)
 SCALARS = st.none() | st.booleans() | st.integers() | TEXT
 VALUES = st.recursive(

@@ -152,6 +152,7 @@ def test_a_large_batch_is_canceled_by_the_cluster_and_a_repeat_does_nothing(api,
 def test_a_batch_that_is_answered_in_spite_of_its_cancel_is_completed(api, monkeypatch):
     rows = [{"description": "ONE"}, {"description": "TWO"}]
     batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    normalization.admit_batch()
     with monkeypatch.context() as patch:
         # All rows are being answered at the moment of the cancel.
         patch.setattr(normalization, "_cancel_some", lambda requests: 0)
@@ -188,3 +189,15 @@ def another_connection():
         yield made
     finally:
         made.close()
+
+
+def test_rows_of_a_batch_that_is_being_canceled_keep_no_others_waiting(api, monkeypatch):
+    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    rows = [{"description": f"WRONG{number}"} for number in range(8)]
+    wrong = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    api.post(f"/v1/batches/{wrong}/cancel")
+    right = api.post("/v1/batches", {"transactions": [{"description": "RIGHT"}]}, format="json")
+    assert normalization.admit_batch() == 1
+    working.resolve_due()
+    assert api.get(right["location"]).json()["status"] == "completed"
+    assert normalization.cancel_batches() == 5

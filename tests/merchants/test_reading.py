@@ -525,7 +525,7 @@ WORDING = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.one_of(WORDING, st.text(max_size=12)), max_size=20).map("".join),
     st.sampled_from(["", "US", "DE", "br"]),
