@@ -42,8 +42,8 @@ _RUN = re.compile(
     rf"(?<![0-9])[0-9](?:{_GAP}[0-9]){{{_SHORTEST - 1}}}+"
     rf"[0-9]*+(?:{_NO_MASK}[^0-9A-Za-z]{{1,3}}+[0-9]++)*+"
 )
-# Letters that are written as dashes: the lengthening marks of Japanese.
-_DASHES = "\u30fc\uff70"
+# Letters that look like none: the lengthening marks of Japanese, the fillers of Korean.
+_NO_LETTERS = "\u30fc\uff70\u3164\u115f\u1160\uffa0"
 # How cards have their number printed: in one piece, or in groups with the same gap between them.
 _IN_GROUPS = re.compile(
     r"""[0-9]+
@@ -294,4 +294,4 @@ def _plain_character(character: str) -> str:
         return character
     if character.isdigit():
         return str(digit(character))
-    return "x" if character.isalnum() and character not in _DASHES else " "
+    return "x" if character.isalnum() and character not in _NO_LETTERS else " "

@@ -171,4 +171,8 @@ def _plain(character: str) -> str:
         return character
     if character.isdigit():
         return str(digit(character))
-    return "x" if character.isalnum() and character not in "\u30fc\uff70" else " "
+    return (
+        "x"
+        if character.isalnum() and character not in "\u30fc\uff70\u3164\u115f\u1160\uffa0"
+        else " "
+    )

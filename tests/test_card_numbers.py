@@ -39,6 +39,8 @@ GAPS = ["", " ", "  ", "-", ".", "/", "_", ",", " - ", "\t", "\n"]
 GAPS += [
     "\u00a0",  # no-break space
     "\u2009",  # thin space
+    "\u3164",  # Hangul filler
+    "\uffa0",  # the same in half width
     "\u3000",  # ideographic space
     "\u2010",  # hyphen
     "\u2011",  # non-breaking hyphen

@@ -224,6 +224,13 @@ class NormalizationRequest(models.Model):
             models.Index(
                 fields=["batch", "row"], name="request_of_batch", condition=Q(batch__isnull=False)
             ),
+            # The client's list of a batch's rows. (In another order the table would be read
+            # backwards through what all clients have sent since.)
+            models.Index(
+                fields=["batch", "-id"],
+                name="request_of_batch_newest",
+                condition=Q(batch__isnull=False),
+            ),
             # The client's list by a rare status. Nearly all rows are completed, and those that
             # are queued have their index above, so that a submit pays nothing for this one.
             models.Index(
@@ -239,8 +246,8 @@ class NormalizationRequest(models.Model):
             ),
             # A client's look-up by its own id.
             models.Index(
-                fields=["client", "reference"],
-                name="request_reference",
+                fields=["client", "reference", "-id"],
+                name="request_reference_newest",
                 condition=~Q(reference=""),
             ),
             # The staff's search by the beginning of a descriptor.

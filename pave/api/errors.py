@@ -1,9 +1,13 @@
 """Errors as RFC 9457 problem+json."""
 
 import json
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -11,8 +15,11 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from pave.card_numbers import masked, masked_value
+from pave.clients.models import Client
 
 MEDIA_TYPE = "application/problem+json"
+# So many errors are told: a body may have tens of thousands of wrong members, each to be masked.
+_MOST_ERRORS = 100
 
 
 def problem(
@@ -47,6 +54,8 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     Set as REST framework's ``EXCEPTION_HANDLER``. An exception may bring its own ``problem_type``,
     and its own ``problem_errors``.
     """
+    if isinstance(exc, IntegrityError | ObjectDoesNotExist) and _is_erased(context["request"].user):
+        exc = exceptions.AuthenticationFailed("This client does not exist any more.")
     response = exception_handler(exc, context)
     if response is None:
         return None
@@ -63,6 +72,11 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     )
     response.content_type = MEDIA_TYPE
     return response
+
+
+def _is_erased(user: Any) -> bool:
+    """Return whether a client was erased while its request was being answered."""
+    return isinstance(user, Client) and not Client.objects.filter(pk=user.pk).exists()
 
 
 def problem_page(status_code: int, detail: str) -> HttpResponse:
@@ -88,21 +102,22 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return problem_page(500, "Pave failed to answer this. The failure is in its log.")
 
 
-def field_errors(detail: Any, pointer: str = "") -> list[dict[str, str]]:
-    """Flatten REST framework's nested errors into pointers and sentences."""
+def field_errors(detail: Any) -> list[dict[str, str]]:
+    """Flatten the first of REST framework's nested errors into pointers and sentences."""
+    return list(islice(_flattened(detail, ""), _MOST_ERRORS))
+
+
+def _flattened(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
     if isinstance(detail, dict):
-        found = []
         for name, inner in detail.items():
             step = "" if name == "non_field_errors" else f"/{_escape(str(name))}"
-            found += field_errors(inner, pointer + step)
-        return found
-    if isinstance(detail, list):
-        found = []
+            yield from _flattened(inner, pointer + step)
+    elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             nested = isinstance(inner, dict | list)
-            found += field_errors(inner, f"{pointer}/{index}" if nested else pointer)
-        return found
-    return [{"pointer": pointer, "detail": str(detail)}]
+            yield from _flattened(inner, f"{pointer}/{index}" if nested else pointer)
+    else:
+        yield {"pointer": pointer, "detail": str(detail)}
 
 
 def _escape(name: str) -> str:

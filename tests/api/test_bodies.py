@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from rest_framework.views import APIView
 
+from merchants import erasing
 from merchants.models import NormalizationRequest
 from tests.api.problems import problem
 
@@ -87,3 +89,31 @@ def test_a_body_in_chunks_is_411(api):
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
 def test_an_unknown_path_is_404_for_every_method(api, method):
     problem(getattr(api, method)("/v1/nothing", {}, format="json"), 404)
+
+
+@pytest.mark.parametrize("path", ["/v1/webhooks", "/v1/webhooks/{}/rotate-secret"])
+def test_of_very_many_wrong_members_some_are_told(api, webhook, path):
+    body = {f"k{number}": 1 for number in range(5000)}
+    told = problem(api.post(path.format(webhook.pk), body, format="json"), 400)
+    assert len(told["errors"]) == 100
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/normalizations", {"description": "NETFLIX"}),
+        ("/v1/batches", {"transactions": [{"description": "NETFLIX"}]}),
+        ("/v1/webhooks", {"url": "https://93.184.215.14/"}),
+        ("/normalize_merchant", {"description": "NETFLIX"}),
+    ],
+)
+def test_a_client_that_is_erased_meanwhile_is_401(api, client_1234, monkeypatch, path, body):
+    let_in = APIView.initial
+
+    def erased(self, *args, **kwargs):
+        let_in(self, *args, **kwargs)
+        list(erasing.erase(client=client_1234.client))
+
+    monkeypatch.setattr(APIView, "initial", erased)
+    problem(api.post(path, body, format="json"), 401)

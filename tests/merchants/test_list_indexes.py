@@ -18,8 +18,9 @@ pytestmark = pytest.mark.django_db
         ({"status": "failed"}, "request_rare_status"),
         ({"status": "canceled"}, "request_rare_status"),
         ({"status": "queued"}, "request_queued"),
-        ({"reference": "t-1"}, "request_reference"),
-        ({"batch": new_id()}, "request_of_batch"),
+        ({"reference": "t-1"}, "request_reference_newest"),
+        ({"batch": new_id()}, "request_of_batch_newest"),
+        ({"batch": new_id(), "status": "completed"}, "request_of_batch_newest"),
     ],
 )
 def test_a_list_is_read_by_an_index(client_1234, filters, index):
@@ -29,7 +30,7 @@ def test_a_list_is_read_by_an_index(client_1234, filters, index):
         cursor.execute("SET LOCAL enable_sort = off")
     plan = found.explain()
     assert any(name in plan for name in (index, "request_of_client")), plan
-    if index in ("request_of_client", "request_rare_status"):
+    if index != "request_queued":
         assert index in plan, plan
 
 
