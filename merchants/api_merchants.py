@@ -18,7 +18,7 @@ from pave.clients.authentication import ClientRequest
 
 # A search reads the whole catalogue.
 _SEARCHES = Places(
-    at_once=8,
+    at_once=4,
     of_each=2,
     another="Two searches of yours are under way. Send this one when one is answered.",
     full="Too many searches are under way. Try again in a moment.",

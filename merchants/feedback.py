@@ -25,6 +25,10 @@ class ClientInactive(Exception):
     """Its client is not active any more, and may be about to be erased with all that it said."""
 
 
+class MerchantGone(Exception):
+    """The merchant has been hidden or has gone since it was chosen."""
+
+
 class NamesPerson(ValueError):
     """The words that would become the catalogue's may hold a person's name."""
 
@@ -70,6 +74,7 @@ def accept(
     Raises:
         NotOpen: It has been decided on before.
         ClientInactive: Its client is not active.
+        MerchantGone: The merchant is not active any more, and was merged into none.
         NamesPerson: The name or the words look like a person's, and are not to be kept.
     """
     new_name, text = masked(new_name), masked(text) or descriptor_of(feedback)
@@ -79,6 +84,8 @@ def accept(
         advisory.take(advisory.Lock.DRAFT)
         if not Client.objects.filter(requests=feedback.request_id, active=True).exists():
             raise ClientInactive
+        if merchant is not None:
+            merchant = _as_it_is_now(merchant)
         if new_name:
             merchant = Merchant.objects.create(name=new_name, published=False)
         _review(feedback, Feedback.Status.ACCEPTED, merchant, by)
@@ -125,6 +132,15 @@ def proposed(*, of: Client) -> QuerySet[Merchant]:
 def likely_merchant(feedback: Feedback) -> Merchant | None:
     """Return the active merchant that bears the name given, for staff to begin with."""
     return Merchant.objects.filter(active=True, name__iexact=feedback.merchant_name).first()
+
+
+def _as_it_is_now(merchant: Merchant) -> Merchant:
+    """Return the merchant or, if somebody has just merged it, its successor."""
+    now = Merchant.objects.filter(pk=merchant.pk).select_related("merged_into").first()
+    now = now.merged_into if now and now.merged_into else now
+    if now is None or not now.active:
+        raise MerchantGone
+    return now
 
 
 def _review(feedback: Feedback, status: str, merchant: Merchant | None, by: str) -> None:

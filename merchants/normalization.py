@@ -478,13 +478,20 @@ def admit_the_rest(resolutions: Collection[UUID]) -> None:
             admit_anew(NormalizationRequest.objects.filter(pk__in=some))
         if not some:
             break
-    clients = Waiter.objects.filter(resolution__in=finished).values_list("client_id", flat=True)
-    _end_wait(list(finished.values_list("pk", flat=True)), set(clients))
+    with transaction.atomic():
+        # Under their lock nobody asks one anew that has failed.
+        of_all = finished.select_for_update(no_key=True).order_by("id")
+        pks = list(of_all.values_list("pk", flat=True))
+        clients = Waiter.objects.filter(resolution__in=pks).values_list("client_id", flat=True)
+        _end_wait(pks, set(clients))
 
 
 def admit_anew(requests: NormalizationRequestQuerySet) -> None:
     """Put requests that wait for an answer back into admission's queue."""
-    requests.filter(status=Status.PROCESSING).update(status=Status.QUEUED, resolution=None)
+    # Their keys were found: what an earlier admission failed for counts no more.
+    requests.filter(status=Status.PROCESSING).update(
+        status=Status.QUEUED, resolution=None, admission_attempts=0
+    )
     ADMIT.ring()
 
 
@@ -549,25 +556,17 @@ def _claim_suspect() -> _Claimed | None:
         advisory.take(advisory.Lock.CLAIMING_REQUESTS)
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
-        # Those first that have had fewest attempts: one may have taken the others along, whose
-        # clients have nothing to do with it.
         suspects = NormalizationRequest.objects.suspect()
-        attempts: dict[int, list[int]] = {}
-        for client, number in (
-            suspects.order_by("admission_attempts")
-            .values_list("client_id", "admission_attempts")
-            .distinct()
-        ):
-            attempts.setdefault(number, []).append(client)
-        for number, clients in attempts.items():
-            for client in turns.by_use(clients):
-                of_client = suspects.filter(client=client, admission_attempts=number)
-                request = of_client.select_for_update(skip_locked=True).order_by("id").first()
-                if request is not None:
-                    request.admission_attempts += 1
-                    request.save(update_fields=["admission_attempts"])
-                    turns.charge(client, ALONE.wall)
-                    return _Claimed([request], _write_claim([request.pk], alone=True))
+        clients = suspects.order_by("client").values_list("client_id", flat=True).distinct()
+        for client in turns.by_use(list(clients)):
+            # Those first that have had fewest attempts: one may have taken the others along.
+            of_client = suspects.filter(client=client).order_by("admission_attempts", "id")
+            request = of_client.select_for_update(skip_locked=True).first()
+            if request is not None:
+                request.admission_attempts += 1
+                request.save(update_fields=["admission_attempts"])
+                turns.charge(client, ALONE.wall)
+                return _Claimed([request], _write_claim([request.pk], alone=True))
     return None
 
 

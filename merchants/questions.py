@@ -234,14 +234,13 @@ def _wait(
                 )
             )
     Waiter.objects.bulk_create(waiters, ignore_conflicts=True)
-    hurried = [waiter for waiter in waiters if not waiter.bulk]
-    if hurried:
-        # What only a batch's rows waited for, and somebody now asks by itself.
-        Waiter.objects.filter(
-            resolution__in={waiter.resolution_id for waiter in hurried},
-            client__in={waiter.client_id for waiter in hurried},
-            bulk=True,
-        ).update(bulk=False)
+    hurried: dict[int, list[UUID]] = {}
+    for waiter in waiters:
+        if not waiter.bulk:
+            hurried.setdefault(waiter.client_id, []).append(waiter.resolution_id)
+    for client, asked in sorted(hurried.items()):
+        # What only a batch's rows waited for, and the client now asks by itself.
+        Waiter.objects.filter(resolution__in=asked, client=client, bulk=True).update(bulk=False)
 
 
 def _can_wait(request: NormalizationRequest) -> bool:
@@ -291,3 +290,5 @@ def _reopen(
         Resolution.objects.filter(pk__in=[resolution.pk for resolution in reopened]).update(
             status=Resolution.Status.PENDING, attempts=0, error=""
         )
+        # Of those who have not been told of the failure yet.
+        Waiter.objects.filter(resolution__in=[one.pk for one in reopened]).update(due_at=now)

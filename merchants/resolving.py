@@ -265,6 +265,8 @@ def give_up(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) ->
     now = timezone.now()
     final = resolution.attempts >= limit
     with transaction.atomic():
+        # Before the resolution's lock, as everywhere.
+        ruleset = rulesets.steady() if final else None
         changed = _ours(resolution).update(
             status=Status.FAILED if final else Status.PENDING,
             error=error,
@@ -274,9 +276,9 @@ def give_up(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) ->
         )
         waiters = Waiter.objects.filter(resolution=resolution.pk)
         all_of_them = True
-        if changed and final:
+        if changed and ruleset is not None:
             resolution.refresh_from_db()
-            all_of_them = normalization.settle([resolution], rulesets.steady(), now=now).all_of_them
+            all_of_them = normalization.settle([resolution], ruleset, now=now).all_of_them
             if all_of_them:
                 waiters.delete()
         elif changed and not waiters.update(due_at=now + _pause(resolution.attempts)):

@@ -14,10 +14,10 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # few, and whoever waits, sends slowly or reads slowly holds one thread and not a whole process.
 # Of those that wait there are at most PAVE_MAX_WAITING for results, 3 for tests and checks of
 # webhooks (webhooks/at_once.py), 4 for names (webhooks/lookups.py), 3 who log in
-# (pave/staff/logins.py), 4 that send batches and 4 that
-# read their results (merchants/transfers.py): fewer than there are threads.
+# (pave/staff/logins.py), 4 that send batches, 4 that read their results (merchants/transfers.py)
+# and 4 that search (merchants/api_merchants.py): fewer than there are threads.
 worker_class = "gthread"
-threads = int(os.environ.get("PAVE_WEB_THREADS", "28"))
+threads = int(os.environ.get("PAVE_WEB_THREADS", "32"))
 backlog = 1024
 # Lists have cursors and filters of any script, percent-encoded, in their paths.
 limit_request_line = 8190

@@ -142,6 +142,8 @@ class FeedbackAdmin(ReadOnlyAdmin):
             raise Refused("Somebody has decided on it already.") from error
         except corrections.ClientInactive as error:
             raise Refused("Its client is not active any more.") from error
+        except corrections.MerchantGone as error:
+            raise Refused("That merchant has just been hidden. Choose again.") from error
         except corrections.NamesPerson as error:
             raise Refused(PERSON) from error
         return f"Accepted: {made._meta.verbose_name} “{made}” is in the draft. {UNPUBLISHED}"

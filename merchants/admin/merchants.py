@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from merchants import merging
 from merchants.categories import all_categories, primary_title
 from merchants.models import Alias, Feedback, Merchant, Resolution
+from pave import advisory
 from pave.staff.actions import Refused, Result, button
 from pave.staff.pages import StaffAdmin
 from pave.staff.search import as_uuid
@@ -104,6 +105,10 @@ class MerchantAdmin(StaffAdmin):
             "rules": list(obj.rules.all()[:20]),
             "resolutions": list(Resolution.objects.filter(merchant=obj).order_by("-id")[:10]),
         }
+
+    def save(self, request: HttpRequest, obj: Merchant, form: Any, change: bool) -> None:
+        advisory.take(advisory.Lock.DRAFT)  # until its aliases are saved too
+        obj.save()
 
     @admin.display(description="state")
     def state(self, merchant: Merchant) -> SafeString | str:

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from merchants.admin.merchants import UNPUBLISHED
 from merchants.models import Rule
+from pave import advisory
 from pave.staff.pages import StaffAdmin
 from pave.staff.templatetags.staff import ago, pill
 
@@ -42,8 +43,13 @@ class RuleAdmin(StaffAdmin):
         return super().get_queryset(request).select_related("merchant")
 
     def save(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
+        advisory.take(advisory.Lock.DRAFT)
         obj.save()
         messages.info(request, f"The rule is in the draft. {UNPUBLISHED}")
+
+    def delete_model(self, request: HttpRequest, obj: Rule) -> None:
+        advisory.take(advisory.Lock.DRAFT)
+        super().delete_model(request, obj)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         messages.info(request, f"The rule is taken from the draft. {UNPUBLISHED}")

@@ -103,8 +103,9 @@ class Watcher:
     def _start_watching(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+                thread.start()  # or there are too many, and the next one tries again
+                self._thread = thread
 
     def _watch(self) -> None:
         """Look for all that wait until nobody does."""

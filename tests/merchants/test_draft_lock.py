@@ -1,15 +1,37 @@
 """The draft is changed or published by one at a time, so that nothing is published by halves."""
 
+from unittest import mock
+
 import pytest
+from django.contrib import admin
 from django.db import OperationalError, connection, transaction
+from django.test import RequestFactory
 
 from merchants import catalogue, drafting, erasing, feedback, merging, rulesets
-from merchants.models import Feedback, Merchant
+from merchants.models import Feedback, Merchant, Rule
 from pave import advisory
 from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
 from tests.merchants.test_canceling import another_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def page_of(model):
+    """Return the staff's page of a model."""
+    return admin.site.get_model_admin(model)
+
+
+def by_staff():
+    """Return a request of staff's that can be told something."""
+    request = RequestFactory().post("/")
+    request._messages = mock.Mock()
+    return request
+
+
+def saved_by_staff(row):
+    """Save a row as its page does."""
+    page_of(type(row)).save(by_staff(), row, None, True)
+
 
 CHANGES = {
     "publish": lambda: rulesets.publish(note="n", by="b"),
@@ -20,6 +42,11 @@ CHANGES = {
     "merge": lambda: merging.merge(merchant=MerchantFactory(), into=MerchantFactory()),
     "import": lambda: catalogue.import_records([], note="n"),
     "erase": lambda: list(erasing.erase(client=ClientFactory())),
+    "staff who save a merchant": lambda: saved_by_staff(MerchantFactory()),
+    "staff who save a rule": lambda: saved_by_staff(Rule.objects.create(kind="exact", pattern="x")),
+    "staff who delete a rule": lambda: page_of(Rule).delete_model(
+        by_staff(), Rule.objects.create(kind="exact", pattern="x")
+    ),
     "feedback": lambda: feedback.accept(
         feedback=Feedback.objects.create(
             request=NormalizationRequestFactory(description="ZORBLAX GRILL"), merchant_name="Z"
@@ -58,3 +85,16 @@ def test_nothing_is_made_of_what_a_client_said_that_is_being_erased():
         feedback.accept(feedback=given, merchant=None, by="b", new_name="Zorblax Secret")
     list(steps)
     assert not Merchant.objects.exists()
+
+
+def test_feedback_follows_a_merchant_that_has_just_been_merged():
+    given = feedback.give(request=NormalizationRequestFactory(), merchant="Old")
+    old, new = MerchantFactory(name="Old"), MerchantFactory(name="New")
+    stale = Merchant.objects.get(pk=old.pk)
+    merging.merge(merchant=old, into=new)
+    made = feedback.accept(feedback=given, merchant=stale, by="b", text="ZORBLAX GRILL")
+    assert made.merchant == new
+    Merchant.objects.filter(pk=new.pk).update(active=False)
+    again = feedback.give(request=NormalizationRequestFactory(), merchant="Old")
+    with pytest.raises(feedback.MerchantGone):
+        feedback.accept(feedback=again, merchant=stale, by="b", text="ZORBLAX GRILL")

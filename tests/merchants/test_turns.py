@@ -185,6 +185,42 @@ def keyed_as_is(claimed):
     return keyed
 
 
+def test_a_flow_of_fresh_ones_keeps_no_other_client_from_its_next_attempt():
+    hostile, other = ClientFactory(), ClientFactory()
+    [mine] = submit(other, "CUT OFF ONCE")
+    NormalizationRequest.objects.filter(pk=mine.pk).update(admission_attempts=2)
+    chosen = []
+    for number in range(3):
+        submit(hostile, f"FRESH {number}")
+        NormalizationRequest.objects.filter(admission_attempts=0).update(admission_attempts=1)
+        chosen += normalization._claim_suspect().requests
+        normalization.hand_back(worker="")
+    assert mine in chosen
+
+
+def test_what_was_set_aside_once_is_as_any_other_when_it_is_admitted_anew():
+    [request] = submit(ClientFactory(), "TAKEN ALONG")
+    NormalizationRequest.objects.update(admission_attempts=normalization.MAX_ALONE)
+    assert normalization.admit_suspects() == 1
+    normalization.admit_anew(NormalizationRequest.objects.filter(pk=request.pk))
+    assert normalization.admit_batch() == 1
+    request.refresh_from_db()
+    assert request.status == "processing"
+
+
+def test_only_what_a_client_itself_asks_alone_goes_before_its_batches():
+    one, other = ClientFactory(), ClientFactory()
+    for client, alone, row in ((one, "NETFLIX", "HULU"), (other, "HULU", "NETFLIX")):
+        batches.accept(client=client, rows=[Row(1, None, {"description": row})])
+        submit(client, alone)
+    normalization.admit_batch()
+    bulk = {
+        (client, key)
+        for client, key in Waiter.objects.filter(bulk=True).values_list("client", "resolution__key")
+    }
+    assert bulk == {(one.pk, "hulu"), (other.pk, "netflix")}
+
+
 def test_while_one_of_a_clients_is_admitted_alone_its_others_wait():
     hostile, other = ClientFactory(), ClientFactory()
     [alone, waiting] = submit(hostile, "ENDLESS", "NEXT")
