@@ -172,7 +172,7 @@ def tell_corrections(*, now: datetime | None = None) -> None:
             batch = untold.select_for_update().filter(pk=batch_id).first()
             if batch is None:
                 continue
-            if batch.deliver == Batch.Deliver.BATCH and batch.status != Batch.Status.CANCELED:
+            if batch.deliver == Batch.Deliver.BATCH:
                 publish([batch_occurrence(BATCH_UPDATED, batch)], now=now)
             batch.corrections_told = batch.corrected
             batch.save(update_fields=["corrections_told"])

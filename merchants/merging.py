@@ -34,7 +34,8 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
         # In one order everywhere, so that two merges cannot wait for each other.
         locked = {
             one.pk: one
-            for one in Merchant.objects.select_for_update()
+            # No key: an answer that names one may be about to be committed, and holds a rule.
+            for one in Merchant.objects.select_for_update(no_key=True)
             .filter(pk__in=[merchant.pk, into.pk])
             .order_by("pk")
         }

@@ -7,12 +7,13 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from merchants import merging
 from merchants.categories import all_categories, primary_title
-from merchants.models import Alias, Feedback, Merchant, Resolution
+from merchants.models import Alias, Feedback, Merchant, Resolution, Rule
 from pave import advisory
 from pave.staff.actions import Refused, Result, button
 from pave.staff.pages import StaffAdmin
@@ -54,6 +55,24 @@ class PrimaryFilter(admin.SimpleListFilter):
 class AliasInline(admin.TabularInline):
     model = Alias
     extra = 1
+
+
+def save_in_draft(row: Merchant | Rule, form: Any, change: bool) -> None:
+    """Save what staff have changed of a row of the draft, and nothing that others have meanwhile.
+
+    Others change the draft again when the transaction ends, with which a merchant's aliases are
+    saved too.
+
+    Raises:
+        Http404: The row has gone.
+    """
+    advisory.take(advisory.Lock.DRAFT)
+    if not change:
+        row.save()
+        return
+    get_object_or_404(type(row).objects.select_for_update(no_key=True), pk=row.pk)
+    fields = {field.name for field in row._meta.concrete_fields} & set(form.changed_data)
+    row.save(update_fields=[*fields, "updated_at"])
 
 
 @admin.register(Merchant)
@@ -107,8 +126,7 @@ class MerchantAdmin(StaffAdmin):
         }
 
     def save(self, request: HttpRequest, obj: Merchant, form: Any, change: bool) -> None:
-        advisory.take(advisory.Lock.DRAFT)  # until its aliases are saved too
-        obj.save()
+        save_in_draft(obj, form, change)
 
     @admin.display(description="state")
     def state(self, merchant: Merchant) -> SafeString | str:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from merchants.admin.merchants import UNPUBLISHED
+from merchants.admin.merchants import UNPUBLISHED, save_in_draft
 from merchants.models import Rule
 from pave import advisory
 from pave.staff.pages import StaffAdmin
@@ -43,13 +44,17 @@ class RuleAdmin(StaffAdmin):
         return super().get_queryset(request).select_related("merchant")
 
     def save(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
-        advisory.take(advisory.Lock.DRAFT)
-        obj.save()
+        save_in_draft(obj, form, change)
         messages.info(request, f"The rule is in the draft. {UNPUBLISHED}")
 
     def delete_model(self, request: HttpRequest, obj: Rule) -> None:
         advisory.take(advisory.Lock.DRAFT)
         super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
+        advisory.take(advisory.Lock.DRAFT)
+        super().delete_queryset(request, queryset)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         messages.info(request, f"The rule is taken from the draft. {UNPUBLISHED}")

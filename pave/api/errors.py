@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from pave.card_numbers import masked, masked_value
+from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
 
 MEDIA_TYPE = "application/problem+json"
@@ -55,7 +56,8 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     and its own ``problem_errors``.
     """
     if isinstance(exc, IntegrityError | ObjectDoesNotExist) and _is_erased(context["request"].user):
-        exc = exceptions.AuthenticationFailed("This client does not exist any more.")
+        exc = exceptions.AuthenticationFailed("This client is not active any more.")
+        exc.auth_header = ApiKeyAuthentication().authenticate_header(context["request"])
     response = exception_handler(exc, context)
     if response is None:
         return None
@@ -76,7 +78,7 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
 
 def _is_erased(user: Any) -> bool:
     """Return whether a client was erased while its request was being answered."""
-    return isinstance(user, Client) and not Client.objects.filter(pk=user.pk).exists()
+    return isinstance(user, Client) and not Client.objects.filter(pk=user.pk, active=True).exists()
 
 
 def problem_page(status_code: int, detail: str) -> HttpResponse:

@@ -116,4 +116,6 @@ def test_a_client_that_is_erased_meanwhile_is_401(api, client_1234, monkeypatch,
         list(erasing.erase(client=client_1234.client))
 
     monkeypatch.setattr(APIView, "initial", erased)
-    problem(api.post(path, body, format="json"), 401)
+    refused = api.post(path, body, format="json")
+    problem(refused, 401)
+    assert refused["WWW-Authenticate"].startswith("Api-Key")

@@ -5,6 +5,7 @@ from unittest import mock
 import pytest
 from django.contrib import admin
 from django.db import OperationalError, connection, transaction
+from django.http import Http404
 from django.test import RequestFactory
 
 from merchants import catalogue, drafting, erasing, feedback, merging, rulesets
@@ -30,7 +31,7 @@ def by_staff():
 
 def saved_by_staff(row):
     """Save a row as its page does."""
-    page_of(type(row)).save(by_staff(), row, None, True)
+    page_of(type(row)).save(by_staff(), row, None, change=False)
 
 
 CHANGES = {
@@ -47,6 +48,7 @@ CHANGES = {
     "staff who delete a rule": lambda: page_of(Rule).delete_model(
         by_staff(), Rule.objects.create(kind="exact", pattern="x")
     ),
+    "staff who delete rules": lambda: page_of(Rule).delete_queryset(by_staff(), Rule.objects.all()),
     "feedback": lambda: feedback.accept(
         feedback=Feedback.objects.create(
             request=NormalizationRequestFactory(description="ZORBLAX GRILL"), merchant_name="Z"
@@ -98,3 +100,34 @@ def test_feedback_follows_a_merchant_that_has_just_been_merged():
     again = feedback.give(request=NormalizationRequestFactory(), merchant="Old")
     with pytest.raises(feedback.MerchantGone):
         feedback.accept(feedback=again, merchant=stale, by="b", text="ZORBLAX GRILL")
+
+
+@transaction.atomic
+def renamed_by_staff(loaded):
+    """Save a new name of a merchant that was loaded a while ago."""
+    loaded.name = "New"
+    page_of(Merchant).save(by_staff(), loaded, mock.Mock(changed_data=["name"]), change=True)
+
+
+def test_staff_write_what_they_changed_and_not_what_others_did_meanwhile():
+    merchant = MerchantFactory(name="Old", published=False)
+    loaded = Merchant.objects.get(pk=merchant.pk)
+    rulesets.publish(note="n", by="b")
+    renamed_by_staff(loaded)
+    merchant.refresh_from_db()
+    assert (merchant.name, merchant.published) == ("New", True)
+    merchant.delete()
+    with pytest.raises(Http404):
+        renamed_by_staff(loaded)
+    assert not Merchant.objects.exists()
+
+
+def test_a_merge_waits_for_no_answer_that_names_the_merchant():
+    old, new = MerchantFactory(), MerchantFactory()
+    with another_connection() as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT id FROM merchants_merchant WHERE id = %s FOR KEY SHARE", [old.pk])
+        hurried(lambda: merging.merge(merchant=old, into=new))
+        cursor.execute("COMMIT")
+    old.refresh_from_db()
+    assert old.merged_into == new
