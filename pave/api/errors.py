@@ -57,7 +57,7 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     """
     if isinstance(exc, IntegrityError | ObjectDoesNotExist) and _is_erased(context["request"].user):
         exc = exceptions.AuthenticationFailed("This client is not active any more.")
-        exc.auth_header = ApiKeyAuthentication().authenticate_header(context["request"])
+        exc.auth_header = ApiKeyAuthentication().authenticate_header(context["request"])  # type: ignore[attr-defined]  # REST framework reads it
     response = exception_handler(exc, context)
     if response is None:
         return None
