@@ -118,9 +118,12 @@ def preview_of_draft(*, work_it_out: bool) -> Preview | None:
 
 def examples_of(seen: Preview) -> dict[str, list[Example]]:
     """Return the examples of a preview of the draft, worked out anew from what is still there."""
-    return worked_out(
-        seen, _published_heuristic(rulesets.current().number), _draft_heuristic(fingerprint())
+    number = rulesets.current().number
+    # Another heuristic than ours may take any time.
+    published = (
+        rulesets.heuristic_for(number) if rulesets.is_ours() else _published_heuristic(number)
     )
+    return worked_out(seen, published, _draft_heuristic(fingerprint()))
 
 
 def try_out(transaction: Transaction) -> Tried:

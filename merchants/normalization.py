@@ -465,12 +465,12 @@ def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
 def admit_the_rest(resolutions: Collection[UUID]) -> None:
     """Put back into admission's queue who waits for finished resolutions, some at a time.
 
-    There the answer is known by now, and clients take turns. Waits for nobody's lock; until it is
-    through the waiters stay, by which the sweep finds what a dead worker has left.
+    There the answer is known by now, and clients take turns. Until it is through the waiters stay:
+    they are due again when the lease is over, and the next claim goes on with what is left.
     """
     finished = Resolution.objects.finished().filter(pk__in=resolutions)
     waiting = NormalizationRequest.objects.filter(resolution__in=finished, status=Status.PROCESSING)
-    end = time.monotonic() + settings.PAVE_TASK_SLICE  # the sweep goes on
+    end = time.monotonic() + settings.PAVE_TASK_SLICE
     while time.monotonic() < end:
         with transaction.atomic():
             locked = waiting.select_for_update(skip_locked=True, of=("self",))
@@ -609,7 +609,7 @@ def _end_wait(
     """Remove the waiters of clients that have no request left which waits for the resolution.
 
     Args:
-        resolutions: Locked ones, or finished ones, which nobody begins to wait for.
+        resolutions: Locked ones, so that nobody begins to wait for them.
         clients: Their primary keys.
         but_revisions: Leave those that wait to revise an answer.
     """
