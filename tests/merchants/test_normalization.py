@@ -48,6 +48,13 @@ def make_due():
     Waiter.objects.update(due_at=timezone.now())
 
 
+def try_three_times():
+    """Make all attempts of what is due."""
+    for _ in range(3):
+        make_due()
+        working.resolve_due()
+
+
 def test_a_request_is_answered(submit):
     request = submit("NETFLIX.COM 866")
     run_cluster()
@@ -147,9 +154,7 @@ def test_a_heuristic_that_hangs_is_cut_off(submit, settings):
     settings.PAVE_HEURISTIC_TIMEOUT = 0.2
     request = submit("HANG 1")
     normalization.admit_batch()
-    for _ in range(3):
-        make_due()
-        working.resolve_due()
+    try_three_times()
     request.refresh_from_db()
     assert (request.status, request.error) == ("failed", "The heuristic took longer than 0.2 s.")
 
@@ -157,9 +162,7 @@ def test_a_heuristic_that_hangs_is_cut_off(submit, settings):
 def test_who_asks_a_question_that_just_failed_fails_at_once_and_later_gets_new_tries(submit):
     submit("RAISE 1")
     normalization.admit_batch()
-    for _ in range(3):
-        make_due()
-        working.resolve_due()
+    try_three_times()
     again = submit("RAISE 2")
     normalization.admit_batch()
     again.refresh_from_db()
@@ -178,17 +181,13 @@ def test_who_asks_a_question_that_just_failed_fails_at_once_and_later_gets_new_t
 def test_what_failed_for_another_client_is_tried_with_ones_own_text(submit, stranger):
     mine = submit("RAISE 1")
     normalization.admit_batch()
-    for _ in range(3):
-        make_due()
-        working.resolve_due()
+    try_three_times()
     theirs = normalization.submit(client=stranger.client, fields={"description": "RAISE 2"})
     normalization.admit_batch()
     theirs.refresh_from_db()
     mine.refresh_from_db()
     assert (theirs.status, theirs.resolution.attempts, mine.status) == ("processing", 0, "failed")
-    for _ in range(3):
-        make_due()
-        working.resolve_due()
+    try_three_times()
     again = normalization.submit(client=stranger.client, fields={"description": "RAISE 3"})
     normalization.admit_batch()
     again.refresh_from_db()
