@@ -139,10 +139,12 @@ class CatalogueMatcher:
         if not words or printed[: len(words)] != words or len(printed) == len(words):
             return None
         hits = [hit for hit in self._index.prefixes(printed) if hit.length > len(words)]
+        if not hits:
+            return None
         if clues.country == clues.descriptor.country:
             # The country was told by a town that is none.
             clues = replace(clues, country="", nearby=())
-        return self._by_words(clues, printed[: hits[0].length], whole=True) if hits else None
+        return self._by_words(clues, printed[: hits[0].length], whole=True)
 
     def _behind_its_city(self, clues: Clues) -> Found | None:
         """`SOUTH LAKE TAHOE ACE HARDWARE`: the branch's town stands in front."""

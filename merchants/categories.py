@@ -12,6 +12,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -59,6 +60,7 @@ def of_mcc(mcc: str) -> Category | None:
     return _BY_MCC.get(mcc)
 
 
+@lru_cache(maxsize=4096)  # a catalogue has a few hundred words, and each of them often
 def of_word(word: str, mcc: str = "") -> Category | None:
     """Return the category that a word means, of the list or of a source of merchants.
 

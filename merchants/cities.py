@@ -1,7 +1,6 @@
 """Takes the town off the end of a descriptor, also where a column cut or glued it."""
 
 import re
-from dataclasses import replace
 
 from merchants.folding import fold
 from merchants.lexicon import KINDS, is_everyday
@@ -45,7 +44,7 @@ def strip_city(place: Place, region: str, offset: int, certain: bool = False) ->
             return hinted(place)
     if not best:
         return place
-    return replace(place, name=name[:best].rstrip(" ,-"), city=name[best:].strip(" ,"))
+    return place._replace(name=name[:best].rstrip(" ,-"), city=name[best:].strip(" ,"))
 
 
 def _wide_gap(name: str, offset: int) -> int:
@@ -61,7 +60,6 @@ def _wide_gap(name: str, offset: int) -> int:
 
 def _glued_city(name: str, starts: list[int], region: str, offset: int, places: Gazetteer) -> int:
     """Where a city begins inside a word (`CATAUSTIN`), 0 if none does."""
-    wide = False
     for start in starts[-3:]:
         end = name.find(" ", start)
         word_end = len(name) if end < 0 else end
@@ -76,7 +74,7 @@ def _glued_city(name: str, starts: list[int], region: str, offset: int, places: 
                 and (at + 1 < len(name) and name[at + 1].islower())
             )
             edge = before.isdigit() or before in ".#-*&" or shift
-            if not (edge or wide or (at + offset) in _COLUMNS):
+            if not (edge or (at + offset) in _COLUMNS):
                 continue
             city = city_key(name[at:]) if len(name) - at <= _LONGEST_GLUED else ""
             if len(city) >= 4 and (
@@ -96,7 +94,7 @@ def hinted(place: Place) -> Place:
     last = re.sub(r"\W+", "", upper(words[-1]))
     head = re.sub(r"\W+", "", upper("".join(words[:-1])))
     if len(last) >= 7 and (head.startswith(last) or (last.startswith(head) and len(head) >= 5)):
-        return replace(place, name=place.name[: place.name.rfind(words[-1])].rstrip(), hint=last)
+        return place._replace(name=place.name[: place.name.rfind(words[-1])].rstrip(), hint=last)
     return place
 
 
@@ -136,8 +134,7 @@ def strip_lone_city(place: Place, country: str, likely: str) -> Place:
         if at <= 0:
             continue
         found = {region[:2] for region in regions}
-        return replace(
-            place,
+        return place._replace(
             name=place.name[:at].rstrip(" ,"),
             city=" ".join(words[-count:]),
             country=country or (next(iter(found)) if len(found) == 1 else ""),
@@ -155,4 +152,4 @@ def strip_given_city(place: Place, city: str) -> Place:
         return place
     if city_key(" ".join(words[-count:])) != key:
         return place
-    return replace(place, name=" ".join(words[:-count]), city=city)
+    return place._replace(name=" ".join(words[:-count]), city=city)

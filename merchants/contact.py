@@ -1,7 +1,6 @@
 """Takes phone numbers, web addresses and postcodes off the end of a descriptor."""
 
 import re
-from dataclasses import replace
 
 from merchants.place import Place
 
@@ -75,4 +74,4 @@ def strip_contact(place: Place, postcodes: bool = False) -> Place:
             break
     if name == place.name or not name:
         return place
-    return replace(place, name=name, phone=phone, domain=domain, hint=hint, postal_code=postal_code)
+    return place._replace(name=name, phone=phone, domain=domain, hint=hint, postal_code=postal_code)

@@ -1,7 +1,6 @@
 """Takes the place off a descriptor's end: phone, address, postcode, city, state, country."""
 
 import re
-from dataclasses import replace
 from typing import NamedTuple
 
 from merchants.cities import LONGEST_CITY, strip_city, strip_lone_city
@@ -65,13 +64,13 @@ def split_place(
         if before.city and not before.region:
             before = _by_zip(before, numbered[1])
         if before.region or before.city:
-            return replace(before, number=numbered[1])
+            return before._replace(number=numbered[1])
     place = strip_contact(Place(name=text.rstrip(" ,")))
     if numbers and place.phone and _NUMBER_BEHIND.search(place.name):
         # SEATTLE WA 98101 206-555-0199
         before = split_place(place.name, offset, known, numbers - 1)
         if before.region or before.city:
-            return replace(before, phone=place.phone, domain=place.domain, hint=place.hint)
+            return before._replace(phone=place.phone, domain=place.domain, hint=place.hint)
     tokens = upper(place.name).split()
     if len(tokens) > 1:
         place = _strip_region(place, tokens, known)
@@ -95,7 +94,7 @@ def _by_zip(place: Place, code: str) -> Place:
     elsewhere = any(is_postcode(code, region[:2]) for region in regions if region[:2] != "US")
     if state not in regions or elsewhere or place.country not in ("", "US"):
         return place
-    return replace(place, region=state, country="US")
+    return place._replace(region=state, country="US")
 
 
 def _postcode_before_city(place: Place) -> Place:
@@ -114,7 +113,7 @@ def _postcode_before_city(place: Place) -> Place:
     name = place.name[: -len(code)].rstrip(" ,")
     if _STORES.search(name):
         return place
-    return replace(place, name=name, postal_code=code)
+    return place._replace(name=name, postal_code=code)
 
 
 _QUARTER = re.compile(
@@ -131,7 +130,7 @@ def _without_quarter(place: Place, region: str) -> Place:
         return place
     if not gazetteer().lies_in(upper(found[2]), region):
         return place
-    return replace(place, name=found[1])
+    return place._replace(name=found[1])
 
 
 def with_market(place: Place, text: str) -> Place:
@@ -146,13 +145,13 @@ def with_market(place: Place, text: str) -> Place:
         return place
     if place.region not in ("", region_of(code)) or (place.country and not place.region):
         return place
-    return replace(place, region="", country=country)
+    return place._replace(region="", country=country)
 
 
 def read_place(text: str) -> Place:
     """Read a column that holds nothing but a place, phone or address."""
     place = split_place(f"X  {text}")
-    return replace(place, name="")
+    return place._replace(name="")
 
 
 def _strip_region(place: Place, tokens: list[str], known: Known) -> Place:
@@ -160,22 +159,22 @@ def _strip_region(place: Place, tokens: list[str], known: Known) -> Place:
     name, last = place.name, tokens[-1].strip(".,()/")
     slash = re.search(r"[/,]\s?([A-Z]{2})$", name.upper())
     if slash and (state := _state_rather(name[: slash.start()], slash[1])):
-        return replace(place, name=name[: slash.start()].rstrip(" ,/"), region=state, country="US")
+        return place._replace(name=name[: slash.start()].rstrip(" ,/"), region=state, country="US")
     if slash and slash[1] in COUNTRIES:
-        return replace(place, name=name[: slash.start()].rstrip(" ,/"), country=slash[1])
+        return place._replace(name=name[: slash.start()].rstrip(" ,/"), country=slash[1])
     country = COUNTRIES.get(last, "")
     region = region_of(last) if len(last) <= 3 else ""
     shorter = name[: name.rstrip().rfind(name.split()[-1])].rstrip(" ,")
     if not shorter:
         return place
     if (other := _not_the_state(shorter, last, known)) is not None:
-        return replace(place, name=shorter, country=other)
+        return place._replace(name=shorter, country=other)
     if region and (
         not country
         or not _ends_in_city(shorter, country)
         or (len(last) == 2 and last in US_STATES and _ends_in_city(shorter, region))
     ):
-        return replace(place, name=shorter, region=region, country=region[:2])
+        return place._replace(name=shorter, region=region, country=region[:2])
     if not country or (
         len(last) == 2
         and not _ends_in_city(shorter, country)
@@ -183,22 +182,22 @@ def _strip_region(place: Place, tokens: list[str], known: Known) -> Place:
         and not _is_address(shorter)
     ):
         return place
-    found = replace(place, name=shorter, country=country)
+    found = place._replace(name=shorter, country=country)
     rest = shorter.split()
     if len(rest) > 1 and country in {"US", "CA", "AU"}:
         state = region_of(rest[-1].upper())
         if country == "AU":
             state = region_of(_CUT_STATES.get(rest[-1].upper(), rest[-1].upper()))
         if state.startswith(country):
-            return replace(found, name=shorter[: -len(rest[-1])].rstrip(" ,"), region=state)
+            return found._replace(name=shorter[: -len(rest[-1])].rstrip(" ,"), region=state)
         if (zipped := POSTCODE.search(shorter)) and zipped.start() > 3:
-            found = replace(found, postal_code=zipped[0].strip())
+            found = found._replace(postal_code=zipped[0].strip())
             shorter = shorter[: zipped.start()].rstrip(" ,")
             before, _, last = shorter.rpartition(" ")
             state = region_of(last.upper())
             if before and state.startswith(country):
-                return replace(found, name=before.rstrip(" ,"), region=state)
-            return replace(found, name=shorter)
+                return found._replace(name=before.rstrip(" ,"), region=state)
+            return found._replace(name=shorter)
     return found
 
 
@@ -257,7 +256,7 @@ def _glued_state(place: Place, offset: int) -> Place:
     found = _GLUED_STATE.match(place.name)
     if not found or not (region := region_of(found[2].upper())) or found[1][-1:].isspace():
         return place
-    rest = replace(place, name=found[1], region=region, country=region[:2])
+    rest = place._replace(name=found[1], region=region, country=region[:2])
     contact = strip_contact(rest)
     if contact.phone != place.phone or contact.domain != place.domain or contact.hint != place.hint:
         return contact
@@ -267,5 +266,5 @@ def _glued_state(place: Place, offset: int) -> Place:
     last = found[1].split()[-1].upper()
     head = re.sub(r"\W+", "", upper(found[1][: -len(last)]))
     if len(last) >= 8 and len(head) >= 5 and (head.startswith(last) or last.startswith(head)):
-        return replace(rest, name=found[1][: -len(last)].rstrip(), hint=last)
+        return rest._replace(name=found[1][: -len(last)].rstrip(), hint=last)
     return place

@@ -24,11 +24,12 @@ MARKETPLACES = {
 }
 _FIRST_LETTERS = 24  # more than the longest of them has
 _PHRASES = tuple(
-    tuple(words_of(phrase)) for phrases in MARKETPLACES.values() for phrase in phrases.split(",")
+    f"{' '.join(words_of(phrase))} "
+    for phrases in MARKETPLACES.values()
+    for phrase in phrases.split(",")
 )
 
 
 def begins_with_marketplace(text: str) -> bool:
     """Whether a marketplace stands in front: `EBAY O*25-13995`."""
-    words = tuple(words_of(text[:_FIRST_LETTERS]))
-    return any(words[: len(phrase)] == phrase for phrase in _PHRASES)
+    return f"{' '.join(words_of(text[:_FIRST_LETTERS]))} ".startswith(_PHRASES)

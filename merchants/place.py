@@ -1,7 +1,7 @@
 """Where a descriptor says the merchant is, and the name that is left."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from merchants.folding import fold
 from merchants.places import gazetteer
@@ -25,8 +25,7 @@ def city_key(text: str) -> str:
     return key
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What stood behind the name, and the name that is left."""
 
     name: str

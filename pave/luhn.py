@@ -154,17 +154,14 @@ def _luhn_sums(values: bytes) -> tuple[int, ...]:
     )
 
 
-def _lengths(beginning: str) -> int:
-    """Return the bits of the lengths that numbers of an issuer with this beginning have."""
-    return sum(
-        {
-            bit
-            for first, last, lengths in _RANGES
-            if first.ljust(4, "0") <= beginning <= last.ljust(4, "9")
-            for length, bit in _BITS.items()
-            if length in lengths
-        }
-    )
+def _lengths() -> list[int]:
+    """Return for each number of four digits the bits of the lengths that go on from there."""
+    lengths_from = [0] * 10_000
+    for first, last, lengths in _RANGES:
+        bits = sum(_BITS[length] for length in lengths if length in _BITS)
+        for beginning in range(int(first.ljust(4, "0")), int(last.ljust(4, "9")) + 1):
+            lengths_from[beginning] |= bits
+    return lengths_from
 
 
 def _steps() -> tuple[bytes, ...]:
@@ -174,7 +171,7 @@ def _steps() -> tuple[bytes, ...]:
     and the digit (the low half). What is known is the number of a class: two beginnings are in the
     same one if all that may follow means the same. The last table gives the bits of the lengths.
     """
-    meanings = {f"{number:04}": _lengths(f"{number:04}") for number in range(10_000)}
+    meanings = {f"{beginning:04}": bits for beginning, bits in enumerate(_lengths())}
     tables = []
     for size in (3, 2, 1, 0):
         classes: dict[tuple[int, ...], int] = {(0,) * 10: 0}  # 0: no issuer's
