@@ -27,7 +27,7 @@ from pave.api.idempotency import idempotent
 from pave.api.limits import bounded
 from pave.api.pagination import NewestFirst
 from pave.api.parsers import Upload, UploadParser
-from pave.api.places import Busy
+from pave.api.places import OTHERS, Busy
 from pave.api.querying import PageQuery, read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest, refuse_stranger
@@ -64,8 +64,9 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
         """Answer a page of the client's batches, newest first."""
         read_query(request, PageQuery)
         pages = NewestFirst()
-        page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
-        return pages.get_paginated_response(batch_objects(page or ()))
+        with bounded(), OTHERS.place(request.client.pk):
+            page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
+            return pages.get_paginated_response(batch_objects(page or ()))
 
     def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""

@@ -38,6 +38,8 @@ _seed_checker = Checker(SeedTransactionSerializer())
 class NormalizeMerchantView(ClientView):
     """``POST /normalize_merchant``: the seed's route, kept for its clients."""
 
+    short = ("POST",)
+
     @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take a transaction; answer its ``request_id`` at once."""
@@ -49,6 +51,8 @@ class NormalizeMerchantView(ClientView):
 
 class NormalizationsView(ClientView):
     """``/v1/normalizations``."""
+
+    short = ("POST",)
 
     def get(self, request: ClientRequest) -> Response:
         """Answer a page of the client's normalizations, newest first."""
@@ -79,6 +83,8 @@ class NormalizationsView(ClientView):
 
 class NormalizationView(ClientView):
     """``/v1/normalizations/{request_id}``."""
+
+    short = ("GET", "HEAD")
 
     def get(self, request: ClientRequest, request_id: UUID) -> Response:
         """Answer the normalization as it is now."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from django.core.cache import cache
 from django.db import transaction
@@ -153,20 +154,25 @@ def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
 
 
 def count_corrected(requests: Iterable[NormalizationRequest]) -> None:
-    """Count rows whose answers were corrected in their batches; call it in that transaction."""
-    corrected = collections.Counter(
-        request.batch_id for request in requests if request.batch_id is not None
-    )
-    for batch_id in sorted(corrected):
+    """Count rows whose answers have just changed, each as ``corrected`` only the first time.
+
+    Call it in the transaction that changes them.
+    """
+    changed: dict[UUID, list[NormalizationRequest]] = {}
+    for request in requests:
+        if request.batch_id is not None:
+            changed.setdefault(request.batch_id, []).append(request)
+    for batch_id, rows in sorted(changed.items()):
         Batch.objects.filter(pk=batch_id).update(
-            corrected=F("corrected") + corrected[batch_id],
+            corrections=F("corrections") + len(rows),
+            corrected=F("corrected") + sum(not row.corrected for row in rows),
         )
 
 
 def tell_corrections(*, now: datetime | None = None) -> None:
     """Tell of the corrections in batches that asked for one message, each batch once."""
     now = now or timezone.now()
-    untold = Batch.objects.filter(corrected__gt=F("corrections_told")).order_by("id")
+    untold = Batch.objects.filter(corrections__gt=F("corrections_told")).order_by("id")
     for batch_id in untold.values_list("pk", flat=True):
         with transaction.atomic():
             batch = untold.select_for_update().filter(pk=batch_id).first()
@@ -174,7 +180,7 @@ def tell_corrections(*, now: datetime | None = None) -> None:
                 continue
             if batch.deliver == Batch.Deliver.BATCH:
                 publish([batch_occurrence(BATCH_UPDATED, batch)], now=now)
-            batch.corrections_told = batch.corrected
+            batch.corrections_told = batch.corrections
             batch.save(update_fields=["corrections_told"])
 
 

@@ -199,7 +199,7 @@ def _apply(
                 pk=request.pk,
                 status=NormalizationRequest.Status.COMPLETED,
                 resolution=request.resolution,
-            ).update(resolution=resolution):
+            ).update(resolution=resolution, corrected=True):
                 request.resolution = resolution
                 updated.append(request)
         batches.count_corrected(updated)

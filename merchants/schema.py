@@ -209,7 +209,7 @@ describe(
                 {**LOCATION, **REPLAYED},
             )
         },
-        problems=(409, 422, 503),
+        problems=(409, 422),
     ),
     get=operation(
         "listBatches",

@@ -266,7 +266,7 @@ _BATCH = {
             ),
             _COUNT,
         ),
-        description="Rows; `corrected` are those whose answer has changed since.",
+        description="Rows; `corrected` are those whose answer has changed since, each once.",
     ),
     "errors": array(
         obj(

@@ -1,6 +1,7 @@
 """Entry points for django-q2 and the supervisor."""
 
 from merchants import batches, normalization, resolving, revising, rulesets, working
+from merchants.bells import CANCEL, REVISE, SUSPECTS
 from merchants.question import Transaction
 from merchants.reading import read
 from pave.operations.shift import LINGER_SECONDS
@@ -13,11 +14,13 @@ def admit() -> int:
 
 def admit_suspects() -> int:
     """Admit one by one what could not be admitted with others."""
+    SUSPECTS.hear()
     return normalization.admit_suspects()
 
 
 def cancel_batches() -> int:
     """Take back what is left of batches that are to be canceled."""
+    CANCEL.hear()
     return normalization.cancel_batches()
 
 
@@ -28,6 +31,7 @@ def resolve() -> int:
 
 def revise() -> int:
     """Look at earlier answers after a publication."""
+    REVISE.hear()
     return revising.revise()
 
 

@@ -6,14 +6,16 @@ and waits for the one before it, so that a recovery never floods an endpoint or 
 """
 
 import logging
+import time
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from pave.operations import shutdown
 from webhooks.bells import RECOVER, SEND
 from webhooks.models import Delivery, Recovery, Webhook
 
@@ -23,6 +25,12 @@ Status = Delivery.Status
 Trigger = Delivery.Trigger
 
 BATCH = 500
+# For so long, in seconds, a worker goes on with recoveries while others wait for it.
+SLICE_SECONDS = 2.0
+
+
+class AlreadyRunning(Exception):
+    """Another recovery of the webhook is not at its end; the message is for its client."""
 
 
 def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> QuerySet[Delivery]:
@@ -49,27 +57,55 @@ def count(*, webhook: Webhook, since: datetime, until: datetime) -> dict[str, in
 
 
 def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
-    """Begin a recovery; the cluster does the work."""
+    """Begin a recovery; the cluster does the work. One that has nothing to do is completed at once.
+
+    Raises:
+        AlreadyRunning: Another one of this webhook is not at its end yet.
+    """
+    total = sum(count(webhook=webhook, since=since, until=until).values())
+    now = timezone.now()
     with transaction.atomic():
+        Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        if running := Recovery.objects.running().filter(webhook=webhook).first():
+            raise AlreadyRunning(
+                f"The recovery {running.pk} of this webhook is not through yet. "
+                "Begin another one when it is."
+            )
         recovery = Recovery.objects.create(
-            webhook=webhook,
-            since=since,
-            until=until,
-            total=sum(count(webhook=webhook, since=since, until=until).values()),
-            created_at=timezone.now(),
+            webhook=webhook, since=since, until=until, total=total, created_at=now
         )
-        RECOVER.ring()
-    logger.info(
-        "recovery.started recovery=%s webhook=%s total=%s", recovery.pk, webhook.pk, recovery.total
-    )
+        if total:
+            RECOVER.ring()
+        else:
+            _complete(recovery, now)
+            recovery.save()
+    logger.info("recovery.started recovery=%s webhook=%s total=%s", recovery.pk, webhook.pk, total)
     return recovery
 
 
 def advance_all() -> None:
-    """Take every running recovery one step further."""
-    for pk in Recovery.objects.running().values_list("pk", flat=True):
+    """Take running recoveries one step further, in any order, for a slice of time."""
+    end = time.monotonic() + SLICE_SECONDS
+    for pk in list(_with_something_to_do().order_by("?").values_list("pk", flat=True)):
         while advance(pk):
-            pass
+            if time.monotonic() > end or shutdown.requested():
+                return  # the sweep rings again
+
+
+def _with_something_to_do() -> QuerySet[Recovery]:
+    """Return the running recoveries of which no more than a batch is under way, or none at last."""
+    waiting = _waiting(OuterRef("pk"))
+    return Recovery.objects.running().filter(
+        ~Exists(waiting) | Q(all_queued=False) & ~Exists(waiting[BATCH : BATCH + 1])
+    )
+
+
+def _waiting(recovery: Any) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        recovery=recovery,
+        status__in=[Status.PENDING, Status.DELIVERING],
+        trigger=Trigger.RECOVER,
+    ).order_by()
 
 
 def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
@@ -88,16 +124,11 @@ def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
         )
         if recovery is None:
             return False
-        waiting = Delivery.objects.filter(
-            recovery=recovery,
-            status__in=[Status.PENDING, Status.DELIVERING],
-            trigger=Trigger.RECOVER,
-        ).count()
+        waiting = _waiting(recovery).count()
         if recovery.all_queued:
             if waiting:
                 return False
-            recovery.status = Recovery.Status.COMPLETED
-            recovery.completed_at = now
+            _complete(recovery, now)
         elif waiting > BATCH:
             return False
         else:
@@ -111,6 +142,12 @@ def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
             recovery.queued,
         )
     return recovery.status == Recovery.Status.RUNNING
+
+
+def _complete(recovery: Recovery, now: datetime) -> None:
+    recovery.status = Recovery.Status.COMPLETED
+    recovery.all_queued = True
+    recovery.completed_at = now
 
 
 def progress(recovery: Recovery) -> dict[str, Any]:

@@ -54,7 +54,7 @@ describe(
                 content(_CREATED, example={**_CREATED_EXAMPLE, "secret": SECRET}),
             ),
         },
-        problems=(409, 503),
+        problems=(409,),
     ),
 )
 describe(
@@ -79,7 +79,7 @@ describe(
                 {**LOCATION, **REPLAYED},
             )
         },
-        problems=(409, 422, 503),
+        problems=(409, 422),
     ),
 )
 describe(
@@ -101,7 +101,7 @@ describe(
         body=content(ref("WebhookChanges"), example={"enabled": True}),
         body_required=False,
         answers={200: answer("It is changed.", content(ref("Webhook"), example=WEBHOOK_EXAMPLE))},
-        problems=(404, 409, 503),
+        problems=(404, 409),
     ),
     delete=operation(
         "deleteWebhook",

@@ -1,6 +1,7 @@
 """Entry points for django-q2 and the supervisor."""
 
 from webhooks import delivery, recovering, seats, telling, upkeep
+from webhooks.bells import RECOVER, TELL_STAFF
 
 
 def send() -> int:
@@ -15,11 +16,13 @@ def help_send() -> int:
 
 def recover() -> None:
     """Go on with the recoveries that are not done."""
+    RECOVER.hear()
     recovering.advance_all()
 
 
 def tell_staff() -> int:
     """Tell staff of webhooks that were disabled by no person."""
+    TELL_STAFF.hear()
     return telling.tell_staff()
 
 

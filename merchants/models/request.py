@@ -54,10 +54,11 @@ class Batch(models.Model):
     failed = models.PositiveIntegerField(default=0)
     canceled = models.PositiveIntegerField(default=0)
     corrected = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="Rows whose answer was corrected after the batch."
+        default=0, db_default=0, help_text="Rows whose answer was corrected, once or more often."
     )
+    corrections = models.PositiveIntegerField(default=0, db_default=0)
     corrections_told = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="So many of them have been told of, in one message."
+        default=0, db_default=0, help_text="So many corrections have been told of."
     )
     errors = models.JSONField(
         default=list, blank=True, help_text="What is wrong with the rejected rows, by line."
@@ -80,8 +81,8 @@ class Batch(models.Model):
             # Those whose corrections are still to be told of.
             models.Index(
                 fields=["id"],
-                name="batch_corrected",
-                condition=Q(corrected__gt=models.F("corrections_told")),
+                name="batch_corrections",
+                condition=Q(corrections__gt=models.F("corrections_told")),
             ),
         ]
 
@@ -199,6 +200,9 @@ class NormalizationRequest(models.Model):
     )
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
+    corrected = models.BooleanField(
+        default=False, db_default=False, help_text="Whether it had another answer before."
+    )
 
     objects = NormalizationRequestQuerySet.as_manager()
 

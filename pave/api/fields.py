@@ -81,8 +81,12 @@ class AmountField(serializers.Field):
 
     def _number(self, data: Number) -> str:
         # Longer ones are no sums of money, and must not cost the time to read them.
-        amount = Decimal(data) if len(data) <= 400 else Decimal("Infinity")
-        if not abs(amount) < 10**MAX_AMOUNT_DIGITS:
+        try:
+            amount = Decimal(data) if len(data) <= 400 else Decimal("Infinity")
+            fits = abs(amount) < 10**MAX_AMOUNT_DIGITS
+        except ArithmeticError:  # 1e1000000: beyond what is reckoned with
+            fits = False
+        if not fits:
             self.fail("digits")
         if amount.as_tuple().exponent < -MAX_AMOUNT_DECIMALS:  # type: ignore[operator]
             amount = round(amount, MAX_AMOUNT_DECIMALS).normalize()

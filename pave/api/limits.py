@@ -20,7 +20,7 @@ from pave.clients.quotas import QuotaExceeded
 _FIELDS = "pave_limits"
 
 # When one that finds too much under way may come again.
-_PLACE_SECONDS = 5
+_PLACE_SECONDS = 1
 
 Field = tuple[str, int, int, int, int]
 

@@ -24,12 +24,14 @@ def read_bounded(stream: IO[bytes], parser_context: Context, limit: int) -> byte
     """Return the body, having read no more than ``limit`` bytes and one.
 
     Raises:
+        ParseError: The body broke off before its end.
         PayloadTooLarge: The body is longer, by its header or in truth.
     """
-    _check_declared(parser_context, limit)
+    declared = _declared(parser_context, limit)
     body = _read(stream, limit + 1)
     if len(body) > limit:
         raise _too_large(limit)
+    _check_whole(len(body), declared)
     return body
 
 
@@ -104,12 +106,13 @@ class UploadParser(BaseParser):
         """Return the body.
 
         Raises:
+            ParseError: The body broke off before its end.
             PayloadTooLarge: The body is over ``PAVE_MAX_UPLOAD``.
             UnsupportedMediaType: The body is said to be encoded otherwise than in UTF-8.
         """
         check_encoding(media_type, parser_context)
         limit = settings.PAVE_MAX_UPLOAD
-        _check_declared(parser_context, limit)
+        declared = _declared(parser_context, limit)
         file = SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115 - closed with the response
         digest = hashlib.sha256()
         size = 0
@@ -119,6 +122,7 @@ class UploadParser(BaseParser):
                 raise _too_large(limit)
             digest.update(chunk)
             file.write(chunk)
+        _check_whole(size, declared)
         file.seek(0)
         return Upload(file, self.media_type, digest.hexdigest())
 
@@ -155,12 +159,30 @@ def _read(stream: IO[bytes], size: int) -> bytes:
         raise BodyTimeout from error
 
 
-def _check_declared(parser_context: Context, limit: int) -> None:
-    """Refuse a body by the length that its header gives."""
+def _declared(parser_context: Context, limit: int) -> int:
+    """Return how long the body is by its header.
+
+    Raises:
+        PayloadTooLarge: That is longer than ``limit``.
+    """
     request = (parser_context or {}).get("request")
-    declared = str(request.META.get("CONTENT_LENGTH") or 0) if request else "0"
-    if declared.isdigit() and int(declared) > limit:
+    header = str(request.META.get("CONTENT_LENGTH") or 0) if request else "0"
+    declared = int(header) if header.isdigit() else 0
+    if declared > limit:
         raise _too_large(limit)
+    return declared
+
+
+def _check_whole(size: int, declared: int) -> None:
+    """Refuse a body that broke off: of a list, what came of it may look like all of it.
+
+    Django gives what there is as the body when a client closes the connection before its end.
+
+    Raises:
+        ParseError: It did.
+    """
+    if size < declared:
+        raise ParseError(f"The body broke off: {size:,} of its {declared:,} bytes came.")
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

@@ -1,7 +1,7 @@
 """Bounds on requests that hold a thread of the web server or its CPU for long."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 
@@ -14,12 +14,12 @@ class Full(Busy):
 
 
 class Places:
-    """So many requests of a kind are let into this process at once, and fewer of each client.
+    """So many requests of a kind are let into this process at once, and fewer of each caller.
 
     Args:
-        at_once: Of all clients.
-        of_each: Of one client.
-        another: What a client is told that has as many as it may.
+        at_once: Of all callers.
+        of_each: Of one caller.
+        another: What a caller is told that has as many as it may.
         full: What it is told if the others have all places.
     """
 
@@ -29,27 +29,27 @@ class Places:
         self._of_each = of_each
         self._full = full
         self._lock = threading.Lock()
-        self._clients: list[int] = []
+        self._callers: list[Hashable] = []
 
     @contextmanager
-    def place(self, client_pk: int) -> Iterator[None]:
-        """Let a client's request in for as long as the body lasts.
+    def place(self, caller: Hashable) -> Iterator[None]:
+        """Let a caller's request in for as long as the body lasts.
 
         Raises:
-            Busy: The client has as many as it may.
+            Busy: The caller has as many as it may.
             Full: There is no room.
         """
         with self._lock:
-            if self._clients.count(client_pk) >= self._of_each:
+            if self._callers.count(caller) >= self._of_each:
                 raise Busy(self.another)
-            if len(self._clients) >= self.at_once:
+            if len(self._callers) >= self.at_once:
                 raise Full(self._full)
-            self._clients.append(client_pk)
+            self._callers.append(caller)
         try:
             yield
         finally:
             with self._lock:
-                self._clients.remove(client_pk)
+                self._callers.remove(caller)
 
 
 class Turns:
@@ -81,3 +81,13 @@ class Turns:
             yield
         finally:
             self._working.release()
+
+
+# All requests of clients that are not short by nature, as a post and a look at its answer are: a
+# list, a count, or a change that waits for a row holds its thread for a while.
+OTHERS = Places(
+    at_once=12,
+    of_each=3,
+    another="Three other requests of yours are being answered. Send this one when one of them is.",
+    full="Too many requests are being answered. Try again in a moment.",
+)

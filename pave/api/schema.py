@@ -188,13 +188,14 @@ def operation(
         summary: A few words.
         description: Markdown.
         answers: Those that are no problem, by status.
-        problems: Statuses of problems beside those that every operation can give.
+        problems: Statuses of problems beside those that every operation can give, or every one
+            with a body.
         parameters: In the path, query and headers.
         body: The content of the request's body.
         body_required: Whether there must be one.
         more: Other members.
     """
-    statuses = {400, 401, 403, 429, *problems, *({413, 415} if body else ())}
+    statuses = {400, 401, 403, 429, 503, *problems, *({408, 411, 413, 415} if body else ())}
     return {
         "operationId": name,
         "tags": [tag],

@@ -37,13 +37,18 @@ class Bell:
     Args:
         task: Dotted path of the task; it takes no arguments.
         queue: The queue of the cluster that hears it.
-        flag: Whether the listener stays awake and says so (``awake``), so that ringing can be
-            spared. Without it a ring is spared only while enough tasks wait.
+        flag: Whether the listener stays awake and says so (``stay_awake``), so that ringing can be
+            spared.
+        once: Whether one look sees all that there is, so that ringing can be spared from one ring
+            until a listener looks (``hear``).
+
+    With neither, a ring is spared only while enough tasks wait.
     """
 
     task: str
     queue: str
     flag: bool = True
+    once: bool = False
 
     def ring(self, times: int = 1) -> None:
         """Wake a listener once the open transaction is committed. Never raises."""
@@ -59,8 +64,12 @@ class Bell:
                 if cache.get(self._key):
                     return
                 cache.set(self._key, "rung", RUNG_SECONDS)
+            elif self.once and not cache.add(self._key, "rung", RUNG_SECONDS):
+                return
+            # Those that every transaction and message waits for are rung past all others.
+            most = 2 * MAX_WAITING if self.flag else MAX_WAITING
             waiting = get_broker(self.queue).queue_size()
-            for _ in range(min(times, MAX_WAITING - waiting)):
+            for _ in range(min(times, most - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
             _quiet_until.pop(self.task, None)
@@ -70,6 +79,10 @@ class Bell:
     def stay_awake(self) -> None:
         """Say that a listener is looking, so that nobody needs to ring for a while."""
         cache.set(self._key, "awake", AWAKE_SECONDS)
+
+    def hear(self) -> None:
+        """Say that a listener looks now: whoever rings from here on, rings for another look."""
+        cache.delete(self._key)
 
     def fall_asleep(self) -> None:
         """Take back ``stay_awake``. The listener must look at the rows once more after this.

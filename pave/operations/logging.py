@@ -6,6 +6,7 @@ exceptions are others' words. So are paths and queries, and the route stands for
 
 import logging
 import re
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest
@@ -21,7 +22,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class RouteFilter(logging.Filter):
-    """Puts the route in the place of what was sent, in what Django logs of requests."""
+    """Puts the route in the place of what was sent, in what Django logs of requests.
+
+    A 503 is Pave's own refusal, of which a client can have thousands: a warning, and no error.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return True."""
@@ -33,6 +37,8 @@ class RouteFilter(logging.Filter):
             if isinstance(record.args, tuple):
                 record.args = tuple(route if value == sent else value for value in record.args)
             record.request = f"{request.method} {route}"
+            if getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
+                record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 
 

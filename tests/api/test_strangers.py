@@ -1,11 +1,13 @@
 """A stranger with a good key, at every route of another client's objects: 404, and no change."""
 
 import json
+from contextlib import ExitStack
 
 import pytest
 from django.utils import timezone
 
 from merchants.models import Batch
+from pave.api.places import OTHERS
 from tests.api.problems import problem
 from tests.api.test_description import SCHEMA
 from tests.factories import (
@@ -104,6 +106,29 @@ def call(api, method, path, mine, body="", **headers):
     ids = {**mine, "merchant_id": mine["webhook_id"]}
     filled = path.format(**{name: row.pk for name, row in ids.items()})
     return api.generic(method.upper(), filled, body, content_type="application/json", **headers)
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_A_KEY)
+def test_a_client_with_enough_under_way_waits_and_others_do_not(
+    api, stranger_api, client_1234, mine, method, path
+):
+    """But for a post and a look at its answer, which are short, and batches, which count apart."""
+    short = {
+        ("post", "/normalize_merchant"),
+        ("post", "/v1/normalizations"),
+        ("get", "/v1/normalizations/{request_id}"),
+    }
+    with ExitStack() as places:
+        for _ in range(3):
+            places.enter_context(OTHERS.place(client_1234.client.pk))
+        response = call(api, method, path, mine)
+        if (method, path) in short | {("post", "/v1/batches")}:
+            assert response.status_code not in (429, 503)
+        else:
+            assert response["retry-after"] == "1"
+            problem(response, 429)
+        assert call(stranger_api, method, path, mine).status_code not in (429, 503)
+    assert call(api, method, path, mine).status_code not in (429, 503)
 
 
 @pytest.mark.parametrize("client_id", ["stranger", "nobody", "", 5, True, ["1234"], {"1234": 1}])

@@ -53,6 +53,8 @@ FIELDS = {
             Number("12.10"),
             Number("1e2"),
             Number("-0.0"),
+            Number("1e1000000"),
+            Number("1e-1000000"),
         ]
     )
     | st.decimals(allow_nan=True).map(str),

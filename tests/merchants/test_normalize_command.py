@@ -168,3 +168,15 @@ def test_a_pipe_can_be_read(tmp_path):
         capture_output=True,
     )
     assert rows_of(target)[1][:3] == ["NETFLIX.COM", "x", "Netflix"]
+
+
+def test_card_numbers_are_masked_before_a_text_is_read(tmp_path):
+    """As the API does it: the description stays as it was, what is added has none of them."""
+    text = "4111 1111 1111 1111 FERN SHOP"
+    source = written(tmp_path / "in.csv", [["description"], [text]])
+    run(source, tmp_path / "out.csv")
+    header, row = rows_of(tmp_path / "out.csv")
+    assert row[0] == text
+    added = dict(zip(header[1:], row[1:], strict=True))
+    assert added["merchant"] == "Fern Shop"
+    assert not any("1111 1111" in cell for cell in row[1:])

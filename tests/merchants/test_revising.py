@@ -265,6 +265,24 @@ def test_a_batch_that_asked_for_one_message_gets_one_for_its_corrections(api, ne
     assert Event.objects.count() == 2
 
 
+def test_a_row_that_is_corrected_again_counts_once(api, netflix, webhook):
+    rulesets.publish(note="first", by="test")
+    rows = [{"description": COFFEE}, {"description": "NETFLIX.COM"}, {"description": "X9 Y8"}]
+    batch = api.post("/v1/batches", {"transactions": rows}, format="json").json()
+    run_cluster()
+    for number in range(3):
+        netflix.website = f"https://{number}.example"
+        netflix.save()
+        rulesets.publish(note=f"site {number}", by="test")
+        run_revision()
+    told = [
+        json.loads(bytes(event.body))["data"]["counts"]["corrected"]
+        for event in Event.objects.filter(type="batch.updated").order_by("id")
+    ]
+    assert told == [1, 1, 1]
+    assert api.get(f"/v1/batches/{batch['id']}").json()["counts"]["corrected"] == 1
+
+
 def test_a_rule_that_does_not_count_is_no_answer_to_feedback(answered, netflix):
     """An inactive rule, or one with a condition, does not do what was agreed to."""
     text = answered[2].own_reading.descriptor

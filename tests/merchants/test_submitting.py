@@ -107,6 +107,25 @@ def test_a_wrong_field_is_named_and_nothing_is_written(api, route, change, point
     assert not NormalizationRequest.objects.exists()
 
 
+# Beyond what decimals are reckoned with, which is up to 999,999 digits.
+HUGE = ["1e400", "1e1000000", "-1E+999999999999999999999", "1e-99999999999999999999"]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("number", HUGE)
+def test_a_number_of_any_size_is_refused_by_its_field(api, route, number):
+    body = f'{{"description": "NETFLIX.COM", "amount": {number}}}'
+    problem(api.post(route, body, content_type="application/json"), 400, "/amount")
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_a_row_with_a_number_of_any_size_is_reported_and_the_others_taken(api, number):
+    rows = f'{{"description": "A"}}\n{{"description": "B", "amount": {number}}}\n'
+    batch = api.post("/v1/batches", rows, content_type="application/x-ndjson").json()
+    assert (batch["counts"]["accepted"], batch["counts"]["rejected"]) == (1, 1)
+    assert batch["errors"][0]["line"] == 2
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

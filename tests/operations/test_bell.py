@@ -53,7 +53,7 @@ def test_no_more_than_a_few_bells_wait_for_a_cluster_that_is_away(monkeypatch):
         cache.clear()
         later(monkeypatch)
         BELL.ring()
-    assert OrmQ.objects.count() == bells.MAX_WAITING
+    assert OrmQ.objects.count() == 2 * bells.MAX_WAITING
 
 
 def test_a_broker_that_is_away_breaks_nothing(monkeypatch):
@@ -68,3 +68,22 @@ def test_a_shift_that_ends_in_the_middle_of_work_says_so(monkeypatch):
     shift = Shift(BELL, seconds=0)
     assert not shift.goes_on()
     assert shift.ended_busy
+
+
+def test_what_one_look_sees_is_rung_for_once_until_somebody_looks():
+    bell = Bell(task="pave.operations.cluster.canary", queue="quick", flag=False, once=True)
+    for _ in range(5):
+        bell.ring()
+    assert OrmQ.objects.count() == 1
+    bell.hear()
+    for _ in range(5):
+        bell.ring()
+    assert OrmQ.objects.count() == 2
+
+
+def test_others_keep_no_ring_of_a_flagged_bell_out():
+    others = Bell(task="pave.operations.cluster.canary", queue="quick", flag=False)
+    others.ring(times=50)
+    assert OrmQ.objects.count() == bells.MAX_WAITING
+    BELL.ring()
+    assert OrmQ.objects.count() == bells.MAX_WAITING + 1

@@ -113,3 +113,12 @@ def test_outside_of_a_request_there_is_no_id():
     line = record("cluster.started")
     request_ids.RequestIdFilter().filter(line)
     assert not hasattr(line, "request_id")
+
+
+@pytest.mark.parametrize(("status", "level"), [(503, "WARNING"), (500, "ERROR")])
+def test_what_pave_refuses_for_now_is_no_error(rf, status, level):
+    line = logging.makeLogRecord({"levelno": logging.ERROR, "levelname": "ERROR"})
+    line.request, line.status_code = rf.get("/v1/usage"), status
+    line.request.resolver_match = None
+    RouteFilter().filter(line)
+    assert (line.levelname, line.levelno) == (level, getattr(logging, level))

@@ -235,6 +235,35 @@ def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
         assert _open_transactions(stack) == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "media_type", "body"),
+    [
+        ("/v1/normalizations", "application/json", '{"description": "NETFLIX.COM"}    '),
+        ("/normalize_merchant", "application/json", '{"description": "NETFLIX.COM"}    '),
+        ("/v1/batches", "application/json", '{"transactions": [{"description": "A"}]}    '),
+        ("/v1/batches", "text/csv", "description,amount\nNETFLIX.COM,12.99\nSPOTIFY,1999.00\n"),
+        ("/v1/batches", "application/x-ndjson", '{"description": "A"}\n' * 3 + "\n" * 4),
+    ],
+)
+def test_nothing_is_taken_of_a_body_that_breaks_off(
+    stack: Stack, key: str, path: str, media_type: str, body: str
+) -> None:
+    address = urlsplit(stack.web_url)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Api-Key {key}\r\n"
+        f"Content-Type: {media_type}\r\nIdempotency-Key: {path}{media_type}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    status = []
+    for sent in (body[:-4], body):
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall((head + sent).encode())
+            connection.shutdown(socket.SHUT_WR)
+            with connection.makefile("rb") as answer:
+                status.append(answer.read().split()[1])
+    assert status == [b"400", b"202"]
+
+
 def _upload(stack: Stack, key: str, body: bytes) -> requests.Response:
     headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/x-ndjson"}
     return requests.post(f"{stack.web_url}/v1/batches", data=body, headers=headers, timeout=50)

@@ -6,6 +6,7 @@ from unittest.mock import Mock
 import pytest
 from django.utils import timezone
 
+from tests.factories import WebhookFactory
 from webhooks import endpoints, holding, recovering
 from webhooks.models import Delivery, Recovery, Webhook
 from webhooks.receiver import Reply, always
@@ -73,11 +74,9 @@ def test_it_sends_what_failed_is_held_or_waits_for_a_retry(
 
 def test_repeating_it_sends_nothing_twice(send, inside, window, receiver, webhook):
     inside("failed", 3)
-    for _ in range(3):
-        recovering.start(webhook=webhook, **window)
-    for _ in range(5):
-        recovering.advance_all()
+    run(recovering.start(webhook=webhook, **window))
     send()
+    recovering.advance_all()
     run(recovering.start(webhook=webhook, **window))
     assert send() == 0
     assert len(receiver.messages) == 3
@@ -160,3 +159,39 @@ def test_deleting_the_webhook_ends_it(inside, window, webhook):
     run(recovery)
     assert recovery.status == "canceled"
     assert not Delivery.objects.filter(trigger="recover").exists()
+
+
+def test_a_webhook_has_one_recovery_at_a_time(inside, window, webhook):
+    inside("failed")
+    recovering.start(webhook=webhook, **window)
+    with pytest.raises(recovering.AlreadyRunning):
+        recovering.start(webhook=webhook, **window)
+
+
+def test_one_that_has_nothing_to_do_is_through_at_once(window, webhook):
+    for _ in range(2):
+        assert recovering.start(webhook=webhook, **window).status == "completed"
+    assert not Recovery.objects.running().exists()
+
+
+def test_recoveries_that_wait_for_an_endpoint_are_not_looked_at_one_by_one(
+    inside, window, django_assert_num_queries
+):
+    for _ in range(20):
+        other = WebhookFactory()
+        inside("failed", to=other)
+        recovery = recovering.start(webhook=other, **window)
+        while recovering.advance(recovery.pk):
+            pass
+    with django_assert_num_queries(1):
+        recovering.advance_all()
+
+
+def test_a_worker_goes_on_with_recoveries_for_a_while_only(inside, window, monkeypatch):
+    for _ in range(3):
+        other = WebhookFactory()
+        inside("failed", to=other)
+        recovering.start(webhook=other, **window)
+    monkeypatch.setattr(recovering, "SLICE_SECONDS", 0)
+    recovering.advance_all()
+    assert Delivery.objects.filter(trigger="recover").count() == 1

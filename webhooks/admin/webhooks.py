@@ -13,15 +13,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from pave.api.places import Busy
 from pave.staff.actions import Button, Refused, Result, button
 from pave.staff.doing import shown_once
 from pave.staff.pages import StaffAdmin
 from pave.staff.search import as_uuid
 from pave.staff.templatetags.staff import ago, duration, pill
-from webhooks import at_once, endpoints, holding, receiver_check, recovering, trial
+from webhooks import endpoints, holding, receiver_check, recovering, trial
 from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
 from webhooks.admin.standing import standing
 from webhooks.admin.states import StateFilter, state_of
+from webhooks.at_once import TESTS
 from webhooks.models import Webhook
 
 OPERATE = "webhooks.operate_webhook"
@@ -35,9 +37,9 @@ def _turn(request: HttpRequest) -> Iterator[None]:
         Refused: Not now.
     """
     try:
-        with at_once.turn(f"staff-{request.user.pk}"):
+        with TESTS.place(f"staff-{request.user.pk}"):
             yield
-    except at_once.Busy as error:
+    except Busy as error:
         raise Refused(str(error)) from error
 
 
@@ -218,7 +220,10 @@ class WebhookAdmin(StaffAdmin):
             )
             response.audit_detail = "dry run"  # type: ignore[attr-defined]
             return response
-        recovery = recovering.start(webhook=webhook, **data)
+        try:
+            recovery = recovering.start(webhook=webhook, **data)
+        except recovering.AlreadyRunning as error:
+            raise Refused(str(error)) from error
         return f"Recovery begun: {recovery.total} deliveries will be sent again."
 
     @button(

@@ -1,19 +1,18 @@
 """``/v1/webhooks/{id}/…``: what can be done with a webhook."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from rest_framework.exceptions import Throttled
 from rest_framework.response import Response
 
 from pave.api.exceptions import Conflict
+from pave.api.limits import bounded
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
-from webhooks import at_once, endpoints, receiver_check, recovering, trial
-from webhooks.models import Recovery, Webhook
+from webhooks import endpoints, receiver_check, recovering, trial
+from webhooks.at_once import TESTS
+from webhooks.models import Recovery
 from webhooks.objects import (
     as_text,
     attempt_object,
@@ -24,20 +23,6 @@ from webhooks.objects import (
 )
 from webhooks.serializers import EmptySerializer, RecoverSerializer, RotateSerializer
 from webhooks.views.webhooks import own_webhook, validated
-
-
-@contextmanager
-def _turn(webhook: Webhook) -> Iterator[None]:
-    """Let something be sent while the caller waits.
-
-    Raises:
-        Throttled: Not now.
-    """
-    try:
-        with at_once.turn(webhook.client_id):
-            yield
-    except at_once.Busy as error:
-        raise Throttled(wait=5, detail=str(error)) from error
 
 
 class RotateSecretView(ClientView):
@@ -61,7 +46,7 @@ class TestView(ClientView):
         """Send a test event now, and answer what came of it."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with _turn(webhook):
+        with bounded(), TESTS.place(webhook.client_id):
             delivery = trial.send_test(webhook=webhook)
         attempt = delivery.attempt_set.get()
         return Response({"delivery": delivery_object(delivery), "attempt": attempt_object(attempt)})
@@ -74,7 +59,7 @@ class CheckView(ClientView):
         """Send good and bad messages now, and answer which were handled rightly."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with _turn(webhook):
+        with bounded(), TESTS.place(webhook.client_id):
             findings = receiver_check.check(webhook=webhook)
         return Response(check_object(webhook, findings))
 
@@ -98,7 +83,10 @@ class RecoverView(ClientView):
                     "counts": {"total": sum(counts.values()), **counts},
                 }
             )
-        recovery = recovering.start(webhook=webhook, **window)
+        try:
+            recovery = recovering.start(webhook=webhook, **window)
+        except recovering.AlreadyRunning as error:
+            raise Conflict(str(error)) from error
         return Response(
             recovery_object(recovery),
             status=202,

@@ -33,6 +33,7 @@ from merchants.heuristic import Heuristic
 from merchants.models import Merchant
 from merchants.question import Transaction
 from merchants.reading import read
+from pave.card_numbers import masked
 
 ADDED = [
     "merchant",
@@ -280,16 +281,19 @@ def _answer(transaction: Transaction) -> list[Any]:
 
 
 def _transaction(row: Row) -> Transaction:
-    """Return a row's transaction; what cannot be read in an optional column was not given."""
+    """Return a row's transaction as the API would take it, so with card numbers masked.
+
+    What cannot be read in an optional column was not given.
+    """
     given = {name: _shape.cell(row, name) for name in READ}
     return Transaction(
-        description=given["description"].replace("\x00", ""),
+        description=masked(given["description"].replace("\x00", "")),
         amount=_amount(given["amount"]),
         currency=given["currency"].strip().upper(),
         date=_date(given["date"]),
         mcc=given["mcc"].strip(),
         country=given["country"].strip().upper(),
-        city=given["city"].strip(),
+        city=masked(given["city"].strip()),
     )
 
 
