@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from merchants import rulesets
 from merchants.models import Merchant, Resolution, Rule
-from merchants.question import Match
+from merchants.question import CatalogueMerchant, Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ def write_down(match: Match, resolution: Resolution, named: Named) -> None:
     """Set what ``match`` says on a resolution that is not saved yet."""
     merchant = named.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
     rule_id = _number(match.rule_id)
-    resolution.answer = as_json(match, merchant, resolution.ruleset_id)
+    published = rulesets.merchants_of(resolution.ruleset_id).get(match.merchant_id or "")
+    resolution.answer = as_json(match, merchant, resolution.ruleset_id, published)
     resolution.merchant = merchant
     resolution.rule_id = rule_id if rule_id in named.rules else None
     resolution.method = match.method
@@ -44,21 +46,34 @@ def write_down(match: Match, resolution: Resolution, named: Named) -> None:
     resolution.evidence = list(match.evidence)
 
 
-def as_json(match: Match, merchant: Merchant | None, ruleset: int) -> dict[str, Any]:
+def as_json(
+    match: Match,
+    merchant: Merchant | None,
+    ruleset: int,
+    published: CatalogueMerchant | None = None,
+) -> dict[str, Any]:
     """Return what the API's members ``merchant`` and ``match`` are made of for whoever asks.
 
     It holds what was found out, and nothing that was read from a transaction: that is the
     request's own, and `merchants.events` adds it.
+
+    Args:
+        match: What the heuristic says.
+        merchant: The row that it names.
+        ruleset: The number of the ruleset that answers.
+        published: The merchant as that ruleset has it. Its row is the draft, of which only what no
+            ruleset holds is answered: sites of countries, Wikidata's id and the logo.
     """
+    facts = published or merchant
     return {
         "merchant": {
             "id": str(merchant.pk) if merchant else None,
             "name": match.name,
-            "website": (merchant.website or None) if merchant else None,
+            "website": (facts.website or None) if facts else None,
             "websites": merchant.websites if merchant else {},
             "wikidata": (merchant.wikidata or None) if merchant else None,
-            "mcc": merchant.mccs[0] if merchant and merchant.mccs else None,
-            "category": (merchant.category or None) if merchant else None,
+            "mcc": facts.mccs[0] if facts and facts.mccs else None,
+            "category": (facts.category or None) if facts else None,
             "logo_url": (merchant.logo_url or None) if merchant else None,
         },
         "match": {

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Count, F
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from merchants import batch_writing, usage
@@ -21,6 +22,7 @@ from merchants.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occurrence
 from merchants.models import Batch, NormalizationRequest
 from pave import advisory
 from pave.card_numbers import masked_value, without_card_numbers
+from pave.clients import quotas
 from pave.clients.models import Client
 from webhooks.publishing import publish
 
@@ -36,6 +38,7 @@ MAX_CPU_SECONDS = 60.0
 _WRITE_ROWS = 2_000
 # How often the sweep counts, in seconds, and how long a batch has been under way by then.
 _RECOUNT_EVERY = 60
+_TELL_SECONDS = 2.0
 _RECOUNT_AFTER = timedelta(seconds=10)
 
 Status = NormalizationRequest.Status
@@ -100,20 +103,24 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     """
     now = timezone.now()
     errors: list[dict[str, Any]] = []
+    left = usage.left(client, now=now)
     with transaction.atomic():
         if advisory.is_taken(advisory.Lock.TAKING_BATCHES, client.pk):
             raise AnotherUnderWay
         batch = Batch.objects.create(client=client, created_at=now)
         good = _good(rows, batch, errors)
         while chunk := list(islice(good, _WRITE_ROWS)):
-            usage.charge(client, len(chunk), now=now)
-            batch_writing.write(chunk, batch=batch, now=now)
             batch.accepted += len(chunk)
+            if left is not None and batch.accepted > left:
+                raise quotas.QuotaExceeded(left, quotas.month_of(now)[1])
+            batch_writing.write(chunk, batch=batch, now=now)
         if not batch.accepted:
             raise NothingTaken(errors)
         batch.deliver = (options or {}).get("deliver", Batch.Deliver.BATCH)
         batch.errors = errors
         batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
+        # Last: what the client posts meanwhile is counted in the same row.
+        usage.charge(client, batch.accepted, now=now)
         ADMIT.ring()
     logger.info(
         "batch.accepted batch=%s accepted=%s rejected=%s",
@@ -165,15 +172,22 @@ def count_corrected(requests: Iterable[NormalizationRequest]) -> None:
     for batch_id, rows in sorted(changed.items()):
         Batch.objects.filter(pk=batch_id).update(
             corrections=F("corrections") + len(rows),
-            corrected=F("corrected") + sum(not row.corrected for row in rows),
+            # Rows that were corrected before there was a mark for it would count again.
+            corrected=Least(F("corrected") + sum(not row.corrected for row in rows), F("accepted")),
         )
 
 
 def tell_corrections(*, now: datetime | None = None) -> None:
-    """Tell of the corrections in batches that asked for one message, each batch once."""
+    """Tell of the corrections in batches that asked for one message, each batch once.
+
+    After ``_TELL_SECONDS`` the others are left to the next sweep.
+    """
+    end = time.monotonic() + _TELL_SECONDS
     now = now or timezone.now()
     untold = Batch.objects.filter(corrections__gt=F("corrections_told")).order_by("id")
     for batch_id in untold.values_list("pk", flat=True):
+        if time.monotonic() > end:
+            break
         with transaction.atomic():
             batch = untold.select_for_update().filter(pk=batch_id).first()
             if batch is None:

@@ -3,6 +3,7 @@
 import logging
 
 from django.db import transaction
+from django.utils import timezone
 
 from merchants.models import Alias, Feedback, Merchant, Rule
 from pave import advisory
@@ -17,9 +18,9 @@ class CannotMerge(Exception):
 def merge(*, merchant: Merchant, into: Merchant) -> int:
     """Let ``into`` take over from ``merchant``, whose id stays valid and points to it.
 
-    Aliases, rules and feedback move; the old name becomes an alias. One that clients have not seen
-    goes. As every change of the draft
-    it counts once that is published; then earlier answers are changed too.
+    Aliases, rules and feedback move; the old name becomes an alias. A merchant that clients have
+    not seen is deleted. As every change of the draft it counts once that is published; then
+    earlier answers are changed too.
 
     Returns:
         How many aliases the successor gained.
@@ -56,7 +57,7 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
         Alias.objects.bulk_create(
             Alias(merchant=successor, text=text, published=spellings[text]) for text in new
         )
-        Rule.objects.filter(merchant=gone).update(merchant=successor)
+        Rule.objects.filter(merchant=gone).update(merchant=successor, updated_at=timezone.now())
         Feedback.objects.filter(merchant=gone).update(merchant=successor)
         Merchant.objects.filter(merged_into=gone).update(merged_into=successor)
         for name in ("website", "wikidata", "category", "logo_url"):

@@ -2,6 +2,7 @@
 
 import collections
 import logging
+import random
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,6 +75,8 @@ SETTLE_BATCH = 500
 CANCEL_BATCH = 1000
 CANCEL_PAUSE = 0.05
 CANCEL_SECONDS = 5.0
+# For so long, in seconds, a worker goes on with batches while others wait for it.
+CANCEL_SLICE_SECONDS = 2.0
 
 
 class InUse(Exception):
@@ -123,7 +126,7 @@ def admit() -> int:
         if count < ADMIT_BATCH // 4 and not more:
             shift.rest()
     ADMIT.fall_asleep()
-    if shift.ended_busy or NormalizationRequest.objects.queued().exists():
+    if shift.ended_busy or NormalizationRequest.objects.admissible().exists():
         ADMIT.ring()
     return admitted
 
@@ -162,7 +165,7 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
 
 def _admit_batch(limit: int) -> tuple[int, bool]:
     """Do as ``admit_batch`` says; return as well whether a client may have more than its part."""
-    if not NormalizationRequest.objects.queued().exists():
+    if not NormalizationRequest.objects.admissible().exists():
         return 0, False
     claimed = _claim(limit)
     if not claimed.requests:
@@ -361,18 +364,21 @@ def cancel_batch(*, batch: Batch) -> None:
 
 
 def cancel_batches() -> int:
-    """Go on with batches that are to be canceled, for a slice of time; return how many rows."""
+    """Go on with batches that are to be canceled, for a slice of time, in any order.
+
+    Returns:
+        How many rows were taken back.
+    """
     canceled = 0
-    end = time.monotonic() + settings.PAVE_TASK_SLICE
-    while time.monotonic() < end and not shutdown.requested():
-        rows = [
-            _cancel_some(NormalizationRequest.objects.filter(batch=batch_pk))
-            for batch_pk in Batch.objects.canceling().values_list("pk", flat=True)
-        ]
-        if not rows:
-            break
-        canceled += sum(rows)
-        if not any(rows):
+    end = time.monotonic() + CANCEL_SLICE_SECONDS
+    while batch_pks := list(Batch.objects.canceling().values_list("pk", flat=True)):
+        count = 0
+        for batch_pk in random.sample(batch_pks, len(batch_pks)):
+            if time.monotonic() > end or shutdown.requested():
+                return canceled + count  # the sweep rings again
+            count += _cancel_some(NormalizationRequest.objects.filter(batch=batch_pk))
+        canceled += count
+        if not count:
             time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
     return canceled
 
@@ -499,7 +505,7 @@ def sweep(*, now: datetime | None = None) -> None:
     """Ring for requests that wait for admission, and end the claims of dead workers."""
     now = now or timezone.now()
     _end_claims(AdmissionClaim.objects.filter(created_at__lt=now - CLAIM_LEASE))
-    if NormalizationRequest.objects.queued().exists():
+    if NormalizationRequest.objects.admissible().exists():
         ADMIT.ring()
     if NormalizationRequest.objects.suspect().exists():
         SUSPECTS.ring()

@@ -108,6 +108,14 @@ def content_of(number: int) -> Content:
     return _stored_content(number)
 
 
+@loaded(most=2)
+def merchants_of(number: int) -> dict[str, CatalogueMerchant]:
+    """Return the merchants that a ruleset holds, by id; none if another heuristic answers."""
+    if not is_ours():
+        return {}
+    return {merchant.id: merchant for merchant in content_of(number).merchants}
+
+
 @loaded()
 def heuristic_for(number: int) -> Heuristic:
     """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset's number."""

@@ -20,8 +20,8 @@ def admit_suspects() -> int:
 
 def cancel_batches() -> int:
     """Take back what is left of batches that are to be canceled."""
-    CANCEL.hear()
-    return normalization.cancel_batches()
+    with CANCEL.alone() as alone:
+        return normalization.cancel_batches() if alone else 0
 
 
 def resolve() -> int:

@@ -139,8 +139,7 @@ def faded(seconds: float, age: float) -> float:
 
 
 def _queued_of(client: int, limit: int, but: Collection[UUID]) -> list[UUID]:
-    queued = NormalizationRequest.objects.queued().filter(client=client, admission_attempts=0)
-    queued = queued.exclude(pk__in=but).exclude(batch__in=_canceling())
+    queued = NormalizationRequest.objects.admissible().filter(client=client).exclude(pk__in=but)
     found = list(queued.single().values_list("pk", flat=True)[:limit])
     return found + list(queued.batched().values_list("pk", flat=True)[: limit - len(found)])
 

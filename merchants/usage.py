@@ -21,8 +21,13 @@ def count_since(client: Client, start: datetime) -> int:
     return NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start)).count()
 
 
+def left(client: Client, *, now: datetime) -> int | None:
+    """Return what is left of the client's quota, before a transaction that takes something."""
+    return quotas.left(client=client, now=now, before=lambda start: count_since(client, start))
+
+
 def charge(client: Client, number: int, *, now: datetime) -> None:
-    """Count transactions against the client's quota, in the transaction that takes them.
+    """Count transactions against the client's quota, in the transaction that takes them, late.
 
     Raises:
         QuotaExceeded: There are not so many left.

@@ -14,7 +14,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # few, and whoever waits, sends slowly or reads slowly holds one thread and not a whole process.
 # Of those that wait there are at most PAVE_MAX_WAITING for results, 3 who log in
 # (pave/staff/logins.py), 4 that send batches, 4 that read their results (merchants/transfers.py)
-# and 12 of all other routes (pave/api/places.py), but for a post and a look at its answer, which
+# and 8 of all other routes (pave/api/places.py), but for a post and a look at its answer, which
 # are short: fewer than there are threads.
 worker_class = "gthread"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "32"))

@@ -418,6 +418,8 @@ LOGGING = {
         # One line per task would drown Pave's own lines, which say what came of each.
         "django-q": {"level": "WARNING"},
         "requests_hardened": {"level": "ERROR"},
+        # It warns of each connection that it closes, of which clients can make it have many.
+        "urllib3.connectionpool": {"level": "ERROR"},
         "botocore": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
     },

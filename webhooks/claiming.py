@@ -44,9 +44,9 @@ class Claim:
 class Claimer:
     """Takes due deliveries for one sender.
 
-    Webhooks get their turn in the order in which they were last served, those never served
-    first, and share what a claim takes evenly. So a backlog of any length on one of them delays
-    the others by no more than their own turn.
+    Clients get their turn in the order in which they were last served, those never served first,
+    and so do the webhooks of each. They share what a claim takes evenly, so that a backlog of any
+    length, on however many webhooks, delays the others by no more than their own turn.
 
     Args:
         worker: this process's name (``pave.operations.identity``).
@@ -55,6 +55,7 @@ class Claimer:
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._served: dict[UUID, float] = {}
+        self._clients_served: dict[int, float] = {}
         self._found: list[Webhook] = []
         self._search_at = 0.0
 
@@ -72,6 +73,7 @@ class Claimer:
         turns = [
             Turn(
                 found.pk,
+                found.client_id,
                 room=found.room(under_way.get(found.pk, 0)),
                 steady=found.steady if found.pk not in late else False,
             )
@@ -87,8 +89,11 @@ class Claimer:
             steady={turn.webhook_id: turn.steady for turn in turns},
         )
         moment = time.monotonic()
-        for pk in share:
-            self._served[pk] = moment
+        # Those first next time that came last now, and may have got one less.
+        for turn in reversed(turns):
+            if turn.webhook_id in share:
+                moment += 1e-9
+                self._served[turn.webhook_id] = self._clients_served[turn.client_id] = moment
         missed = share.keys() - {claim.webhook_id for claim in claims}
         self._found = [webhook for webhook in self._found if webhook.pk not in missed]
         return claims
@@ -102,7 +107,13 @@ class Claimer:
             self._search_at = begun + took / SEARCH_SHARE if took > SEARCH_FREE else 0.0
             if len(self._served) > 10 * max(1000, len(self._found)):
                 self._served.clear()
-        self._found.sort(key=lambda webhook: self._served.get(webhook.pk, 0.0))
+                self._clients_served.clear()
+        self._found.sort(
+            key=lambda webhook: (
+                self._clients_served.get(webhook.client_id, 0.0),
+                self._served.get(webhook.pk, 0.0),
+            )
+        )
         return self._found
 
 

@@ -31,7 +31,7 @@ def disable(*, webhook_id: UUID, by: Webhook.DisabledBy, now: datetime | None = 
         changed = (
             Webhook.objects.existing()
             .filter(pk=webhook_id, enabled=True)
-            .update(enabled=False, disabled_by=by, disabled_at=now, staff_told_at=None)
+            .update(enabled=False, disabled_by=by, disabled_at=now)
         )
         if not changed:
             return False
@@ -62,7 +62,6 @@ def enable(*, webhook: Webhook, now: datetime | None = None) -> int:
                 enabled=True,
                 disabled_by="",
                 disabled_at=None,
-                staff_told_at=None,
                 failing_since=None,
                 breaker_failures=0,
                 breaker_failed_at=None,

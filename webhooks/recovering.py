@@ -71,14 +71,12 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
                 f"The recovery {running.pk} of this webhook is not through yet. "
                 "Begin another one when it is."
             )
-        recovery = Recovery.objects.create(
-            webhook=webhook, since=since, until=until, total=total, created_at=now
-        )
+        recovery = Recovery(webhook=webhook, since=since, until=until, total=total, created_at=now)
         if total:
             RECOVER.ring()
         else:
             _complete(recovery, now)
-            recovery.save()
+        recovery.save(force_insert=True)
     logger.info("recovery.started recovery=%s webhook=%s total=%s", recovery.pk, webhook.pk, total)
     return recovery
 

@@ -16,8 +16,9 @@ def help_send() -> int:
 
 def recover() -> None:
     """Go on with the recoveries that are not done."""
-    RECOVER.hear()
-    recovering.advance_all()
+    with RECOVER.alone() as alone:
+        if alone:
+            recovering.advance_all()
 
 
 def tell_staff() -> int:

@@ -1,5 +1,6 @@
 """Whose turn it is: which webhooks have work, and how a sender's room is shared out among them."""
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -47,6 +48,7 @@ class Room:
 @dataclass(frozen=True, slots=True)
 class Turn:
     webhook_id: UUID
+    client_id: int
     room: int
     steady: bool | None
 
@@ -57,7 +59,7 @@ def with_work(now: datetime) -> list[Webhook]:
     An endpoint that is to be left alone has none, but for what somebody retries by hand. A
     disabled one has none, but for what somebody asked for.
     """
-    fields = ("id", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
+    fields = ("id", "client", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
     open_ones = (
         Webhook.objects.open_for_business(now)
         .filter(pk__in=lanes.webhooks_with(lanes.PENDING))
@@ -104,28 +106,35 @@ def in_flight(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
 
 
 def share_out(turns: Iterable[Turn], room: Room) -> dict[UUID, int]:
-    """Return how many messages each webhook may send now: evenly, in the order of the turns."""
+    """Return how many messages each webhook may send now, in the order of the turns.
+
+    Clients get one after the other, each for its next webhook, so that a client with a hundred
+    webhooks sends no more than one that has one.
+    """
     room = replace(room, all=min(room.all, MAX_CLAIM))
-    share: dict[UUID, int] = {}
-    wanting = []
+    lines: dict[int, deque[Turn]] = {}
     for turn in turns:
-        if len(share) == MAX_WEBHOOKS or room.all < 1:
-            break
-        if turn.room and room.has(turn.steady):
-            share[turn.webhook_id] = 1
-            room = room.less(turn.steady)
-            wanting.append(turn)
-    while wanting:
-        wanting = [turn for turn in wanting if share[turn.webhook_id] < turn.room]
-        served = False
-        for turn in wanting:
-            if room.has(turn.steady):
-                share[turn.webhook_id] += 1
-                room = room.less(turn.steady)
-                served = True
-        if not served:
-            break
+        lines.setdefault(turn.client_id, deque()).append(turn)
+    share: dict[UUID, int] = {}
+    while lines and room.all > 0:
+        for client_id, line in list(lines.items()):
+            if (chosen := _next(line, share, room)) is None:
+                del lines[client_id]
+                continue
+            share[chosen.webhook_id] = share.get(chosen.webhook_id, 0) + 1
+            room = room.less(chosen.steady)
+            line.append(chosen)
     return share
+
+
+def _next(line: deque[Turn], share: dict[UUID, int], room: Room) -> Turn | None:
+    """Take the client's next webhook from its line that may send one more message."""
+    while line:
+        turn = line.popleft()
+        taken = share.get(turn.webhook_id, 0)
+        if taken < turn.room and room.has(turn.steady) and (taken or len(share) < MAX_WEBHOOKS):
+            return turn
+    return None
 
 
 def _first_due(deliveries: QuerySet[Delivery]) -> Subquery:

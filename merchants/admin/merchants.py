@@ -5,15 +5,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from merchants import merging
 from merchants.categories import all_categories, primary_title
-from merchants.models import Alias, Feedback, Merchant, Resolution, Rule
+from merchants.models import Alias, Feedback, Merchant, Resolution
 from pave import advisory
 from pave.staff.actions import Refused, Result, button
 from pave.staff.pages import StaffAdmin
@@ -57,26 +57,51 @@ class AliasInline(admin.TabularInline):
     extra = 1
 
 
-def save_in_draft(row: Merchant | Rule, form: Any, change: bool) -> None:
-    """Save what staff have changed of a row of the draft, and nothing that others have meanwhile.
+class DraftForm(forms.ModelForm):
+    """A form of a part of the draft, which refuses what somebody else has changed meanwhile."""
 
-    Others change the draft again when the transaction ends, with which a merchant's aliases are
-    saved too.
+    opened_at = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    Raises:
-        Http404: The row has gone.
-    """
-    advisory.take(advisory.Lock.DRAFT)
-    if not change:
-        row.save()
-        return
-    get_object_or_404(type(row).objects.select_for_update(no_key=True), pk=row.pk)
-    fields = {field.name for field in row._meta.concrete_fields} & set(form.changed_data)
-    row.save(update_fields=[*fields, "updated_at"])
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and not self.instance._state.adding:
+            self.initial["opened_at"] = self.instance.updated_at.isoformat()
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse to write over what was changed since the page was opened."""
+        opened_at = self.initial.get("opened_at", "")
+        if self.cleaned_data.get("opened_at") != opened_at:
+            raise forms.ValidationError(
+                "Somebody else has changed this since you opened the page. Nothing was saved: "
+                "open it again."
+            )
+        return super().clean()
+
+
+class DraftAdmin(StaffAdmin):
+    """The pages of a part of the draft, which is changed by one at a time."""
+
+    form = DraftForm
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Wait for those who change or publish the draft, and look at the row after that."""
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **kwargs)
+        with transaction.atomic():
+            advisory.take(advisory.Lock.DRAFT)
+            return super().changeform_view(request, *args, **kwargs)
+
+    def save(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save the form's own fields: others are written without waiting for the draft."""
+        if not change:
+            obj.save()
+            return
+        fields = {field.name for field in obj._meta.concrete_fields} & set(form.fields)
+        obj.save(update_fields=[*fields, "updated_at"])
 
 
 @admin.register(Merchant)
-class MerchantAdmin(StaffAdmin):
+class MerchantAdmin(DraftAdmin):
     navigation_place = 3
     purpose = (
         f"The catalogue that answers come from. A change here is made in the draft: {UNPUBLISHED}"
@@ -86,7 +111,7 @@ class MerchantAdmin(StaffAdmin):
     search_fields = ("name", "website", "aliases__text")
     search_help_text = "Part of a name, an alias or a domain; an id of Pave's or Wikidata's."
     fieldsets = (
-        (None, {"fields": ("name", "website", "category", "active")}),
+        (None, {"fields": ("opened_at", "name", "website", "category", "active")}),
         ("Evidence", {"fields": ("mccs", "countries")}),
         ("Elsewhere", {"fields": ("wikidata", "logo_url", "websites")}),
     )
@@ -124,9 +149,6 @@ class MerchantAdmin(StaffAdmin):
             "rules": list(obj.rules.all()[:20]),
             "resolutions": list(Resolution.objects.filter(merchant=obj).order_by("-id")[:10]),
         }
-
-    def save(self, request: HttpRequest, obj: Merchant, form: Any, change: bool) -> None:
-        save_in_draft(obj, form, change)
 
     @admin.display(description="state")
     def state(self, merchant: Merchant) -> SafeString | str:

@@ -8,15 +8,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from merchants.admin.merchants import UNPUBLISHED, save_in_draft
+from merchants.admin.merchants import UNPUBLISHED, DraftAdmin
 from merchants.models import Rule
 from pave import advisory
-from pave.staff.pages import StaffAdmin
 from pave.staff.templatetags.staff import ago, pill
 
 
 @admin.register(Rule)
-class RuleAdmin(StaffAdmin):
+class RuleAdmin(DraftAdmin):
     navigation_place = 4
     purpose = f"Decisions that come before the catalogue. They are part of the draft: {UNPUBLISHED}"
     list_display = (
@@ -35,7 +34,7 @@ class RuleAdmin(StaffAdmin):
     search_help_text = "Part of the pattern, the merchant's name or the note."
     autocomplete_fields = ("merchant",)
     fieldsets = (
-        (None, {"fields": ("kind", "pattern", "merchant", "active", "note")}),
+        (None, {"fields": ("opened_at", "kind", "pattern", "merchant", "active", "note")}),
         ("Only if", {"fields": ("mcc", "country", "intermediary")}),
         ("Before others", {"fields": ("priority",)}),
     )
@@ -44,7 +43,7 @@ class RuleAdmin(StaffAdmin):
         return super().get_queryset(request).select_related("merchant")
 
     def save(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
-        save_in_draft(obj, form, change)
+        super().save(request, obj, form, change)
         messages.info(request, f"The rule is in the draft. {UNPUBLISHED}")
 
     def delete_model(self, request: HttpRequest, obj: Rule) -> None:

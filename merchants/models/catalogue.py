@@ -190,6 +190,14 @@ class Rule(models.Model):
             ValidationError: With what is wrong, by field.
         """
         self.note = masked(self.note)
+        if self.active and self.merchant and not self.merchant.active:
+            heir = self.merchant.merged_into
+            raise ValidationError(
+                {
+                    "merchant": f"{self.merchant} is not active"
+                    + (f": it was merged into {heir}." if heir else ".")
+                }
+            )
         if holds_card_number(self.pattern):
             raise ValidationError({"pattern": CARD_REFUSED})
         if self.kind == self.Kind.REGEX:

@@ -77,7 +77,7 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
 
 
 def _is_erased(user: Any) -> bool:
-    """Return whether a client was erased while its request was being answered."""
+    """Return whether a client was erased or deactivated while its request was answered."""
     return isinstance(user, Client) and not Client.objects.filter(pk=user.pk, active=True).exists()
 
 

@@ -86,7 +86,7 @@ class Turns:
 # All requests of clients that are not short by nature, as a post and a look at its answer are: a
 # list, a count, or a change that waits for a row holds its thread for a while.
 OTHERS = Places(
-    at_once=12,
+    at_once=8,
     of_each=3,
     another="Three other requests of yours are being answered. Send this one when one of them is.",
     full="Too many requests are being answered. Try again in a moment.",

@@ -34,6 +34,29 @@ def month_of(moment: datetime.datetime) -> tuple[datetime.datetime, datetime.dat
     return start, (start + datetime.timedelta(days=32)).replace(day=1)
 
 
+def left(
+    *,
+    client: Client,
+    now: datetime.datetime,
+    before: Callable[[datetime.datetime], int],
+) -> int | None:
+    """Return how many transactions the client may still send in this month; None: any number.
+
+    Call it before the transaction that takes them: it begins to count where the quota is new.
+
+    Args:
+        client: Who sends them.
+        now: The present.
+        before: Counts those since a time that nobody counted, when the quota is new.
+    """
+    if client.monthly_quota is None:
+        return None
+    start, _ = month_of(now)
+    if not MonthlyUse.objects.filter(client=client, month=start.date()).exists():
+        _begin(client, start, before)
+    return max(0, client.monthly_quota - used(client=client, now=now))
+
+
 def charge(
     *,
     client: Client,
@@ -43,7 +66,7 @@ def charge(
 ) -> None:
     """Count ``number`` transactions against the client's quota, if it has one.
 
-    Call it in the transaction that takes them.
+    Call it in the transaction that takes them, late: the client's others wait for its end.
 
     Args:
         client: Who sends them.
@@ -63,13 +86,18 @@ def charge(
     if within.update(used=F("used") + number):
         return
     if not uses.exists():
-        MonthlyUse.objects.bulk_create(
-            [MonthlyUse(client=client, month=start.date(), used=before(start))],
-            ignore_conflicts=True,
-        )
+        _begin(client, start, before)
         if within.update(used=F("used") + number):
             return
     raise QuotaExceeded(max(0, quota - used(client=client, now=now)), end)
+
+
+def _begin(
+    client: Client, start: datetime.datetime, before: Callable[[datetime.datetime], int]
+) -> None:
+    MonthlyUse.objects.bulk_create(
+        [MonthlyUse(client=client, month=start.date(), used=before(start))], ignore_conflicts=True
+    )
 
 
 def used(*, client: Client, now: datetime.datetime) -> int:

@@ -7,6 +7,8 @@ ring twice (the second finds nothing to do), and need not ring while somebody is
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -18,13 +20,16 @@ logger = logging.getLogger(__name__)
 
 # A bell that has rung is taken to be heard for this long; then it is rung again.
 RUNG_SECONDS = 2
-# Whoever is awake says so at least this often, in seconds; see ``awake``.
+# Whoever is awake says so at least this often, in seconds; see ``stay_awake``.
 AWAKE_SECONDS = 3
 # Whoever found a listener awake need not look again for this long: the listener has its row to work
 # on first, and stays awake for LINGER_SECONDS (pave.operations.shift) after that, which is longer.
 QUIET_SECONDS = 0.5
-# However often a bell is rung into a cluster that is away, no more tasks than this wait for it.
+# However often bells are rung into a cluster that is away, they add no task while so many wait for
+# it; those that ring once, while twice as many do: they are seldom, and kept out by no others.
 MAX_WAITING = 8
+# How long a listener may be the only one at its work, in seconds, if it dies at it.
+ALONE_SECONDS = 10
 
 # Until when this process need not look at a bell, by its task; seconds of the monotonic clock.
 _quiet_until: dict[str, float] = {}
@@ -66,13 +71,16 @@ class Bell:
                 cache.set(self._key, "rung", RUNG_SECONDS)
             elif self.once and not cache.add(self._key, "rung", RUNG_SECONDS):
                 return
-            # Those that every transaction and message waits for are rung past all others.
-            most = 2 * MAX_WAITING if self.flag else MAX_WAITING
+            most = MAX_WAITING * (2 if self.once else 1)
             waiting = get_broker(self.queue).queue_size()
+            if self.once and waiting >= most:
+                cache.delete(self._key)
             for _ in range(min(times, most - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
             _quiet_until.pop(self.task, None)
+            if self.once:
+                cache.delete(self._key)
             # The rows are committed; the sweep will ring when the broker is back.
             logger.warning("bell.not_rung task=%s", self.task, exc_info=True)
 
@@ -83,6 +91,21 @@ class Bell:
     def hear(self) -> None:
         """Say that a listener looks now: whoever rings from here on, rings for another look."""
         cache.delete(self._key)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Look now, and say whether nobody else is at such work: it has one worker of a queue.
+
+        Such work is no hurry and may be much of it, and the other workers are for what is.
+        """
+        self.hear()
+        key = f"bell:alone:{self.queue}"
+        alone = cache.add(key, self.task, ALONE_SECONDS)
+        try:
+            yield alone
+        finally:
+            if alone:
+                cache.delete(key)
 
     def fall_asleep(self) -> None:
         """Take back ``stay_awake``. The listener must look at the rows once more after this.

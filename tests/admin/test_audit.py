@@ -191,6 +191,7 @@ def test_an_alias_added_is_on_record(superuser: Browser, failed_delivery: Delive
     superuser.post(
         reverse("admin:merchants_merchant_change", args=[merchant.pk]),
         {
+            "opened_at": merchant.updated_at.isoformat(),
             "name": "Netflix", "active": "on", "mccs": "[]", "countries": "[]",
             "aliases-TOTAL_FORMS": "1", "aliases-INITIAL_FORMS": "0", "aliases-0-text": "NFLX",
             "aliases-0-merchant": str(merchant.pk),

@@ -1,4 +1,5 @@
 import contextlib
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -201,3 +202,32 @@ def test_rows_of_a_batch_that_is_being_canceled_keep_no_others_waiting(api, monk
     working.resolve_due()
     assert api.get(right["location"]).json()["status"] == "completed"
     assert normalization.cancel_batches() == 5
+
+
+def test_rows_of_a_batch_that_is_being_canceled_wake_no_admission(api, monkeypatch):
+    """They would for as long as they are there: it would find nothing, and ring for itself."""
+    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    rows = [{"description": f"WRONG{number}"} for number in range(8)]
+    wrong = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    api.post(f"/v1/batches/{wrong}/cancel")
+    bell = mock.Mock()
+    monkeypatch.setattr(normalization, "ADMIT", bell)
+    normalization.sweep()
+    bell.ring.assert_not_called()
+    assert NormalizationRequest.objects.queued().count() == 5
+    api.post("/v1/normalizations", {"description": "RIGHT"}, format="json")
+    bell.reset_mock()
+    normalization.sweep()
+    bell.ring.assert_called_once()
+
+
+def test_a_worker_goes_on_with_cancels_for_a_while_only(api, monkeypatch):
+    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    for _ in range(3):
+        rows = [{"description": f"SHOP{number} X"} for number in range(8)]
+        batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+        api.post(f"/v1/batches/{batch_id}/cancel")
+    monkeypatch.setattr(normalization, "CANCEL_SLICE_SECONDS", -1)
+    assert normalization.cancel_batches() == 0
+    monkeypatch.undo()
+    assert normalization.cancel_batches() == 15

@@ -283,6 +283,34 @@ def test_a_row_that_is_corrected_again_counts_once(api, netflix, webhook):
     assert api.get(f"/v1/batches/{batch['id']}").json()["counts"]["corrected"] == 1
 
 
+def facts_of(api, text):
+    path = api.post("/v1/normalizations", {"description": text}, format="json")["location"]
+    run_cluster()
+    merchant = api.get(path).json()["merchant"]
+    return merchant["name"], merchant["website"], merchant["mcc"], merchant["category"]
+
+
+def test_the_draft_answers_nothing_and_a_roll_back_undoes_all(api, netflix):
+    Merchant.objects.filter(pk=netflix.pk).update(website="https://good.example", mccs=["5815"])
+    first = rulesets.publish(note="good", by="test")
+    good = facts_of(api, "NETFLIX.COM")
+    assert good[1:3] == ("https://good.example", "5815")
+    Merchant.objects.filter(pk=netflix.pk).update(
+        website="https://wrong.example", mccs=["4899"], category="travel_flights"
+    )
+    assert facts_of(api, "NETFLIX.COM") == good
+    assert facts_of(api, "PAYPAL *NETFLIX.COM") == good
+    rulesets.publish(note="wrong", by="test")
+    run_revision()
+    assert facts_of(api, "NETFLIX.COM")[1:3] == ("https://wrong.example", "4899")
+    rulesets.roll_back(to=first, by="test")
+    run_revision()
+    assert facts_of(api, "NETFLIX.COM") == good
+    told = NormalizationRequest.objects.filter(description="NETFLIX.COM")
+    answers = told.values_list("resolution__answer", flat=True)
+    assert {answer["merchant"]["mcc"] for answer in answers} == {"5815"}
+
+
 def test_a_rule_that_does_not_count_is_no_answer_to_feedback(answered, netflix):
     """An inactive rule, or one with a condition, does not do what was agreed to."""
     text = answered[2].own_reading.descriptor

@@ -10,11 +10,12 @@ import pytest
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from merchants import batches, transfers
+from merchants import batches, normalization, transfers
 from merchants.models import Batch, NormalizationRequest
 from merchants.transfers import UPLOAD_TURNS, UPLOADS
 from pave import advisory
 from pave.api.models import IdempotencyKey
+from pave.clients import keys
 from tests.api.problems import problem
 from tests.fixtures import Caller
 from tests.merchants.batching import JSON, NDJSON, post
@@ -131,3 +132,47 @@ def test_members_of_the_body_that_nobody_asked_for_are_not_kept(api: APIClient) 
         assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clients_posts_do_not_wait_for_its_batch_to_be_taken(
+    api: APIClient, client_1234: Caller
+) -> None:
+    """Both are counted against its quota."""
+    client_1234.client.monthly_quota = 10
+    client_1234.client.save()
+    keys.forget_client(client=client_1234.client)
+    answers = []
+
+    def rows() -> Iterator[batches.Row]:
+        for number in range(3):
+            yield batches.Row(number + 1, None, {"description": "NETFLIX.COM"})
+        if not ON_SQLITE:  # which lets one transaction write at a time
+            with ThreadPoolExecutor(1) as pool:
+                answers.append(pool.submit(_posts_alone, client_1234).result(30))
+
+    def _posts_alone(caller: Caller) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        try:
+            normalization.submit(client=caller.client, fields={"description": "NETFLIX.COM"})
+        finally:
+            connection.close()
+        return 1
+
+    batches.accept(client=client_1234.client, rows=rows())
+    assert answers == ([] if ON_SQLITE else [1])
+    used = api.get("/v1/usage").json()["quota"]["used"]
+    assert used == 3 + len(answers)
+
+
+def test_more_than_the_quota_is_refused_as_soon_as_it_is_seen(
+    api: APIClient, client_1234: Caller
+) -> None:
+    client_1234.client.monthly_quota = 5
+    client_1234.client.save()
+    keys.forget_client(client=client_1234.client)
+    problem(post(api, ROWS * 6), 429)
+    assert not NormalizationRequest.objects.exists()
+    assert post(api, ROWS * 5).status_code == 202
+    problem(post(api, ROWS), 429)

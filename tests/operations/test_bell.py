@@ -53,7 +53,7 @@ def test_no_more_than_a_few_bells_wait_for_a_cluster_that_is_away(monkeypatch):
         cache.clear()
         later(monkeypatch)
         BELL.ring()
-    assert OrmQ.objects.count() == 2 * bells.MAX_WAITING
+    assert OrmQ.objects.count() == bells.MAX_WAITING
 
 
 def test_a_broker_that_is_away_breaks_nothing(monkeypatch):
@@ -81,9 +81,35 @@ def test_what_one_look_sees_is_rung_for_once_until_somebody_looks():
     assert OrmQ.objects.count() == 2
 
 
-def test_others_keep_no_ring_of_a_flagged_bell_out():
-    others = Bell(task="pave.operations.cluster.canary", queue="quick", flag=False)
-    others.ring(times=50)
-    assert OrmQ.objects.count() == bells.MAX_WAITING
+ONCE = Bell(task="pave.operations.cluster.once", queue="quick", flag=False, once=True)
+
+
+def test_those_that_ring_often_keep_none_out_that_rings_once():
+    often = Bell(task="pave.operations.cluster.canary", queue="quick", flag=False)
+    often.ring(times=50)
     BELL.ring()
+    assert OrmQ.objects.count() == bells.MAX_WAITING
+    ONCE.ring()
     assert OrmQ.objects.count() == bells.MAX_WAITING + 1
+
+
+def test_one_that_found_no_room_rings_when_there_is_some():
+    ONCE.ring()
+    (task,) = OrmQ.objects.all()
+    ONCE.hear()
+    OrmQ.objects.bulk_create(
+        OrmQ(key=task.key, payload=task.payload, lock=task.lock)
+        for _ in range(2 * bells.MAX_WAITING)
+    )
+    ONCE.ring()
+    OrmQ.objects.all().delete()
+    ONCE.ring()
+    assert OrmQ.objects.count() == 1
+
+
+def test_such_work_has_one_worker():
+    other = Bell(task="pave.operations.cluster.another", queue="quick", flag=False, once=True)
+    with ONCE.alone() as first, other.alone() as second:
+        assert (first, second) == (True, False)
+    with other.alone() as alone:
+        assert alone

@@ -364,3 +364,16 @@ def test_deliveries_of_one_client_do_not_leak_into_the_claim_of_another():
         assert Event.objects.get(pk=one.event_id).client_id == (
             Webhook.objects.get(pk=one.webhook_id).client_id
         )
+
+
+def test_a_client_with_many_webhooks_has_no_larger_share_than_one_that_has_one():
+    many = ClientFactory()
+    for _ in range(20):
+        backlog(make_webhook(client=many), 10)
+    one = make_webhook()
+    backlog(one, 30, minutes=1)
+    claimer, taken = Claimer("w"), Counter()
+    for _ in range(10):
+        for claim in claimer.claim(now=timezone.now(), room=Room(5, 5, 5)):
+            taken[claim.webhook_id == one.pk] += 1
+    assert abs(taken[True] - taken[False]) <= 2, taken

@@ -1,10 +1,13 @@
 """Staff hear of webhooks that were disabled by no person."""
 
+from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.utils import timezone
 
 from webhooks import holding, telling
 from webhooks.models import Webhook
@@ -70,12 +73,18 @@ def test_a_mail_server_that_is_away_is_tried_again_later(webhook, staff, mailout
     assert len(mailoutbox) == 1
 
 
-def test_disabled_again_is_told_again(webhook, staff, mailoutbox):
-    for _ in range(2):
-        holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+def test_disabled_again_is_told_again_but_once_an_hour(webhook, staff, mailoutbox):
+    """A client can enable it and break it as often as it likes."""
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for minutes, mails in ((0, 1), (10, 1), (10, 1), (41, 2), (10, 2)):
+            clock.shift(timedelta(minutes=minutes))
+            holding.enable(webhook=webhook)
+            holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+            telling.tell_staff()
+            assert len(mailoutbox) == mails
+        clock.shift(timedelta(minutes=51))
         telling.tell_staff()
-        holding.enable(webhook=webhook)
-    assert len(mailoutbox) == 2
+        assert len(mailoutbox) == 3
 
 
 def test_the_sweep_rings_until_it_is_told(webhook, monkeypatch):

@@ -1,10 +1,11 @@
 """Where messages go, and the secrets that they are signed with."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from pave.clients.models import Client
@@ -13,6 +14,8 @@ from webhooks.breaker import Condition
 from webhooks.fields import EncryptedJSONField, EncryptedTextField
 
 MAX_IN_FLIGHT = 64
+# How often staff hear of one webhook that is disabled again and again.
+TOLD_EVERY = timedelta(hours=1)
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
@@ -34,9 +37,16 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
         )
 
     def untold(self) -> "WebhookQuerySet":
-        """Those that were disabled by no person, which staff are still to hear of."""
+        """Those that were disabled by no person, which staff are still to hear of.
+
+        They hear of each at most once in ``TOLD_EVERY``: a client may enable and break one again
+        and again.
+        """
+        long_ago = timezone.now() - TOLD_EVERY
         return self.existing().filter(
-            enabled=False, staff_told_at=None, disabled_by__in=Webhook.BY_THEMSELVES
+            Q(staff_told_at=None) | Q(staff_told_at__lt=Least(F("disabled_at"), Value(long_ago))),
+            enabled=False,
+            disabled_by__in=Webhook.BY_THEMSELVES,
         )
 
 
