@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, F
 from django.db.models.functions import Least
 from django.utils import timezone
@@ -104,11 +104,15 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     now = timezone.now()
     errors: list[dict[str, Any]] = []
     left = usage.left(client, now=now)
+    batch = Batch(client=client, created_at=now)
+    good = _good(rows, batch, errors)
+    if connection.vendor == "sqlite":
+        # It lets one transaction write at a time: this one is not to last while rows are read.
+        good = iter(list(good))
     with transaction.atomic():
         if advisory.is_taken(advisory.Lock.TAKING_BATCHES, client.pk):
             raise AnotherUnderWay
-        batch = Batch.objects.create(client=client, created_at=now)
-        good = _good(rows, batch, errors)
+        batch.save(force_insert=True)
         while chunk := list(islice(good, _WRITE_ROWS)):
             batch.accepted += len(chunk)
             if left is not None and batch.accepted > left:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
 
 from merchants import feedback, normalization
@@ -30,7 +30,7 @@ from pave.clients.models import ApiKey, Client
 from pave.operations.retention import Expiry
 from pave.staff.models import AuditEntry
 from webhooks import subscribers
-from webhooks.models import Delivery, Event, Webhook
+from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     _forget_history_of_what_is_gone()
     # With what else belongs to it: limits, uses, idempotency keys.
     Client.objects.filter(pk=client.pk).delete()
+    _forget_statistics()
     logger.info("client.erased client=%s", client.pk)
 
 
@@ -149,6 +150,15 @@ def _forget_history_of_what_is_gone() -> None:
         told = set(entries.values_list("object_id", flat=True))
         there = model._default_manager.filter(pk__in=told).values_list("pk", flat=True)
         _blank(model, told - {str(pk) for pk in there})
+
+
+def _forget_statistics() -> None:
+    """Have PostgreSQL's statistics, in which frequent texts stand, made of what is left."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for model in (*_MADE_OF_TEXTS, Merchant, Resolution, Webhook, DeliveryAttempt):
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
 
 def _blank(model: type[models.Model], ids: Collection[str]) -> None:

@@ -438,15 +438,19 @@ class Settled:
 def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime) -> Settled:
     """Complete or fail the requests that wait for finished resolutions, ``SETTLE_BATCH`` at most.
 
+    Of a client with many webhooks they are fewer (``turns.affordable``).
+
     Call it in the transaction that finishes them, and ``admit_the_rest`` behind it if that is not
     all of them. What ``ruleset``, the newest, may answer otherwise is admitted anew.
     """
     finished = {resolution.pk: resolution for resolution in resolutions}
-    requests = list(
+    found = list(
         NormalizationRequest.objects.waiting_for(resolutions)
         .select_for_update()
         .order_by(F("batch").asc(nulls_first=True), "id")[:SETTLE_BATCH]
     )
+    by_client = ((request.client_id, request) for request in found)
+    requests = [request for _, request in turns.affordable(by_client)]
     counts: collections.Counter[UUID] = collections.Counter()
     answered, failed, outdated = [], [], []
     for request in requests:
@@ -465,7 +469,7 @@ def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
     if outdated:
         admit_anew(NormalizationRequest.objects.filter(pk__in=[request.pk for request in outdated]))
     batches.count([*answered, *failed], now=now)
-    return Settled(counts, len(requests) < SETTLE_BATCH)
+    return Settled(counts, len(requests) == len(found) < SETTLE_BATCH)
 
 
 def admit_the_rest(resolutions: Collection[UUID]) -> None:

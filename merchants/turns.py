@@ -9,9 +9,10 @@ others up for longer than about that.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -21,8 +22,13 @@ from django.utils import timezone
 
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from pave.clients.models import Client
+from webhooks.publishing import fan_out
+
+Request = TypeVar("Request")
 
 HALF_LIFE = 60.0  # seconds
+# Deliveries that what is admitted of one client at a time may become: others wait for these rows.
+MAX_DELIVERIES = 1000
 
 
 # The client whose requests this process claimed last: the next claim begins behind it.
@@ -61,8 +67,22 @@ def next_queued(
     if connection.vendor == "postgresql":
         found = _queued_of_each(clients, part, but)
     else:
-        found = [pk for client in clients for pk in _queued_of(client, part, but)]
-    return found, len(found) >= part
+        found = [(client, pk) for client in clients for pk in _queued_of(client, part, but)]
+    return [pk for _, pk in affordable(found)], len(found) >= part
+
+
+def affordable(requests: Iterable[tuple[int, Request]]) -> Iterator[tuple[int, Request]]:
+    """Yield of each client the first, as many as become ``MAX_DELIVERIES``, and one at least.
+
+    Args:
+        requests: Each with its client's primary key.
+    """
+    left: dict[int, int] = {}
+    for client, request in requests:
+        cost = fan_out(client)
+        if left.setdefault(client, max(MAX_DELIVERIES, cost)) >= cost:
+            left[client] -= cost
+            yield client, request
 
 
 def in_turn(*, waiting_for: UUID | None = None) -> list[int]:
@@ -149,8 +169,10 @@ def _canceling() -> QuerySet[Batch, UUID]:
     return Batch.objects.canceling().order_by().values_list("pk", flat=True)
 
 
-def _queued_of_each(clients: Sequence[int], limit: int, but: Collection[UUID]) -> list[UUID]:
-    """Return what `_queued_of` does, for all clients in one statement."""
+def _queued_of_each(
+    clients: Sequence[int], limit: int, but: Collection[UUID]
+) -> list[tuple[int, UUID]]:
+    """Return what `_queued_of` does, for all clients in one statement, with each its client."""
     table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
     queued = f"""
         SELECT id FROM {table}
@@ -158,7 +180,8 @@ def _queued_of_each(clients: Sequence[int], limit: int, but: Collection[UUID]) -
         AND (batch_id IS NULL OR batch_id <> ALL(%(canceling)s::uuid[]))
     """  # noqa: S608 - a name of our own table
     statement = f"""
-        SELECT found.id FROM UNNEST(%(clients)s::bigint[]) AS client (pk) CROSS JOIN LATERAL (
+        SELECT client.pk, found.id
+        FROM UNNEST(%(clients)s::bigint[]) AS client (pk) CROSS JOIN LATERAL (
             SELECT id FROM (
                 {queued} AND client_id = client.pk AND batch_id IS NULL
                 ORDER BY id LIMIT %(limit)s
@@ -181,7 +204,7 @@ def _queued_of_each(clients: Sequence[int], limit: int, but: Collection[UUID]) -
                 "canceling": list(_canceling()),
             },
         )
-        return [pk for (pk,) in cursor.fetchall()]
+        return cursor.fetchall()
 
 
 def _clients_with_queued() -> list[int]:

@@ -1,7 +1,7 @@
 """Taking due deliveries, fairly and each by one sender only."""
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -30,6 +30,7 @@ class Claim:
 
     delivery_id: UUID
     webhook_id: UUID
+    client_id: int
     event_id: UUID
     subject_id: UUID
     number: int
@@ -59,13 +60,21 @@ class Claimer:
         self._found: list[Webhook] = []
         self._search_at = 0.0
 
-    def claim(self, *, now: datetime, room: Room, late: Collection[UUID] = ()) -> list[Claim]:
+    def claim(
+        self,
+        *,
+        now: datetime,
+        room: Room,
+        late: Collection[UUID] = (),
+        room_of: Mapping[int, int] | None = None,
+    ) -> list[Claim]:
         """Claim deliveries that are due.
 
         Args:
             now: the present.
             room: how many messages can be sent at once.
             late: webhooks that keep this sender waiting at this moment; they count as suspect.
+            room_of: of these, how many of single clients, by primary key; of others all.
         """
         if room.all < 1 or not Delivery.objects.due(now).exists():
             return []
@@ -79,7 +88,7 @@ class Claimer:
             )
             for found in self._search(now)
         ]
-        share = share_out(turns, room)
+        share = share_out(turns, room, room_of or {})
         if not share:
             return []
         claims = _take(
@@ -184,6 +193,7 @@ def _claims(
         Claim(
             delivery_id=delivery.pk,
             webhook_id=delivery.webhook_id,
+            client_id=webhooks[delivery.webhook_id].client_id,
             event_id=delivery.event_id,
             subject_id=delivery.event.subject_id,
             number=delivery.attempts,

@@ -3,6 +3,7 @@
 import logging
 import queue
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ THREADS = 512
 # together; see webhooks/breaker.py.
 SUSPECT_PART = 0.25
 UNPROVEN_PART = 0.5
+# The part that one client's messages may take, to however many webhooks.
+CLIENT_PART = 0.75
 # How often the rows are looked at while a sender is awake, in seconds.
 LOOK_EVERY = 0.02
 # What comes back within this time is recorded together, up to so many.
@@ -50,6 +53,7 @@ RECORD_PATIENCE = 60.0
 @dataclass(slots=True)
 class _UnderWay:
     webhook_id: UUID
+    client_id: int
     begun: float
     steady: bool | None
 
@@ -120,10 +124,17 @@ class Sender:
         left = Room(room, int(self._threads * UNPROVEN_PART), int(self._threads * SUSPECT_PART))
         for one in self._under_way.values():
             left = left.less(False if one.webhook_id in late else one.steady)
-        claims = self._claimer.claim(now=timezone.now(), room=replace(left, all=room), late=late)
+        most = max(1, int(self._threads * CLIENT_PART))
+        taken = Counter(one.client_id for one in self._under_way.values())
+        claims = self._claimer.claim(
+            now=timezone.now(),
+            room=replace(left, all=room),
+            late=late,
+            room_of={client: most - count for client, count in taken.items()},
+        )
         for claimed in claims:
             self._under_way[claimed.delivery_id] = _UnderWay(
-                claimed.webhook_id, moment, claimed.steady
+                claimed.webhook_id, claimed.client_id, moment, claimed.steady
             )
         return claims
 

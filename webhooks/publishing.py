@@ -85,6 +85,11 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     return len(deliveries)
 
 
+def fan_out(client_pk: int) -> int:
+    """Return how many deliveries one event of a client's becomes at most, for its primary key."""
+    return len(subscribers(client_pk))
+
+
 def message_body(occurrence: Occurrence, timestamp: str) -> bytes:
     """Return the bytes that every attempt to tell of ``occurrence`` sends."""
     message = {

@@ -1,7 +1,7 @@
 """Writing down what came of attempts, and what happens next."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 Status = Delivery.Status
 Trigger = Delivery.Trigger
 MASK = "***"
+# What is shorter guards nothing, and may stand anywhere by chance.
+_SHORTEST_SECRET = 6
 # In the place of an error class: it is not known what came of the attempt, by a fault of ours.
 INTERRUPTED = "interrupted"
 
@@ -134,6 +136,14 @@ def _write_attempts(sent: Sequence[Sent]) -> None:
 
 def _attempt(sent: Sent) -> DeliveryAttempt:
     outcome = sent.outcome
+    secrets = _secrets(sent.claim.headers)
+
+    def masked(text: str) -> str:
+        # An endpoint may give back what it was sent, as debug pages do.
+        for secret in secrets:
+            text = text.replace(secret, MASK)
+        return masked_value(text)
+
     return DeliveryAttempt(
         delivery_id=sent.claim.delivery_id,
         number=sent.claim.number,
@@ -144,15 +154,20 @@ def _attempt(sent: Sent) -> DeliveryAttempt:
         resolved_address=outcome.resolved_address or "",
         status_code=outcome.status,
         error=outcome.error,
-        detail=outcome.detail[:500],
+        detail=masked(outcome.detail)[:500],
         # Any header of the client's own may be a secret; which ones were sent is what counts.
         request_headers=dict.fromkeys(sent.claim.headers, MASK) | mask_headers(sent.headers),
-        response_headers={
-            name: masked_value(value) for name, value in outcome.response_headers.items()
-        },
-        response_head=masked_value(outcome.response_head),
+        response_headers={name: masked(value) for name, value in outcome.response_headers.items()},
+        response_head=masked(outcome.response_head),
         timings=outcome.timings,
     )
+
+
+def _secrets(headers: Mapping[str, str]) -> list[str]:
+    """Return what may be secret in a webhook's own headers, the longest first: `Bearer x` and x."""
+    parts = {part for value in headers.values() for part in (value.strip(), *value.split())}
+    parts |= {value.strip().partition(" ")[2] for value in headers.values()}
+    return sorted((part for part in parts if len(part) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _settle_failures(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -> None:

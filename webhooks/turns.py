@@ -1,9 +1,10 @@
 """Whose turn it is: which webhooks have work, and how a sender's room is shared out among them."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -105,22 +106,34 @@ def in_flight(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
     return dict(under_way.order_by().values_list("webhook").annotate(Count("pk")))
 
 
-def share_out(turns: Iterable[Turn], room: Room) -> dict[UUID, int]:
+def share_out(
+    turns: Iterable[Turn], room: Room, room_of: Mapping[int, int] = MappingProxyType({})
+) -> dict[UUID, int]:
     """Return how many messages each webhook may send now, in the order of the turns.
 
     Clients get one after the other, each for its next webhook, so that a client with a hundred
     webhooks sends no more than one that has one.
+
+    Args:
+        turns: The webhooks with work.
+        room: How many messages there may be.
+        room_of: Of these, how many of single clients, by primary key; of others all.
     """
     room = replace(room, all=min(room.all, MAX_CLAIM))
     lines: dict[int, deque[Turn]] = {}
     for turn in turns:
         lines.setdefault(turn.client_id, deque()).append(turn)
     share: dict[UUID, int] = {}
+    given = Counter[int]()
     while lines and room.all > 0:
         for client_id, line in list(lines.items()):
+            if given[client_id] >= room_of.get(client_id, MAX_CLAIM):
+                del lines[client_id]
+                continue
             if (chosen := _next(line, share, room)) is None:
                 del lines[client_id]
                 continue
+            given[client_id] += 1
             share[chosen.webhook_id] = share.get(chosen.webhook_id, 0) + 1
             room = room.less(chosen.steady)
             line.append(chosen)

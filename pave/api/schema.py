@@ -126,11 +126,11 @@ REPLAYED = {
 }
 _LIMIT_FIELDS = {
     "RateLimit-Policy": {
-        "description": "The limits, where the client has any: `q` requests in `w` seconds.",
+        "description": "The client's rate, where it has one: `q` requests in `w` seconds.",
         "schema": text(),
     },
     "RateLimit": {
-        "description": "What is left of them: `r` requests, all of them again in `t` seconds.",
+        "description": "What is left of it: `r` requests, all of them again in `t` seconds.",
         "schema": text(),
     },
 }

@@ -58,6 +58,7 @@ class ClientAdmin(StaffAdmin):
             super()
             .get_queryset(request)
             .annotate(live_keys=Count("api_keys", filter=Q(api_keys__revoked=False)))
+            .order_by("client_id")
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple:

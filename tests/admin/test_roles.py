@@ -1,5 +1,7 @@
 """Each role may do what it is for, and is refused everything else."""
 
+import shlex
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -13,6 +15,7 @@ from pave.staff.actions import buttons_of
 from pave.staff.roles import ADMIN, MATCHER, ROLES, SUPPORT, VIEWER
 from tests.admin.fixtures import LogIn
 from tests.factories import RulesetFactory
+from webhooks.admin.deliveries import curl
 from webhooks.models import Delivery, Webhook
 
 STAFF = ["", *ROLES]
@@ -196,3 +199,14 @@ def test_an_admin_makes_nobody_a_superuser(log_in: LogIn, superuser: Browser) ->
     assert taken.status_code == 403
     password = reverse("admin:auth_user_password_change", args=[other.pk])
     assert browser.get(password).status_code == 403
+
+
+def test_the_curl_line_sends_one_message_with_the_events_bytes(failed_delivery: Delivery) -> None:
+    Webhook.objects.update(url="https://client.example/[1-3]/{a,b}")
+    failed_delivery.webhook.refresh_from_db()
+    body = b'{"description": "STARBUCKS -H evil --data-binary q \\" \' $(x)"}'
+    line = curl(failed_delivery, body)
+    told = shlex.split(line.replace("\\\n", ""))
+    assert "-g" in told
+    assert told[told.index("--data-binary") + 1].encode() == body
+    assert told.count("-H") == line.count("\\\n  -H ")

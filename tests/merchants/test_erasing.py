@@ -180,3 +180,20 @@ def test_what_staff_did_to_a_request_that_has_gone_before_is_forgotten_too(super
     assert MARK not in everything_stored()
     entry.refresh_from_db()
     assert entry.object_name == "erased"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_of_it_is_left_in_the_statistics(client_1234, webhook, stranger):
+    if connection.vendor != "postgresql":
+        return  # which keeps no texts in them
+    for _ in range(5):
+        submit(client_1234, f"SHOP {MARK}", city=MARK)
+    submit(stranger, "SHOP")  # PostgreSQL keeps those of a table that has become empty
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE merchants_normalizationrequest")
+        kept = "SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE %s"
+        cursor.execute(kept, [f"%{MARK}%"])
+        assert cursor.fetchone()[0]
+        erase("1234")
+        cursor.execute(kept, [f"%{MARK}%"])
+        assert cursor.fetchone()[0] == 0

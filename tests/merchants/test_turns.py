@@ -15,9 +15,10 @@ from merchants.models import HeuristicUse, NormalizationRequest, Resolution, Rul
 from merchants.questions import Limits
 from merchants.rulesets import current
 from pave.clients.models import Client
-from tests.factories import ClientFactory, WaiterFactory
+from tests.factories import ClientFactory, WaiterFactory, WebhookFactory
 from tests.merchants.heuristics import FirstWord
 from tests.merchants.row_counts import rows_read
+from webhooks.models import Delivery
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 
@@ -411,3 +412,37 @@ def test_clients_that_wait_for_a_run_under_way_cost_a_claim_nothing():
     with CaptureQueriesContext(connection) as queries:
         assert next_client() == clients[0]
     assert len(queries) < 20
+
+
+def test_what_becomes_very_many_messages_is_admitted_in_small_parts(monkeypatch):
+    """Others of the same claim wait until all of these rows are written."""
+    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    loud, quiet = ClientFactory(), ClientFactory()
+    for _ in range(4):
+        WebhookFactory(client=loud)
+    submit(loud, *(f"LOUD{number} X" for number in range(10)))
+    submit(quiet, *(f"QUIET{number} X" for number in range(10)))
+    normalization.admit_batch(limit=20)
+    admitted = NormalizationRequest.objects.filter(status="processing")
+    assert admitted.filter(client=loud).count() == 2
+    assert admitted.filter(client=quiet).count() == 10
+    _work_it_all()
+    assert not NormalizationRequest.objects.unfinished().exists()
+    assert Delivery.objects.count() == 40
+
+
+def _work_it_all():
+    while normalization.admit_batch() or working.resolve_due():
+        pass
+
+
+@pytest.mark.parametrize("most", [1, 9])
+def test_so_is_what_many_wait_for(monkeypatch, most):
+    monkeypatch.setattr(turns, "MAX_DELIVERIES", most)
+    loud = ClientFactory()
+    for _ in range(4):
+        WebhookFactory(client=loud)
+    submit(loud, *["SAME X"] * 10)
+    _work_it_all()
+    assert Delivery.objects.count() == 40
+    assert not NormalizationRequest.objects.unfinished().exists()

@@ -176,3 +176,15 @@ def test_more_than_the_quota_is_refused_as_soon_as_it_is_seen(
     assert not NormalizationRequest.objects.exists()
     assert post(api, ROWS * 5).status_code == 202
     problem(post(api, ROWS), 429)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_one_transaction_writes_at_a_time_none_is_open_while_rows_are_read(
+    client_1234: Caller,
+) -> None:
+    def rows() -> Iterator[batches.Row]:
+        for number in range(3):
+            assert connection.in_atomic_block is not ON_SQLITE
+            yield batches.Row(number + 1, None, {"description": "NETFLIX.COM"})
+
+    assert batches.accept(client=client_1234.client, rows=rows()).accepted == 3

@@ -377,3 +377,16 @@ def test_a_client_with_many_webhooks_has_no_larger_share_than_one_that_has_one()
         for claim in claimer.claim(now=timezone.now(), room=Room(5, 5, 5)):
             taken[claim.webhook_id == one.pk] += 1
     assert abs(taken[True] - taken[False]) <= 2, taken
+
+
+def test_a_client_takes_no_more_than_its_part_of_a_sender():
+    many = ClientFactory()
+    for _ in range(5):
+        backlog(make_webhook(client=many), 10)
+    claimer = Claimer("w")
+    claims = claimer.claim(now=timezone.now(), room=Room(20, 20, 20), room_of={many.pk: 3})
+    assert len(claims) == 3
+    backlog(make_webhook(), 10)
+    claims = claimer.claim(now=timezone.now(), room=Room(20, 20, 20), room_of={many.pk: 0})
+    assert len(claims) == 10
+    assert many.pk not in {claim.client_id for claim in claims}

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from webhooks.models import Delivery, Webhook
+from webhooks.models import Delivery, DeliveryAttempt, Webhook
 from webhooks.receiver import Reply, always, in_turn
 from webhooks.upkeep import sweep
 
@@ -70,6 +70,26 @@ def test_any_other_status_is_tried_again(send, deliver, receiver, webhook, statu
     webhook.refresh_from_db()
     assert webhook.failing_since is not None
     assert webhook.breaker == "closed"
+
+
+def test_an_endpoint_that_gives_back_what_it_was_sent_gives_no_secret_away(
+    send, deliver, receiver, webhook
+):
+    webhook.headers = {"X-Tok": "SEKRETHEADER", "Authorization": "Bearer SEKRETBEARER9"}
+    webhook.save()
+
+    def echo(message):
+        sent = {name.lower(): value for name, value in message.headers.items()}
+        body = "\n".join(f"{name}: {value}" for name, value in sent.items())
+        return Reply(status=500, body=body.encode(), headers={"x-echo": sent["x-tok"]})
+
+    receiver.behaviour = echo
+    deliver()
+    send()
+    attempt = DeliveryAttempt.objects.get()
+    assert "x-tok: ***" in attempt.response_head.lower()
+    assert attempt.response_headers["x-echo"] == "***"
+    assert "SEKRET" not in str(DeliveryAttempt.objects.values().get())
 
 
 def test_the_same_id_and_bytes_come_again_with_a_new_timestamp(send, deliver, receiver):

@@ -176,12 +176,8 @@ def curl(delivery: Delivery, body: bytes) -> str:
         body=body,
     )
     own = dict.fromkeys(webhook.headers or {}, MASK)
-    parts = ["curl", "-i", "-X", "POST", webhook.url]
-    for name, value in (own | headers).items():
-        parts += ["-H", f"{name}: {value}"]
-    parts += ["--data-binary", body.decode("utf-8", "replace")]
-    return (
-        " ".join(shlex.quote(part) for part in parts)
-        .replace(" -H ", " \\\n  -H ")
-        .replace(" --data-binary ", " \\\n  --data-binary ")
-    )
+    options = [("-H", f"{name}: {value}") for name, value in (own | headers).items()]
+    options.append(("--data-binary", body.decode("utf-8", "replace")))
+    # Without globs: brackets and braces of a client's URL would have it sent to many.
+    lines = [("curl", "-g", "-i", "-X", "POST", webhook.url), *options]
+    return " \\\n  ".join(shlex.join(line) for line in lines)
