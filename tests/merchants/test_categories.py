@@ -351,6 +351,7 @@ def test_a_merchant_has_its_category_as_an_object(api) -> None:
 
 def save(browser: Browser, merchant: Merchant, category: str):
     form = {
+        "opened_at": merchant.updated_at.isoformat(),
         "name": merchant.name, "category": category, "active": "on", "mccs": "[]",
         "countries": "[]", "aliases-TOTAL_FORMS": "0", "aliases-INITIAL_FORMS": "0",
     }  # fmt: skip
