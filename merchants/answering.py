@@ -37,8 +37,10 @@ def write_down(match: Match, resolution: Resolution, named: Named) -> None:
     """Set what ``match`` says on a resolution that is not saved yet."""
     merchant = named.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
     rule_id = _number(match.rule_id)
-    published = rulesets.merchants_of(resolution.ruleset_id).get(match.merchant_id or "")
-    resolution.answer = as_json(match, merchant, resolution.ruleset_id, published)
+    published = rulesets.merchants_of(rulesets.heuristic_for(resolution.ruleset_id))
+    resolution.answer = as_json(
+        match, merchant, resolution.ruleset_id, published.get(match.merchant_id or "")
+    )
     resolution.merchant = merchant
     resolution.rule_id = rule_id if rule_id in named.rules else None
     resolution.method = match.method
@@ -50,7 +52,7 @@ def as_json(
     match: Match,
     merchant: Merchant | None,
     ruleset: int,
-    published: CatalogueMerchant | None = None,
+    published: CatalogueMerchant | None,
 ) -> dict[str, Any]:
     """Return what the API's members ``merchant`` and ``match`` are made of for whoever asks.
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
-from merchants import batch_reading, batch_results, batches, normalization, transfers
+from merchants import batch_reading, batch_results, batches, normalization, transfers, usage
 from merchants.backpressure import refuse_if_full
 from merchants.batch_reading import BadRow, Malformed, Read
 from merchants.batch_rows import RowChecker
@@ -74,6 +74,8 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
             upload = request.data  # comes as slowly as the client likes
             if not isinstance(upload, Upload):
                 raise ParseError("The body is empty.")
+            # Before the transaction that an Idempotency-Key begins: it may be the month's first.
+            usage.left(request.client, now=timezone.now())
             with upload.file, UPLOAD_TURNS.turn(wait=transfers.WAIT_SECONDS):
                 return self._take(request)
 

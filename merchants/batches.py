@@ -38,8 +38,9 @@ MAX_CPU_SECONDS = 60.0
 _WRITE_ROWS = 2_000
 # How often the sweep counts, in seconds, and how long a batch has been under way by then.
 _RECOUNT_EVERY = 60
-_TELL_SECONDS = 2.0
 _RECOUNT_AFTER = timedelta(seconds=10)
+# How long one sweep tells of corrections, in seconds.
+_TELL_SECONDS = 2.0
 
 Status = NormalizationRequest.Status
 _COUNTED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)

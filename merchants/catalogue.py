@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from merchants import rulesets
 from merchants.builtin import load_builtin
@@ -51,7 +52,10 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
         Merchant.objects.bulk_create(
             [_refreshed(_new_merchant(key), by_key[key]) for key in new], batch_size=_BATCH
         )
-        Merchant.objects.bulk_update(changed, _FIELDS, batch_size=_BATCH)
+        now = timezone.now()
+        for merchant in changed:
+            merchant.updated_at = now
+        Merchant.objects.bulk_update(changed, [*_FIELDS, "updated_at"], batch_size=_BATCH)
         spelled = {
             merchant.pk: {alias.text for alias in merchant.aliases.all()}
             for merchant in known.values()
@@ -63,9 +67,10 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
             if text not in spelled.get(_merchant_id(key), ())
         ]
         Alias.objects.bulk_create(aliases, batch_size=_BATCH, ignore_conflicts=True)
+        respelled = {alias.merchant_id for alias in aliases} - {_merchant_id(key) for key in new}
+        Merchant.objects.filter(pk__in=respelled).update(updated_at=now)
         if new or changed or aliases:
             rulesets.publish(note=note, by="import")
-    respelled = {alias.merchant_id for alias in aliases} - {_merchant_id(key) for key in new}
     touched = len({merchant.pk for merchant in changed} | respelled)
     return Imported(added=len(new), changed=touched, left=len(by_key) - len(new) - touched)
 

@@ -2,7 +2,6 @@
 
 import collections
 import logging
-import random
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -126,7 +125,7 @@ def admit() -> int:
         if count < ADMIT_BATCH // 4 and not more:
             shift.rest()
     ADMIT.fall_asleep()
-    if shift.ended_busy or NormalizationRequest.objects.admissible().exists():
+    if shift.ended_busy or turns.is_any_admissible():
         ADMIT.ring()
     return admitted
 
@@ -165,7 +164,7 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
 
 def _admit_batch(limit: int) -> tuple[int, bool]:
     """Do as ``admit_batch`` says; return as well whether a client may have more than its part."""
-    if not NormalizationRequest.objects.admissible().exists():
+    if not turns.is_any_admissible():
         return 0, False
     claimed = _claim(limit)
     if not claimed.requests:
@@ -371,9 +370,10 @@ def cancel_batches() -> int:
     """
     canceled = 0
     end = time.monotonic() + CANCEL_SLICE_SECONDS
-    while batch_pks := list(Batch.objects.canceling().values_list("pk", flat=True)):
+    batches_left = Batch.objects.canceling().order_by("?").values_list("pk", flat=True)
+    while batch_pks := list(batches_left):
         count = 0
-        for batch_pk in random.sample(batch_pks, len(batch_pks)):
+        for batch_pk in batch_pks:
             if time.monotonic() > end or shutdown.requested():
                 return canceled + count  # the sweep rings again
             count += _cancel_some(NormalizationRequest.objects.filter(batch=batch_pk))
@@ -449,8 +449,9 @@ def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
         .select_for_update()
         .order_by(F("batch").asc(nulls_first=True), "id")[:SETTLE_BATCH]
     )
-    by_client = ((request.client_id, request) for request in found)
-    requests = [request for _, request in turns.affordable(by_client)]
+    requests = turns.affordable(
+        [(request.client_id, request.batch_id, request) for request in found]
+    )
     counts: collections.Counter[UUID] = collections.Counter()
     answered, failed, outdated = [], [], []
     for request in requests:
@@ -509,7 +510,7 @@ def sweep(*, now: datetime | None = None) -> None:
     """Ring for requests that wait for admission, and end the claims of dead workers."""
     now = now or timezone.now()
     _end_claims(AdmissionClaim.objects.filter(created_at__lt=now - CLAIM_LEASE))
-    if NormalizationRequest.objects.admissible().exists():
+    if turns.is_any_admissible():
         ADMIT.ring()
     if NormalizationRequest.objects.suspect().exists():
         SUSPECTS.ring()

@@ -68,6 +68,7 @@ class CatalogueHeuristic:
     def __init__(self, content: Content | None = None) -> None:
         content = current_content() if content is None else content
         self._heuristic = PaveHeuristic(content.merchants, content.rules)
+        self.merchants = {merchant.id: merchant for merchant in content.merchants}
 
     def key(self, transaction: Transaction) -> Key:
         """Return what makes two transactions the same question."""
@@ -108,19 +109,16 @@ def content_of(number: int) -> Content:
     return _stored_content(number)
 
 
-@loaded(most=2)
-def merchants_of(number: int) -> dict[str, CatalogueMerchant]:
-    """Return the merchants that a ruleset holds, by id; none if another heuristic answers."""
-    if not is_ours():
-        return {}
-    return {merchant.id: merchant for merchant in content_of(number).merchants}
-
-
 @loaded()
 def heuristic_for(number: int) -> Heuristic:
     """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset's number."""
     heuristic_class = import_string(settings.PAVE_HEURISTIC)
     return heuristic_class(content_of(number)) if is_ours(heuristic_class) else heuristic_class()
+
+
+def merchants_of(heuristic: object) -> dict[str, CatalogueMerchant]:
+    """Return the merchants of the ruleset that a heuristic answers from, by id; else none."""
+    return heuristic.merchants if isinstance(heuristic, CatalogueHeuristic) else {}
 
 
 def is_ours(heuristic_class: object = None) -> bool:

@@ -9,26 +9,29 @@ others up for longer than about that.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Exists, F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest, Power
 from django.utils import timezone
 
+from merchants.events import COMPLETED
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from pave.clients.models import Client
+from webhooks import endpoints
 from webhooks.publishing import fan_out
 
 Request = TypeVar("Request")
 
 HALF_LIFE = 60.0  # seconds
 # Deliveries that what is admitted of one client at a time may become: others wait for these rows.
-MAX_DELIVERIES = 1000
+MAX_DELIVERIES = 250
 
 
 # The client whose requests this process claimed last: the next claim begins behind it.
@@ -67,22 +70,35 @@ def next_queued(
     if connection.vendor == "postgresql":
         found = _queued_of_each(clients, part, but)
     else:
-        found = [(client, pk) for client in clients for pk in _queued_of(client, part, but)]
-    return [pk for _, pk in affordable(found)], len(found) >= part
+        found = [row for client in clients for row in _queued_of(client, part, but)]
+    taken = affordable(found)
+    return taken, len(found) >= part or len(taken) < len(found)
 
 
-def affordable(requests: Iterable[tuple[int, Request]]) -> Iterator[tuple[int, Request]]:
-    """Yield of each client the first, as many as become ``MAX_DELIVERIES``, and one at least.
+def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Request]:
+    """Return of each client the first, as many as become ``MAX_DELIVERIES``, and one at least.
 
     Args:
-        requests: Each with its client's primary key.
+        requests: Each with its client and its batch, by primary key.
     """
-    left: dict[int, int] = {}
-    for client, request in requests:
-        cost = fan_out(client)
-        if left.setdefault(client, max(MAX_DELIVERIES, cost)) >= cost:
-            left[client] -= cost
-            yield client, request
+    counts = Counter(client for client, _, _ in requests)
+    # Of others not even all webhooks that a client may have would make as many.
+    costs = {
+        client: fan_out(client, COMPLETED)
+        for client, count in counts.items()
+        if count * endpoints.MAX_WEBHOOKS > MAX_DELIVERIES
+    }
+    of_batches = {batch for client, batch, _ in requests if batch and costs.get(client)}
+    loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)
+    each = {None, *(loud.values_list("pk", flat=True) if of_batches else ())}
+    left = {client: max(MAX_DELIVERIES, cost) for client, cost in costs.items()}
+    taken = []
+    for client, batch, request in requests:
+        cost = costs.get(client, 0) if batch in each else 0
+        if left.get(client, 0) >= cost:
+            left[client] = left.get(client, 0) - cost
+            taken.append(request)
+    return taken
 
 
 def in_turn(*, waiting_for: UUID | None = None) -> list[int]:
@@ -158,10 +174,27 @@ def faded(seconds: float, age: float) -> float:
     return float(seconds * 2.0 ** (-age / HALF_LIFE))
 
 
-def _queued_of(client: int, limit: int, but: Collection[UUID]) -> list[UUID]:
-    queued = NormalizationRequest.objects.admissible().filter(client=client).exclude(pk__in=but)
-    found = list(queued.single().values_list("pk", flat=True)[:limit])
-    return found + list(queued.batched().values_list("pk", flat=True)[: limit - len(found)])
+def is_any_admissible() -> bool:
+    """Return whether there is a request to be admitted with others."""
+    queued = NormalizationRequest.objects.queued().filter(admission_attempts=0)
+    if not _canceling().exists():
+        return queued.exists()
+    # One step along the index for each client, and for each batch: the rows of those that are
+    # being canceled may be very many.
+    single = queued.filter(client__in=_clients_with_queued(), batch=None)
+    rows = queued.filter(client=OuterRef("client"), batch=OuterRef("pk"))
+    batches = Batch.objects.open().filter(cancel_requested_at=None)
+    return single.exists() or batches.filter(Exists(rows)).exists()
+
+
+def _queued_of(
+    client: int, limit: int, but: Collection[UUID]
+) -> list[tuple[int, UUID | None, UUID]]:
+    queued = NormalizationRequest.objects.queued().filter(client=client, admission_attempts=0)
+    queued = queued.exclude(pk__in=but).exclude(batch__in=_canceling())
+    fields = ("client", "batch", "pk")
+    found = list(queued.single().values_list(*fields)[:limit])
+    return found + list(queued.batched().values_list(*fields)[: limit - len(found)])
 
 
 def _canceling() -> QuerySet[Batch, UUID]:
@@ -171,26 +204,34 @@ def _canceling() -> QuerySet[Batch, UUID]:
 
 def _queued_of_each(
     clients: Sequence[int], limit: int, but: Collection[UUID]
-) -> list[tuple[int, UUID]]:
+) -> list[tuple[int, UUID | None, UUID]]:
     """Return what `_queued_of` does, for all clients in one statement, with each its client."""
     table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
     queued = f"""
-        SELECT id FROM {table}
+        SELECT batch_id, id FROM {table}
         WHERE status = 'queued' AND admission_attempts = 0 AND id <> ALL(%(but)s::uuid[])
-        AND (batch_id IS NULL OR batch_id <> ALL(%(canceling)s::uuid[]))
+        AND client_id = client.pk
     """  # noqa: S608 - a name of our own table
+    batched = f"{queued} AND batch_id IS NOT NULL ORDER BY batch_id, id LIMIT %(limit)s"
+    if _canceling().exists():
+        # Batch by batch: the rows of those that are being canceled may be very many.
+        batches = connection.ops.quote_name(Batch._meta.db_table)
+        batched = f"""
+            SELECT of_batch.batch_id, of_batch.id FROM (
+                SELECT id FROM {batches} WHERE client_id = client.pk
+                AND status = 'processing' AND cancel_requested_at IS NULL ORDER BY id
+            ) AS batch CROSS JOIN LATERAL (
+                {queued} AND batch_id = batch.id ORDER BY id LIMIT %(limit)s
+            ) AS of_batch LIMIT %(limit)s
+        """  # noqa: S608 - names of our own tables
     statement = f"""
-        SELECT client.pk, found.id
+        SELECT client.pk, found.batch_id, found.id
         FROM UNNEST(%(clients)s::bigint[]) AS client (pk) CROSS JOIN LATERAL (
-            SELECT id FROM (
-                {queued} AND client_id = client.pk AND batch_id IS NULL
-                ORDER BY id LIMIT %(limit)s
+            SELECT batch_id, id FROM (
+                {queued} AND batch_id IS NULL ORDER BY id LIMIT %(limit)s
             ) AS single
             UNION ALL
-            SELECT id FROM (
-                {queued} AND client_id = client.pk AND batch_id IS NOT NULL
-                ORDER BY batch_id, id LIMIT %(limit)s
-            ) AS batched
+            SELECT batch_id, id FROM ({batched}) AS batched
             LIMIT %(limit)s
         ) AS found
     """  # noqa: S608 - names of our own tables
@@ -201,7 +242,6 @@ def _queued_of_each(
                 "clients": list(clients),
                 "limit": limit,
                 "but": list(but),
-                "canceling": list(_canceling()),
             },
         )
         return cursor.fetchall()

@@ -85,9 +85,9 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     return len(deliveries)
 
 
-def fan_out(client_pk: int) -> int:
-    """Return how many deliveries one event of a client's becomes at most, for its primary key."""
-    return len(subscribers(client_pk))
+def fan_out(client_pk: int, event_type: str) -> int:
+    """Return how many deliveries an event of a client's becomes, by the client's primary key."""
+    return sum(subscriber.takes(event_type) for subscriber in subscribers(client_pk))
 
 
 def message_body(occurrence: Occurrence, timestamp: str) -> bytes:

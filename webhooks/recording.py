@@ -1,9 +1,13 @@
 """Writing down what came of attempts, and what happens next."""
 
+import html
+import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote, quote_plus
 
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +28,7 @@ Trigger = Delivery.Trigger
 MASK = "***"
 # What is shorter guards nothing, and may stand anywhere by chance.
 _SHORTEST_SECRET = 6
+_PARTS = re.compile(r"[^\s=;,\"&:]+")
 # In the place of an error class: it is not known what came of the attempt, by a fault of ours.
 INTERRUPTED = "interrupted"
 
@@ -164,10 +169,22 @@ def _attempt(sent: Sent) -> DeliveryAttempt:
 
 
 def _secrets(headers: Mapping[str, str]) -> list[str]:
-    """Return what may be secret in a webhook's own headers, the longest first: `Bearer x` and x."""
-    parts = {part for value in headers.values() for part in (value.strip(), *value.split())}
-    parts |= {value.strip().partition(" ")[2] for value in headers.values()}
-    return sorted((part for part in parts if len(part) >= _SHORTEST_SECRET), key=len, reverse=True)
+    """Return what may be secret in a webhook's own headers, as an answer may write it.
+
+    Of `Bearer x` x too, and of `session=x; y="z"` x and z; the longest first.
+    """
+    parts = {
+        part
+        for value in headers.values()
+        for part in (value.strip(), value.strip().partition(" ")[2], *_PARTS.findall(value))
+        if len(part) >= _SHORTEST_SECRET
+    }
+    written = {
+        form
+        for part in parts
+        for form in (part, json.dumps(part)[1:-1], html.escape(part), quote(part), quote_plus(part))
+    }
+    return sorted(written, key=len, reverse=True)
 
 
 def _settle_failures(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -> None:

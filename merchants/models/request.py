@@ -102,12 +102,6 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
         """Those that wait for admission."""
         return self.filter(status=NormalizationRequest.Status.QUEUED)
 
-    def admissible(self) -> "NormalizationRequestQuerySet":
-        """Those that are to be admitted with others: neither suspect nor about to be canceled."""
-        # As a list: there are few such batches, and most of the time none.
-        canceling = list(Batch.objects.canceling().order_by().values_list("pk", flat=True))
-        return self.queued().filter(admission_attempts=0).exclude(batch__in=canceling)
-
     def suspect(self) -> "NormalizationRequestQuerySet":
         """Those that wait for an admission by themselves, since one with others has failed."""
         return self.queued().filter(admission_attempts__gt=0)

@@ -8,8 +8,9 @@ ring twice (the second finds nothing to do), and need not ring while somebody is
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from uuid import uuid4
 
 from django.core.cache import cache
 from django.db import transaction
@@ -26,7 +27,7 @@ AWAKE_SECONDS = 3
 # on first, and stays awake for LINGER_SECONDS (pave.operations.shift) after that, which is longer.
 QUIET_SECONDS = 0.5
 # However often bells are rung into a cluster that is away, they add no task while so many wait for
-# it; those that ring once, while twice as many do: they are seldom, and kept out by no others.
+# it; those of which one ring is spared by another, while twice as many do.
 MAX_WAITING = 8
 # How long a listener may be the only one at its work, in seconds, if it dies at it.
 ALONE_SECONDS = 10
@@ -71,18 +72,23 @@ class Bell:
                 cache.set(self._key, "rung", RUNG_SECONDS)
             elif self.once and not cache.add(self._key, "rung", RUNG_SECONDS):
                 return
-            most = MAX_WAITING * (2 if self.once else 1)
+            # Those that ring in a row are not to keep the others out.
+            most = MAX_WAITING * (2 if self.flag or self.once else 1)
             waiting = get_broker(self.queue).queue_size()
-            if self.once and waiting >= most:
-                cache.delete(self._key)
+            if waiting >= most:
+                self._take_back()
             for _ in range(min(times, most - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
-            _quiet_until.pop(self.task, None)
-            if self.once:
-                cache.delete(self._key)
+            with suppress(Exception):
+                self._take_back()
             # The rows are committed; the sweep will ring when the broker is back.
             logger.warning("bell.not_rung task=%s", self.task, exc_info=True)
+
+    def _take_back(self) -> None:
+        """Let the next ring be heard: this one was not."""
+        _quiet_until.pop(self.task, None)
+        cache.delete(self._key)
 
     def stay_awake(self) -> None:
         """Say that a listener is looking, so that nobody needs to ring for a while."""
@@ -99,12 +105,12 @@ class Bell:
         Such work is no hurry and may be much of it, and the other workers are for what is.
         """
         self.hear()
-        key = f"bell:alone:{self.queue}"
-        alone = cache.add(key, self.task, ALONE_SECONDS)
+        key, mine = f"bell:alone:{self.queue}", uuid4().hex
+        alone = cache.add(key, mine, ALONE_SECONDS)
         try:
             yield alone
         finally:
-            if alone:
+            if cache.get(key) == mine:
                 cache.delete(key)
 
     def fall_asleep(self) -> None:

@@ -118,7 +118,7 @@ def _resolutions() -> list[Resolution]:
             defaults={
                 "status": Resolution.Status.RESOLVED,
                 "attempts": 1,
-                "answer": as_json(match, merchant, ruleset.number),
+                "answer": as_json(match, merchant, ruleset.number, None),
                 "merchant": merchant,
                 "method": match.method,
                 "confidence": match.confidence,

@@ -1,5 +1,6 @@
 """The draft is changed or published by one at a time, so that nothing is published by halves."""
 
+from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import RequestFactory
 
 from merchants import catalogue, drafting, erasing, feedback, merging, rulesets
 from merchants.models import Feedback, Merchant, Rule
+from merchants.records import MerchantRecord
 from pave import advisory
 from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
 from tests.merchants.test_canceling import another_connection
@@ -171,3 +173,14 @@ def test_a_merge_waits_for_no_answer_that_names_the_merchant():
         cursor.execute("COMMIT")
     old.refresh_from_db()
     assert old.merged_into == new
+
+
+@pytest.mark.parametrize("change", [{"name": "Renamed"}, {"aliases": ("FOO BAR",)}])
+def test_what_an_import_changed_is_not_written_over(change):
+    record = MerchantRecord(key="Q1", name="Old")
+    catalogue.import_records([record], note="n")
+    merchant = Merchant.objects.get()
+    opened = sent(merchant, wikidata="Q5")
+    catalogue.import_records([replace(record, **change)], note="n")
+    assert saved_by_staff(merchant, opened).status_code == 200
+    assert sent(Merchant.objects.get())["name"] == change.get("name", "Old")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from merchants import batches, normalization, resolving, turns, working
 from merchants.batches import Row
-from merchants.models import HeuristicUse, NormalizationRequest, Resolution, Ruleset, Waiter
+from merchants.models import Batch, HeuristicUse, NormalizationRequest, Resolution, Ruleset, Waiter
 from merchants.questions import Limits
 from merchants.rulesets import current
 from pave.clients.models import Client
@@ -446,3 +446,41 @@ def test_so_is_what_many_wait_for(monkeypatch, most):
     _work_it_all()
     assert Delivery.objects.count() == 40
     assert not NormalizationRequest.objects.unfinished().exists()
+
+
+def test_a_row_that_becomes_no_message_costs_nothing(monkeypatch):
+    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    loud, deaf = ClientFactory(), ClientFactory()
+    for _ in range(4):
+        WebhookFactory(client=loud)
+        WebhookFactory(client=deaf, events=["webhook.disabled"])
+    rows = [Row(number, None, {"description": f"ROW{number}"}) for number in range(10)]
+    batches.accept(client=loud, rows=rows)
+    submit(deaf, *(f"DEAF{number}" for number in range(10)))
+    assert normalization.admit_batch(limit=20) == 20
+
+
+def test_what_a_clients_requests_become_is_looked_up_once(django_assert_max_num_queries):
+    client = ClientFactory()
+    submit(client, *(f"SHOP{number}" for number in range(100)))
+    with django_assert_max_num_queries(8):
+        assert len(turns.next_queued(100)[0]) == 100
+
+
+def test_rows_that_are_being_canceled_are_not_read_by_others_admission():
+    if connection.vendor != "postgresql":
+        return  # which counts the rows that it reads
+    gone, here = ClientFactory(), ClientFactory()
+    for size in (3000, 5):
+        rows = [Row(number, None, {"description": f"ROW{number}"}) for number in range(size)]
+        batch = batches.accept(client=gone, rows=rows)
+        if size > 5:
+            Batch.objects.filter(pk=batch.pk).update(cancel_requested_at=timezone.now())
+    submit(here, "NETFLIX")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE merchants_normalizationrequest, merchants_batch")
+    with transaction.atomic(), connection.cursor() as cursor:
+        before = rows_read(cursor)
+        assert turns.is_any_admissible()
+        assert len(turns.next_queued(100)[0]) == 6
+        assert rows_read(cursor) - before < 200

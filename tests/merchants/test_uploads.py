@@ -15,7 +15,7 @@ from merchants.models import Batch, NormalizationRequest
 from merchants.transfers import UPLOAD_TURNS, UPLOADS
 from pave import advisory
 from pave.api.models import IdempotencyKey
-from pave.clients import keys
+from pave.clients import keys, quotas
 from tests.api.problems import problem
 from tests.fixtures import Caller
 from tests.merchants.batching import JSON, NDJSON, post
@@ -188,3 +188,24 @@ def test_where_one_transaction_writes_at_a_time_none_is_open_while_rows_are_read
             yield batches.Row(number + 1, None, {"description": "NETFLIX.COM"})
 
     assert batches.accept(client=client_1234.client, rows=rows()).accepted == 3
+
+
+def test_the_months_first_batch_begins_its_count_before_its_transaction(
+    api: APIClient, client_1234: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's posts would wait for all of it: an Idempotency-Key has it all in one."""
+    client_1234.client.monthly_quota = 10
+    client_1234.client.save()
+    keys.forget_client(client=client_1234.client)
+    depth = []
+    begin = quotas._begin
+
+    def noted(*args: object) -> None:
+        depth.append(len(connection.savepoint_ids))
+        begin(*args)
+
+    monkeypatch.setattr(quotas, "_begin", noted)
+    outside = len(connection.savepoint_ids)
+    body = post(api, ROWS * 3, **{"Idempotency-Key": "first"})
+    assert body.status_code == 202
+    assert depth == [outside]

@@ -1,9 +1,11 @@
 """One delivery from the row to the receiver and back: statuses, retries, evidence."""
 
+import html
 import json
 import socket
 from datetime import timedelta
 from email.utils import format_datetime
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -75,12 +77,18 @@ def test_any_other_status_is_tried_again(send, deliver, receiver, webhook, statu
 def test_an_endpoint_that_gives_back_what_it_was_sent_gives_no_secret_away(
     send, deliver, receiver, webhook
 ):
-    webhook.headers = {"X-Tok": "SEKRETHEADER", "Authorization": "Bearer SEKRETBEARER9"}
+    webhook.headers = {
+        "X-Tok": "SEKRETHEADER",
+        "Authorization": "Bearer SEKRETBEARER9",
+        "Cookie": 'session=SEKRETCOOKIE; theme="SEKRETTHEME"',
+        "X-Odd": 'SEKRET"ODD/+&',
+    }
     webhook.save()
 
     def echo(message):
         sent = {name.lower(): value for name, value in message.headers.items()}
         body = "\n".join(f"{name}: {value}" for name, value in sent.items())
+        body += json.dumps(sent) + html.escape(sent["x-odd"]) + quote(sent["x-odd"])
         return Reply(status=500, body=body.encode(), headers={"x-echo": sent["x-tok"]})
 
     receiver.behaviour = echo

@@ -25,7 +25,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress
 
-from merchants import catalogue
+from merchants import catalogue, rulesets
 from merchants.answering import as_json
 from merchants.batch_results import READ_COLUMNS, defused, read_cells
 from merchants.events import found
@@ -264,7 +264,9 @@ def _answer_piece(piece: list[Row]) -> list[list[Any]]:
 def _answer(transaction: Transaction) -> list[Any]:
     """Return the cells of ``ADDED``."""
     match = _heuristic.match(transaction)
-    answer = as_json(match, _merchants.get(match.merchant_id or ""), 0)
+    merchant_id = match.merchant_id or ""
+    published = rulesets.merchants_of(_heuristic).get(merchant_id)
+    answer = as_json(match, _merchants.get(merchant_id), 0, published)
     members = found(answer, read(transaction), transaction.country)
     merchant = members["merchant"]
     cells = [
