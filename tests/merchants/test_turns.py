@@ -463,7 +463,7 @@ def test_a_row_that_becomes_no_message_costs_nothing(monkeypatch):
 def test_what_a_clients_requests_become_is_looked_up_once(django_assert_max_num_queries):
     client = ClientFactory()
     submit(client, *(f"SHOP{number}" for number in range(100)))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(12):
         assert len(turns.next_queued(100)[0]) == 100
 
 
