@@ -1,7 +1,7 @@
 """Taking due deliveries, fairly and each by one sender only."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -66,7 +66,7 @@ class Claimer:
         now: datetime,
         room: Room,
         late: Collection[UUID] = (),
-        room_of: Mapping[int, int] | None = None,
+        room_of: Callable[[int], Room] | None = None,
     ) -> list[Claim]:
         """Claim deliveries that are due.
 
@@ -74,7 +74,7 @@ class Claimer:
             now: the present.
             room: how many messages can be sent at once.
             late: webhooks that keep this sender waiting at this moment; they count as suspect.
-            room_of: of these, how many of single clients, by primary key; of others all.
+            room_of: of these, how many of a client, by its primary key; without it all.
         """
         if room.all < 1 or not Delivery.objects.due(now).exists():
             return []
@@ -88,7 +88,7 @@ class Claimer:
             )
             for found in self._search(now)
         ]
-        share = share_out(turns, room, room_of or {})
+        share = share_out(turns, room, room_of)
         if not share:
             return []
         claims = _take(

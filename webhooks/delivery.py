@@ -3,7 +3,6 @@
 import logging
 import queue
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -121,16 +120,20 @@ class Sender:
             return []
         moment = time.monotonic()
         late = {one.webhook_id for one in self._under_way.values() if one.is_late(moment)}
-        left = Room(room, int(self._threads * UNPROVEN_PART), int(self._threads * SUSPECT_PART))
+        left = self._room(1.0)
+        most = self._room(CLIENT_PART)
+        left_of: dict[int, Room] = {}
         for one in self._under_way.values():
-            left = left.less(False if one.webhook_id in late else one.steady)
-        most = max(1, int(self._threads * CLIENT_PART))
-        taken = Counter(one.client_id for one in self._under_way.values())
+            steady = False if one.webhook_id in late else one.steady
+            left = left.less(steady)
+            left_of[one.client_id] = left_of.get(one.client_id, most).less(steady)
+        if any(room_left.all < 1 for room_left in left_of.values()):
+            self._ask_for_help()
         claims = self._claimer.claim(
             now=timezone.now(),
             room=replace(left, all=room),
             late=late,
-            room_of={client: most - count for client, count in taken.items()},
+            room_of=lambda client_id: left_of.get(client_id, most),
         )
         for claimed in claims:
             self._under_way[claimed.delivery_id] = _UnderWay(
@@ -138,8 +141,17 @@ class Sender:
             )
         return claims
 
+    def _room(self, part: float) -> Room:
+        """Return the room for a part of all messages that this sender can take."""
+        threads = self._threads * part
+        return Room(
+            max(1, int(threads)),
+            max(1, int(threads * UNPROVEN_PART)),
+            max(1, int(threads * SUSPECT_PART)),
+        )
+
     def _ask_for_help(self) -> None:
-        """Have another sender woken: this one is full, and there may be more to do."""
+        """Have another sender woken: this one is full, or one client has all that it may."""
         now = time.monotonic()
         if now >= self._help_at:
             self._help_at = now + HELP_EVERY

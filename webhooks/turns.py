@@ -1,10 +1,9 @@
 """Whose turn it is: which webhooks have work, and how a sender's room is shared out among them."""
 
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -107,7 +106,7 @@ def in_flight(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
 
 
 def share_out(
-    turns: Iterable[Turn], room: Room, room_of: Mapping[int, int] = MappingProxyType({})
+    turns: Iterable[Turn], room: Room, room_of: Callable[[int], Room] | None = None
 ) -> dict[UUID, int]:
     """Return how many messages each webhook may send now, in the order of the turns.
 
@@ -117,35 +116,33 @@ def share_out(
     Args:
         turns: The webhooks with work.
         room: How many messages there may be.
-        room_of: Of these, how many of single clients, by primary key; of others all.
+        room_of: Of these, how many of a client, by its primary key; without it all.
     """
     room = replace(room, all=min(room.all, MAX_CLAIM))
     lines: dict[int, deque[Turn]] = {}
     for turn in turns:
         lines.setdefault(turn.client_id, deque()).append(turn)
+    own = {client_id: room_of(client_id) if room_of else room for client_id in lines}
     share: dict[UUID, int] = {}
-    given = Counter[int]()
     while lines and room.all > 0:
         for client_id, line in list(lines.items()):
-            if given[client_id] >= room_of.get(client_id, MAX_CLAIM):
+            if (chosen := _next(line, share, (room, own[client_id]))) is None:
                 del lines[client_id]
                 continue
-            if (chosen := _next(line, share, room)) is None:
-                del lines[client_id]
-                continue
-            given[client_id] += 1
             share[chosen.webhook_id] = share.get(chosen.webhook_id, 0) + 1
             room = room.less(chosen.steady)
+            own[client_id] = own[client_id].less(chosen.steady)
             line.append(chosen)
     return share
 
 
-def _next(line: deque[Turn], share: dict[UUID, int], room: Room) -> Turn | None:
+def _next(line: deque[Turn], share: dict[UUID, int], rooms: Iterable[Room]) -> Turn | None:
     """Take the client's next webhook from its line that may send one more message."""
     while line:
         turn = line.popleft()
         taken = share.get(turn.webhook_id, 0)
-        if taken < turn.room and room.has(turn.steady) and (taken or len(share) < MAX_WEBHOOKS):
+        is_room = all(room.has(turn.steady) for room in rooms)
+        if taken < turn.room and is_room and (taken or len(share) < MAX_WEBHOOKS):
             return turn
     return None
 

@@ -383,10 +383,25 @@ def test_a_client_takes_no_more_than_its_part_of_a_sender():
     many = ClientFactory()
     for _ in range(5):
         backlog(make_webhook(client=many), 10)
-    claimer = Claimer("w")
-    claims = claimer.claim(now=timezone.now(), room=Room(20, 20, 20), room_of={many.pk: 3})
+    claimer, room = Claimer("w"), Room(20, 20, 20)
+    claims = claimer.claim(now=timezone.now(), room=room, room_of=lambda client: Room(3, 3, 3))
     assert len(claims) == 3
     backlog(make_webhook(), 10)
-    claims = claimer.claim(now=timezone.now(), room=Room(20, 20, 20), room_of={many.pk: 0})
+    left = {many.pk: Room(0, 0, 0)}
+    claims = claimer.claim(
+        now=timezone.now(), room=room, room_of=lambda client: left.get(client, room)
+    )
     assert len(claims) == 10
     assert many.pk not in {claim.client_id for claim in claims}
+
+
+def test_neither_of_what_is_left_to_slow_endpoints():
+    slow, others_slow = ClientFactory(), ClientFactory()
+    for _ in range(3):
+        backlog(make_webhook(client=slow, steady=False), 10)
+    backlog(make_webhook(client=others_slow, steady=False), 10, minutes=1)
+    claims = Claimer("w").claim(
+        now=timezone.now(), room=Room(20, 8, 8), room_of=lambda client: Room(15, 6, 6)
+    )
+    taken = Counter(claim.client_id for claim in claims)
+    assert taken == {slow.pk: 4, others_slow.pk: 4}
