@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef
 
 from merchants import feedback, normalization
 from merchants.models import (
+    Alias,
     Batch,
     Feedback,
     Merchant,
@@ -25,6 +26,7 @@ from merchants.models import (
     Waiter,
 )
 from pave import advisory
+from pave.api.models import IdempotencyKey
 from pave.clients import keys
 from pave.clients.models import ApiKey, Client
 from pave.operations.retention import Expiry
@@ -37,6 +39,10 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # What clients' texts become, of which there may be very many rows.
 _MADE_OF_TEXTS = (NormalizationRequest, Feedback, Batch, Event, Delivery)
+_OTHERS_WITH_ITS_WORDS = (
+    *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Resolution),
+    *(AuditEntry, LogEntry, IdempotencyKey),
+)
 # Messages and runs under way are waited for: what came of them has to find its row.
 LOOK_EVERY = 0.5
 
@@ -157,7 +163,7 @@ def _forget_statistics() -> None:
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        for model in (*_MADE_OF_TEXTS, Merchant, Resolution, Webhook, DeliveryAttempt):
+        for model in (*_MADE_OF_TEXTS, *_OTHERS_WITH_ITS_WORDS):
             cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
 

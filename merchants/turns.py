@@ -24,8 +24,7 @@ from django.utils import timezone
 from merchants.events import COMPLETED
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from pave.clients.models import Client
-from webhooks import endpoints
-from webhooks.publishing import fan_out
+from webhooks.publishing import MAX_FAN_OUT, fan_out
 
 Request = TypeVar("Request")
 
@@ -86,7 +85,7 @@ def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Req
     costs = {
         client: fan_out(client, COMPLETED)
         for client, count in counts.items()
-        if count * endpoints.MAX_WEBHOOKS > MAX_DELIVERIES
+        if count * MAX_FAN_OUT > MAX_DELIVERIES
     }
     of_batches = {batch for client, batch, _ in requests if batch and costs.get(client)}
     loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)

@@ -8,9 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from webhooks.bells import SEND
+from webhooks.endpoints import MAX_WEBHOOKS
 from webhooks.models import Delivery, Event
 from webhooks.subscribers import subscribers
 
+# So many deliveries an event becomes at most.
+MAX_FAN_OUT = MAX_WEBHOOKS
 # Rows in one INSERT; SQLite takes no more than 32,766 values at a time.
 _BATCH = 1000
 

@@ -70,6 +70,13 @@ def test_one_that_is_refused_gives_its_place_back(api: APIClient, body: bytes) -
     assert post(api, ROWS).status_code == 202
 
 
+def give_quota(caller: Caller, quota: int) -> None:
+    """Let a client send so many transactions a month."""
+    caller.client.monthly_quota = quota
+    caller.client.save()
+    keys.forget_client(client=caller.client)
+
+
 @contextmanager
 def _at_a_batch_elsewhere(caller: Caller) -> Iterator[threading.Event]:
     """Take a batch of the client's on another connection, as another process does."""
@@ -139,9 +146,7 @@ def test_a_clients_posts_do_not_wait_for_its_batch_to_be_taken(
     api: APIClient, client_1234: Caller
 ) -> None:
     """Both are counted against its quota."""
-    client_1234.client.monthly_quota = 10
-    client_1234.client.save()
-    keys.forget_client(client=client_1234.client)
+    give_quota(client_1234, 10)
     answers = []
 
     def rows() -> Iterator[batches.Row]:
@@ -169,9 +174,7 @@ def test_a_clients_posts_do_not_wait_for_its_batch_to_be_taken(
 def test_more_than_the_quota_is_refused_as_soon_as_it_is_seen(
     api: APIClient, client_1234: Caller
 ) -> None:
-    client_1234.client.monthly_quota = 5
-    client_1234.client.save()
-    keys.forget_client(client=client_1234.client)
+    give_quota(client_1234, 5)
     problem(post(api, ROWS * 6), 429)
     assert not NormalizationRequest.objects.exists()
     assert post(api, ROWS * 5).status_code == 202
@@ -194,9 +197,7 @@ def test_the_months_first_batch_begins_its_count_before_its_transaction(
     api: APIClient, client_1234: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client's posts would wait for all of it: an Idempotency-Key has it all in one."""
-    client_1234.client.monthly_quota = 10
-    client_1234.client.save()
-    keys.forget_client(client=client_1234.client)
+    give_quota(client_1234, 10)
     depth = []
     begin = quotas._begin
 
