@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from merchants import rulesets
 from merchants.models import Merchant, Resolution, Rule
 from merchants.question import CatalogueMerchant, Match
+from merchants.running import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,12 @@ class Named:
         )
 
 
-def write_down(match: Match, resolution: Resolution, named: Named) -> None:
-    """Set what ``match`` says on a resolution that is not saved yet."""
+def write_down(answer: Answer, resolution: Resolution, named: Named) -> None:
+    """Set what an answer says on a resolution that is not saved yet."""
+    match = answer.match
     merchant = named.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
     rule_id = _number(match.rule_id)
-    published = rulesets.merchants_of(rulesets.heuristic_for(resolution.ruleset_id))
-    resolution.answer = as_json(
-        match, merchant, resolution.ruleset_id, published.get(match.merchant_id or "")
-    )
+    resolution.answer = as_json(match, merchant, resolution.ruleset_id, answer.published)
     resolution.merchant = merchant
     resolution.rule_id = rule_id if rule_id in named.rules else None
     resolution.method = match.method

@@ -228,7 +228,7 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
         counter = Counter(now)
         for row in ours:
             answer = answers[row.pk][1]
-            write_down(answer.match, row, named)
+            write_down(answer, row, named)
             row.status = Status.RESOLVED
             row.error = ""
             row.duration_ms = answer.duration_ms

@@ -11,8 +11,8 @@ from types import FrameType
 from django.conf import settings
 
 from merchants.models import Resolution
-from merchants.question import Match, Transaction
-from merchants.rulesets import heuristic_for
+from merchants.question import CatalogueMerchant, Match, Transaction
+from merchants.rulesets import heuristic_for, merchants_of
 
 
 class HeuristicTimeout(BaseException):
@@ -28,6 +28,8 @@ class Answer:
 
     match: Match
     duration_ms: int
+    # The merchant as the ruleset has it that has answered; None of another heuristic.
+    published: CatalogueMerchant | None = None
 
 
 def run(resolution: Resolution, transaction: Transaction) -> Answer:
@@ -46,7 +48,11 @@ def run(resolution: Resolution, transaction: Transaction) -> Answer:
     with time_limit(settings.PAVE_HEURISTIC_TIMEOUT):
         _burn(settings.PAVE_HEURISTIC_SECONDS)
         match = heuristic.match(transaction)
-    return Answer(match=match, duration_ms=int(1000 * (time.monotonic() - begun)))
+    return Answer(
+        match=match,
+        duration_ms=int(1000 * (time.monotonic() - begun)),
+        published=merchants_of(heuristic).get(match.merchant_id or ""),
+    )
 
 
 @contextmanager
