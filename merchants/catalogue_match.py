@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from merchants import confidence
-from merchants.brand_index import BrandIndex, host_of
+from merchants.brand_index import BrandIndex, Hit, host_of
 from merchants.choice import Choice, Clues, Found, choose
 from merchants.damaged_names import DamagedNames
 from merchants.descriptor import Descriptor
@@ -43,14 +43,15 @@ class CatalogueMatcher:
         """
         clues = Clues(descriptor, mcc, country, descriptor.nearby)
         words = descriptor.words
+        hits = self._index.prefixes(words)
         return (
             self._resold(clues)
             or self._by_code(clues)
             or (self._by_domain(clues) if descriptor.is_address else None)
             or self._damaged.glued_to_a_ticket(clues)
             or self._with_its_place(clues)
-            or self._by_words(clues, words, whole=True)
-            or self._by_words(clues, words, whole=False)
+            or self._by_words(clues, words, hits, whole=True)
+            or self._by_words(clues, words, hits, whole=False)
             or self._by_domain(clues)
             or self._before_its_star(clues)
             or self._behind_its_city(clues)
@@ -82,12 +83,14 @@ class CatalogueMatcher:
 
     def _before_its_star(self, clues: Clues) -> Found | None:
         """`WSJ*BARRONS`: what stands behind the star was bought from whom stands before it."""
-        count = clues.before_star
-        return self._by_words(clues, clues.descriptor.words[:count], whole=True) if count else None
+        before = clues.descriptor.words[: clues.before_star]
+        return self._by_words(clues, before, self._index.prefixes(before), whole=True)
 
-    def _by_words(self, clues: Clues, words: Sequence[str], *, whole: bool) -> Found | None:
-        """The longest name that the first words form; with `whole`, nothing stands behind it."""
-        for hit in self._index.prefixes(words):
+    def _by_words(
+        self, clues: Clues, words: Sequence[str], hits: Sequence[Hit], *, whole: bool
+    ) -> Found | None:
+        """The longest of `hits` in `words` that counts; with `whole`, nothing stands behind it."""
+        for hit in hits:
             tail = words[hit.length :]
             if not whole and hit.length <= clues.before_star:
                 break
@@ -138,13 +141,13 @@ class CatalogueMatcher:
         words, printed = clues.descriptor.words, clues.descriptor.printed
         if not words or printed[: len(words)] != words or len(printed) == len(words):
             return None
-        hits = [hit for hit in self._index.prefixes(printed) if hit.length > len(words)]
-        if not hits:
+        hits = self._index.prefixes(printed)
+        if not hits or hits[0].length <= len(words):
             return None
         if clues.country == clues.descriptor.country:
             # The country was told by a town that is none.
             clues = replace(clues, country="", nearby=())
-        return self._by_words(clues, printed[: hits[0].length], whole=True)
+        return self._by_words(clues, printed[: hits[0].length], hits, whole=True)
 
     def _behind_its_city(self, clues: Clues) -> Found | None:
         """`SOUTH LAKE TAHOE ACE HARDWARE`: the branch's town stands in front."""
@@ -158,8 +161,8 @@ class CatalogueMatcher:
             rest = words[count:]
             hits = self._index.prefixes(rest)
             if hits and self._index.is_distinctive(hits[0], rest):
-                found = self._by_words(clues, rest, whole=False)
-                return found or self._by_words(clues, rest, whole=True)
+                found = self._by_words(clues, rest, hits, whole=False)
+                return found or self._by_words(clues, rest, hits, whole=True)
             return self._damaged.cut_off(clues, rest) if descriptor.truncated else None
         return None
 

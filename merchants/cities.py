@@ -13,6 +13,8 @@ _COLUMNS = frozenset({16, 20, 21, 22, 23, 24, 25})
 # The width of a name before the city, where the rail fills its columns.
 _FULL_COLUMN = 25
 LONGEST_CITY = 4  # words
+_WORD = re.compile(r"\S+")
+_SIGNS = re.compile(r"\W+")
 _LONGEST_GLUED = 40  # characters of a city that stands inside a word
 
 
@@ -24,7 +26,7 @@ def strip_city(place: Place, region: str, offset: int, certain: bool = False) ->
     """
     places = gazetteer()
     name = place.name
-    starts = [found.start() for found in re.finditer(r"\S+", name)]
+    starts = [found.start() for found in _WORD.finditer(name)]
     best = 0
     for start in starts[1:][-LONGEST_CITY:]:
         city = city_key(name[start:])
@@ -63,16 +65,14 @@ def _glued_city(name: str, starts: list[int], region: str, offset: int, places: 
     for start in starts[-3:]:
         end = name.find(" ", start)
         word_end = len(name) if end < 0 else end
+        plain = name[start:word_end].isalpha() and name[start:word_end].isupper()
         for at in range(start + 1, word_end - 1):
+            if plain and at + offset not in _COLUMNS:
+                continue
             before, here = name[at - 1], name[at]
             if not here.isalpha():
                 continue
-            shift = (
-                before.isalpha()
-                and before.isupper()
-                and here.isupper()
-                and (at + 1 < len(name) and name[at + 1].islower())
-            )
+            shift = before.isupper() and here.isupper() and name[at + 1].islower()
             edge = before.isdigit() or before in ".#-*&" or shift
             if not (edge or (at + offset) in _COLUMNS):
                 continue
@@ -91,8 +91,8 @@ def hinted(place: Place) -> Place:
     words = place.name.split()
     if len(words) < 2 or len(words[-1]) < 7:
         return place
-    last = re.sub(r"\W+", "", upper(words[-1]))
-    head = re.sub(r"\W+", "", upper("".join(words[:-1])))
+    last = _SIGNS.sub("", upper(words[-1]))
+    head = _SIGNS.sub("", upper("".join(words[:-1])))
     if len(last) >= 7 and (head.startswith(last) or (last.startswith(head) and len(head) >= 5)):
         return place._replace(name=place.name[: place.name.rfind(words[-1])].rstrip(), hint=last)
     return place

@@ -79,6 +79,11 @@ _DASH = re.compile(r"(?<!\s)\s++[-–—|]\s*+|[-–—|]\s++")
 _BANK_WORDS = FIRM_WORDS | LOOSE_WORDS | DOUBTFUL_WORDS
 _TRAILING = " \t-–—*#.,;:/|&+_('\""
 _SMALL_NUMBER = re.compile(r"(?<!\s)\s++\d{1,2}$")
+_BLANKS = re.compile(r"\s+")
+# ... AT THE MALL, where the column cut the rest off
+_LOCATED = re.compile(
+    r"\s+(?:AT|ON|IN|@)\s+(?:THE\s+)?\w*$|\s+(?:AT|ON|IN|@)\s+THE\b.*$", re.IGNORECASE
+)
 _CUT_LETTER = re.compile(r"(?<=\w{3})\s++[A-Z]$")
 # The characters that fit a name's column on the common rails, the processor's prefix included.
 _COLUMN_WIDTHS = frozenset({16, 20, 21, 22, 23, 24, 25})
@@ -170,8 +175,8 @@ def parse(raw: str, country: str = "", city: str = "", *, placeless: bool = Fals
         text, words = split.code, (split.code.lower(),)  # TXU*BILL PAYMENT
     return Descriptor(
         raw=raw,
-        text=re.sub(r"\s+", " ", text).strip(_TRAILING)
-        or (re.sub(r"\s+", " ", name).strip() if words else ""),
+        text=_BLANKS.sub(" ", text).strip(_TRAILING)
+        or (_BLANKS.sub(" ", name).strip() if words else ""),
         words=words,
         printed=tuple(words_of(body[:_LONGEST_PRINTED])),
         intermediary=split.intermediary,
@@ -341,9 +346,7 @@ def _cut_location_words(text: str, offset: int) -> tuple[str, bool]:
     if dash and _stands_alone(head) and any(char.isalpha() for char in head):
         return text[: dash.start()], False
     if truncated:
-        at = re.search(
-            r"\s+(?:AT|ON|IN|@)\s+(?:THE\s+)?\w*$|\s+(?:AT|ON|IN|@)\s+THE\b.*$", text, re.IGNORECASE
-        )
+        at = _LOCATED.search(text)
         if at and _stands_alone(text[: at.start()]):
             return text[: at.start()], False
         text = _CUT_LETTER.sub("", text)

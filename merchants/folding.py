@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Letters that Unicode does not decompose into a base letter and an accent.
 _UNDECOMPOSED = str.maketrans(
@@ -29,12 +30,17 @@ def words_of(text: str) -> list[str]:
 
     An apostrophe and a full stop join (`L.L.Bean` is llbean), all other punctuation separates.
     """
+    return list(_words_of(text))
+
+
+@lru_cache(maxsize=1024)  # one text is asked for at most steps of reading it
+def _words_of(text: str) -> tuple[str, ...]:
     folded = fold(text).translate(_NO_SPACE)
     if "&" in folded:
         folded = folded.replace("&", " and ")
     if "+" in folded:
         folded = _PLUS.sub("plus", folded)
-    return _WORDS.findall(folded)
+    return tuple(_WORDS.findall(folded))
 
 
 def compact(text: str) -> str:

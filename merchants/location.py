@@ -10,6 +10,7 @@ from merchants.places import COUNTRIES, US_STATES, gazetteer, region_of
 from merchants.postcodes import is_postcode, state_of_zip
 
 # Not ten digits: those are a phone number.
+_SLASH = re.compile(r"[/,]\s?([A-Z]{2})$")
 _NUMBER_BEHIND = re.compile(r"\s#?(\d{5}-\d{4}|\d{4,8})$")
 _MOST_NUMBERS = 4  # behind one another
 _POSTCODE_BEFORE = re.compile(
@@ -157,7 +158,8 @@ def read_place(text: str) -> Place:
 def _strip_region(place: Place, tokens: list[str], known: Known) -> Place:
     """Take a country and a state, each a word of its own, off the end."""
     name, last = place.name, tokens[-1].strip(".,()/")
-    slash = re.search(r"[/,]\s?([A-Z]{2})$", name.upper())
+    capitals = name.upper()
+    slash = _SLASH.search(capitals, max(len(capitals) - 5, 0))
     if slash and (state := _state_rather(name[: slash.start()], slash[1])):
         return place._replace(name=name[: slash.start()].rstrip(" ,/"), region=state, country="US")
     if slash and slash[1] in COUNTRIES:

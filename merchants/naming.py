@@ -38,6 +38,9 @@ _UMLAUTS = {
 _VOWEL = re.compile(r"[AEIOUYÀ-ÿ]", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\s/\-–—&+.,()!:;\"*]+|\s+|.", re.DOTALL)
 _ELISION = re.compile(r"^(O|D|L|N|DELL|ALL|SANT)'(?=\w{2})", re.IGNORECASE)
+_ORDINAL = re.compile(r"\d+(?:ST|ND|RD|TH)")
+_SCOTTISH = re.compile(r"MC[BCDFGHKLMNPQRSTVW]", re.IGNORECASE)
+_FRENCH_CAFE = re.compile(r"\bCaf[eé](?=\s+(?:de|du|des|la|le|les|d'|l')\b)")
 _POSSESSIVE = re.compile(r"\b(\w{2,}+)\s++S\b(?!\.)")
 
 
@@ -91,9 +94,9 @@ def place_written_well(text: str) -> str:
 
 
 def _word(word: str, *, first: bool, before: str, after: str) -> str:
-    lower = word.lower()
-    if not any(char.isalpha() for char in word):
+    if word.isspace() or not any(map(str.isalpha, word)):
         return word
+    lower = word.lower()
     if "&" in (before, after) and len(word) <= 2:
         return word.upper()  # H&M, B&Q, AT&T
     if lower in _SMALL and not first and before.isspace():
@@ -104,9 +107,9 @@ def _word(word: str, *, first: bool, before: str, after: str) -> str:
         return _FIXED[lower]
     if lower in _TITLES and after != "'" and first:
         return _TITLES[lower].rstrip(".") if after == "." else _TITLES[lower]
-    if re.fullmatch(r"\d+(ST|ND|RD|TH)", word):
-        return lower
     if word[0].isdigit():
+        if _ORDINAL.fullmatch(word):
+            return lower
         return word[0] + word[1:] if len(word) <= 3 else _after_digits(word)
     initials = len(word) <= 4 and lower not in _SHORTENED and not _VOWEL.search(word)
     if len(word) == 1 or initials:
@@ -127,11 +130,11 @@ def _capitalised(word: str) -> str:
         lead = head.capitalize()
         return lead + rest[:1].upper() + rest[1:].lower()
     capital = word[:1].upper() + word[1:].lower()
-    if len(word) > 4 and re.match(r"MC[BCDFGHKLMNPQRSTVW]", word, re.IGNORECASE):
+    if len(word) > 4 and _SCOTTISH.match(word):
         return "Mc" + word[2].upper() + word[3:].lower()
     return capital
 
 
 def _french_cafe(name: str) -> str:
     """`Cafe de Flore` is French and has its accent; `Cafe Vida` may be of any language."""
-    return re.sub(r"\bCaf[eé](?=\s+(?:de|du|des|la|le|les|d'|l')\b)", "Café", name)
+    return _FRENCH_CAFE.sub("Café", name)

@@ -99,30 +99,33 @@ _BEFORE = re.compile(rf"(?:{_any_of(BEFORE)})(?:\s+|(?<=[-–:,;.|/\]])|$)", re.
 _BEHIND = re.compile(rf"(?:(?<!\s)\s++|(?<=[,;]))(?:{_any_of(BEHIND)})\s*+[,;.]?$", re.IGNORECASE)
 
 # The country whose banks begin a line so. Only a hint: their customers also pay elsewhere.
-_LANGUAGES = [
-    (code, re.compile(rf"(?:{pattern})", re.IGNORECASE))
-    for code, pattern in {
-        "FR": r"CARTE\s+(?:X?\d|[A-Z])|CB[\s*]|PRLV|PRELEVEMENT|PR[ÉE]L[ÈE]VEMENT|ACHAT\s+CB"
-        r"|PAIEMENT\s+(?:PAR|CB)|FACTURE\s+CARTE|VIR(?:EMENT)?\s",
-        "DE": r"(?:SEPA[- ]?)?(?:\w*)LASTSCHRIFT|KARTENZAHLUNG|GIROCARD|EC\s\d"
-        r"|.{2,40}//[^/]|KAUFUMSATZ",
-        "ES": r"COMPRA\s+(?:EN|TARJ|CON)|PAGO\s+(?:CON|EN)|RECIBO\s|ADEUDO",
-        "IT": r"PAGAMENTO\s|ADDEBITO|ACQUISTO|OPERAZIONE",
-        "NL": r"BEA[,\s]|GEA[,\s]|BETAALAUTOMAAT|SEPA\s+INCASSO|PINBETALING",
-        "BE": r"AANKOOP\s+BANCONTACT|BANCONTACT",
-        "SE": r"KORTK[ÖO]P|AUTOGIRO|KORTBETALNING",
-        "NO": r"VAREKJ[ØO]P|VISA\s+VAREKJ|\*\d{4}\s+\d\d\.\d\d\s+NOK|AVTALEGIRO|VIPPS"
-        r"|VISA\s\d{6}\s",
-        "DK": r"DANKORT|VISA/DANKORT",
-        "FI": r"KORTTIOSTO",
-        "PL": r"ZAKUP|P[ŁL]ATNO|BLIK",
-        "CZ": r"PLATBA|N[ÁA]KUP",
-        "GB": r"DIRECT\s+DEBIT\s|DD\s|CARD\s+PAYMENT\s+TO",
-        "CA": r".{0,24}INTERAC\s|OPOS|FPOS|IDP\s",
-        "AU": r"EFTPOS",
-        "BR": r"COMPRA\s+CART|PIX\s|COMPRA\s+NO",
-    }.items()
-]
+_LANGUAGES = re.compile(
+    "|".join(
+        f"(?P<{code}>{pattern})"
+        for code, pattern in {
+            "FR": r"CARTE\s+(?:X?\d|[A-Z])|CB[\s*]|PRLV|PRELEVEMENT|PR[ÉE]L[ÈE]VEMENT|ACHAT\s+CB"
+            r"|PAIEMENT\s+(?:PAR|CB)|FACTURE\s+CARTE|VIR(?:EMENT)?\s",
+            "DE": r"(?:SEPA[- ]?)?(?:\w*)LASTSCHRIFT|KARTENZAHLUNG|GIROCARD|EC\s\d"
+            r"|.{2,40}//[^/]|KAUFUMSATZ",
+            "ES": r"COMPRA\s+(?:EN|TARJ|CON)|PAGO\s+(?:CON|EN)|RECIBO\s|ADEUDO",
+            "IT": r"PAGAMENTO\s|ADDEBITO|ACQUISTO|OPERAZIONE",
+            "NL": r"BEA[,\s]|GEA[,\s]|BETAALAUTOMAAT|SEPA\s+INCASSO|PINBETALING",
+            "BE": r"AANKOOP\s+BANCONTACT|BANCONTACT",
+            "SE": r"KORTK[ÖO]P|AUTOGIRO|KORTBETALNING",
+            "NO": r"VAREKJ[ØO]P|VISA\s+VAREKJ|\*\d{4}\s+\d\d\.\d\d\s+NOK|AVTALEGIRO|VIPPS"
+            r"|VISA\s\d{6}\s",
+            "DK": r"DANKORT|VISA/DANKORT",
+            "FI": r"KORTTIOSTO",
+            "PL": r"ZAKUP|P[ŁL]ATNO|BLIK",
+            "CZ": r"PLATBA|N[ÁA]KUP",
+            "GB": r"DIRECT\s+DEBIT\s|DD\s|CARD\s+PAYMENT\s+TO",
+            "CA": r".{0,24}INTERAC\s|OPOS|FPOS|IDP\s",
+            "AU": r"EFTPOS",
+            "BR": r"COMPRA\s+CART|PIX\s|COMPRA\s+NO",
+        }.items()
+    ),
+    re.IGNORECASE,
+)
 
 
 # ZARA GRAN VIA-MADRID
@@ -168,7 +171,7 @@ def _peel(text: str) -> Peeled:
         if found := _PAYPAL_TRANSFER.fullmatch(text):
             return Peeled(f"PAYPAL *{found['name']}", "", "", names_customer=True)
     body, place = text.strip(), ""
-    country = next((code for code, pattern in _LANGUAGES if pattern.match(body)), "")
+    country = found.lastgroup or "" if (found := _LANGUAGES.match(body)) else ""
     body = _peel_behind(body)
     for layout in _FORMATS:
         found = layout.fullmatch(body)
