@@ -2,8 +2,9 @@
 
 import copy
 import logging
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import cast
@@ -37,6 +38,10 @@ MAX_LOST = 5
 # Pauses before the 2nd, 3rd, … attempt, in seconds.
 PAUSES = (2, 10, 30)
 SWEEP_BATCH = 500
+# How many waiters a claim looks at behind those that it asks for, if these cannot be had.
+LOOKS = (200, 200)
+# How long a worker goes on putting back what is outdated, in seconds, until it looks for others.
+PUT_BACK_SECONDS = 2.0
 # How often the sweep looks for requests that wait for nothing, in seconds, and at how many.
 LOOK_FOR_LOST_EVERY = 60
 LOOK_FOR_LOST_BATCH = 2000
@@ -89,19 +94,27 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
         limit: So many at most.
         pk: Take this one, or none.
     """
-    for client in turns.in_turn(waiting_for=pk):
-        try:
-            claims = _claim_of(client, worker, limit, pk)
-        except AWAY:
-            raise
-        except Exception:
-            # It loses its turn, and the others do not lose theirs.
-            logger.exception("resolution.not_claimed client=%s", client)
-            turns.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
-        else:
-            if claims:
-                return claims
-    return []
+    end = time.monotonic() + PUT_BACK_SECONDS
+    while True:
+        put_back = 0
+        for client in turns.in_turn(waiting_for=pk):
+            try:
+                claims, outdated = _claim_of(client, worker, limit, pk)
+            except AWAY:
+                raise
+            except Exception:
+                # It loses its turn, and the others do not lose theirs.
+                logger.exception("resolution.not_claimed client=%s", client)
+                turns.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
+            else:
+                if claims:
+                    return claims
+                put_back += outdated
+        if not put_back:
+            return []
+        if time.monotonic() > end:
+            RESOLVE.ring()
+            return []
 
 
 def settle_up(*, client: int, seconds: float) -> None:
@@ -109,11 +122,12 @@ def settle_up(*, client: int, seconds: float) -> None:
     turns.settle_up(client, seconds, settings.PAVE_HEURISTIC_TIMEOUT)
 
 
-def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> list[Claim]:
-    now = timezone.now()
-    finished: list[UUID] = []
+def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> tuple[list[Claim], int]:
+    """Claim what one client is to have next; return also how many outdated ones were put back."""
+    now, begun = timezone.now(), time.monotonic()
+    passed = _PassedOver()
     with transaction.atomic():
-        waiters = _lock_due(client, now, limit, pk, finished)
+        waiters = _lock_due(client, now, limit, pk, passed)
         if waiters and waiters[0].resolution.attempts:
             waiters = waiters[:1]
         else:
@@ -136,59 +150,86 @@ def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> list[Cla
             claimed_by=worker,
         )
         Waiter.objects.filter(resolution__in=pks).update(due_at=lease)
+        if passed.outdated:
+            _put_back(passed.outdated)
+            turns.charge(client, time.monotonic() - begun)
         if waiters:
             turns.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
-    if finished:  # and a worker died before it had told everybody
-        normalization.admit_the_rest(finished)
-    return [Claim(waiter.resolution, waiter.request.as_transaction(), client) for waiter in waiters]
+    if passed.finished:  # and a worker died before it had told everybody
+        normalization.admit_the_rest(passed.finished)
+    claims = [
+        Claim(waiter.resolution, waiter.request.as_transaction(), client) for waiter in waiters
+    ]
+    return claims, len(passed.outdated)
+
+
+@dataclass(slots=True)
+class _PassedOver:
+    """What somebody waits for and nobody is to work on.
+
+    Args:
+        finished: It is answered already.
+        outdated: It is for a newer ruleset to answer; locked.
+    """
+
+    finished: list[UUID] = field(default_factory=list)
+    outdated: list[Resolution] = field(default_factory=list)
 
 
 def _lock_due(
-    client: int, now: datetime, limit: int, pk: UUID | None, finished: list[UUID]
+    client: int, now: datetime, limit: int, pk: UUID | None, passed: _PassedOver
 ) -> list[Waiter]:
     """Lock the resolutions that a client is to have next; return its waiters, in their order.
 
-    What is finished, although somebody waits for it, is put in ``finished``.
+    No more than ``LOOKS`` are looked at, since all that is locked is kept from others meanwhile.
     """
     due = Waiter.objects.due(now).of_client(client).select_related("request")
     if pk is not None:
         due = due.filter(resolution=pk)
+    newest = rulesets.current().number if rulesets.is_ours() else 0
     passed_over: list[int] = []
-    while waiters := list(due.exclude(pk__in=passed_over)[:limit]):
+    for look in (limit, *LOOKS):
+        waiters = list(due.exclude(pk__in=passed_over)[:look])
         rows = Resolution.objects.filter(pk__in=[waiter.resolution_id for waiter in waiters])
         rows = rows.select_for_update(skip_locked=True, no_key=True).order_by("id")
         locked = {resolution.pk: resolution for resolution in rows}
-        pending = []
+        found = []
         for waiter in waiters:
             resolution = locked.get(waiter.resolution_id)
-            if resolution is not None and resolution.status == Status.PENDING:
+            pending = resolution is not None and resolution.status == Status.PENDING
+            if resolution is not None and pending and resolution.ruleset_id >= newest:
                 waiter.resolution = resolution
-                pending.append(waiter)
+                found.append(waiter)
                 continue
             passed_over.append(waiter.pk)
-            if resolution is not None and resolution.lease_expires_at:
+            if resolution is None:
+                continue
+            if pending:
+                passed.outdated.append(resolution)
+            elif resolution.lease_expires_at:
                 # Asked for while somebody works on it.
                 Waiter.objects.filter(pk=waiter.pk).update(due_at=resolution.lease_expires_at)
-            elif resolution is not None:
-                finished.append(resolution.pk)
-        if found := _without_outdated(pending):
-            return found
+            else:
+                passed.finished.append(resolution.pk)
+        if found or not waiters:
+            return found[:limit]
     return []
 
 
-def _without_outdated(waiters: list[Waiter]) -> list[Waiter]:
-    """Leave out what a newer ruleset is to answer: those that wait for it are admitted anew."""
-    if not waiters or not rulesets.is_ours():
-        return waiters
-    number = rulesets.current().number
-    outdated = [waiter.resolution for waiter in waiters if waiter.resolution.ruleset_id < number]
-    if outdated:
-        normalization.admit_anew(NormalizationRequest.objects.waiting_for(outdated))
+def _put_back(outdated: Sequence[Resolution]) -> None:
+    """Have who waits for what a newer ruleset is to answer admitted anew, some at a time.
+
+    Args:
+        outdated: Locked ones. Those of which some are left still have their waiters.
+    """
+    waiting = NormalizationRequest.objects.waiting_for(outdated).values_list("pk", flat=True)
+    some = list(waiting[: normalization.SETTLE_BATCH])
+    normalization.admit_anew(NormalizationRequest.objects.filter(pk__in=some))
+    if len(some) < normalization.SETTLE_BATCH:
         pks = [resolution.pk for resolution in outdated]
         Waiter.objects.filter(resolution__in=pks).delete()
         # One that failed before and was opened again still has the requests that failed with it.
         normalization.drop_unwanted(pks)
-    return [waiter for waiter in waiters if waiter.resolution.ruleset_id >= number]
 
 
 def begin(resolution: Resolution) -> bool:

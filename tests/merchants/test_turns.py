@@ -15,7 +15,12 @@ from merchants.models import Batch, HeuristicUse, NormalizationRequest, Resoluti
 from merchants.questions import Limits
 from merchants.rulesets import current
 from pave.clients.models import Client
-from tests.factories import ClientFactory, WaiterFactory, WebhookFactory
+from tests.factories import (
+    ClientFactory,
+    NormalizationRequestFactory,
+    WaiterFactory,
+    WebhookFactory,
+)
 from tests.merchants.heuristics import FirstWord
 from tests.merchants.row_counts import rows_read
 from webhooks.models import Delivery
@@ -300,14 +305,58 @@ def test_what_is_in_no_line_is_put_in_it():
     assert next_client() == waiter.client
 
 
-def test_questions_of_an_older_ruleset_are_passed_over_at_once(settings):
+@pytest.fixture
+def rulesets_older_and_newer(settings):
     settings.PAVE_HEURISTIC = "merchants.rulesets.CatalogueHeuristic"
-    older, newer = (Ruleset.objects.create(content=b"") for _ in range(2))
+    return Ruleset.objects.create(content=b""), Ruleset.objects.create(content=b"")
+
+
+def test_questions_of_an_older_ruleset_are_passed_over_at_once(rulesets_older_and_newer):
+    older, newer = rulesets_older_and_newer
     client = ClientFactory()
     WaiterFactory.create_batch(5, client=client, resolution__ruleset=older)
     WaiterFactory(client=client, resolution__ruleset=newer)
     [claim] = resolving.claim(worker="w")
     assert claim.resolution.ruleset == newer
+
+
+def test_many_questions_of_an_older_ruleset_let_other_clients_pass(
+    rulesets_older_and_newer, monkeypatch
+):
+    """One turn puts some of them back, for which their client pays, and the others stay."""
+    monkeypatch.setattr(resolving, "LOOKS", (4, 4))
+    older, newer = rulesets_older_and_newer
+    many = WaiterFactory.create_batch(30, client=ClientFactory(), resolution__ruleset=older)
+    other = WaiterFactory(resolution__ruleset=newer)
+
+    [claim] = resolving.claim(worker="w")
+    queued = NormalizationRequest.objects.filter(status="queued")
+
+    assert claim.resolution == other.resolution
+    assert queued.count() == 9
+    assert HeuristicUse.objects.filter(client=many[0].client, seconds__gt=0).exists()
+    assert resolving.claim(worker="w") == []
+    assert queued.count() == 30
+    assert not Waiter.objects.filter(client=many[0].client).exists()
+    assert not Resolution.objects.filter(ruleset=older).exists()
+
+
+def test_many_requests_for_one_outdated_question_are_put_back_in_parts(
+    rulesets_older_and_newer, monkeypatch
+):
+    monkeypatch.setattr(normalization, "SETTLE_BATCH", 4)
+    monkeypatch.setattr(resolving, "PUT_BACK_SECONDS", 0)
+    older, _ = rulesets_older_and_newer
+    waiter = WaiterFactory(resolution__ruleset=older)
+    NormalizationRequestFactory.create_batch(
+        9, client=waiter.client, resolution=waiter.resolution, status="processing"
+    )
+    queued = NormalizationRequest.objects.filter(status="queued")
+    counts = []
+    while Waiter.objects.exists():
+        assert resolving.claim(worker="w") == []
+        counts.append(queued.count())
+    assert counts == [4, 8, 10]
 
 
 @pytest.fixture
