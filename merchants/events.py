@@ -15,6 +15,8 @@ FAILED = "normalization.failed"
 UPDATED = "normalization.updated"
 BATCH_COMPLETED = "batch.completed"
 BATCH_UPDATED = "batch.updated"
+# Of these a request has one at a time.
+OF_REQUESTS = (COMPLETED, FAILED, UPDATED)
 
 
 _NOTHING_FOUND = dict.fromkeys(

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from merchants import batches, resolving, rulesets, working
+from merchants import batches, resolving, rulesets, turns, working
 from merchants.bells import REVISE
 from merchants.events import UPDATED, describe, occurrence
 from merchants.models import NormalizationRequest, Resolution, Revision, Ruleset
@@ -180,18 +180,32 @@ def _worked_out(resolution: Resolution, askers: Askers, ruleset: Ruleset, end: f
 def _apply(
     changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
 ) -> tuple[int, bool]:
-    """Tie requests to their new answers and tell their clients, in one transaction.
+    """Tie requests to their new answers and tell their clients, some at a time.
 
     Returns:
         How many there were, and whether all answers were still there, and the ruleset the newest.
     """
+    left = sorted(changed, key=lambda pair: pair[0].pk)
+    updated, all_there = 0, True
+    while left and all_there:
+        some = turns.affordable([(pair[0].client_id, pair[0].batch_id, pair) for pair in left])
+        count, all_there = _apply_some(some, ruleset)
+        updated += count
+        taken = {request.pk for request, _ in some}
+        left = [pair for pair in left if pair[0].pk not in taken]
+    return updated, all_there
+
+
+def _apply_some(
+    changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
+) -> tuple[int, bool]:
     now = timezone.now()
     updated = []
     with transaction.atomic():
         if rulesets.steady().number != ruleset.number:
             return 0, False
         there = held(resolution for _, resolution in changed)
-        for request, resolution in sorted(changed, key=lambda pair: pair[0].pk):
+        for request, resolution in changed:
             if resolution.pk not in there:
                 continue
             # Only from the answer that was compared, so that a repeat changes nothing twice.

@@ -21,7 +21,7 @@ from django.db.models import Exists, F, FloatField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Greatest, Power
 from django.utils import timezone
 
-from merchants.events import COMPLETED
+from merchants.events import BATCH_COMPLETED, OF_REQUESTS
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from pave.clients.models import Client
 from webhooks.publishing import MAX_FAN_OUT, fan_out
@@ -82,21 +82,25 @@ def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Req
     """
     counts = Counter(client for client, _, _ in requests)
     # Of others not even all webhooks that a client may have would make as many.
-    costs = {
-        client: fan_out(client, COMPLETED)
-        for client, count in counts.items()
-        if count * MAX_FAN_OUT > MAX_DELIVERIES
-    }
+    many = [client for client, count in counts.items() if 2 * count * MAX_FAN_OUT > MAX_DELIVERIES]
+    costs = {client: max(fan_out(client, event) for event in OF_REQUESTS) for client in many}
+    # Any row may be the last one of its batch.
+    ends = {client: fan_out(client, BATCH_COMPLETED) for client in many}
     of_batches = {batch for client, batch, _ in requests if batch and costs.get(client)}
     loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)
     each = {None, *(loud.values_list("pk", flat=True) if of_batches else ())}
-    left = {client: max(MAX_DELIVERIES, cost) for client, cost in costs.items()}
+    left = dict.fromkeys(many, MAX_DELIVERIES)
+    begun: set[UUID | None] = {None}
     taken = []
     for client, batch, request in requests:
         cost = costs.get(client, 0) if batch in each else 0
-        if left.get(client, 0) >= cost:
-            left[client] = left.get(client, 0) - cost
-            taken.append(request)
+        cost += 0 if batch in begun else ends.get(client, 0)
+        if cost and cost > left[client] and left[client] != MAX_DELIVERIES:
+            continue
+        if cost:
+            left[client] -= cost
+        begun.add(batch)
+        taken.append(request)
     return taken
 
 

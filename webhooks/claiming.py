@@ -161,7 +161,7 @@ def _take(
         ids = [pk for kind, counts in wanted.items() for pk in lanes.next_of(counts, kind, now)]
         if not ids:
             return []
-        Delivery.objects.waiting().filter(pk__in=ids).update(
+        Delivery.objects.waiting().filter(pk__in=ids).update_in_order(
             status=Delivery.Status.DELIVERING,
             attempts=F("attempts") + 1,
             lease_expires_at=now + timedelta(seconds=settings.PAVE_DELIVERY_LEASE),

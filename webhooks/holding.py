@@ -94,7 +94,7 @@ def hold(webhook: Webhook) -> int:
     return Delivery.objects.filter(
         pk__in=list(waiting.order_by("next_attempt_at", "id").values_list("pk", flat=True)[:BATCH]),
         status=Status.PENDING,
-    ).update(
+    ).update_in_order(
         status=Status.HELD,
         held_by=webhook.disabled_by,
         trigger=Delivery.Trigger.AUTOMATIC,
@@ -116,7 +116,7 @@ def release(webhook_id: UUID) -> int:
     return (
         Delivery.objects.held()
         .filter(pk__in=list(held.values_list("pk", flat=True)[:BATCH]))
-        .update(status=Status.PENDING, held_by="", next_attempt_at=F("created_at"))
+        .update_in_order(status=Status.PENDING, held_by="", next_attempt_at=F("created_at"))
     )
 
 
@@ -147,7 +147,7 @@ def cancel(webhook_id: UUID, *, now: datetime) -> int:
     canceled = Delivery.objects.filter(
         pk__in=list(unsent.values_list("pk", flat=True)[:BATCH]),
         status__in=[Status.PENDING, Status.HELD],
-    ).update(status=Status.CANCELED, next_attempt_at=None, finished_at=now)
+    ).update_in_order(status=Status.CANCELED, next_attempt_at=None, finished_at=now)
     Recovery.objects.running().filter(webhook=webhook_id).update(
         status=Recovery.Status.CANCELED, completed_at=now
     )

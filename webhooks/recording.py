@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
 from urllib.parse import quote, quote_plus
 
 from django.conf import settings
@@ -28,6 +29,7 @@ Trigger = Delivery.Trigger
 MASK = "***"
 # What is shorter guards nothing, and may stand anywhere by chance.
 _SHORTEST_SECRET = 6
+_MOST_PARTS = 4
 _PARTS = re.compile(r"[^\s=;,\"&:]+")
 # In the place of an error class: it is not known what came of the attempt, by a fault of ours.
 INTERRUPTED = "interrupted"
@@ -77,6 +79,7 @@ def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
             delivery.pk: delivery
             for delivery in Delivery.objects.under_way()
             .select_for_update(no_key=True)
+            .order_by("id")
             .filter(pk__in=[one.claim.delivery_id for one in sent], claimed_by=worker)
         }
         mine = [
@@ -147,7 +150,7 @@ def _attempt(sent: Sent) -> DeliveryAttempt:
         # An endpoint may give back what it was sent, as debug pages do.
         for secret in secrets:
             text = text.replace(secret, MASK)
-        return masked_value(text)
+        return masked_value(_without_cut_off(text, secrets))
 
     return DeliveryAttempt(
         delivery_id=sent.claim.delivery_id,
@@ -168,15 +171,31 @@ def _attempt(sent: Sent) -> DeliveryAttempt:
     )
 
 
+def _without_cut_off(text: str, secrets: Sequence[str]) -> str:
+    """Mask the beginning of a secret at the end of what was kept of an answer."""
+    for secret in secrets:
+        at = text.find(secret[:_SHORTEST_SECRET], max(0, len(text) - len(secret)))
+        while at >= 0:
+            if secret.startswith(text[at:]):
+                return text[:at] + MASK
+            at = text.find(secret[:_SHORTEST_SECRET], at + 1)
+    return text
+
+
 def _secrets(headers: Mapping[str, str]) -> list[str]:
     """Return what may be secret in a webhook's own headers, as an answer may write it.
 
-    Of `Bearer x` x too, and of `session=x; y="z"` x and z; the longest first.
+    Of `Bearer x` x too, and of `session=x; y="z"` x and z; the longest first. Of one header no more
+    than ``_MOST_PARTS``, since an answer is searched for each.
     """
     parts = {
         part
         for value in headers.values()
-        for part in (value.strip(), value.strip().partition(" ")[2], *_PARTS.findall(value))
+        for part in (
+            value.strip(),
+            value.strip().partition(" ")[2],
+            *nlargest(_MOST_PARTS, _PARTS.findall(value), key=len),
+        )
         if len(part) >= _SHORTEST_SECRET
     }
     written = {

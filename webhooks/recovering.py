@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from pave.operations import shutdown
 from webhooks.bells import RECOVER, SEND
-from webhooks.models import Delivery, Recovery, Webhook
+from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class AlreadyRunning(Exception):
     """Another recovery of the webhook is not at its end; the message is for its client."""
 
 
-def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> QuerySet[Delivery]:
+def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> DeliveryQuerySet:
     """Return what was made in a window and never succeeded: failed, held, or waiting for a retry.
 
     What waits for its first attempt is on its way, as is what another recovery has put there.
@@ -172,7 +172,7 @@ def _queue_batch(recovery: Recovery, now: datetime) -> None:
     recovery.queued += (
         unsuccessful(webhook_id=recovery.webhook_id, since=recovery.since, until=recovery.until)
         .filter(pk__in=ids)
-        .update(
+        .update_in_order(
             status=Status.PENDING,
             trigger=Trigger.RECOVER,
             recovery=recovery,

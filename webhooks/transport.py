@@ -38,6 +38,7 @@ __all__ = ["ErrorClass", "Outcome", "Transport"]
 # Kept of an answer's headers: more than an honest endpoint sends, little enough for a row.
 MAX_HEADERS = 64
 MAX_HEADER_LENGTH = 1024
+MAX_HEADERS_LENGTH = 8192  # of all values together
 _READ_SIZE = 16384
 
 
@@ -247,11 +248,14 @@ class Transport:
 def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """An answer's headers fit for a row: few, short, and without cookies and the like."""
     kept: dict[str, str] = {}
-    for name in headers:
-        if len(kept) == MAX_HEADERS:
+    room = MAX_HEADERS_LENGTH
+    # The short ones first: they are those that say something, such as Retry-After.
+    for name in sorted(headers, key=lambda name: len(headers[name])):
+        value = headers[name].replace("\0", "")[:MAX_HEADER_LENGTH]
+        room -= len(value)
+        if len(kept) == MAX_HEADERS or room < 0:
             break
-        value = headers[name].replace("\0", "")
-        kept[name.lower()[:MAX_HEADER_LENGTH]] = value[:MAX_HEADER_LENGTH]
+        kept[name.lower()[:MAX_HEADER_LENGTH]] = value
     return mask_headers(kept)
 
 

@@ -497,6 +497,32 @@ def test_so_is_what_many_wait_for(monkeypatch, most):
     assert not NormalizationRequest.objects.unfinished().exists()
 
 
+@pytest.mark.parametrize("event", ["normalization.failed", "normalization.completed"])
+def test_whatever_becomes_of_a_request_is_counted(monkeypatch, event):
+    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    loud = ClientFactory()
+    for _ in range(4):
+        WebhookFactory(client=loud, events=[event])
+    submit(loud, *(f"LOUD{number} X" for number in range(10)))
+    assert normalization.admit_batch(limit=10) == 2
+
+
+def test_that_a_batch_is_through_is_a_message_as_well(monkeypatch):
+    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    loud = ClientFactory()
+    for _ in range(4):
+        WebhookFactory(client=loud, events=["batch.completed"])
+    for number in range(10):
+        row = Row(1, None, {"description": f"LOUD{number} X"})
+        batches.accept(client=loud, rows=[row], options={"deliver": "batch"})
+    assert normalization.admit_batch(limit=10) == 2
+    rows = [Row(number, None, {"description": f"ROW{number} X"}) for number in range(5)]
+    batches.accept(client=loud, rows=rows, options={"deliver": "batch"})
+    Batch.objects.filter(accepted=1).delete()
+    assert normalization.admit_batch(limit=10) == 5
+    _work_it_all()
+
+
 def test_a_row_that_becomes_no_message_costs_nothing(monkeypatch):
     monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
     loud, deaf = ClientFactory(), ClientFactory()

@@ -100,6 +100,29 @@ def test_an_endpoint_that_gives_back_what_it_was_sent_gives_no_secret_away(
     assert "SEKRET" not in str(DeliveryAttempt.objects.values().get())
 
 
+def test_no_part_of_a_secret_is_kept_where_an_answer_is_cut_off(send, deliver, receiver, webhook):
+    webhook.headers = {"X-Tok": "SEKRETSEKRET-AND-MORE-OF-IT"}
+    webhook.save()
+    told = b"." * (4096 - 20) + b"SEKRETSEKRET-AND-MORE-OF-IT"
+    long = "." * 1010 + "SEKRETSEKRET-AND-MORE-OF-IT"
+    receiver.behaviour = always(Reply(status=500, body=told, headers={"x-long": long}))
+    deliver()
+    send()
+    attempt = DeliveryAttempt.objects.get()
+    assert attempt.response_head == "." * (4096 - 20) + "***"
+    assert attempt.response_headers["x-long"] == "." * 1010 + "***"
+
+
+def test_of_an_answer_with_very_many_headers_the_short_ones_are_kept(send, deliver, receiver):
+    many = {f"x-{number}": "." * 1000 for number in range(60)}
+    receiver.behaviour = always(Reply(status=503, headers=many | {"Retry-After": "7"}))
+    deliver()
+    send()
+    kept = DeliveryAttempt.objects.get().response_headers
+    assert kept["retry-after"] == "7"
+    assert sum(map(len, kept.values())) <= 8192
+
+
 def test_the_same_id_and_bytes_come_again_with_a_new_timestamp(send, deliver, receiver):
     receiver.behaviour = in_turn(Reply(status=500), Reply(status=500), Reply())
     delivery = deliver()

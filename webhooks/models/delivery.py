@@ -1,8 +1,9 @@
 """An event on its way to a webhook, and each time that it was tried."""
 
 from datetime import datetime
+from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from pave.clients.models import Client
@@ -42,6 +43,17 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def for_client(self, client: Client) -> "DeliveryQuerySet":
         """Those to the client's webhooks."""
         return self.filter(webhook__client=client, webhook__deleted_at=None)
+
+    def update_in_order(self, **values: Any) -> int:
+        """Update many rows, locked by their ids first: two such updates never wait for each other.
+
+        A plain UPDATE locks in the order in which its plan comes by.
+        """
+        with transaction.atomic():
+            locked = self.select_for_update(no_key=True).order_by("id")
+            return Delivery.objects.filter(pk__in=list(locked.values_list("pk", flat=True))).update(
+                **values
+            )
 
 
 class Delivery(models.Model):
