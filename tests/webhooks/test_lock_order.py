@@ -1,0 +1,87 @@
+"""Whoever changes many deliveries locks them in one order, so that no two wait for each other."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
+from webhooks import claiming, holding, recovering
+from webhooks.models import Delivery, Webhook
+from webhooks.turns import Room
+
+# SQLite has one writer at a time.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def hold(webhook):
+    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
+
+
+def release(webhook):
+    holding.enable(webhook=webhook)
+
+
+def cancel(webhook):
+    holding.cancel(webhook.pk, now=timezone.now())
+
+
+def recover(webhook):
+    now = timezone.now()
+    recovery = recovering.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
+    recovering.advance(recovery.pk)
+
+
+def claim(webhook):
+    claiming.Claimer("w").claim(now=timezone.now(), room=Room(9, 9, 9))
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (hold, {}),
+        (release, {"status": "held"}),
+        (cancel, {}),
+        (recover, {"attempts": 1}),
+        (claim, {}),
+    ],
+)
+def test_rows_are_locked_in_the_order_of_their_ids(change, state):
+    webhook = WebhookFactory(window=9, steady=True, enabled=change is not release)
+    moment = timezone.now() - timedelta(minutes=5)
+    events = EventFactory.create_batch(2)
+    first, last = (DeliveryFactory.build(webhook=webhook, event=event, **state) for event in events)
+    for delivery in (last, first):  # in the table, and due, the other way round
+        delivery.created_at = delivery.next_attempt_at = moment
+        moment += timedelta(minutes=1)
+        delivery.save(force_insert=True)
+    worker = threading.Thread(target=_and_disconnect, args=(change, webhook))
+    with transaction.atomic():
+        rows = Delivery.objects.select_for_update(no_key=True, nowait=True)
+        rows.get(pk=first.pk)
+        worker.start()
+        _wait_until_somebody_waits()
+        rows.get(pk=last.pk)
+    worker.join(timeout=20)
+    assert not worker.is_alive()
+
+
+def _and_disconnect(change, webhook):
+    try:
+        change(webhook)
+    finally:
+        connection.close()
+
+
+def _wait_until_somebody_waits():
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
