@@ -17,7 +17,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, F, FloatField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest, Power
 from django.utils import timezone
 
@@ -66,10 +66,7 @@ def next_queued(
     clients = clients[:limit]
     _last_admitted = clients[-1]
     part = max(1, limit // len(clients))
-    if connection.vendor == "postgresql":
-        found = _queued_of_each(clients, part, but)
-    else:
-        found = [row for client in clients for row in _queued_of(client, part, but)]
+    found = _queued_of_each(clients, part, but)
     taken = affordable(found)
     return taken, len(found) >= part or len(taken) < len(found)
 
@@ -182,12 +179,7 @@ def is_any_admissible() -> bool:
     queued = NormalizationRequest.objects.queued().filter(admission_attempts=0)
     if not _canceling().exists():
         return queued.exists()
-    # One step along the index for each client, and for each batch: the rows of those that are
-    # being canceled may be very many.
-    single = queued.filter(client__in=_clients_with_queued(), batch=None)
-    rows = queued.filter(client=OuterRef("client"), batch=OuterRef("pk"))
-    batches = Batch.objects.open().filter(cancel_requested_at=None)
-    return single.exists() or batches.filter(Exists(rows)).exists()
+    return bool(_queued_of_each(_clients_with_queued(), 1, ()))
 
 
 def _queued_of(
@@ -208,24 +200,40 @@ def _canceling() -> QuerySet[Batch, UUID]:
 def _queued_of_each(
     clients: Sequence[int], limit: int, but: Collection[UUID]
 ) -> list[tuple[int, UUID | None, UUID]]:
-    """Return what `_queued_of` does, for all clients in one statement, with each its client."""
+    """Return the first queued requests of each client, its batches' behind its others.
+
+    Returns:
+        Of each its client, its batch, and its id.
+    """
+    if connection.vendor != "postgresql":
+        return [row for client in clients for row in _queued_of(client, limit, but)]
     table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
-    queued = f"""
-        SELECT batch_id, id FROM {table}
-        WHERE status = 'queued' AND admission_attempts = 0 AND id <> ALL(%(but)s::uuid[])
+    queued_rows = f"""
+        FROM {table} WHERE status = 'queued' AND admission_attempts = 0
         AND client_id = client.pk
-    """  # noqa: S608 - a name of our own table
+    """
+    queued_batch = f"SELECT batch_id {queued_rows}"
+    queued = f"SELECT batch_id, id {queued_rows} AND id <> ALL(%(but)s::uuid[])"
     batched = f"{queued} AND batch_id IS NOT NULL ORDER BY batch_id, id LIMIT %(limit)s"
     if _canceling().exists():
-        # Batch by batch: the rows of those that are being canceled may be very many.
+        # From batch to batch along the index: the rows of those that are being canceled may be very
+        # many, as may the batches that have none queued.
         batches = connection.ops.quote_name(Batch._meta.db_table)
+        next_batch = "ORDER BY batch_id LIMIT 1"
         batched = f"""
-            SELECT of_batch.batch_id, of_batch.id FROM (
-                SELECT id FROM {batches} WHERE client_id = client.pk
-                AND status = 'processing' AND cancel_requested_at IS NULL ORDER BY id
-            ) AS batch CROSS JOIN LATERAL (
+            WITH RECURSIVE batch AS (
+                SELECT ({queued_batch} AND batch_id IS NOT NULL {next_batch}) AS id
+                UNION ALL
+                SELECT ({queued_batch} AND batch_id > batch.id {next_batch})
+                FROM batch WHERE batch.id IS NOT NULL
+            )
+            SELECT of_batch.batch_id, of_batch.id FROM batch CROSS JOIN LATERAL (
                 {queued} AND batch_id = batch.id ORDER BY id LIMIT %(limit)s
-            ) AS of_batch LIMIT %(limit)s
+            ) AS of_batch
+            WHERE batch.id IS NOT NULL AND NOT EXISTS (
+                SELECT FROM {batches} AS canceling
+                WHERE canceling.id = batch.id AND canceling.cancel_requested_at IS NOT NULL
+            ) LIMIT %(limit)s
         """  # noqa: S608 - names of our own tables
     statement = f"""
         SELECT client.pk, found.batch_id, found.id

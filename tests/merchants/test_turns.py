@@ -551,6 +551,10 @@ def test_rows_that_are_being_canceled_are_not_read_by_others_admission():
         batch = batches.accept(client=gone, rows=rows)
         if size > 5:
             Batch.objects.filter(pk=batch.pk).update(cancel_requested_at=timezone.now())
+    # Nor are those that are admitted already.
+    Batch.objects.bulk_create(
+        Batch(client=gone, created_at=timezone.now(), accepted=1) for _ in range(1000)
+    )
     submit(here, "NETFLIX")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE merchants_normalizationrequest, merchants_batch")
