@@ -230,10 +230,9 @@ def _queued_of_each(
             SELECT of_batch.batch_id, of_batch.id FROM batch CROSS JOIN LATERAL (
                 {queued} AND batch_id = batch.id ORDER BY id LIMIT %(limit)s
             ) AS of_batch
-            WHERE batch.id IS NOT NULL AND NOT EXISTS (
-                SELECT FROM {batches} AS canceling
-                WHERE canceling.id = batch.id AND canceling.cancel_requested_at IS NOT NULL
-            ) LIMIT %(limit)s
+            WHERE batch.id IS NOT NULL
+            AND (SELECT cancel_requested_at FROM {batches} WHERE id = batch.id) IS NULL
+            LIMIT %(limit)s
         """  # noqa: S608 - names of our own tables
     statement = f"""
         SELECT client.pk, found.batch_id, found.id
