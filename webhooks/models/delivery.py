@@ -49,7 +49,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
         A plain UPDATE locks in the order in which its plan comes by.
         """
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             locked = self.select_for_update(no_key=True).order_by("id")
             return Delivery.objects.filter(pk__in=list(locked.values_list("pk", flat=True))).update(
                 **values
