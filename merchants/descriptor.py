@@ -222,6 +222,7 @@ def _is_place(text: str) -> bool:
     return place.name == "X" and bool(place.city and place.region)
 
 
+@lru_cache(maxsize=1024)  # what is read of a text begins with this, and so does its kind
 def tidied(raw: str) -> str:
     """Compatible forms composed, control characters made blanks, masked card numbers taken out.
 

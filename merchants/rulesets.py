@@ -25,7 +25,7 @@ from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Ru
 from merchants.question import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from pave import advisory
 from pave.card_numbers import masked
-from pave.loading import loaded
+from pave.loading import loaded, without_collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,15 @@ class Content:
         """
         if not stored:
             return cls()
-        plain = json.loads(gzip.decompress(stored))
-        return cls(
-            merchants=tuple(
-                _categorized(CatalogueMerchant(*map(_tupled, row))) for row in plain["merchants"]
-            ),
-            rules=tuple(MatchRule(*row) for row in plain["rules"]),
-        )
+        with without_collection():
+            plain = json.loads(gzip.decompress(stored))
+            return cls(
+                merchants=tuple(
+                    _categorized(CatalogueMerchant(*map(_tupled, row)))
+                    for row in plain["merchants"]
+                ),
+                rules=tuple(MatchRule(*row) for row in plain["rules"]),
+            )
 
 
 class CatalogueHeuristic:
@@ -67,7 +69,8 @@ class CatalogueHeuristic:
 
     def __init__(self, content: Content | None = None) -> None:
         content = current_content() if content is None else content
-        self._heuristic = PaveHeuristic(content.merchants, content.rules)
+        with without_collection():
+            self._heuristic = PaveHeuristic(content.merchants, content.rules)
         self.merchants = {merchant.id: merchant for merchant in content.merchants}
 
     def key(self, transaction: Transaction) -> Key:

@@ -74,6 +74,8 @@ class Phrasebook:
         `nameless` says that no merchant is left in the text.
         """
         words = words[:LONGEST]
+        if self._phrases.keys().isdisjoint(words):
+            return Found(frozenset(), tuple(words))
         last = len(words)
         while last and _is_banks(words[last - 1]):
             last -= 1
