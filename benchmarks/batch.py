@@ -19,7 +19,7 @@ from benchmarks.bench import Bench
 from benchmarks.feed import feed
 from benchmarks.figures import Bound, Figure, Ratio, Report
 from tests.system.stack import ROOT, Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 ROWS = 50_000
 MERCHANTS = 2_000

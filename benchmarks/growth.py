@@ -23,7 +23,7 @@ from benchmarks.load import put
 from benchmarks.sending import claims, prepare, tell
 from tests.system.databases import Database
 from tests.system.stack import Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 SIZES = [int(size) for size in os.environ.get("PAVE_BENCH_SIZES", "0 1_000_000 10_000_000").split()]
 # A ratio of two figures is to be trusted to a tenth, which three rounds do not give here.

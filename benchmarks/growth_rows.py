@@ -8,7 +8,7 @@ from tests.system.databases import Database
 DAYS = 80
 STEP = 1_000_000
 
-# Ids begin with their time, as pave.identifiers.new_id makes them.
+# Ids begin with their time, as pave.core.ids.new_id makes them.
 _ROWS = """
 SET session_replication_role = replica;
 CREATE TEMP TABLE made AS

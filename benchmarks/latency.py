@@ -12,7 +12,7 @@ from benchmarks.figures import Bound, Report
 from benchmarks.load import put
 from tests.system.databases import Database
 from tests.system.stack import Stack
-from webhooks.receiver import Message, Receiver
+from webhooks.receiver.application import Message, Receiver
 
 POSTS = 60
 PAUSE_SECONDS = 0.05

@@ -18,7 +18,7 @@ ROWS = 20_000
 def pack(path: str) -> None:
     """Write the shipped catalogue as a ruleset's content."""
     _set_up()
-    from merchants.catalogue import shipped
+    from merchants.catalogue.importer import shipped
 
     Path(path).write_bytes(shipped().packed())
 
@@ -27,8 +27,8 @@ def measure(path: str, seed: int) -> dict[str, float]:
     """Return the figures of this process."""
     begun = time.perf_counter()
     _set_up()
-    from merchants.question import Transaction
-    from merchants.rulesets import CatalogueHeuristic, Content
+    from merchants.catalogue.rulesets import CatalogueHeuristic, Content
+    from merchants.matching.types import Transaction
 
     heuristic = CatalogueHeuristic(Content.unpacked(Path(path).read_bytes()))
     heuristic.match(Transaction("NETFLIX.COM"))

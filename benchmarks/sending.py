@@ -64,9 +64,9 @@ def prepare(urls: Sequence[str], events: int, max_in_flight: int) -> int:
     from django.utils import timezone
 
     from pave.clients.models import Client
+    from webhooks.http.signing import generate_secret
     from webhooks.models import Delivery, Event, SigningSecret, Webhook
     from webhooks.publishing import Occurrence, message_body
-    from webhooks.signing import generate_secret
 
     client = Client.objects.create(client_id=uuid.uuid4().hex)
     webhooks = Webhook.objects.bulk_create(
@@ -102,8 +102,9 @@ def prepare_requests(count: int, one_in: int) -> int:
     """Write answered requests of client 1234, and publish a rule that changes one in so many."""
     from django.utils import timezone
 
-    from merchants import normalization, rulesets, working
+    from merchants.catalogue import rulesets
     from merchants.models import Merchant, NormalizationRequest, Revision, Rule
+    from merchants.requests import admission, worker
     from pave.clients.models import Client
 
     client = Client.objects.get(client_id="1234")
@@ -121,7 +122,7 @@ def prepare_requests(count: int, one_in: int) -> int:
         ),
         batch_size=2000,
     )
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
     Revision.objects.update(status=Revision.Status.DONE)
     merchant = Merchant.objects.create(name="Zanzi")
@@ -134,13 +135,13 @@ def prepare_known(count: int) -> int:
     """Write queued requests of client 1234 whose answer is known."""
     from django.utils import timezone
 
-    from merchants import normalization, working
     from merchants.models import NormalizationRequest
+    from merchants.requests import admission, submission, worker
     from pave.clients.models import Client
 
     client = Client.objects.get(client_id="1234")
-    normalization.submit(client=client, fields={"description": "NETFLIX.COM"})
-    while normalization.admit_batch() or working.resolve_due():
+    submission.submit(client=client, fields={"description": "NETFLIX.COM"})
+    while admission.admit_batch() or worker.resolve_due():
         pass
     now = timezone.now()
     NormalizationRequest.objects.bulk_create(
@@ -159,26 +160,27 @@ def admit_all(at: float = 0.0) -> dict[str, float]:
     Args:
         at: Not to begin before, in seconds since 1970: others begin then, too.
     """
-    from merchants import normalization, rulesets
+    from merchants.catalogue import rulesets
+    from merchants.requests import admission
 
     rulesets.heuristic_for(rulesets.current().number)
     began = _begin(at)
     count = 0
-    while admitted := normalization.admit_batch():
+    while admitted := admission.admit_batch():
         count += admitted
     return {"seconds": time.time() - began, "count": count}
 
 
 def send(threads: int) -> dict[str, float]:
     """Send what is due in this process, until nothing is, and say how long it took."""
-    from webhooks.delivery import Sender
+    from webhooks.delivery.dispatcher import Sender
     from webhooks.models import Delivery, DeliveryAttempt
 
     began = time.perf_counter()
     made = Sender(threads=threads).run(seconds=300)
     took = time.perf_counter() - began
     # It lingers for the next row when all is done; that is no part of the work.
-    from pave.operations.shift import LINGER_SECONDS
+    from pave.operations.cluster.work_loop import LINGER_SECONDS
 
     left = Delivery.objects.exclude(status=Delivery.Status.SUCCEEDED).count()
     rows = DeliveryAttempt.objects.count()
@@ -195,8 +197,8 @@ def send_beside(threads: int, at: float) -> dict[str, float]:
         threads: How many messages may be under way.
         at: When to begin, in seconds since 1970.
     """
-    from pave.operations.shift import LINGER_SECONDS
-    from webhooks.delivery import Sender
+    from pave.operations.cluster.work_loop import LINGER_SECONDS
+    from webhooks.delivery.dispatcher import Sender
 
     sender = Sender(threads=threads)
     began = _begin(at)
@@ -206,7 +208,7 @@ def send_beside(threads: int, at: float) -> dict[str, float]:
 
 def send_on() -> None:
     """Send as the cluster does, slice after slice, until this process is ended."""
-    from webhooks.delivery import Sender
+    from webhooks.delivery.dispatcher import Sender
 
     while True:
         Sender().run(seconds=600)
@@ -239,9 +241,9 @@ def claims(count: int, room: int) -> list[float]:
     """Claim so many times, putting back in between; return the seconds that each took."""
     from django.utils import timezone
 
-    from webhooks.claiming import Claimer
+    from webhooks.delivery.claims import Claimer
+    from webhooks.delivery.fair_share import Room
     from webhooks.models import Delivery
-    from webhooks.turns import Room
 
     claimer = Claimer("bench/1/1")
     times = []

@@ -18,7 +18,7 @@ DAYS = 60
 CLIENTS = 50
 WEBHOOKS = 200
 
-# An id that begins with a time, as pave.identifiers.new_id makes them.
+# An id that begins with a time, as pave.core.ids.new_id makes them.
 _FUNCTIONS = """
 CREATE OR REPLACE FUNCTION pg_temp.id_at(moment timestamptz) RETURNS uuid
 LANGUAGE sql VOLATILE AS $$

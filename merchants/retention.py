@@ -13,7 +13,7 @@ from merchants.models import (
     Resolution,
     Ruleset,
 )
-from pave.identifiers import first_id_at
+from pave.core.ids import first_id_at
 from pave.operations.retention import Expiry
 from webhooks.models import Event
 

@@ -1,27 +1,29 @@
 """Entry points for django-q2 and the supervisor."""
 
-from merchants import batches, normalization, resolving, revising, rulesets, working
-from merchants.bells import CANCEL, REVISE, SUSPECTS
-from merchants.question import Transaction
-from merchants.reading import read
-from pave.operations.shift import LINGER_SECONDS
+from merchants.catalogue import rulesets
+from merchants.matching.reading import read
+from merchants.matching.types import Transaction
+from merchants.requests import admission, batches, cancellation, resolving, revision
+from merchants.requests import worker as working
+from merchants.wakeups import CANCEL, REVISE, SUSPECTS
+from pave.operations.cluster.work_loop import LINGER_SECONDS
 
 
 def admit() -> int:
     """Admit what is queued."""
-    return normalization.admit()
+    return admission.admit()
 
 
 def admit_suspects() -> int:
     """Admit one by one what could not be admitted with others."""
     SUSPECTS.hear()
-    return normalization.admit_suspects()
+    return admission.admit_suspects()
 
 
 def cancel_batches() -> int:
     """Take back what is left of batches that are to be canceled."""
     with CANCEL.alone() as alone:
-        return normalization.cancel_batches() if alone else 0
+        return cancellation.cancel_batches() if alone else 0
 
 
 def resolve() -> int:
@@ -32,22 +34,23 @@ def resolve() -> int:
 def revise() -> int:
     """Look at earlier answers after a publication."""
     REVISE.hear()
-    return revising.revise()
+    return revision.revise()
 
 
 def sweep() -> None:
     """Put back what was lost, and ring for what is due."""
-    normalization.sweep()
+    admission.sweep()
+    cancellation.sweep()
     batches.sweep()
     resolving.sweep()
-    revising.sweep()
+    revision.sweep()
 
 
 def hand_back(worker: str) -> None:
     """Put back what a dead worker had claimed."""
-    normalization.hand_back(worker=worker)
+    admission.hand_back(worker=worker)
     resolving.hand_back(worker=worker)
-    revising.hand_back(worker=worker)
+    revision.hand_back(worker=worker)
 
 
 def preload() -> None:

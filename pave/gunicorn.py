@@ -13,9 +13,9 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # Threads, each with its own database connection: as fast as synchronous workers as long as they are
 # few, and whoever waits, sends slowly or reads slowly holds one thread and not a whole process.
 # Of those that wait there are at most PAVE_MAX_WAITING for results, 3 who log in
-# (pave/staff/logins.py), 4 that send batches, 4 that read their results (merchants/transfers.py)
-# and 8 of all other routes (pave/api/places.py), but for a post and a look at its answer, which
-# are short: fewer than there are threads.
+# (pave/staff/logins.py), 4 that send batches, 4 that read their results
+# (merchants/api/transfer_limits.py) and 8 of all other routes (pave/api/concurrency.py), but for a
+# post and a look at its answer, which are short: fewer than there are threads.
 worker_class = "gthread"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "32"))
 backlog = 1024

@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "merchants",
 ]
 MIDDLEWARE = [
-    "pave.operations.request_ids.RequestIdMiddleware",  # first: every line bears the id
+    "pave.operations.monitoring.request_ids.RequestIdMiddleware",  # first: every line bears the id
     "pave.api.middleware.FewParameters",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -94,7 +94,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "pave.staff.zones.LocalZone",
+    "pave.staff.timezone_middleware.LocalZone",
     "pave.api.middleware.LengthRequired",
     "pave.api.middleware.RateLimitFields",
     "pave.api.unavailable.UnavailableMiddleware",
@@ -227,7 +227,9 @@ else:
 PAVE_BROKER = env.str("PAVE_BROKER", default="orm")
 PAVE_LISTEN = env.bool("PAVE_LISTEN", default=True)
 PAVE_WORKERS = env.int("PAVE_WORKERS", default=2)
-PAVE_HEURISTIC = env.str("PAVE_HEURISTIC", default="merchants.rulesets.CatalogueHeuristic")
+PAVE_HEURISTIC = env.str(
+    "PAVE_HEURISTIC", default="merchants.catalogue.rulesets.CatalogueHeuristic"
+)
 PAVE_HEURISTIC_SECONDS = env.float("PAVE_HEURISTIC_SECONDS", default=0.0)
 PAVE_HEURISTIC_TIMEOUT = env.float("PAVE_HEURISTIC_TIMEOUT", default=60.0)
 PAVE_WEBHOOK_TIMEOUT = env.float("PAVE_WEBHOOK_TIMEOUT", default=15.0)
@@ -255,14 +257,22 @@ PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=1_000_000)
 PAVE_SWEEPS = ["webhooks.tasks.sweep", "merchants.tasks.sweep", "pave.operations.upkeep.sweep"]
 # What each app tells of the state of its tables, for /metrics and the admin's home page.
 PAVE_GAUGES = [
-    "pave.operations.gauges.cluster_gauges",
-    "webhooks.gauges.gauges",
-    "merchants.gauges.gauges",
+    "pave.operations.monitoring.gauges.cluster_gauges",
+    "webhooks.metrics.gauges",
+    "merchants.metrics.gauges",
 ]
 # What each app puts on the admin's home page and a client's page, and finds in its search.
-PAVE_HOME = ["pave.operations.home.parts", "webhooks.home.parts", "merchants.home.parts"]
-PAVE_CLIENT_PANELS = ["webhooks.admin.of_client.panel", "merchants.admin.of_client.panel"]
-PAVE_SEARCHES = ["merchants.search.find", "webhooks.search.find", "pave.clients.search.find"]
+PAVE_HOME = [
+    "pave.operations.dashboard.parts",
+    "webhooks.admin.dashboard.parts",
+    "merchants.admin.dashboard.parts",
+]
+PAVE_CLIENT_PANELS = ["webhooks.admin.client_panel.panel", "merchants.admin.client_panel.panel"]
+PAVE_SEARCHES = [
+    "merchants.admin.global_search.find",
+    "webhooks.admin.global_search.find",
+    "pave.clients.global_search.find",
+]
 # What each app keeps for how long; what refers to rows before those rows.
 PAVE_RETENTIONS = [
     "webhooks.retention.expiries",
@@ -314,10 +324,10 @@ Q_CLUSTER: dict[str, Any] = {
 }
 if PAVE_BROKER == "orm":
     Q_CLUSTER["orm"] = "default"
-    Q_CLUSTER["broker_class"] = "pave.operations.listening.broker"
+    Q_CLUSTER["broker_class"] = "pave.operations.cluster.brokers.postgres.broker"
 elif PAVE_BROKER == "sqs":
     # Credentials come from the environment or the machine's role, as boto3 finds them.
-    Q_CLUSTER["broker_class"] = "pave.operations.sqs.broker"
+    Q_CLUSTER["broker_class"] = "pave.operations.cluster.brokers.sqs.broker"
     Q_CLUSTER["sqs"] = {
         "aws_region": env.str("AWS_REGION", default="us-east-1"),
         "receive_message_wait_time_seconds": 5,
@@ -334,20 +344,20 @@ else:
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["pave.clients.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["pave.clients.permissions.IsClient"],
-    "DEFAULT_PARSER_CLASSES": ["pave.api.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["pave.api.body_parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "pave.api.errors.problem_response",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "pave.api.negotiation.JSONAlways",
-    "DEFAULT_THROTTLE_CLASSES": ["pave.api.limits.RateThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "pave.api.schema.Schema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "pave.api.content_negotiation.JSONAlways",
+    "DEFAULT_THROTTLE_CLASSES": ["pave.api.throttling.RateThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "pave.api.openapi.registry.Schema",
     "UNAUTHENTICATED_USER": None,
 }
-# Where the routes' descriptions are, for /openapi.json; see pave/api/schema.py.
+# Where the routes' descriptions are, for /openapi.json; see pave/api/openapi/registry.py.
 PAVE_SCHEMAS = [
-    "pave.api.schema_common",
-    "webhooks.schema",
-    "merchants.schema",
-    "merchants.schema_events",
+    "pave.api.openapi.common",
+    "webhooks.api.openapi.operations",
+    "merchants.api.openapi.operations",
+    "merchants.api.openapi.events",
 ]
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pave",
@@ -356,8 +366,8 @@ SPECTACULAR_SETTINGS = {
     "or have it sent to your webhook.",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["pave.api.schema.load"],
-    "POSTPROCESSING_HOOKS": ["pave.api.schema.complete"],
+    "PREPROCESSING_HOOKS": ["pave.api.openapi.registry.load"],
+    "POSTPROCESSING_HOOKS": ["pave.api.openapi.registry.complete"],
     "SERVERS": [{"url": "/", "description": "This installation"}],
     "SORT_OPERATIONS": False,
     "TAGS": [
@@ -387,7 +397,7 @@ vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pave@localhost")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-# Where errors and traces go, if anywhere (pave/operations/telemetry.py).
+# Where errors and traces go, if anywhere (pave/operations/monitoring/telemetry.py).
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 LOGGING = {
@@ -395,10 +405,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "plain": {
-            "()": "pave.operations.logging.PlainFormatter",
+            "()": "pave.operations.monitoring.log_formatters.PlainFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         },
-        "json": {"()": "pave.operations.logging.JSONFormatter"},
+        "json": {"()": "pave.operations.monitoring.log_formatters.JSONFormatter"},
     },
     "handlers": {
         "console": {
@@ -408,8 +418,8 @@ LOGGING = {
         }
     },
     "filters": {
-        "request_id": {"()": "pave.operations.request_ids.RequestIdFilter"},
-        "route": {"()": "pave.operations.logging.RouteFilter"},
+        "request_id": {"()": "pave.operations.monitoring.request_ids.RequestIdFilter"},
+        "route": {"()": "pave.operations.monitoring.log_formatters.RouteFilter"},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {

@@ -10,13 +10,14 @@ from django.db import connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from merchants import backpressure, rulesets
-from pave.clients import keys
+from merchants.api import backpressure
+from merchants.catalogue import rulesets
+from pave.clients import api_keys
 from pave.clients.models import Client
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
 from tests.servers import ON_SQLITE, Servers
 from webhooks.models import Webhook
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Caller:
 
 def _caller(client_id: str) -> Caller:
     client = ClientFactory(client_id=client_id, name="")
-    return Caller(client, keys.issue(client=client)[1])
+    return Caller(client, api_keys.issue(client=client)[1])
 
 
 @pytest.fixture
@@ -94,14 +95,14 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     rulesets.content_of.cache_clear()
     rulesets.changes.cache_clear()
     rulesets._changed_by.cache_clear()
-    monkeypatch.setattr("pave.clients.keys._noted", {})
+    monkeypatch.setattr("pave.clients.api_keys._noted", {})
     # Nobody looks at the queue's depth within a test, but for those about that.
-    monkeypatch.setattr("merchants.backpressure.depth", lambda most, **of: 0)
-    monkeypatch.setattr("merchants.backpressure._of_clients", {})
+    monkeypatch.setattr("merchants.api.backpressure.depth", lambda most, **of: 0)
+    monkeypatch.setattr("merchants.api.backpressure._of_clients", {})
     monkeypatch.setattr(
-        "merchants.backpressure._of_all", backpressure.Seen(backpressure.Everybody())
+        "merchants.api.backpressure._of_all", backpressure.Seen(backpressure.Everybody())
     )
-    monkeypatch.setattr("pave.operations.bell._quiet_until", {})
+    monkeypatch.setattr("pave.operations.cluster.wakeup._quiet_until", {})
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from django.db import DataError, connection, transaction
 
+from merchants.catalogue.rulesets import current
 from merchants.models import Resolution
-from merchants.rulesets import current
-from pave import bulk
-from pave.bulk import update_each
+from pave.core import bulk_update
+from pave.core.bulk_update import update_each
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 MOMENT = datetime(2026, 11, 25, 8, 30, 0, 123456, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_a_column_of_nothing_but_nulls_is_written(rows):
 
 
 def test_very_many_rows_take_more_than_one_statement(rows, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(bulk, "_MOST", 4)
+    monkeypatch.setattr(bulk_update, "_MOST", 4)
     for number, row in enumerate(rows):
         row.error = str(number)
     with django_assert_num_queries(3):

@@ -10,10 +10,10 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from merchants import drafting, preview, rulesets
-from merchants.question import Match, Transaction
-from pave.api.docs import description
-from pave.loading import loaded
+from merchants.catalogue import draft, preview, rulesets
+from merchants.matching.types import Match, Transaction
+from pave.api.openapi.views import description
+from pave.core.loading import loaded
 from tests.factories import NormalizationRequestFactory
 
 THREADS = 8
@@ -72,7 +72,7 @@ def test_who_previews_the_same_draft_at_once_waits_for_one_preview(
     at_once: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     NormalizationRequestFactory(description="KRUSTY BURGER 99")
-    drafting.fingerprint()  # the first ruleset is there
+    draft.fingerprint()  # the first ruleset is there
     worked_out = []
 
     def slowly() -> preview.Preview:
@@ -80,8 +80,8 @@ def test_who_previews_the_same_draft_at_once_waits_for_one_preview(
         time.sleep(LOAD_SECONDS)
         return preview.preview()
 
-    monkeypatch.setattr(drafting, "preview", slowly)
-    got = at_once(lambda: drafting.preview_of_draft(work_it_out=True))
+    monkeypatch.setattr(draft, "preview", slowly)
+    got = at_once(lambda: draft.preview_of_draft(work_it_out=True))
     assert [found.examined for found in got] == [1] * THREADS
     assert len(worked_out) == 1
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from webhooks.bells import SEND
-from webhooks.endpoints import MAX_WEBHOOKS
+from webhooks.endpoints.services import MAX_WEBHOOKS
+from webhooks.endpoints.subscriptions import subscribers
 from webhooks.models import Delivery, Event
-from webhooks.subscribers import subscribers
+from webhooks.wakeups import SEND
 
 # So many deliveries an event becomes at most.
 MAX_FAN_OUT = MAX_WEBHOOKS

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from pave.identifiers import first_id_at
+from pave.core.ids import first_id_at
 from pave.operations.retention import Expiry
 from webhooks.models import Delivery, Event, Recovery, SigningSecret, Webhook
 

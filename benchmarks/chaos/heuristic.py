@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from merchants.question import Match, Transaction
+from merchants.matching.types import Match, Transaction
 
 # Words that a descriptor begins with.
 RAISES, HANGS, DEAF, EXITS, SLOW = "RAISES", "HANGS", "DEAF", "EXITS", "SLOW"

@@ -16,7 +16,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from webhooks.receiver import Message, Receiver, Reply
+from webhooks.receiver.application import Message, Receiver, Reply
 
 WELL, ERROR, HANG, RESET, REFUSE, BUSY = "well", "error", "hang", "reset", "refuse", "busy"
 _REPLIES = {

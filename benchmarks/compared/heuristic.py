@@ -3,7 +3,7 @@
 import os
 import time
 
-from merchants.question import Match, Transaction
+from merchants.matching.types import Match, Transaction
 
 SECONDS = float(os.environ.get("BENCH_BURN_SECONDS", "30"))
 

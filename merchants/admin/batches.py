@@ -7,12 +7,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from merchants import normalization
 from merchants.admin.requests import ClientFilter
 from merchants.models import Batch
-from pave.staff.actions import Refused, Result, button
-from pave.staff.pages import ReadOnlyAdmin
-from pave.staff.search import as_uuid
+from merchants.requests import cancellation
+from pave.staff.buttons import Refused, Result, button
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
 from webhooks.models import Delivery
 
@@ -65,8 +65,8 @@ class BatchAdmin(ReadOnlyAdmin):
     )
     def cancel(self, request: HttpRequest, batch: Batch, data: dict) -> Result:
         try:
-            normalization.cancel_batch(batch=batch)
-        except normalization.AlreadyFinal as error:
+            cancellation.cancel_batch(batch=batch)
+        except cancellation.AlreadyFinal as error:
             raise Refused("All of its rows are final.") from error
         if batch.status == Batch.Status.PROCESSING:
             return f"{batch.canceled:,} rows are canceled; the cluster goes on with the others."

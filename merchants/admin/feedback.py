@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from merchants import feedback as corrections
 from merchants.admin.merchants import UNPUBLISHED, merchant_field
-from merchants.events import describe
+from merchants.catalogue import feedback as corrections
+from merchants.matching.types import NO_NAME
 from merchants.models import Feedback
-from merchants.question import NO_NAME
-from pave.staff.actions import Refused, Result, button
-from pave.staff.pages import ReadOnlyAdmin
+from merchants.requests.events import describe
+from pave.staff.buttons import Refused, Result, button
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
 
 REVIEW = "merchants.review_feedback"

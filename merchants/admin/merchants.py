@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from merchants import merging
-from merchants.categories import all_categories, primary_title
+from merchants.catalogue import merge
+from merchants.matching.categories import all_categories, primary_title
 from merchants.models import Alias, Feedback, Merchant, Resolution
-from pave import advisory
-from pave.staff.actions import Refused, Result, button
-from pave.staff.pages import StaffAdmin
-from pave.staff.search import as_uuid
+from pave.core import advisory_locks
+from pave.staff.buttons import Refused, Result, button
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import StaffAdmin
 from pave.staff.templatetags.staff import pill
 
 UNPUBLISHED = "It counts once the draft is published."
@@ -88,7 +88,7 @@ class DraftAdmin(StaffAdmin):
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
         with transaction.atomic():
-            advisory.take(advisory.Lock.DRAFT)
+            advisory_locks.take(advisory_locks.Lock.DRAFT)
             return super().changeform_view(request, *args, **kwargs)
 
     def save(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -170,7 +170,7 @@ class MerchantAdmin(DraftAdmin):
     )
     def merge(self, request: HttpRequest, merchant: Merchant, data: dict) -> Result:
         try:
-            gained = merging.merge(merchant=merchant, into=data["into"])
-        except merging.CannotMerge as error:
+            gained = merge.merge(merchant=merchant, into=data["into"])
+        except merge.CannotMerge as error:
             raise Refused(str(error)) from error
         return f"Merged into {data['into']}, which gained {gained} aliases. {UNPUBLISHED}"

@@ -9,15 +9,16 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from merchants import feedback, finding
+from merchants.admin import lookups
 from merchants.admin.timeline import deliveries_of, timeline
-from merchants.events import describe
+from merchants.catalogue import feedback
 from merchants.models import Batch, NormalizationRequest, Resolution
+from merchants.requests.events import describe
 from pave.clients.models import Client
-from pave.staff.actions import Result, button
+from pave.staff.buttons import Result, button
 from pave.staff.filters import ChosenFilter
-from pave.staff.pages import ReadOnlyAdmin
-from pave.staff.search import as_uuid
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
 
 Status = NormalizationRequest.Status
@@ -81,8 +82,8 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
     ) -> QuerySet[NormalizationRequest]:
         if pk := as_uuid(text):
             return queryset.filter(pk=pk)
-        called = finding.by_reference(text)
-        found = called if called.exists() else finding.by_descriptor(text)
+        called = lookups.by_reference(text)
+        found = called if called.exists() else lookups.by_descriptor(text)
         return queryset & found
 
     def status_of(self, obj: NormalizationRequest) -> SafeString:

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from merchants.models import NormalizationRequest, Resolution
-from pave.staff.pages import ReadOnlyAdmin
-from pave.staff.search import as_uuid
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, duration, pill
 
 MOST = 1000

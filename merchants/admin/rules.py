@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from merchants.admin.merchants import UNPUBLISHED, DraftAdmin
 from merchants.models import Rule
-from pave import advisory
+from pave.core import advisory_locks
 from pave.staff.templatetags.staff import ago, pill
 
 
@@ -47,12 +47,12 @@ class RuleAdmin(DraftAdmin):
         messages.info(request, f"The rule is in the draft. {UNPUBLISHED}")
 
     def delete_model(self, request: HttpRequest, obj: Rule) -> None:
-        advisory.take(advisory.Lock.DRAFT)
+        advisory_locks.take(advisory_locks.Lock.DRAFT)
         super().delete_model(request, obj)
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
-        advisory.take(advisory.Lock.DRAFT)
+        advisory_locks.take(advisory_locks.Lock.DRAFT)
         super().delete_queryset(request, queryset)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:

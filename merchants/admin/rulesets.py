@@ -11,12 +11,12 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
-from merchants import drafting, rulesets
+from merchants.catalogue import draft, rulesets
+from merchants.matching.types import Transaction
 from merchants.models import Merchant, Revision, Ruleset
-from merchants.question import Transaction
 from pave.staff import audit
-from pave.staff.actions import Result, button
-from pave.staff.pages import ReadOnlyAdmin
+from pave.staff.buttons import Result, button
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
 
 PUBLISH = "merchants.publish_ruleset"
@@ -120,16 +120,16 @@ class RulesetAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         may_publish = request.user.has_perm(PUBLISH)
-        form = PublishForm(initial={"fingerprint": drafting.fingerprint()})
+        form = PublishForm(initial={"fingerprint": draft.fingerprint()})
         if request.method == "POST":
             if not may_publish:
                 raise PermissionDenied
             form = PublishForm(request.POST)
             if form.is_valid():
                 return self._publish(request, form.cleaned_data)
-        differences = drafting.differences()
+        differences = draft.differences()
         wanted = "preview" in request.GET
-        preview = drafting.preview_of_draft(work_it_out=wanted) if differences else None
+        preview = draft.preview_of_draft(work_it_out=wanted) if differences else None
         return TemplateResponse(
             request,
             "merchants/draft.html",
@@ -142,7 +142,7 @@ class RulesetAdmin(ReadOnlyAdmin):
                 "count": len(differences),
                 "hidden": Merchant.objects.filter(active=True, published=False),
                 "preview": preview,
-                "examples": drafting.examples_of(preview) if preview else {},
+                "examples": draft.examples_of(preview) if preview else {},
                 "form": form,
                 "may_publish": may_publish,
             },
@@ -152,10 +152,10 @@ class RulesetAdmin(ReadOnlyAdmin):
         here = reverse("admin:merchants_ruleset_draft")
         before = rulesets.current()
         try:
-            ruleset = drafting.publish(
+            ruleset = draft.publish(
                 looked_at=data["fingerprint"], note=data["note"], by=request.user.get_username()
             )
-        except drafting.DraftChanged:
+        except draft.DraftChanged:
             messages.error(request, "The draft has changed since you looked. Look again.")
             return HttpResponseRedirect(here)
         if ruleset.pk == before.pk:
@@ -178,7 +178,7 @@ class RulesetAdmin(ReadOnlyAdmin):
         form = TryForm(request.GET if "description" in request.GET else None)
         tried = None
         if form.is_bound and form.is_valid():
-            tried = drafting.try_out(form.transaction())
+            tried = draft.try_out(form.transaction())
         return TemplateResponse(
             request,
             "merchants/try.html",

@@ -2,7 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
-import pave.identifiers
+import pave.core.ids
 from django.db import migrations, models
 
 
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Merchant',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
                 ('website', models.CharField(blank=True, max_length=300)),
                 ('wikidata', models.CharField(blank=True, help_text='Its item in Wikidata, such as Q37158.', max_length=20)),
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Resolution',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('key', models.CharField(help_text='What makes two transactions the same question.', max_length=200)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('running', 'Running'), ('resolved', 'Resolved'), ('failed', 'Failed')], default='pending', max_length=16)),
                 ('transaction', models.JSONField(help_text='The first transaction that asked it.')),
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='NormalizationRequest',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False, verbose_name='request id')),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False, verbose_name='request id')),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('processing', 'Processing'), ('completed', 'Completed'), ('failed', 'Failed'), ('canceled', 'Canceled')], default='queued', max_length=16)),
                 ('description', models.CharField(max_length=500)),
                 ('amount', models.CharField(blank=True, max_length=40)),
@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Feedback',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('merchant_name', models.CharField(max_length=200, verbose_name='right name')),
                 ('comment', models.CharField(blank=True, max_length=1000)),
                 ('given_by', models.CharField(blank=True, help_text='The staff member; empty: the client.', max_length=150)),

@@ -2,8 +2,8 @@
 
 from django.db import migrations, models
 
-import merchants.categories
-from merchants.categories import stored_word
+import merchants.matching.categories
+from merchants.matching.categories import stored_word
 
 CHUNK = 4_000
 
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
             name="category",
             field=models.CharField(
                 blank=True,
-                choices=merchants.categories.choices,
+                choices=merchants.matching.categories.choices,
                 help_text="Empty: the one that its first MCC means.",
                 max_length=100,
             ),

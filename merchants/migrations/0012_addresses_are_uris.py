@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from merchants.uris import as_uri
+from merchants.matching.text.uris import as_uri
 
 CHUNK = 4_000
 

@@ -6,11 +6,11 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q, Value
 
-from merchants.categories import choices
-from merchants.rule_match import BadExpression, compiled
-from merchants.uris import as_uri
-from pave.card_numbers import CARD_REFUSED, holds_card_number, masked
-from pave.identifiers import new_id
+from merchants.matching.categories import choices
+from merchants.matching.rules import BadExpression, compiled
+from merchants.matching.text.uris import as_uri
+from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked
+from pave.core.ids import new_id
 
 
 class Merchant(models.Model):

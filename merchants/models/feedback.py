@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from merchants.models.catalogue import Merchant
 from merchants.models.request import NormalizationRequest
-from pave.identifiers import new_id
+from pave.core.ids import new_id
 
 
 class Feedback(models.Model):

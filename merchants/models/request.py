@@ -7,11 +7,11 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import Q
 
+from merchants.matching.reading import Reading, read
+from merchants.matching.types import Transaction
 from merchants.models.resolution import Resolution
-from merchants.question import Transaction
-from merchants.reading import Reading, read
 from pave.clients.models import Client
-from pave.identifiers import new_id
+from pave.core.ids import new_id
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):

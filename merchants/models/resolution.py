@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from merchants.models.catalogue import Merchant, Rule, Ruleset
 from pave.clients.models import Client
-from pave.identifiers import new_id
+from pave.core.ids import new_id
 
 KEY_LENGTH = 200
 # Answers: what a Resolution says, and a request repeats.
@@ -189,7 +189,7 @@ class Waiter(models.Model):
 
 
 class HeuristicUse(models.Model):
-    """How much of the heuristic's time a client has used lately; see `merchants.turns`."""
+    """How much of the heuristic's time a client has used lately; see `requests.fair_share`."""
 
     client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True)
     seconds = models.FloatField(default=0.0, help_text="As of the time below; it fades.")

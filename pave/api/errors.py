@@ -14,9 +14,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from pave.card_numbers import masked, masked_value
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
+from pave.core.card_masking import masked, masked_value
 
 MEDIA_TYPE = "application/problem+json"
 # So many errors are told: a body may have tens of thousands of wrong members, each to be masked.

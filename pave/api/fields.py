@@ -9,7 +9,7 @@ import iso18245
 import pycountry
 from rest_framework import serializers
 
-from pave.api.parsers import Number
+from pave.api.body_parsers import Number
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Twelve digits hold what a card ever paid, in any currency; eight decimals the finest units.

@@ -29,10 +29,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from pave.api.body_parsers import Upload
 from pave.api.exceptions import Conflict, Unprocessable
 from pave.api.models import KEY_LENGTH, IdempotencyKey
-from pave.api.parsers import Upload
-from pave.api.waiting import Unfinished
+from pave.api.prefer_wait import Unfinished
 from pave.clients.models import Client
 
 KEPT = timedelta(hours=24)

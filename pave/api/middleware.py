@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from pave.api.errors import problem_page
-from pave.api.limits import noted
+from pave.api.throttling import noted
 
 Answer = Callable[[HttpRequest], HttpResponse]
 

@@ -7,7 +7,7 @@ from django import db
 from django.http import HttpRequest, HttpResponse
 
 from pave.api.errors import problem_page
-from pave.operations.patience import AWAY
+from pave.operations.cluster.db_retry import AWAY
 
 logger = logging.getLogger(__name__)
 

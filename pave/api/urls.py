@@ -1,8 +1,8 @@
 from django.urls import path
 
-from pave.api import docs
+from pave.api.openapi import views
 
 urlpatterns = [
-    path("openapi.json", docs.openapi, name="openapi"),
-    path("docs", docs.docs, name="docs"),
+    path("openapi.json", views.openapi, name="openapi"),
+    path("docs", views.docs, name="docs"),
 ]

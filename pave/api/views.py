@@ -9,8 +9,8 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from pave.api.limits import bounded
-from pave.api.places import OTHERS
+from pave.api.concurrency import OTHERS
+from pave.api.throttling import bounded
 from pave.clients.authentication import refuse_stranger
 from pave.clients.models import Client
 

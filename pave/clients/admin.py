@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
-from pave.clients import keys, quotas
+from pave.clients import api_keys, quotas
 from pave.clients.models import ApiKey, Client
-from pave.staff.actions import Result, button
-from pave.staff.doing import shown_once
-from pave.staff.pages import StaffAdmin
+from pave.staff.button_views import shown_once
+from pave.staff.buttons import Result, button
+from pave.staff.model_admin import StaffAdmin
 from pave.staff.templatetags.staff import ago, pill
 
 
@@ -92,7 +92,7 @@ class ClientAdmin(StaffAdmin):
 
     def save(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         obj.save()
-        keys.forget_client(client=obj)
+        api_keys.forget_client(client=obj)
 
     @admin.display(description="state", ordering="active")
     def state(self, client: Client) -> SafeString:
@@ -112,7 +112,7 @@ class ClientAdmin(StaffAdmin):
 
     @button("Make a key", permission="clients.add_apikey", form=KeyForm, look="primary")
     def make_key(self, request: HttpRequest, client: Client, data: dict) -> Result:
-        key, secret = keys.issue(client=client, name=data["name"])
+        key, secret = api_keys.issue(client=client, name=data["name"])
         return show_key(self, request, client, key, secret)
 
 
@@ -184,7 +184,7 @@ class ApiKeyAdmin(StaffAdmin):
         offered=lambda key: not key.revoked,
     )
     def rotate(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
-        replacement, secret = keys.rotate(key=key)
+        replacement, secret = api_keys.rotate(key=key)
         return show_key(self, request, key.client, replacement, secret)
 
     @button(
@@ -196,7 +196,7 @@ class ApiKeyAdmin(StaffAdmin):
         bulk="Revoke for good",
     )
     def revoke(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
-        keys.revoke(key=key)
+        api_keys.revoke(key=key)
         return "Revoked; nothing is accepted with it any more."
 
 

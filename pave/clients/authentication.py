@@ -4,7 +4,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from pave.clients import keys
+from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 
 
@@ -49,11 +49,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != self.keyword.lower():
             return None
-        key = keys.authenticate(secret.strip())
+        key = api_keys.authenticate(secret.strip())
         if key is None:
             raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
         refuse_stranger(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")
-        keys.note_use(key=key)
+        api_keys.note_use(key=key)
         request.client = key.client  # type: ignore[attr-defined]
         return key.client, key
 

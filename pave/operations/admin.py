@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from pave.operations.health import SEEN_WITHIN
 from pave.operations.models import ClusterBeat
-from pave.staff.pages import ReadOnlyAdmin
+from pave.operations.monitoring.health import SEEN_WITHIN
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
 
 

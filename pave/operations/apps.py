@@ -8,6 +8,6 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and begin to report where that is asked for."""
-        from pave.operations import checks, telemetry  # noqa: F401
+        from pave.operations.monitoring import telemetry
 
         telemetry.start()

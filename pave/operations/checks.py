@@ -8,7 +8,7 @@ from django.core.checks import Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from pave.operations import telemetry
+from pave.operations.monitoring import telemetry
 
 
 @register(Tags.compatibility)

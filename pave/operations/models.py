@@ -49,8 +49,8 @@ class Tally(models.Model):
     """How often something happened in a minute: what plots and metrics are made of.
 
     Written only by adding rows, since a row that every process counts up would make them wait for
-    each other. ``pave.operations.tallies.fold`` later makes one row of those that differ in
-    nothing but their counts.
+    each other. ``monitoring.counters.fold`` later makes one row of those that differ in nothing but
+    their counts.
     """
 
     at = models.DateTimeField(help_text="The beginning of the minute, or of the hour once folded.")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from django.core.cache import cache
 from django.utils import timezone
 
-from pave.operations import retention, tallies
+from pave.operations import retention
+from pave.operations.monitoring import counters
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def sweep() -> None:
     global _folded
     if time.monotonic() - _folded > FOLD_EVERY:
         _folded = time.monotonic()
-        tallies.fold(now=timezone.now())
+        counters.fold(now=timezone.now())
     _prune_a_bit()
 
 

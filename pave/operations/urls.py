@@ -2,7 +2,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from pave.operations import health, metrics
+from pave.operations.monitoring import health, metrics
 
 urlpatterns = [
     path("livez", csrf_exempt(require_safe(health.livez)), name="livez"),

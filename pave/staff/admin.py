@@ -12,8 +12,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
 from pave.staff import audit
+from pave.staff.model_admin import ReadOnlyAdmin, StaffAdmin
 from pave.staff.models import AuditEntry
-from pave.staff.pages import ReadOnlyAdmin, StaffAdmin
 from pave.staff.templatetags.staff import local
 
 admin.site.unregister(User)

@@ -8,9 +8,9 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from pave.staff import logins
-from pave.staff.home import home, span_of
-from pave.staff.parts import SPANS
-from pave.staff.search import search
+from pave.staff.dashboard import home, span_of
+from pave.staff.global_search import search
+from pave.staff.widgets import SPANS
 
 # The order of the navigation; what is not named comes after.
 APPS = ("merchants", "webhooks", "clients", "operations", "staff", "auth", "axes")

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from merchants.models import Merchant
-from pave.clients import keys
+from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.staff.models import AuditEntry
 from tests.admin.fixtures import LogIn
@@ -103,7 +103,7 @@ def test_a_new_key_is_shown_once_and_stored_nowhere(
     url = reverse("admin:clients_client_do", args=[plain_webhook.client_id, "make_key"])
     response = superuser.post(url, {"name": "production"})
     secret = _new_secret(response)
-    assert keys.authenticate(secret) is not None
+    assert api_keys.authenticate(secret) is not None
     assert "no-store" in response.headers["Cache-Control"]
     assert secret not in response.cookies.output()
     assert secret not in superuser.cookies.output()
@@ -118,10 +118,10 @@ def test_a_new_key_is_shown_once_and_stored_nowhere(
 
 
 def test_rotating_a_key_ends_the_old_one(superuser: Browser, plain_webhook: Webhook) -> None:
-    old, secret = keys.issue(client=plain_webhook.client)
+    old, secret = api_keys.issue(client=plain_webhook.client)
     response = superuser.post(reverse("admin:clients_apikey_do", args=[old.prefix, "rotate"]))
-    assert keys.authenticate(_new_secret(response)) is not None
-    assert keys.authenticate(secret) is None
+    assert api_keys.authenticate(_new_secret(response)) is not None
+    assert api_keys.authenticate(secret) is None
     entry = AuditEntry.objects.get()
     assert entry.object_id == old.prefix
     assert entry.changes["revoked"] == ["False", "True"]

@@ -9,8 +9,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from merchants import merging, normalization, rulesets, working
+from merchants.catalogue import merge, rulesets
 from merchants.models import Alias, Feedback, Merchant, Rule
+from merchants.requests import admission, worker
 from tests.factories import MerchantFactory
 from tests.fixtures import Caller
 
@@ -33,7 +34,7 @@ def given(client_1234: Caller) -> Feedback:
 
 
 def work() -> None:
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 
@@ -139,7 +140,7 @@ def test_a_name_that_nobody_was_shown_stays_hidden_when_it_is_merged(
 ) -> None:
     accept(superuser, given, new_name=NAME)
     old = MerchantFactory(name="Widgets")
-    merging.merge(merchant=Merchant.objects.get(name=NAME), into=old)
+    merge.merge(merchant=Merchant.objects.get(name=NAME), into=old)
     rulesets.publish(note="Merged", by="ann")
     assert stranger_api.get(f"/v1/merchants/{old.pk}").json()["aliases"] == []
     assert stranger_api.get("/v1/merchants?search=zivko").json()["data"] == []
@@ -150,7 +151,7 @@ def test_what_nobody_was_shown_goes_with_the_client_after_a_merge_too(
 ) -> None:
     accept(superuser, given, new_name=NAME)
     old = MerchantFactory(name="Widgets")
-    merging.merge(merchant=Merchant.objects.get(name=NAME), into=old)
+    merge.merge(merchant=Merchant.objects.get(name=NAME), into=old)
     call_command("erase_client", "1234", "--yes", stdout=io.StringIO())
     assert list(Merchant.objects.values_list("name", flat=True)) == ["Widgets"]
 
@@ -160,5 +161,5 @@ def test_what_clients_see_is_not_merged_into_what_they_do_not(
 ) -> None:
     accept(superuser, given, new_name=NAME)
     old = MerchantFactory(name="Widgets")
-    with pytest.raises(merging.CannotMerge, match="hidden"):
-        merging.merge(merchant=old, into=Merchant.objects.get(name=NAME))
+    with pytest.raises(merge.CannotMerge, match="hidden"):
+        merge.merge(merchant=old, into=Merchant.objects.get(name=NAME))

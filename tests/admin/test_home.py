@@ -7,7 +7,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from merchants import drafting, rulesets
+from merchants.catalogue import draft, rulesets
 from merchants.models import Feedback, Merchant, Resolution
 from pave.clients.models import Client
 from pave.operations.models import ClusterBeat, Tally
@@ -127,12 +127,12 @@ def test_two_merchants_are_merged_from_the_page(superuser: Browser, db: None) ->
 
 def test_a_draft_is_published_only_as_it_was_looked_at(superuser: Browser, db: None) -> None:
     MerchantFactory(name="New")
-    seen = drafting.fingerprint()
+    seen = draft.fingerprint()
     MerchantFactory(name="Newer")
     url = reverse("admin:merchants_ruleset_draft")
     stale = superuser.post(url, {"note": "x", "fingerprint": seen}, follow=True)
     assert "has changed since you looked" in stale.content.decode()
-    superuser.post(url, {"note": "x", "fingerprint": drafting.fingerprint()})
+    superuser.post(url, {"note": "x", "fingerprint": draft.fingerprint()})
     assert rulesets.current().note == "x"
     assert AuditEntry.objects.get().action == "published"
 

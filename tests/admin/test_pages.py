@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from benchmarks.staff_rows import fill_with
 from merchants.models import Batch, Feedback, Merchant, Rule
-from pave.clients import keys
-from pave.identifiers import new_id
+from pave.clients import api_keys
+from pave.core.ids import new_id
 from pave.operations.models import ClusterBeat, Tally
-from pave.staff.pages import CappedPaginator
+from pave.staff.model_admin import CappedPaginator
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, Event, Recovery, Webhook
 
@@ -49,7 +49,7 @@ def some(open_feedback: Feedback, plain_webhook: Webhook) -> None:
     Batch.objects.create(client=plain_webhook.client, accepted=3, created_at=now)
     Rule.objects.create(kind="prefix", pattern="NETFLIX", merchant=Merchant.objects.first())
     Recovery.objects.create(webhook=plain_webhook, since=now, until=now, total=3, created_at=now)
-    keys.issue(client=plain_webhook.client)
+    api_keys.issue(client=plain_webhook.client)
     for back in range(120):
         Tally.objects.create(
             at=now.replace(second=0, microsecond=0) - timedelta(minutes=back),

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.models import Batch, Feedback, Merchant, Ruleset
-from pave.clients import keys
-from pave.staff.actions import buttons_of
+from pave.clients import api_keys
+from pave.staff.buttons import buttons_of
 from pave.staff.roles import ADMIN, MATCHER, ROLES, SUPPORT, VIEWER
 from tests.admin.fixtures import LogIn
 from tests.factories import RulesetFactory
@@ -51,7 +51,7 @@ FORMS = {
 @pytest.fixture
 def objects(open_feedback: Feedback, failed_delivery: Delivery) -> dict[str, str]:
     """What the buttons are pressed on: model -> what stands for it in URLs."""
-    key, _ = keys.issue(client=failed_delivery.webhook.client)
+    key, _ = api_keys.issue(client=failed_delivery.webhook.client)
     batch = Batch.objects.create(
         client=failed_delivery.webhook.client, accepted=1, created_at=timezone.now()
     )

@@ -5,7 +5,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from merchants.models import NormalizationRequest
-from pave.clients import keys
+from pave.clients import api_keys
 from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestFactory
 from webhooks.models import Delivery
 
@@ -57,7 +57,7 @@ def test_a_url_a_client_and_the_beginning_of_a_key_are_found(
     superuser: Browser, failed_delivery: Delivery
 ) -> None:
     webhook = failed_delivery.webhook
-    key, secret = keys.issue(client=webhook.client)
+    key, secret = api_keys.issue(client=webhook.client)
     page = reverse("admin:webhooks_webhook_change", args=[webhook.pk])
     assert _leads_to(superuser, "client.example/webhook") == page
     client = reverse("admin:clients_client_change", args=[webhook.client_id])

@@ -5,8 +5,8 @@ import json
 import pytest
 from rest_framework.views import APIView
 
-from merchants import erasing
 from merchants.models import NormalizationRequest
+from merchants.requests import erasure
 from tests.api.problems import problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -113,7 +113,7 @@ def test_a_client_that_is_erased_meanwhile_is_401(api, client_1234, monkeypatch,
 
     def erased(self, *args, **kwargs):
         let_in(self, *args, **kwargs)
-        list(erasing.erase(client=client_1234.client))
+        list(erasure.erase(client=client_1234.client))
 
     monkeypatch.setattr(APIView, "initial", erased)
     refused = api.post(path, body, format="json")

@@ -11,9 +11,9 @@ from django.urls import URLPattern, get_resolver
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from merchants import normalization, working
 from merchants.models import Alias, Batch, Merchant
-from pave.api.docs import description
+from merchants.requests import admission, worker
+from pave.api.openapi.views import description
 from webhooks.event_types import EVENT_TYPES
 from webhooks.models import Delivery
 
@@ -145,7 +145,7 @@ def test_answers_have_no_member_that_is_not_described(api, webhook) -> None:
     Alias.objects.create(merchant=merchant, text="BLUE BOTTLE")
     row = {"description": "NETFLIX.COM", "amount": "1.00", "reference": "r"}
     api.post("/v1/batches", {"transactions": [row], "deliver": "each"}, format="json")
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
     ids = {
         "request_id": api.get("/v1/normalizations").json()["data"][0]["request_id"],

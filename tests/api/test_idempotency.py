@@ -153,7 +153,7 @@ def test_who_lost_its_lease_leaves_nothing_behind(api, monkeypatch):
 
 def test_a_fault_of_ours_frees_the_key(api, monkeypatch):
     api.raise_request_exception = False
-    monkeypatch.setattr("merchants.normalization.submit", lambda **_: 1 / 0)
+    monkeypatch.setattr("merchants.requests.submission.submit", lambda **_: 1 / 0)
     assert post(api, "k-1").status_code == 500
     monkeypatch.undo()
     assert post(api, "k-1").status_code == 202

@@ -6,9 +6,9 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from merchants import normalization
 from merchants.models import NormalizationRequest
-from pave.clients import keys, quotas, rates
+from merchants.requests import submission
+from pave.clients import api_keys, quotas, rate_limit
 from pave.clients.models import MonthlyUse
 from tests.api.problems import problem
 
@@ -23,7 +23,7 @@ def limited(client_1234):
         for name, value in limits.items():
             setattr(client_1234.client, name, value)
         client_1234.client.save()
-        keys.forget_client(client=client_1234.client)
+        api_keys.forget_client(client=client_1234.client)
         return client_1234.client
 
     return limited
@@ -53,8 +53,8 @@ def test_beyond_the_rate_it_is_429_with_the_fields(api, limited):
 
 def test_a_token_comes_back_with_time(limited):
     client = limited(requests_per_minute=6000, burst=2)
-    taken = [rates.take(client=client).allowed for _ in range(2)]
-    while not rates.take(client=client).allowed:  # one comes in 10 ms
+    taken = [rate_limit.take(client=client).allowed for _ in range(2)]
+    while not rate_limit.take(client=client).allowed:  # one comes in 10 ms
         pass
     assert taken == [True, True]
 
@@ -62,9 +62,9 @@ def test_a_token_comes_back_with_time(limited):
 def test_each_client_has_a_bucket_of_its_own(limited, stranger):
     client = limited(requests_per_minute=1, burst=1)
     stranger.client.requests_per_minute = 1
-    assert rates.take(client=client).allowed
-    assert rates.take(client=stranger.client).allowed
-    assert not rates.take(client=client).allowed
+    assert rate_limit.take(client=client).allowed
+    assert rate_limit.take(client=stranger.client).allowed
+    assert not rate_limit.take(client=client).allowed
 
 
 @pytest.mark.django_db(transaction=True)
@@ -76,7 +76,7 @@ def test_no_token_is_taken_twice_by_many_at_once(limited, kept_in, settings):
 
     def take(_):
         try:
-            return rates.take(client=client).allowed
+            return rate_limit.take(client=client).allowed
         finally:
             connection.close()
 
@@ -88,9 +88,9 @@ def test_a_redis_that_is_away_limits_nobody(api, limited, settings, monkeypatch)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     def away(alias):
-        raise rates.redis.ConnectionError
+        raise rate_limit.redis.ConnectionError
 
-    monkeypatch.setattr(rates, "get_redis_connection", away)
+    monkeypatch.setattr(rate_limit, "get_redis_connection", away)
     limited(requests_per_minute=1, burst=1)
     assert [api.get("/v1/usage").status_code for _ in range(3)] == [200, 200, 200]
 
@@ -122,10 +122,10 @@ def test_what_was_sent_before_the_quota_was_set_counts(api, limited):
 
 def test_a_request_that_fails_costs_nothing_of_the_quota(limited, monkeypatch):
     client = limited(monthly_quota=5)
-    normalization.submit(client=client, fields=BODY)
+    submission.submit(client=client, fields=BODY)
     monkeypatch.setattr(NormalizationRequest, "save", lambda self, **_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        normalization.submit(client=client, fields=BODY)
+        submission.submit(client=client, fields=BODY)
     assert MonthlyUse.objects.get().used == 1
 
 
@@ -135,7 +135,7 @@ def test_many_at_once_do_not_exceed_the_quota(limited):
 
     def submit(_):
         try:
-            normalization.submit(client=client, fields=BODY)
+            submission.submit(client=client, fields=BODY)
         except quotas.QuotaExceeded:
             return False
         finally:
@@ -149,7 +149,7 @@ def test_many_at_once_do_not_exceed_the_quota(limited):
 
 def test_usage_counts_the_month_by_status(api, client_1234):
     for status in ("completed", "completed", "failed", "queued"):
-        request = normalization.submit(client=client_1234.client, fields=BODY)
+        request = submission.submit(client=client_1234.client, fields=BODY)
         NormalizationRequest.objects.filter(pk=request.pk).update(status=status)
     body = api.get("/v1/usage").json()
     assert body["normalizations"] == {

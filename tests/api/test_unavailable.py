@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.db.utils import InterfaceError, OperationalError
 
-from merchants import normalization
+from merchants.requests import submission
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ def test_without_a_database_it_is_503_with_retry_after(api, monkeypatch, error):
     def fails(**kwargs):
         raise error("FATAL: sorry, too many clients already")
 
-    monkeypatch.setattr(normalization, "submit", fails)
+    monkeypatch.setattr(submission, "submit", fails)
     answer = post(api)
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0
@@ -32,7 +32,7 @@ def test_a_statement_that_takes_too_long_is_503(api, monkeypatch):
             cursor.execute("SET LOCAL statement_timeout = '50ms'")
             cursor.execute("SELECT pg_sleep(5)")
 
-    monkeypatch.setattr(normalization, "submit", slow)
+    monkeypatch.setattr(submission, "submit", slow)
     assert post(api).status_code == 503
 
 
@@ -40,7 +40,7 @@ def test_a_fault_of_ours_stays_a_fault_of_ours(api, monkeypatch):
     def fails(**kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(normalization, "submit", fails)
+    monkeypatch.setattr(submission, "submit", fails)
     api.raise_request_exception = False
     answer = post(api)
     assert answer.status_code == 500

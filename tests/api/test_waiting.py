@@ -6,11 +6,11 @@ import pytest
 from django.db import connection, connections
 from rest_framework.test import APIClient
 
-from merchants import normalization, resolving
+from merchants.catalogue.rulesets import heuristic_for
 from merchants.models import NormalizationRequest
-from merchants.rulesets import heuristic_for
-from merchants.running import Answer
-from pave.api.waiting import Watcher, preferred_seconds
+from merchants.requests import admission, resolving, submission
+from merchants.requests.heuristic_run import Answer
+from pave.api.prefer_wait import Watcher, preferred_seconds
 
 BODY = {"description": "NETFLIX.COM"}
 
@@ -82,7 +82,7 @@ class TestWaiting:
         assert again["idempotency-replayed"] == "true"
 
     def test_who_waits_holds_no_connection(self, api, client_1234):
-        taken = normalization.submit(client=client_1234.client, fields=BODY)
+        taken = submission.submit(client=client_1234.client, fields=BODY)
         mine = connections["default"]
         held = []
         watcher = Watcher(lambda ids: held.append(mine.connection) or ids)
@@ -125,7 +125,7 @@ def _answer_one():
         end = time.monotonic() + 8
         while not NormalizationRequest.objects.filter(status="completed").exists():
             assert time.monotonic() < end
-            normalization.admit_batch()
+            admission.admit_batch()
             while claimed := resolving.claim(worker="test"):
                 # No alarm outside the main thread.
                 resolving.finish([(one.resolution, Answer(_match(one), 1)) for one in claimed])

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from tests.servers import Servers
 from tests.system.databases import Databases
 from tests.system.stack import ROOT, Stack
-from webhooks.loopback import Reply
-from webhooks.receiver import Message, Receiver
+from webhooks.receiver.application import Message, Receiver
+from webhooks.receiver.server import Reply
 
 collect_ignore_glob = [] if os.environ.get("PAVE_TEST_BROWSER") else ["test_*.py"]
 

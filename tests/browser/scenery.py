@@ -11,17 +11,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from merchants import rulesets
-from merchants.answering import Named, as_json
-from merchants.builtin import load_builtin
-from merchants.catalogue import import_records
-from merchants.events import COMPLETED, describe
+from merchants.catalogue import rulesets
+from merchants.catalogue.importer import import_records
+from merchants.catalogue.sources.shipped import load_builtin
 from merchants.models import Feedback, Merchant, NormalizationRequest, Resolution, Rule
-from pave.clients import keys
+from merchants.requests.answers import Named, as_json
+from merchants.requests.events import COMPLETED, describe
+from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client, MonthlyUse
 from pave.operations.models import ClusterBeat, Tally
 from pave.staff.models import AuditEntry
-from webhooks import endpoints
+from webhooks.endpoints import services
 from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
 
 RANDOM = random.Random(7)  # the same pictures every time
@@ -70,7 +70,7 @@ def _client(client_id: str, name: str, now: datetime) -> Client:
     client = Client.objects.create(client_id=client_id, name=name, monthly_quota=250_000)
     MonthlyUse.objects.create(client=client, month=now.date().replace(day=1), used=148_230)
     for label, minutes in (("production", 1), ("staging", 4000)):
-        key, _ = keys.issue(client=client, name=label)
+        key, _ = api_keys.issue(client=client, name=label)
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now - timedelta(minutes=minutes))
     return client
 
@@ -83,7 +83,7 @@ def _webhooks(clients: list[Client], endpoint: str, now: datetime) -> dict[str, 
         ("gone", clients[2], "/kiwi/old-endpoint"),
         ("slow", clients[3], "/atlas/in"),
     ):
-        made[name], _ = endpoints.create(
+        made[name], _ = services.create(
             client=client, url=endpoint + path, description=f"{client.name}, production"
         )
     fields: dict[str, dict[str, Any]] = {

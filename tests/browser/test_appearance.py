@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import LogIn
 from tests.system.stack import ROOT, Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import LogIn
 from tests.system.stack import Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 pytestmark = pytest.mark.timeout(120)
 

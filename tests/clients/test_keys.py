@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from pave.clients import keys
+from pave.clients import api_keys
 from pave.clients.models import ApiKey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -12,12 +12,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
 @pytest.fixture
 def issued(client_1234):
-    return keys.issue(client=client_1234.client)
+    return api_keys.issue(client=client_1234.client)
 
 
 def test_a_key_opens_its_client(issued, client_1234):
     _, secret = issued
-    assert keys.authenticate(secret).client == client_1234.client
+    assert api_keys.authenticate(secret).client == client_1234.client
 
 
 def test_only_a_hash_of_the_key_is_kept(issued):
@@ -28,80 +28,80 @@ def test_only_a_hash_of_the_key_is_kept(issued):
 
 @pytest.mark.parametrize("wrong", ["", "x", "no-dot", "abcdefgh.wrong", "ü.x", "a b.c", "." * 9])
 def test_what_is_no_key_opens_nothing(wrong):
-    assert keys.authenticate(wrong) is None
+    assert api_keys.authenticate(wrong) is None
 
 
 def test_the_right_prefix_with_a_wrong_secret_opens_nothing(issued):
     _, secret = issued
-    assert keys.authenticate(secret[:-1] + ("a" if secret[-1] != "a" else "b")) is None
+    assert api_keys.authenticate(secret[:-1] + ("a" if secret[-1] != "a" else "b")) is None
 
 
 def test_a_used_key_is_looked_up_in_the_cache(issued, django_assert_num_queries, settings):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     _, secret = issued
-    keys.authenticate(secret)
+    api_keys.authenticate(secret)
     with django_assert_num_queries(0):
-        assert keys.authenticate(secret)
+        assert api_keys.authenticate(secret)
 
 
 def test_an_unknown_key_costs_one_query(client_1234, django_assert_num_queries, settings):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     with django_assert_num_queries(1):
-        assert keys.authenticate("abcdefgh.x") is None
+        assert api_keys.authenticate("abcdefgh.x") is None
 
 
 def test_a_revoked_key_stops_working_at_once(issued):
     key, secret = issued
-    assert keys.authenticate(secret)
-    keys.revoke(key=key)
-    assert keys.authenticate(secret) is None
+    assert api_keys.authenticate(secret)
+    api_keys.revoke(key=key)
+    assert api_keys.authenticate(secret) is None
 
 
 def test_a_reader_that_was_slow_cannot_bring_a_revoked_key_back(issued, monkeypatch):
     key, secret = issued
-    load = keys._by_prefix._load
+    load = api_keys._by_prefix._load
 
     def load_and_lose_the_race(prefix):
         row = load(prefix)
-        keys.revoke(key=key)
+        api_keys.revoke(key=key)
         return row
 
-    monkeypatch.setattr(keys._by_prefix, "_load", load_and_lose_the_race)
-    keys.authenticate(secret)
-    monkeypatch.setattr(keys._by_prefix, "_load", load)
-    assert keys.authenticate(secret) is None
+    monkeypatch.setattr(api_keys._by_prefix, "_load", load_and_lose_the_race)
+    api_keys.authenticate(secret)
+    monkeypatch.setattr(api_keys._by_prefix, "_load", load)
+    assert api_keys.authenticate(secret) is None
 
 
 def test_an_expired_key_opens_nothing(issued):
     key, secret = issued
     ApiKey.objects.filter(pk=key.pk).update(expiry_date=timezone.now() + timedelta(hours=1))
-    keys.forget(prefix=key.prefix)
-    assert keys.authenticate(secret)
+    api_keys.forget(prefix=key.prefix)
+    assert api_keys.authenticate(secret)
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
-        assert keys.authenticate(secret) is None
+        assert api_keys.authenticate(secret) is None
 
 
 def test_the_keys_of_an_inactive_client_open_nothing(issued, client_1234):
     _, secret = issued
-    assert keys.authenticate(secret)
+    assert api_keys.authenticate(secret)
     client_1234.client.active = False
     client_1234.client.save()
-    keys.forget_client(client=client_1234.client)
-    assert keys.authenticate(secret) is None
+    api_keys.forget_client(client=client_1234.client)
+    assert api_keys.authenticate(secret) is None
 
 
 def test_rotating_gives_a_new_key_and_ends_the_old_one(issued):
     key, secret = issued
-    replacement, new_secret = keys.rotate(key=key)
-    assert keys.authenticate(new_secret).pk == replacement.pk
-    assert keys.authenticate(secret) is None
+    replacement, new_secret = api_keys.rotate(key=key)
+    assert api_keys.authenticate(new_secret).pk == replacement.pk
+    assert api_keys.authenticate(secret) is None
     assert replacement.name == key.name
 
 
 def test_the_last_use_is_written_at_most_once_a_minute(issued, django_assert_num_queries):
     key, _ = issued
     with django_assert_num_queries(1):
-        keys.note_use(key=key)
-        keys.note_use(key=key)
+        api_keys.note_use(key=key)
+        api_keys.note_use(key=key)
     key.refresh_from_db()
     assert timezone.now() - key.last_used_at < timedelta(seconds=30)

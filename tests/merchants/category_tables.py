@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from merchants.categories import all_categories
+from merchants.matching.categories import all_categories
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "categories.md"
 

@@ -2,7 +2,7 @@
 
 import time
 
-from merchants.heuristic import Key, Match, Transaction
+from merchants.matching.heuristic import Key, Match, Transaction
 
 
 class FirstWord:

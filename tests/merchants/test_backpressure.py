@@ -5,8 +5,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from merchants import backpressure, normalization, working
+from merchants.api import backpressure
 from merchants.models import NormalizationRequest, Waiter
+from merchants.requests import admission, worker
 from pave.api.exceptions import Overloaded
 from tests.factories import ClientFactory, NormalizationRequestFactory, WaiterFactory
 from tests.servers import ON_SQLITE
@@ -74,7 +75,7 @@ def test_above_the_depth_of_all_those_with_most_are_refused(api, client_1234, st
 
 def test_one_whose_answer_is_there_is_always_taken(api, client_1234, settings):
     post(api, "ATM WITHDRAWAL 004412")
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
     settings.PAVE_CLIENT_QUEUE_DEPTH = 0
     WaiterFactory(client=client_1234.client)
@@ -85,7 +86,7 @@ def test_one_whose_answer_is_there_is_always_taken(api, client_1234, settings):
 
 def test_one_with_a_card_number_is_known_by_what_is_kept_of_it(api, client_1234, settings):
     post(api, "ATM WITHDRAWAL 4111111111111111 MAIN ST")
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
     settings.PAVE_CLIENT_QUEUE_DEPTH = 0
     WaiterFactory(client=client_1234.client)

@@ -10,13 +10,13 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
-from merchants import batch_reading
-from merchants.batch_reading import BadRow, Malformed, read_csv, read_json, read_ndjson
-from merchants.batch_rows import RowChecker
-from merchants.checking import Checker
-from merchants.serializers import SeedTransactionSerializer, TransactionSerializer
+from merchants.api import batch_upload
+from merchants.api.batch_rows import RowChecker
+from merchants.api.batch_upload import BadRow, Malformed, read_csv, read_json, read_ndjson
+from merchants.api.serializers import SeedTransactionSerializer, TransactionSerializer
+from merchants.api.transaction_validation import Checker
+from pave.api.body_parsers import Number
 from pave.api.errors import field_errors
-from pave.api.parsers import Number
 
 BOUNDED = settings(max_examples=200)
 TEXT = st.text(max_size=30)
@@ -137,12 +137,12 @@ def test_json_is_read_as_if_whole_wherever_it_is_cut(rows, cut, indent):
         indent=indent,
         ensure_ascii=bool(indent),
     )
-    before = batch_reading._CHUNK_CHARACTERS
-    batch_reading._CHUNK_CHARACTERS = cut
+    before = batch_upload._CHUNK_CHARACTERS
+    batch_upload._CHUNK_CHARACTERS = cut
     try:
         read = list(read_json(body(text.encode("utf-8", "replace")), members.__setitem__))
     finally:
-        batch_reading._CHUNK_CHARACTERS = before
+        batch_upload._CHUNK_CHARACTERS = before
     whole = json.loads(text.encode("utf-8", "replace"), parse_int=Number, parse_float=Number)
     assert [row for _, row in read] == whole["transactions"]
     assert members == {"a": "1", "deliver": "each", "z": [{}]}
@@ -151,14 +151,14 @@ def test_json_is_read_as_if_whole_wherever_it_is_cut(rows, cut, indent):
 @BOUNDED
 @given(st.text(alphabet='{}[]:,"ab1.e- \n\\utransctio', max_size=60), st.integers(1, 9))
 def test_json_is_refused_where_the_standard_library_refuses_it(text, cut):
-    before = batch_reading._CHUNK_CHARACTERS
-    batch_reading._CHUNK_CHARACTERS = cut
+    before = batch_upload._CHUNK_CHARACTERS
+    batch_upload._CHUNK_CHARACTERS = cut
     try:
         read = [row for _, row in read_json(body(text), {}.__setitem__)]
     except Malformed:
         read = None
     finally:
-        batch_reading._CHUNK_CHARACTERS = before
+        batch_upload._CHUNK_CHARACTERS = before
     try:
         whole = json.loads(text, parse_int=Number, parse_float=Number)
     except ValueError:

@@ -5,9 +5,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from merchants import batch_results, normalization, working
+from merchants.api import batch_download
+from merchants.api.transfer_limits import DOWNLOADS
 from merchants.models import NormalizationRequest
-from merchants.transfers import DOWNLOADS
+from merchants.requests import admission, worker
 from tests.api.problems import problem
 from tests.merchants.batching import CSV, NDJSON, post
 
@@ -19,11 +20,11 @@ ROWS = [{"description": f"NETFLIX {number}", "reference": f"r-{number}"} for num
 @pytest.fixture(autouse=True)
 def heuristic(settings, monkeypatch):
     settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
-    monkeypatch.setattr(batch_results, "_CHUNK_ROWS", 3)
+    monkeypatch.setattr(batch_download, "_CHUNK_ROWS", 3)
 
 
 def run_cluster():
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from django.utils import timezone
 
-from merchants import batch_writing
 from merchants.models import Batch, NormalizationRequest
+from merchants.requests import batch_writing
 from tests.factories import ClientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]

@@ -6,8 +6,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import batches, normalization, resolving, working
 from merchants.models import Batch, NormalizationRequest
+from merchants.requests import admission, batches, resolving, worker
 from tests.api.problems import problem
 from tests.factories import SigningSecretFactory, WebhookFactory
 from tests.merchants.batching import CSV, JSON, MEDIA_TYPES, NDJSON, post
@@ -35,7 +35,7 @@ def webhook(client_1234):
 
 
 def run_cluster():
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 
@@ -121,7 +121,7 @@ def test_the_last_row_completes_the_batch_whatever_its_end_is(api, webhook, clie
     last = NormalizationRequest.objects.get(row=3)
     assert api.post(f"/v1/normalizations/{last.pk}/cancel").status_code == 200
     run_cluster()
-    normalization.admit_suspects()
+    admission.admit_suspects()
     body = api.get(f"/v1/batches/{batch_id}").json()
     assert (body["status"], body["counts"]) == (
         "completed",
@@ -177,7 +177,7 @@ def test_the_sweep_leaves_batches_under_way_alone(api, webhook):
 def test_single_requests_are_admitted_before_batches(api):
     post(api, ROWS)
     alone = api.post("/v1/normalizations", {"description": "ALONE"}, format="json").json()
-    normalization.admit_batch(limit=1)
+    admission.admit_batch(limit=1)
     assert NormalizationRequest.objects.get(status="processing").pk.hex == (
         alone["request_id"].replace("-", "")
     )
@@ -185,10 +185,10 @@ def test_single_requests_are_admitted_before_batches(api):
 
 def test_questions_of_single_requests_are_worked_on_before_those_of_batches(api):
     post(api, [{"description": "FIRST 1"}, {"description": "SECOND 2"}, {"description": "THIRD"}])
-    normalization.admit_batch()
+    admission.admit_batch()
     for description in ("ALONE", "SECOND 9"):  # the second is one of the batch's questions
         api.post("/v1/normalizations", {"description": description}, format="json")
-        normalization.admit_batch()
+        admission.admit_batch()
     claimed = [resolving.claim(worker="w")[0].resolution.key for _ in range(4)]
     assert set(claimed[:2]) == {"alone", "second"}
     assert set(claimed[2:]) == {"first", "third"}

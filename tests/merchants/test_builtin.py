@@ -3,7 +3,8 @@
 import csv
 from dataclasses import replace
 
-from merchants.builtin import (
+from merchants.catalogue.sources.records import MerchantRecord
+from merchants.catalogue.sources.shipped import (
     WEBSITES_FILE,
     load_builtin,
     load_index,
@@ -11,7 +12,6 @@ from merchants.builtin import (
     merge,
     save_index,
 )
-from merchants.records import MerchantRecord
 
 
 def test_it_is_large() -> None:

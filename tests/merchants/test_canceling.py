@@ -4,8 +4,8 @@ from unittest import mock
 import pytest
 from django.db import connection
 
-from merchants import normalization, working
 from merchants.models import Feedback, NormalizationRequest, Resolution, Waiter
+from merchants.requests import admission, cancellation, submission, worker
 from tests.api.problems import problem
 from tests.merchants.row_counts import rows_read
 from webhooks.models import Event
@@ -24,14 +24,14 @@ def path(api):
 
 
 def run_cluster():
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 
 @pytest.mark.parametrize("admitted", [False, True])
 def test_what_has_no_end_can_be_canceled_and_tells_nobody(api, path, admitted):
     if admitted:
-        normalization.admit_batch()
+        admission.admit_batch()
     response = api.post(f"{path}/cancel")
     assert response.status_code == 200
     assert response.json()["status"] == "canceled"
@@ -54,7 +54,7 @@ def test_canceling_twice_is_409(api, path):
 
 def test_others_with_the_same_question_are_answered(api, path):
     other = api.post("/v1/normalizations", {"description": "NETFLIX 2"}, format="json")["location"]
-    normalization.admit_batch()
+    admission.admit_batch()
     api.post(f"{path}/cancel")
     run_cluster()
     assert api.get(other).json()["status"] == "completed"
@@ -96,8 +96,8 @@ def test_wrong_feedback_is_named(api, path, body, pointer):
 def test_what_only_a_canceled_batch_waits_for_is_not_run(api, client_1234, stranger):
     rows = [{"description": f"SHOP{number} X"} for number in range(30)]
     batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
-    normalization.submit(client=stranger.client, fields={"description": "SHOP7 Y"})
-    normalization.admit_batch()
+    submission.submit(client=stranger.client, fields={"description": "SHOP7 Y"})
+    admission.admit_batch()
     answer = api.post(f"/v1/batches/{batch_id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
     assert answer.json()["counts"]["canceled"] == 30
@@ -119,7 +119,7 @@ def test_a_cancel_reads_few_rows_where_statistics_are_older_than_the_batch(api):
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
         batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
-        while normalization.admit_batch():
+        while admission.admit_batch():
             pass
         before = rows_read(cursor)
         assert api.post(f"/v1/batches/{batch_id}/cancel").json()["status"] == "canceled"
@@ -130,33 +130,33 @@ def test_a_cancel_reads_few_rows_where_statistics_are_older_than_the_batch(api):
 def test_answered_rows_of_a_canceled_batch_stay(api):
     rows = [{"description": "ONE"}, {"description": "TWO"}]
     batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
-    normalization.admit_batch(limit=1)
-    working.resolve_due()
+    admission.admit_batch(limit=1)
+    worker.resolve_due()
     body = api.post(f"/v1/batches/{batch_id}/cancel").json()
     assert (body["counts"]["completed"], body["counts"]["canceled"]) == (1, 1)
     assert body["status"] == "canceled"
 
 
 def test_a_large_batch_is_canceled_by_the_cluster_and_a_repeat_does_nothing(api, monkeypatch):
-    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    monkeypatch.setattr(cancellation, "CANCEL_BATCH", 3)
     rows = [{"description": f"SHOP{number} X"} for number in range(8)]
     batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
     for _ in range(3):
         answer = api.post(f"/v1/batches/{batch_id}/cancel")
         assert answer.status_code == 200
         assert (answer.json()["status"], answer.json()["counts"]["canceled"]) == ("processing", 3)
-    assert normalization.cancel_batches() == 5
+    assert cancellation.cancel_batches() == 5
     assert api.get(f"/v1/batches/{batch_id}").json()["status"] == "canceled"
-    assert normalization.cancel_batches() == 0
+    assert cancellation.cancel_batches() == 0
 
 
 def test_a_batch_that_is_answered_in_spite_of_its_cancel_is_completed(api, monkeypatch):
     rows = [{"description": "ONE"}, {"description": "TWO"}]
     batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
-    normalization.admit_batch()
+    admission.admit_batch()
     with monkeypatch.context() as patch:
         # All rows are being answered at the moment of the cancel.
-        patch.setattr(normalization, "_cancel_some", lambda requests: 0)
+        patch.setattr(cancellation, "_cancel_some", lambda requests: 0)
         api.post(f"/v1/batches/{batch_id}/cancel")
         run_cluster()
     body = api.get(f"/v1/batches/{batch_id}").json()
@@ -179,7 +179,7 @@ def test_what_is_being_admitted_is_not_waited_for(api, client_1234):
         answer = api.post(f"/v1/batches/{batch_id}/cancel").json()
         assert (answer["status"], answer["counts"]["canceled"]) == ("processing", 1)
         cursor.execute("COMMIT")
-    assert normalization.cancel_batches() == 1
+    assert cancellation.cancel_batches() == 1
 
 
 @contextlib.contextmanager
@@ -193,41 +193,41 @@ def another_connection():
 
 
 def test_rows_of_a_batch_that_is_being_canceled_keep_no_others_waiting(api, monkeypatch):
-    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    monkeypatch.setattr(cancellation, "CANCEL_BATCH", 3)
     rows = [{"description": f"WRONG{number}"} for number in range(8)]
     wrong = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
     api.post(f"/v1/batches/{wrong}/cancel")
     right = api.post("/v1/batches", {"transactions": [{"description": "RIGHT"}]}, format="json")
-    assert normalization.admit_batch() == 1
-    working.resolve_due()
+    assert admission.admit_batch() == 1
+    worker.resolve_due()
     assert api.get(right["location"]).json()["status"] == "completed"
-    assert normalization.cancel_batches() == 5
+    assert cancellation.cancel_batches() == 5
 
 
 def test_rows_of_a_batch_that_is_being_canceled_wake_no_admission(api, monkeypatch):
     """They would for as long as they are there: it would find nothing, and ring for itself."""
-    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    monkeypatch.setattr(cancellation, "CANCEL_BATCH", 3)
     rows = [{"description": f"WRONG{number}"} for number in range(8)]
     wrong = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
     api.post(f"/v1/batches/{wrong}/cancel")
     bell = mock.Mock()
-    monkeypatch.setattr(normalization, "ADMIT", bell)
-    normalization.sweep()
+    monkeypatch.setattr(admission, "ADMIT", bell)
+    admission.sweep()
     bell.ring.assert_not_called()
     assert NormalizationRequest.objects.queued().count() == 5
     api.post("/v1/normalizations", {"description": "RIGHT"}, format="json")
     bell.reset_mock()
-    normalization.sweep()
+    admission.sweep()
     bell.ring.assert_called_once()
 
 
 def test_a_worker_goes_on_with_cancels_for_a_while_only(api, monkeypatch):
-    monkeypatch.setattr(normalization, "CANCEL_BATCH", 3)
+    monkeypatch.setattr(cancellation, "CANCEL_BATCH", 3)
     for _ in range(3):
         rows = [{"description": f"SHOP{number} X"} for number in range(8)]
         batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
         api.post(f"/v1/batches/{batch_id}/cancel")
-    monkeypatch.setattr(normalization, "CANCEL_SLICE_SECONDS", -1)
-    assert normalization.cancel_batches() == 0
+    monkeypatch.setattr(cancellation, "CANCEL_SLICE_SECONDS", -1)
+    assert cancellation.cancel_batches() == 0
     monkeypatch.undo()
-    assert normalization.cancel_batches() == 15
+    assert cancellation.cancel_batches() == 15

@@ -15,13 +15,20 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
-from merchants import catalogue, drafting, rulesets
-from merchants.builtin import INDEX_FILE, SUPPLEMENT_FILE, load_builtin
-from merchants.categories import all_categories, as_member, choices, of_mcc, of_word, stored_word
+from merchants.catalogue import draft, importer, rulesets
+from merchants.catalogue.sources.osm_tags import MCCS
+from merchants.catalogue.sources.records import MerchantRecord
+from merchants.catalogue.sources.shipped import INDEX_FILE, SUPPLEMENT_FILE, load_builtin
+from merchants.matching.categories import (
+    all_categories,
+    as_member,
+    choices,
+    of_mcc,
+    of_word,
+    stored_word,
+)
+from merchants.matching.types import CatalogueMerchant
 from merchants.models import Merchant, Revision, Ruleset
-from merchants.nsi_categories import MCCS
-from merchants.question import CatalogueMerchant
-from merchants.records import MerchantRecord
 from tests.api.problems import problem
 from tests.factories import MerchantFactory
 from tests.merchants.category_tables import DOCUMENT, written
@@ -207,10 +214,10 @@ def test_an_import_writes_words_of_the_list() -> None:
         MerchantRecord("b", "Moe's", mccs=("5813",)),
         MerchantRecord("c", "Nothing"),
     ]
-    catalogue.import_records(records, note="test")
+    importer.import_records(records, note="test")
     stored = dict(Merchant.objects.values_list("name", "category"))
     assert stored == {"Krusty Burger": "fast_food", "Moe's": "bar", "Nothing": ""}
-    assert catalogue.import_records(records, note="test").left == 3
+    assert importer.import_records(records, note="test").left == 3
 
 
 def migrate_rows() -> None:
@@ -274,12 +281,12 @@ def test_a_ruleset_from_before_the_list_does_not_differ_by_its_words() -> None:
 
     migrate_rows()
 
-    assert drafting.differences() == []
+    assert draft.differences() == []
     assert rulesets.publish(note="nothing new", by="test") == first
     assert Revision.objects.count() == 0
     # A real change is one, and the only one.
     Merchant.objects.filter(pk=rows[0].pk).update(category="restaurant")
-    [difference] = drafting.differences()
+    [difference] = draft.differences()
     assert difference.fields == {"category": ("fast_food", "restaurant")}
     second = rulesets.publish(note="a change", by="test")
     assert second != first

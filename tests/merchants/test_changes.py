@@ -3,16 +3,16 @@
 import csv
 from pathlib import Path
 
-from merchants import catalogue
-from merchants.changes import Changes
-from merchants.heuristic import PaveHeuristic
-from merchants.question import Transaction
+from merchants.catalogue import importer
+from merchants.matching.change_impact import Changes
+from merchants.matching.heuristic import PaveHeuristic
+from merchants.matching.types import Transaction
 
 LABELLED = Path(__file__).parent / "data" / "labelled.csv"
 
 
 def test_a_merchant_that_is_added_may_affect_whatever_it_is_the_answer_of():
-    merchants = catalogue.shipped().merchants
+    merchants = importer.shipped().merchants
     heuristic = PaveHeuristic(merchants)
     changes = {merchant.id: Changes(merchants=[merchant], rules=[]) for merchant in merchants}
     missed = []

@@ -2,15 +2,16 @@
 
 import pytest
 
-from merchants import normalization, rulesets, working
+from merchants.catalogue import rulesets
 from merchants.models import Alias, Merchant
+from merchants.requests import admission, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def ask(api, text):
     assert api.post("/v1/normalizations", {"description": text}, format="json").status_code == 202
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
     return api.get("/v1/normalizations").json()["data"][0]
 

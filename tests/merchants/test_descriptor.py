@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from merchants.descriptor import Descriptor, is_noise, parse
-from merchants.rails import peel
+from merchants.matching.descriptor.bank_wording import peel
+from merchants.matching.descriptor.parser import Descriptor, is_noise, parse
 
 
 def texts(raw: str) -> tuple[str, str | None]:

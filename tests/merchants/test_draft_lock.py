@@ -9,10 +9,11 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
 from django.test import RequestFactory
 
-from merchants import catalogue, drafting, erasing, feedback, merging, rulesets
+from merchants.catalogue import draft, feedback, importer, merge, rulesets
+from merchants.catalogue.sources.records import MerchantRecord
 from merchants.models import Feedback, Merchant, Rule
-from merchants.records import MerchantRecord
-from pave import advisory
+from merchants.requests import erasure
+from pave.core import advisory_locks
 from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
 from tests.merchants.test_canceling import another_connection
 
@@ -54,13 +55,13 @@ def saved_by_staff(row, data=None):
 
 CHANGES = {
     "publish": lambda: rulesets.publish(note="n", by="b"),
-    "publish what was looked at": lambda: drafting.publish(
-        looked_at=drafting.fingerprint(), note="n", by="b"
+    "publish what was looked at": lambda: draft.publish(
+        looked_at=draft.fingerprint(), note="n", by="b"
     ),
     "roll back": lambda: rulesets.roll_back(to=rulesets.current(), by="b"),
-    "merge": lambda: merging.merge(merchant=MerchantFactory(), into=MerchantFactory()),
-    "import": lambda: catalogue.import_records([], note="n"),
-    "erase": lambda: list(erasing.erase(client=ClientFactory())),
+    "merge": lambda: merge.merge(merchant=MerchantFactory(), into=MerchantFactory()),
+    "import": lambda: importer.import_records([], note="n"),
+    "erase": lambda: list(erasure.erase(client=ClientFactory())),
     "staff who save a merchant": lambda: saved_by_staff(MerchantFactory()),
     "staff who save a rule": lambda: saved_by_staff(Rule.objects.create(kind="exact", pattern="x")),
     "staff who delete a rule": lambda: page_of(Rule).delete_model(
@@ -82,7 +83,7 @@ CHANGES = {
 def test_who_changes_it_waits_for_who_does(name):
     rulesets.current()
     with another_connection() as other, other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [advisory.Lock.DRAFT.value])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.Lock.DRAFT.value])
         with pytest.raises(OperationalError, match="lock timeout"):
             hurried(CHANGES[name])
     CHANGES[name]()
@@ -99,7 +100,7 @@ def hurried(change):
 def test_nothing_is_made_of_what_a_client_said_that_is_being_erased():
     request = NormalizationRequestFactory(description="ZORBLAX GRILL")
     given = feedback.give(request=request, merchant="Zorblax Secret")
-    steps = erasing.erase(client=request.client)
+    steps = erasure.erase(client=request.client)
     next(steps)
     with pytest.raises(feedback.ClientInactive):
         feedback.accept(feedback=given, merchant=None, by="b", new_name="Zorblax Secret")
@@ -111,7 +112,7 @@ def test_feedback_follows_a_merchant_that_has_just_been_merged():
     given = feedback.give(request=NormalizationRequestFactory(), merchant="Old")
     old, new = MerchantFactory(name="Old"), MerchantFactory(name="New")
     stale = Merchant.objects.get(pk=old.pk)
-    merging.merge(merchant=old, into=new)
+    merge.merge(merchant=old, into=new)
     made = feedback.accept(feedback=given, merchant=stale, by="b", text="ZORBLAX GRILL")
     assert made.merchant == new
     Merchant.objects.filter(pk=new.pk).update(active=False)
@@ -123,7 +124,7 @@ def test_feedback_follows_a_merchant_that_has_just_been_merged():
 def test_what_others_changed_since_a_page_was_opened_is_not_written_over():
     merchant, other = MerchantFactory(name="Old"), MerchantFactory(name="New")
     opened = sent(merchant, wikidata="Q5")
-    merging.merge(merchant=merchant, into=other)
+    merge.merge(merchant=merchant, into=other)
     answer = saved_by_staff(merchant, opened)
     assert answer.status_code == 200
     assert "Somebody else has changed this" in answer.render().content.decode()
@@ -138,7 +139,7 @@ def test_neither_are_its_aliases():
     merchant, other = MerchantFactory(name="Old"), MerchantFactory(name="New")
     merchant.aliases.create(text="FOO BAR")
     opened = sent(merchant, **{"aliases-0-text": "FOO BAZ"})
-    merging.merge(merchant=merchant, into=other)
+    merge.merge(merchant=merchant, into=other)
     assert saved_by_staff(merchant, opened).status_code == 200
     assert not merchant.aliases.exists()
     assert set(other.aliases.values_list("text", flat=True)) == {"FOO BAR", "Old"}
@@ -157,7 +158,7 @@ def test_a_rule_for_a_merged_merchant_is_refused_with_its_heir():
     merchant, other = MerchantFactory(name="Old"), MerchantFactory(name="New")
     rule = Rule.objects.create(kind="exact", pattern="x")
     form = sent(rule, merchant=str(merchant.pk))
-    merging.merge(merchant=merchant, into=other)
+    merge.merge(merchant=merchant, into=other)
     answer = saved_by_staff(rule, form)
     assert "it was merged into New" in answer.render().content.decode()
     rule.refresh_from_db()
@@ -169,7 +170,7 @@ def test_a_merge_waits_for_no_answer_that_names_the_merchant():
     with another_connection() as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT id FROM merchants_merchant WHERE id = %s FOR KEY SHARE", [old.pk])
-        hurried(lambda: merging.merge(merchant=old, into=new))
+        hurried(lambda: merge.merge(merchant=old, into=new))
         cursor.execute("COMMIT")
     old.refresh_from_db()
     assert old.merged_into == new
@@ -178,9 +179,9 @@ def test_a_merge_waits_for_no_answer_that_names_the_merchant():
 @pytest.mark.parametrize("change", [{"name": "Renamed"}, {"aliases": ("FOO BAR",)}])
 def test_what_an_import_changed_is_not_written_over(change):
     record = MerchantRecord(key="Q1", name="Old")
-    catalogue.import_records([record], note="n")
+    importer.import_records([record], note="n")
     merchant = Merchant.objects.get()
     opened = sent(merchant, wikidata="Q5")
-    catalogue.import_records([replace(record, **change)], note="n")
+    importer.import_records([replace(record, **change)], note="n")
     assert saved_by_staff(merchant, opened).status_code == 200
     assert sent(Merchant.objects.get())["name"] == change.get("name", "Old")

@@ -2,9 +2,10 @@
 
 import pytest
 
-from merchants import drafting, erasing, preview, rulesets
+from merchants.catalogue import draft, preview, rulesets
+from merchants.matching.types import Transaction
 from merchants.models import Merchant, Rule
-from merchants.question import Transaction
+from merchants.requests import erasure
 from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestFactory
 
 
@@ -17,65 +18,65 @@ def published(db: None) -> Merchant:
 
 
 def test_nothing_differs_after_publishing(published: Merchant) -> None:
-    assert drafting.differences() == []
+    assert draft.differences() == []
 
 
 def test_differences_name_what_was_added_changed_and_removed(published: Merchant) -> None:
     rule = Rule.objects.create(kind="prefix", pattern="NFLX", merchant=published)
     AliasFactory(merchant=published, text="NFLX")
-    added, changed = drafting.differences()
+    added, changed = draft.differences()
     assert (added.what, added.kind, added.name) == ("rule", "added", "prefix “NFLX”")
     assert added.fields["merchant_id"] == ("", "Netflix")
     assert (changed.what, changed.kind) == ("merchant", "changed")
     assert changed.fields == {"aliases": ("", "NFLX")}
     rulesets.publish(note="second", by="test")
     rule.delete()
-    [removed] = drafting.differences()
+    [removed] = draft.differences()
     assert (removed.kind, removed.name) == ("removed", "prefix “NFLX”")
 
 
 def test_the_fingerprint_changes_with_the_draft_and_with_a_publication(
     published: Merchant,
 ) -> None:
-    seen = {drafting.fingerprint()}
+    seen = {draft.fingerprint()}
     rule = Rule.objects.create(kind="exact", pattern="X")
-    seen.add(drafting.fingerprint())
+    seen.add(draft.fingerprint())
     rule.pattern = "Y"
     rule.save()
-    seen.add(drafting.fingerprint())
+    seen.add(draft.fingerprint())
     AliasFactory(merchant=published)
-    seen.add(drafting.fingerprint())
+    seen.add(draft.fingerprint())
     rulesets.publish(note="second", by="test")
-    seen.add(drafting.fingerprint())
+    seen.add(draft.fingerprint())
     assert len(seen) == 5
     Rule.objects.update(hits=7)
-    assert drafting.fingerprint() in seen
+    assert draft.fingerprint() in seen
 
 
 def test_trying_shows_both_answers_and_why(published: Merchant) -> None:
     other = MerchantFactory(name="Krusty Burger")
     Rule.objects.create(kind="prefix", pattern="KRUSTY", merchant=other)
-    tried = drafting.try_out(Transaction("KRUSTY BURGER 99"))
+    tried = draft.try_out(Transaction("KRUSTY BURGER 99"))
     assert tried.differs
     assert tried.published.merchant_id is None
     assert tried.draft.merchant_id == str(other.pk)
     assert any("rule" in line for line in tried.draft.evidence)
-    assert not drafting.try_out(Transaction("NETFLIX.COM")).differs
+    assert not draft.try_out(Transaction("NETFLIX.COM")).differs
 
 
 def test_a_preview_is_worked_out_once(published: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     NormalizationRequestFactory(description="KRUSTY BURGER 99")
     Rule.objects.create(kind="prefix", pattern="KRUSTY", merchant=published)
-    assert drafting.preview_of_draft(work_it_out=False) is None
-    worked_out = drafting.preview_of_draft(work_it_out=True)
+    assert draft.preview_of_draft(work_it_out=False) is None
+    worked_out = draft.preview_of_draft(work_it_out=True)
     assert worked_out is not None
     assert worked_out.gained == 1
 
     def never() -> None:
         pytest.fail("worked out again")
 
-    monkeypatch.setattr(drafting, "preview", never)
-    assert drafting.preview_of_draft(work_it_out=True) == worked_out
+    monkeypatch.setattr(draft, "preview", never)
+    assert draft.preview_of_draft(work_it_out=True) == worked_out
 
 
 def test_a_preview_that_takes_long_says_how_far_it_came(
@@ -91,12 +92,12 @@ def test_a_preview_that_takes_long_says_how_far_it_came(
 def test_a_preview_keeps_no_text_of_a_client_that_is_erased(published: Merchant) -> None:
     request = NormalizationRequestFactory(description="WIGGLEFEX MARIA GARCIA")
     Rule.objects.create(kind="contains", pattern="wigglefex", merchant=published)
-    seen = drafting.preview_of_draft(work_it_out=True)
+    seen = draft.preview_of_draft(work_it_out=True)
     assert seen is not None
-    [example] = drafting.examples_of(seen)["gained"]
+    [example] = draft.examples_of(seen)["gained"]
     assert example.description == "WIGGLEFEX MARIA GARCIA"
     assert "wigglefex" not in repr(seen).casefold()
-    list(erasing.erase(client=request.client))
-    again = drafting.preview_of_draft(work_it_out=False)
+    list(erasure.erase(client=request.client))
+    again = draft.preview_of_draft(work_it_out=False)
     assert again == seen
-    assert drafting.examples_of(again)["gained"] == []
+    assert draft.examples_of(again)["gained"] == []

@@ -10,13 +10,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
 
-from merchants import feedback, normalization, working
+from merchants.catalogue import feedback
 from merchants.models import NormalizationRequest, Resolution
-from pave.clients import keys
+from merchants.requests import admission, submission, worker
+from pave.clients import api_keys
 from pave.clients.models import Client
 from pave.staff.models import AuditEntry
 from tests.merchants.heuristics import FirstWord
-from webhooks import delivery
+from webhooks.delivery import dispatcher
 
 pytestmark = pytest.mark.django_db
 
@@ -43,12 +44,12 @@ def everything_stored():
 
 
 def work():
-    normalization.admit_batch()
-    working.resolve_due()
+    admission.admit_batch()
+    worker.resolve_due()
 
 
 def submit(caller, description, **fields):
-    return normalization.submit(client=caller.client, fields={"description": description, **fields})
+    return submission.submit(client=caller.client, fields={"description": description, **fields})
 
 
 def erase(client_id):
@@ -109,7 +110,7 @@ def test_an_unknown_client_is_an_error():
 def test_a_delivered_event_goes_with_the_client(client_1234, webhook, receiver):
     submit(client_1234, f"SHOP {MARK}")
     work()
-    delivery.Sender().run(seconds=1)
+    dispatcher.Sender().run(seconds=1)
     erase("1234")
     assert MARK not in everything_stored()
 
@@ -134,7 +135,7 @@ def test_what_staff_did_to_it_stays_on_record_without_a_word_of_its(
     )
     webhook.description = MARK
     webhook.save()
-    key, _ = keys.issue(client=client, name=MARK)
+    key, _ = api_keys.issue(client=client, name=MARK)
     done = [
         AuditEntry.objects.latest("id"),
         staff_do(superuser, client, "make_key", {"name": MARK}),

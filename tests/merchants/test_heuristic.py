@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.feed import feed, found_share, mixed_share
-from merchants.builtin import load_builtin
-from merchants.heuristic import (
+from merchants.catalogue.sources.shipped import load_builtin
+from merchants.matching.evaluation import Report, comparable, is_right, score
+from merchants.matching.heuristic import (
     CatalogueMerchant,
     Key,
     MatchRule,
@@ -18,8 +19,7 @@ from merchants.heuristic import (
     PaveHeuristic,
     Transaction,
 )
-from merchants.rule_match import BadExpression, RuleBook
-from merchants.scoring import Report, comparable, is_right, score
+from merchants.matching.rules import BadExpression, RuleBook
 
 LABELLED = Path(__file__).parent / "data" / "labelled.csv"
 

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from merchants.descriptor import LONGEST
-from merchants.heuristic import PaveHeuristic, Transaction
-from merchants.rail_words import (
+from merchants.matching.descriptor.bank_patterns import (
     BEFORE,
     BEHIND,
     CASH,
@@ -19,6 +17,8 @@ from merchants.rail_words import (
     LOOSE_WORDS,
     MOVEMENTS,
 )
+from merchants.matching.descriptor.parser import LONGEST
+from merchants.matching.heuristic import PaveHeuristic, Transaction
 from tests.merchants.test_heuristic import catalogue
 
 AT_MOST = 20  # times as long as plain text

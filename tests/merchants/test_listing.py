@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from merchants import normalization
-from merchants.api_merchants import _SEARCHES
+from merchants.api.views.merchants import _SEARCHES
 from merchants.models import NormalizationRequest
-from pave.identifiers import first_id_at, new_id
+from merchants.requests import submission
+from pave.core.ids import first_id_at, new_id
 from tests.api.problems import problem
 from tests.factories import (
     AliasFactory,
@@ -27,7 +27,7 @@ PATH = "/v1/normalizations"
 @pytest.fixture
 def submit(client_1234):
     def submit(**fields):
-        return normalization.submit(
+        return submission.submit(
             client=client_1234.client, fields={"description": "NETFLIX.COM", **fields}
         )
 

@@ -3,7 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from merchants import merging, rulesets
+from merchants.catalogue import merge, rulesets
 from merchants.models import Alias, Feedback, Merchant, Rule
 from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestFactory
 
@@ -25,7 +25,7 @@ def test_aliases_rules_and_feedback_move(twins: tuple[Merchant, Merchant]) -> No
     feedback = Feedback.objects.create(
         request=NormalizationRequestFactory(), merchant_name="Joe", merchant=old
     )
-    gained = merging.merge(merchant=old, into=new)
+    gained = merge.merge(merchant=old, into=new)
     assert gained == 2
     assert set(new.aliases.values_list("text", flat=True)) == {"JOES", "JOES COFFE", "Joes Coffe"}
     rule.refresh_from_db()
@@ -36,7 +36,7 @@ def test_aliases_rules_and_feedback_move(twins: tuple[Merchant, Merchant]) -> No
 
 def test_the_old_one_stays_and_points_to_its_successor(twins: tuple[Merchant, Merchant]) -> None:
     old, new = twins
-    merging.merge(merchant=old, into=new)
+    merge.merge(merchant=old, into=new)
     assert not old.active
     assert old.merged_into == new
     assert not Alias.objects.filter(merchant=old).exists()
@@ -50,7 +50,7 @@ def test_what_only_the_old_one_knew_is_kept(twins: tuple[Merchant, Merchant]) ->
     )
     old.save()
     new.save()
-    merging.merge(merchant=old, into=new)
+    merge.merge(merchant=old, into=new)
     assert new.website == "https://joes.example"
     assert new.websites == {"DE": "https://joes.de", "FR": "https://b.fr"}
     assert new.mccs == ["5812", "5814"]
@@ -60,15 +60,15 @@ def test_what_only_the_old_one_knew_is_kept(twins: tuple[Merchant, Merchant]) ->
 def test_earlier_mergers_lead_to_the_last_successor(twins: tuple[Merchant, Merchant]) -> None:
     old, new = twins
     first = MerchantFactory(name="Joe")
-    merging.merge(merchant=first, into=old)
-    merging.merge(merchant=old, into=new)
+    merge.merge(merchant=first, into=old)
+    merge.merge(merchant=old, into=new)
     first.refresh_from_db()
     assert first.merged_into == new
 
 
 def test_the_draft_has_only_the_successor(twins: tuple[Merchant, Merchant]) -> None:
     old, new = twins
-    merging.merge(merchant=old, into=new)
+    merge.merge(merchant=old, into=new)
     [merchant] = rulesets.draft().merchants
     assert merchant.id == str(new.pk)
     assert "JOES COFFE" in merchant.aliases
@@ -76,20 +76,20 @@ def test_the_draft_has_only_the_successor(twins: tuple[Merchant, Merchant]) -> N
 
 def test_some_cannot_be_merged(twins: tuple[Merchant, Merchant]) -> None:
     old, new = twins
-    with pytest.raises(merging.CannotMerge, match="itself"):
-        merging.merge(merchant=new, into=new)
-    merging.merge(merchant=old, into=new)
-    with pytest.raises(merging.CannotMerge, match="not active"):
-        merging.merge(merchant=old, into=new)
-    with pytest.raises(merging.CannotMerge, match="not active"):
-        merging.merge(merchant=new, into=old)
+    with pytest.raises(merge.CannotMerge, match="itself"):
+        merge.merge(merchant=new, into=new)
+    merge.merge(merchant=old, into=new)
+    with pytest.raises(merge.CannotMerge, match="not active"):
+        merge.merge(merchant=old, into=new)
+    with pytest.raises(merge.CannotMerge, match="not active"):
+        merge.merge(merchant=new, into=old)
 
 
 def test_the_old_id_is_still_answered_and_names_the_new_one(
     twins: tuple[Merchant, Merchant], api: APIClient
 ) -> None:
     old, new = twins
-    merging.merge(merchant=old, into=new)
+    merge.merge(merchant=old, into=new)
     body = api.get(f"/v1/merchants/{old.pk}").json()
     assert body["id"] == str(old.pk)
     assert body["merged_into"] == str(new.pk)
@@ -99,6 +99,6 @@ def test_the_old_id_is_still_answered_and_names_the_new_one(
 def test_a_hidden_alias_stays_hidden(twins: tuple[Merchant, Merchant]) -> None:
     old, new = twins
     AliasFactory(merchant=old, text="JOES JOHN SMITH", published=False)
-    merging.merge(merchant=old, into=new)
+    merge.merge(merchant=old, into=new)
     assert not new.aliases.get(text="JOES JOHN SMITH").published
     assert new.aliases.get(text="JOES COFFE").published

@@ -2,8 +2,8 @@
 
 import pytest
 
-from merchants.naming import written_well
-from merchants.segmentation import segmented
+from merchants.matching.text.segmentation import segmented
+from merchants.matching.text.titlecase import written_well
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from django.db import DataError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import normalization, resolving, rulesets, working
-from merchants.heuristic import Key
+from merchants.catalogue import rulesets
+from merchants.matching.heuristic import Key
 from merchants.models import NormalizationRequest, Resolution, Ruleset, Waiter
-from merchants.questions import Limits
-from merchants.running import Answer
-from pave.operations.identity import worker_name
+from merchants.requests import admission, completion, resolving, submission, worker
+from merchants.requests.heuristic_run import Answer
+from merchants.requests.questions import Limits
+from pave.operations.cluster.worker_names import worker_name
 from pave.operations.models import Tally
 from tests.merchants.heuristics import FirstWord
 from webhooks.models import Delivery, Event
@@ -31,7 +32,7 @@ def heuristic(settings):
 @pytest.fixture
 def submit(client_1234):
     def submit(description, **fields):
-        return normalization.submit(
+        return submission.submit(
             client=client_1234.client, fields={"description": description, **fields}
         )
 
@@ -40,7 +41,7 @@ def submit(client_1234):
 
 def run_cluster():
     """Do what the cluster does, in this process."""
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 
@@ -52,7 +53,7 @@ def try_three_times():
     """Make all attempts of what is due."""
     for _ in range(3):
         make_due()
-        working.resolve_due()
+        worker.resolve_due()
 
 
 def test_a_request_is_answered(submit):
@@ -84,7 +85,7 @@ def test_what_is_known_completes_at_admission_without_a_run(submit):
     submit("NETFLIX 1")
     run_cluster()
     later = submit("NETFLIX 2")
-    normalization.admit_batch()
+    admission.admit_batch()
     later.refresh_from_db()
     assert later.status == "completed"
     assert FirstWord.runs == 1
@@ -99,7 +100,7 @@ def test_admission_costs_the_same_number_of_statements_for_any_batch(submit, web
         for number in range(size):
             submit(f"{word} {number}")
         with CaptureQueriesContext(connection) as captured:
-            assert normalization.admit_batch() == size
+            assert admission.admit_batch() == size
         costs.append(len([one for one in captured if "pave_cache" not in one["sql"]]))
         if word != "NETFLIX":
             word += "ER"  # another question, for the second time to be the first
@@ -135,14 +136,14 @@ def test_the_event_holds_the_object_as_the_api_gives_it(submit, webhook, api):
 
 def test_a_heuristic_that_raises_is_tried_three_times_and_then_fails(submit, webhook):
     request = submit("RAISE 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     for attempt in (1, 2):
-        working.resolve_due()
+        worker.resolve_due()
         resolution = Resolution.objects.get()
         assert (resolution.status, resolution.attempts) == ("pending", attempt)
         assert resolution.waiters.get().due_at > timezone.now()
         make_due()
-    working.resolve_due()
+    worker.resolve_due()
     request.refresh_from_db()
     assert (request.status, request.error) == ("failed", "The heuristic failed: RuntimeError.")
     body = json.loads(bytes(Event.objects.get().body))
@@ -153,7 +154,7 @@ def test_a_heuristic_that_raises_is_tried_three_times_and_then_fails(submit, web
 def test_a_heuristic_that_hangs_is_cut_off(submit, settings):
     settings.PAVE_HEURISTIC_TIMEOUT = 0.2
     request = submit("HANG 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     try_three_times()
     request.refresh_from_db()
     assert (request.status, request.error) == ("failed", "The heuristic took longer than 0.2 s.")
@@ -161,15 +162,15 @@ def test_a_heuristic_that_hangs_is_cut_off(submit, settings):
 
 def test_who_asks_a_question_that_just_failed_fails_at_once_and_later_gets_new_tries(submit):
     submit("RAISE 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     try_three_times()
     again = submit("RAISE 2")
-    normalization.admit_batch()
+    admission.admit_batch()
     again.refresh_from_db()
     assert again.status == "failed"
     Resolution.objects.update(finished_at=timezone.now() - timedelta(minutes=6))
     later = submit("RAISE 3")
-    normalization.admit_batch()
+    admission.admit_batch()
     later.refresh_from_db()
     assert (later.status, later.resolution.status, later.resolution.attempts) == (
         "processing",
@@ -180,16 +181,16 @@ def test_who_asks_a_question_that_just_failed_fails_at_once_and_later_gets_new_t
 
 def test_what_failed_for_another_client_is_tried_with_ones_own_text(submit, stranger):
     mine = submit("RAISE 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     try_three_times()
-    theirs = normalization.submit(client=stranger.client, fields={"description": "RAISE 2"})
-    normalization.admit_batch()
+    theirs = submission.submit(client=stranger.client, fields={"description": "RAISE 2"})
+    admission.admit_batch()
     theirs.refresh_from_db()
     mine.refresh_from_db()
     assert (theirs.status, theirs.resolution.attempts, mine.status) == ("processing", 0, "failed")
     try_three_times()
-    again = normalization.submit(client=stranger.client, fields={"description": "RAISE 3"})
-    normalization.admit_batch()
+    again = submission.submit(client=stranger.client, fields={"description": "RAISE 3"})
+    admission.admit_batch()
     again.refresh_from_db()
     assert again.status == "failed"
 
@@ -199,7 +200,7 @@ def test_a_text_that_the_heuristic_cannot_read_fails_alone(submit):
     run_cluster()
     good.refresh_from_db()
     assert good.status == "completed"
-    normalization.admit_suspects()
+    admission.admit_suspects()
     bad.refresh_from_db()
     good.refresh_from_db()
     assert (bad.status, good.status) == ("failed", "completed")
@@ -207,19 +208,19 @@ def test_a_text_that_the_heuristic_cannot_read_fails_alone(submit):
 
 @pytest.fixture
 def short_limits(monkeypatch):
-    for name in ("merchants.questions.ALONE", "merchants.normalization.ALONE"):
+    for name in ("merchants.requests.questions.ALONE", "merchants.requests.admission.ALONE"):
         monkeypatch.setattr(name, Limits(cpu=0.2, wall=0.2))
-    monkeypatch.setattr("merchants.normalization.IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
+    monkeypatch.setattr("merchants.requests.admission.IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
 
 
 def test_a_text_whose_key_never_comes_holds_nobody_up(submit, stranger, short_limits):
     endless, good = submit("ENDLESS"), submit("NETFLIX")
-    theirs = normalization.submit(client=stranger.client, fields={"description": "NETFLIX"})
+    theirs = submission.submit(client=stranger.client, fields={"description": "NETFLIX"})
     run_cluster()
     theirs.refresh_from_db()
     assert theirs.status == "completed"
     # Those of the same client are looked at one by one, too.
-    assert normalization.admit_suspects() == normalization.MAX_ALONE + 1
+    assert admission.admit_suspects() == admission.MAX_ALONE + 1
     good.refresh_from_db()
     assert good.status == "completed"
     endless.refresh_from_db()
@@ -230,10 +231,10 @@ def test_a_text_whose_key_never_comes_holds_nobody_up(submit, stranger, short_li
 def test_many_keys_that_never_come_leave_time_for_the_others(
     submit, stranger, short_limits, monkeypatch
 ):
-    monkeypatch.setattr("merchants.normalization.KEYING_SECONDS", 0.12)
+    monkeypatch.setattr("merchants.requests.admission.KEYING_SECONDS", 0.12)
     for number in range(5):
         submit(f"ENDLESS {number}")
-    normalization.submit(client=stranger.client, fields={"description": "NETFLIX"})
+    submission.submit(client=stranger.client, fields={"description": "NETFLIX"})
     for _ in range(3):
         run_cluster()
     assert NormalizationRequest.objects.get(description="NETFLIX").status == "completed"
@@ -246,7 +247,7 @@ def test_a_busy_machine_fails_nothing(submit, short_limits, monkeypatch):
     monkeypatch.setattr(FirstWord, "key", slow_key(seconds=0.1))
     run_cluster()
     assert NormalizationRequest.objects.suspect().count() == 1
-    assert normalization.admit_suspects() == 1
+    assert admission.admit_suspects() == 1
     run_cluster()
     assert NormalizationRequest.objects.get().status == "completed"
 
@@ -262,16 +263,16 @@ def slow_key(seconds):
 def test_a_key_that_ends_its_process_takes_no_others_along(submit):
     fatal, good = submit("FATAL"), submit("NETFLIX")
     # A worker that died while it worked out their keys.
-    normalization._claim(10)
-    assert normalization.admit_batch() == 0
-    normalization.hand_back(worker=worker_name())
-    for _ in range(1 + normalization.MAX_ALONE):
+    admission._claim(10)
+    assert admission.admit_batch() == 0
+    admission.hand_back(worker=worker_name())
+    for _ in range(1 + admission.MAX_ALONE):
         # The fatal one is claimed, and its worker dies; the attempt is counted all the same.
-        dying = mock.patch.object(normalization, "_key", side_effect=die_for("FATAL"))
+        dying = mock.patch.object(admission, "_key", side_effect=die_for("FATAL"))
         with dying, contextlib.suppress(Died):
-            normalization.admit_suspects()
-        normalization.hand_back(worker=worker_name())
-    normalization.admit_suspects()
+            admission.admit_suspects()
+        admission.hand_back(worker=worker_name())
+    admission.admit_suspects()
     run_cluster()
     fatal.refresh_from_db()
     good.refresh_from_db()
@@ -284,7 +285,7 @@ class Died(BaseException):
 
 
 def die_for(description):
-    key = normalization._key
+    key = admission._key
 
     def called(request, *arguments):
         if request.description == description:
@@ -296,20 +297,20 @@ def die_for(description):
 
 def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
     request = submit("NETFLIX 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     resolving.claim(worker="host/1/2")
     resolving.hand_back(worker="host/1/")
     resolution = Resolution.objects.get()
     assert (resolution.status, resolution.attempts) == ("pending", 1)
     make_due()
-    working.resolve_due()
+    worker.resolve_due()
     request.refresh_from_db()
     assert request.status == "completed"
 
 
 def test_a_question_that_kills_its_worker_every_time_fails_in_the_end(submit):
     request = submit("NETFLIX 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     for _ in range(resolving.MAX_LOST):
         make_due()
         assert resolving.claim(worker="host/1/2")
@@ -320,7 +321,7 @@ def test_a_question_that_kills_its_worker_every_time_fails_in_the_end(submit):
 
 def test_an_answer_that_comes_after_the_lease_changes_nothing(submit):
     submit("NETFLIX 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     [late] = [claim.resolution for claim in resolving.claim(worker="host/1/2")]
     resolving.hand_back(worker="host/1/2")
     make_due()
@@ -339,10 +340,10 @@ def test_a_long_shared_key_is_kept_as_its_hash(submit):
 def test_a_database_that_goes_away_casts_no_suspicion(submit):
     submit("NETFLIX 1")
     with (
-        mock.patch.object(normalization, "resolutions_for", side_effect=OperationalError),
+        mock.patch.object(admission, "resolutions_for", side_effect=OperationalError),
         pytest.raises(OperationalError),
     ):
-        normalization.admit_batch()
+        admission.admit_batch()
     assert not NormalizationRequest.objects.suspect().exists()
     run_cluster()
     assert NormalizationRequest.objects.get().status == "completed"
@@ -350,7 +351,7 @@ def test_a_database_that_goes_away_casts_no_suspicion(submit):
 
 def test_what_cannot_be_written_is_set_aside_and_the_others_are_admitted(submit, monkeypatch):
     good, bad = submit("NETFLIX 1"), submit("BROKEN")
-    admit = normalization._admit
+    admit = admission._admit
 
     def refused(claim, keyed, ruleset):
         admit(claim, keyed, ruleset)
@@ -358,9 +359,9 @@ def test_what_cannot_be_written_is_set_aside_and_the_others_are_admitted(submit,
             raise DataError
 
     with monkeypatch.context() as patch:
-        patch.setattr(normalization, "_admit", transaction.atomic(refused))
-        assert normalization.admit_batch() == 2
-        while normalization.admit_suspects():
+        patch.setattr(admission, "_admit", transaction.atomic(refused))
+        assert admission.admit_batch() == 2
+        while admission.admit_suspects():
             pass
     run_cluster()
     good.refresh_from_db()
@@ -371,7 +372,7 @@ def test_what_cannot_be_written_is_set_aside_and_the_others_are_admitted(submit,
 def test_a_ruleset_published_meanwhile_costs_no_attempt(submit, short_limits, monkeypatch):
     request = submit("SLOW")
     NormalizationRequest.objects.update(admission_attempts=1)
-    key = normalization._key
+    key = admission._key
 
     def publish_and_key(*arguments):
         if Ruleset.objects.count() < 8:
@@ -379,17 +380,17 @@ def test_a_ruleset_published_meanwhile_costs_no_attempt(submit, short_limits, mo
         key(*arguments)
 
     rulesets.current()
-    monkeypatch.setattr(normalization, "_key", publish_and_key)
-    normalization.admit_suspects()
+    monkeypatch.setattr(admission, "_key", publish_and_key)
+    admission.admit_suspects()
     request.refresh_from_db()
     assert (request.status, request.admission_attempts) == ("processing", 2)
 
 
 def test_a_request_that_is_admitted_anew_is_counted_once(submit):
     submit("NETFLIX 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     Waiter.objects.all().delete()
-    normalization.admit_anew(NormalizationRequest.objects.all())
+    completion.admit_anew(NormalizationRequest.objects.all())
     run_cluster()
     assert NormalizationRequest.objects.get().status == "completed"
     queued = Tally.objects.filter(name="requests", label="queued")

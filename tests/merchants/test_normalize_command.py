@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def small_catalogue(monkeypatch):
     """Answer from an empty catalogue, which is quick to load."""
-    heuristic = normalize.catalogue.rulesets.CatalogueHeuristic(
-        normalize.catalogue.rulesets.Content()
+    heuristic = normalize.importer.rulesets.CatalogueHeuristic(
+        normalize.importer.rulesets.Content()
     )
-    monkeypatch.setattr(normalize.catalogue, "offline_heuristic", lambda: heuristic)
-    monkeypatch.setattr(normalize.catalogue, "offline_merchants", dict)
+    monkeypatch.setattr(normalize.importer, "offline_heuristic", lambda: heuristic)
+    monkeypatch.setattr(normalize.importer, "offline_merchants", dict)
 
 
 def run(source, target):

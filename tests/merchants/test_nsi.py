@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from merchants.nsi import NotTheIndex, read_records
+from merchants.catalogue.sources.name_suggestion_index import NotTheIndex, read_records
 
 BRANDS = {
     "brands/shop/supermarket": {

@@ -2,12 +2,12 @@
 
 import pytest
 
-from merchants.builtin import load_builtin
-from merchants.folding import words_of
-from merchants.heuristic import CatalogueMerchant, PaveHeuristic
-from merchants.persons import is_person
-from merchants.question import Transaction
-from merchants.reading import read
+from merchants.catalogue.sources.shipped import load_builtin
+from merchants.matching.booking.persons import is_person
+from merchants.matching.heuristic import CatalogueMerchant, PaveHeuristic
+from merchants.matching.reading import read
+from merchants.matching.text.normalize import words_of
+from merchants.matching.types import Transaction
 
 NAMES = [
     "JANE DOE", "MARIA GARCIA", "DOE JANE", "GARCIA, MARIA", "MUELLER HANS", "MAX MUSTERMANN",

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merchants import city_names, kinds, persons, tasks
-from merchants.kinds import NAMING_NOBODY
-from merchants.question import Transaction
-from merchants.reading import Counterparty, Reading, read
+from merchants import tasks
+from merchants.matching.booking import kind as kinds
+from merchants.matching.booking import persons
+from merchants.matching.booking.kind import NAMING_NOBODY
+from merchants.matching.descriptor import city_spelling
+from merchants.matching.reading import Counterparty, Reading, read
+from merchants.matching.types import Transaction
 
 # Descriptor and kind, by language; all made up, in the ways in which banks there write.
 KINDS = {
@@ -662,7 +665,7 @@ def test_a_postcode_before_its_town_is_no_stores_number(
 
 @pytest.mark.django_db
 def test_no_transaction_waits_for_a_list_to_be_read_from_its_file() -> None:
-    lists = (persons._first_names, persons._surnames, city_names._spellings)
+    lists = (persons._first_names, persons._surnames, city_spelling._spellings)
     for names in lists:
         names.cache_clear()
     tasks.preload()

@@ -9,11 +9,11 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from merchants import questions
 from merchants import retention as merchant_retention
 from merchants.models import Feedback, NormalizationRequest, Resolution, Ruleset
-from merchants.questions import resolutions_for
-from pave.identifiers import first_id_at
+from merchants.requests import questions
+from merchants.requests.questions import resolutions_for
+from pave.core.ids import first_id_at
 from pave.operations import retention
 from tests.factories import (
     DeliveryFactory,

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from merchants import drafting, feedback, normalization, resolving, revising, rulesets, working
+from merchants.catalogue import draft, feedback, rulesets
+from merchants.catalogue.preview import preview
 from merchants.models import (
     Alias,
     Merchant,
@@ -15,9 +16,10 @@ from merchants.models import (
     Rule,
     Ruleset,
 )
-from merchants.preview import preview
-from merchants.questions import ALONE, key_of
-from merchants.running import Answer
+from merchants.requests import admission, cancellation, resolving, submission, worker
+from merchants.requests import revision as revising
+from merchants.requests.heuristic_run import Answer
+from merchants.requests.questions import ALONE, key_of
 from webhooks.models import Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -33,7 +35,7 @@ def netflix():
 @pytest.fixture
 def submit(client_1234):
     def submit(description):
-        return normalization.submit(client=client_1234.client, fields={"description": description})
+        return submission.submit(client=client_1234.client, fields={"description": description})
 
     return submit
 
@@ -49,7 +51,7 @@ def answered(submit, netflix, webhook):
 
 
 def run_cluster():
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 
@@ -95,7 +97,7 @@ def test_publishing_asks_nothing_anew_that_it_cannot_affect(answered, submit, ne
     run_revision()
     before = Resolution.objects.count()
     again = submit(COFFEE)
-    normalization.admit_batch()
+    admission.admit_batch()
     again.refresh_from_db()
     assert again.status == "completed"
     assert Resolution.objects.count() == before
@@ -178,7 +180,7 @@ def test_the_preview_says_what_publishing_would_change(answered, netflix):
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=shop)
     seen = preview()
     assert (seen.gained, seen.lost, seen.changed) == (1, 0, 0)
-    (example,) = drafting.examples_of(seen)["gained"]
+    (example,) = draft.examples_of(seen)["gained"]
     assert (example.description, example.before, example.after) == (
         COFFEE,
         "Blue Bottle Coffee",
@@ -221,7 +223,7 @@ def test_who_waits_while_a_ruleset_is_published_gets_the_new_answer(submit, netf
     rulesets.publish(note="first", by="test")
     run_revision()
     request = submit(COFFEE)
-    normalization.admit_batch()
+    admission.admit_batch()
     [claim] = resolving.claim(worker="w")  # the heuristic has begun, with the old ruleset
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="second", by="test")
@@ -238,10 +240,10 @@ def test_what_has_not_begun_when_a_ruleset_is_published_is_never_run_with_the_ol
 ):
     rulesets.publish(note="first", by="test")
     request = submit(COFFEE)
-    normalization.admit_batch()
+    admission.admit_batch()
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     newest = rulesets.publish(note="second", by="test")
-    assert working.resolve_due() == 0  # it is to be admitted anew
+    assert worker.resolve_due() == 0  # it is to be admitted anew
     run_cluster()
     assert name_of(request) == "Netflix"
     assert set(Resolution.objects.values_list("ruleset", flat=True)) == {newest.number}
@@ -326,16 +328,16 @@ def test_a_failure_that_was_opened_again_holds_nobody_up_once_a_ruleset_is_publi
 ):
     rulesets.publish(note="first", by="test")
     failed = submit(COFFEE)
-    normalization.admit_batch()
+    admission.admit_batch()
     resolution = Resolution.objects.get()
     NormalizationRequest.objects.update(status="failed", completed_at=timezone.now())
     Resolution.objects.update(status="failed", finished_at=timezone.now() - timedelta(minutes=6))
     resolution.waiters.all().delete()
     again = submit(COFFEE)
-    normalization.admit_batch()
+    admission.admit_batch()
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="second", by="test")
-    working.resolve_due()
+    worker.resolve_due()
     run_cluster()
     assert name_of(again) == "Netflix"
     failed.refresh_from_db()
@@ -354,7 +356,7 @@ def test_many_rulesets_later_an_answer_still_counts_unless_one_of_them_changed_i
     monkeypatch.setattr(rulesets, "_stored_content", unpacked.append)
     runs = Resolution.objects.count()
     known, changed = submit("NETFLIX.COM"), submit(COFFEE)
-    normalization.admit_batch()
+    admission.admit_batch()
     for request in (known, changed):
         request.refresh_from_db()
     assert (known.status, changed.status) == ("completed", "processing")
@@ -369,7 +371,7 @@ def test_a_ruleset_of_a_release_that_wrote_no_changes_down_is_compared_with_the_
     rulesets.publish(note="a rule", by="test")
     Ruleset.objects.update(changed=None)
     known, changed = submit("NETFLIX.COM"), submit(COFFEE)
-    normalization.admit_batch()
+    admission.admit_batch()
     for request in (known, changed):
         request.refresh_from_db()
     assert (known.status, changed.status) == ("completed", "processing")
@@ -381,12 +383,12 @@ def test_a_revision_gets_its_answer_though_a_request_with_the_same_question_is_c
     Rule.objects.create(kind="prefix", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="a rule", by="test")
     same = submit(COFFEE)
-    normalization.admit_batch()  # it waits, before the revision does
+    admission.admit_batch()  # it waits, before the revision does
     claim = resolving.claim
 
     def claim_after_the_cancel(**arguments):
         if NormalizationRequest.objects.filter(pk=same.pk).unfinished().exists():
-            normalization.cancel(request=same)
+            cancellation.cancel(request=same)
         return claim(**arguments)
 
     monkeypatch.setattr(resolving, "claim", claim_after_the_cancel)
@@ -399,7 +401,7 @@ def test_a_rule_reaches_requests_whose_city_stands_in_its_field_only(
     answered, netflix, client_1234
 ):
     fields = {"description": "QUIMBLE ZORB ZZYXVILLE", "city": "Zzyxville"}
-    request = normalization.submit(client=client_1234.client, fields=fields)
+    request = submission.submit(client=client_1234.client, fields=fields)
     run_cluster()
     given = feedback.give(request=request, merchant="Netflix", comment="")
     rule = feedback.accept(feedback=given, merchant=None, by="test")
@@ -431,7 +433,7 @@ def test_a_revision_of_slow_questions_ends_its_turn_and_goes_on(answered, netfli
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     Rule.objects.create(kind="contains", pattern="netflix")
     rulesets.publish(note="rules", by="test")
-    work = working.work
+    work = worker.work
 
     def slow(claimed):
         monkeypatch.setattr(revising, "TURN_SECONDS", 0.0)
@@ -439,12 +441,12 @@ def test_a_revision_of_slow_questions_ends_its_turn_and_goes_on(answered, netfli
         return work(claimed)
 
     monkeypatch.setattr(revising, "TURN_SECONDS", 0.2)
-    monkeypatch.setattr(working, "work", slow)
+    monkeypatch.setattr(worker, "work", slow)
     assert revising.revise() == 0
     revision = Revision.objects.get(status="running")
     assert (revision.changed, revision.lease_expires_at) == (1, None)
     monkeypatch.setattr(revising, "TURN_SECONDS", 10.0)
-    monkeypatch.setattr(working, "work", work)
+    monkeypatch.setattr(worker, "work", work)
     run_revision()
     assert [name_of(request) for request in answered] == ["n/a", "n/a", "Netflix"]
     revision.refresh_from_db()

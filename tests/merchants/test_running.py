@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from merchants.running import HeuristicTimeout, time_limit
+from merchants.requests.heuristic_run import HeuristicTimeout, time_limit
 
 
 def test_an_alarm_that_comes_as_the_body_ends_leaves_nothing_armed(monkeypatch):

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from merchants import feedback, normalization, resolving, revising, rulesets, working
-from merchants.heuristic import PaveHeuristic, Transaction
+from merchants.catalogue import feedback, rulesets
+from merchants.matching.heuristic import PaveHeuristic, Transaction
 from merchants.models import Alias, Merchant, NormalizationRequest, Resolution
+from merchants.requests import admission, cancellation, resolving, revision, submission, worker
 from tests.merchants.test_erasing import erase, everything_stored
 from webhooks.models import Event
 
@@ -58,7 +59,7 @@ def answer_of(match):
 
 @pytest.fixture(scope="module")
 def whole():
-    from merchants.catalogue import shipped
+    from merchants.catalogue.importer import shipped
 
     content = shipped()
     return PaveHeuristic(content.merchants, content.rules)
@@ -119,7 +120,7 @@ def test_a_shared_key_and_its_answer_hold_no_word_of_the_text(whole, template, n
 
 
 def work():
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 
@@ -183,7 +184,7 @@ def test_nothing_of_one_client_is_in_anything_that_another_can_read(client_1234,
     given = feedback.give(request=wrong, merchant="Netflix")
     feedback.accept(feedback=given, merchant=netflix, by="staff")
     rulesets.publish(note="Corrected", by="staff")
-    while revising.revise():
+    while revision.revise():
         work()
     done = NormalizationRequest.objects.filter(status="completed")
     assert done.count() == 1000
@@ -236,8 +237,8 @@ def test_an_erased_client_leaves_nothing_of_its_texts(client_1234, stranger, web
     own, others = words_of(5, 60), words_of(6, 60)
     post_all(client_1234, own, seed=7)
     post_all(stranger, others, seed=8)
-    normalization.admit_batch()  # some are answered, some wait
-    working.resolve_due()
+    admission.admit_batch()  # some are answered, some wait
+    worker.resolve_due()
     erase("1234")
     stored = everything_stored().upper()
     assert not [word for word in own if word in stored]
@@ -253,7 +254,7 @@ def test_feedback_writes_the_words_of_the_transaction_it_is_about(client_1234, s
     requests = []
     for caller, text in ((stranger, "NETFLIX JOHN SMITH"), (client_1234, "NETFLIX MARIA GARCIA")):
         fields = {"description": text}
-        requests.append(normalization.submit(client=caller.client, fields=fields))
+        requests.append(submission.submit(client=caller.client, fields=fields))
         work()
     given = feedback.give(request=requests[1], merchant="Netflix")
     feedback.accept(feedback=given, merchant=netflix, by="staff", keep=True)
@@ -268,13 +269,13 @@ def test_feedback_writes_the_words_of_the_transaction_it_is_about(client_1234, s
 @pytest.mark.django_db(transaction=True)
 def test_a_shared_answer_that_nobody_else_has_goes_with_the_client(client_1234, settings):
     settings.PAVE_SHARE_UNKNOWN = True
-    request = normalization.submit(
+    request = submission.submit(
         client=client_1234.client, fields={"description": "ZZQXPERSONA BAKERYX"}
     )
-    normalization.admit_batch()
+    admission.admit_batch()
     claimed = resolving.claim(worker="w")
-    normalization.cancel(request=request)
-    working.work(claimed)
+    cancellation.cancel(request=request)
+    worker.work(claimed)
     assert Resolution.objects.get().status == "resolved"
     erase("1234")
     assert "ZZQXPERSONA" not in everything_stored().upper()

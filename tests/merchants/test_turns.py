@@ -9,11 +9,19 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import batches, normalization, resolving, turns, working
-from merchants.batches import Row
+from merchants.catalogue.rulesets import current
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Resolution, Ruleset, Waiter
-from merchants.questions import Limits
-from merchants.rulesets import current
+from merchants.requests import (
+    admission,
+    batches,
+    completion,
+    fair_share,
+    resolving,
+    submission,
+    worker,
+)
+from merchants.requests.batches import Row
+from merchants.requests.questions import Limits
 from pave.clients.models import Client
 from tests.factories import (
     ClientFactory,
@@ -36,7 +44,7 @@ def heuristic(settings):
 
 def submit(client, *descriptions):
     return [
-        normalization.submit(client=client, fields={"description": description})
+        submission.submit(client=client, fields={"description": description})
         for description in descriptions
     ]
 
@@ -49,7 +57,7 @@ def next_client():
 def test_one_question_is_not_behind_another_clients_thousand():
     many, few = ClientFactory(), ClientFactory()
     WaiterFactory.create_batch(30, client=many)
-    turns.charge(many.pk, 1)
+    fair_share.charge(many.pk, 1)
     WaiterFactory(client=few)
     assert next_client() == few
     assert next_client() == many
@@ -59,8 +67,8 @@ def test_time_counts_and_not_the_number_of_runs():
     slow, fast = ClientFactory(), ClientFactory()
     for client in (slow, fast):
         WaiterFactory.create_batch(6, client=client)
-    turns.charge(slow.pk, 30)
-    turns.charge(fast.pk, 0.1)
+    fair_share.charge(slow.pk, 30)
+    fair_share.charge(fast.pk, 0.1)
     chosen = []
     for _ in range(5):
         [claim] = resolving.claim(worker="w")
@@ -84,14 +92,14 @@ def test_a_larger_share_gets_more_time():
 
 def test_use_fades():
     busy_once, other = ClientFactory(), ClientFactory()
-    turns.charge(busy_once.pk, 1000)
-    turns.charge(other.pk, 5)
+    fair_share.charge(busy_once.pk, 1000)
+    fair_share.charge(other.pk, 5)
     for client in (busy_once, other):
         WaiterFactory(client=client)
-    assert turns.in_turn() == [other.pk, busy_once.pk]
-    busy_once.heuristicuse.as_of -= 20 * turns.HALF_LIFE
+    assert fair_share.in_turn() == [other.pk, busy_once.pk]
+    busy_once.heuristicuse.as_of -= 20 * fair_share.HALF_LIFE
     busy_once.heuristicuse.save()
-    assert turns.in_turn() == [busy_once.pk, other.pk]
+    assert fair_share.in_turn() == [busy_once.pk, other.pk]
 
 
 def test_what_a_dead_worker_took_is_not_refunded():
@@ -99,7 +107,7 @@ def test_what_a_dead_worker_took_is_not_refunded():
     WaiterFactory.create_batch(2, client=client)
     resolving.claim(worker="w")
     assert client.heuristicuse.seconds > 30
-    working.work(resolving.claim(worker="w"))
+    worker.work(resolving.claim(worker="w"))
     client.heuristicuse.refresh_from_db()
     assert 30 < client.heuristicuse.seconds < 90
 
@@ -107,7 +115,7 @@ def test_what_a_dead_worker_took_is_not_refunded():
 def test_a_question_of_several_belongs_to_the_one_whose_turn_is_first():
     busy, idle = ClientFactory(), ClientFactory()
     WaiterFactory.create_batch(3, client=busy)
-    turns.charge(busy.pk, 100)
+    fair_share.charge(busy.pk, 100)
     shared = Resolution.objects.last()
     WaiterFactory(client=idle, resolution=shared)
     [claim] = resolving.claim(worker="w")
@@ -125,7 +133,7 @@ def test_within_a_client_single_ones_come_before_batches():
 def test_a_client_whose_questions_all_pause_holds_nobody_up():
     pausing, other = ClientFactory(), ClientFactory()
     WaiterFactory(client=pausing, due_at=timezone.now() + timedelta(hours=1))
-    turns.charge(other.pk, 100)
+    fair_share.charge(other.pk, 100)
     WaiterFactory(client=other)
     assert next_client() == other
     assert resolving.claim(worker="w") == []
@@ -135,7 +143,7 @@ def test_admission_takes_of_each_client_as_many():
     many, few = ClientFactory(), ClientFactory()
     submit(many, *(f"M{number}" for number in range(30)))
     [mine] = submit(few, "F")
-    normalization.admit_batch(limit=10)
+    admission.admit_batch(limit=10)
     mine.refresh_from_db()
     assert mine.status == "processing"
     assert NormalizationRequest.objects.filter(client=many, status="processing").count() == 5
@@ -146,7 +154,7 @@ def test_admission_comes_round_to_everybody():
     for client in clients:
         submit(client, *(f"{client.client_id} {number}" for number in range(4)))
     for _ in range(4):
-        normalization.admit_batch(limit=2)
+        admission.admit_batch(limit=2)
     admitted = NormalizationRequest.objects.exclude(status="queued")
     assert set(admitted.values_list("client", flat=True)) == {client.pk for client in clients}
 
@@ -156,11 +164,11 @@ def test_what_is_admitted_alone_takes_turns_and_one_worker(monkeypatch):
     submit(hostile, "UNREADABLE 1", "UNREADABLE 2", "UNREADABLE 3")
     [mine] = submit(other, "FINE")
     NormalizationRequest.objects.update(admission_attempts=1)
-    turns.charge(hostile.pk, 20)
-    claimed = normalization._claim_suspect()
+    fair_share.charge(hostile.pk, 20)
+    claimed = admission._claim_suspect()
     assert claimed.requests == [mine]
-    assert normalization._claim_suspect() is None
-    normalization.hand_back(worker="")
+    assert admission._claim_suspect() is None
+    admission.hand_back(worker="")
     mine.refresh_from_db()
     assert mine.admission_attempts == 2
 
@@ -170,24 +178,24 @@ def test_one_whose_texts_kill_workers_pays_for_each():
     submit(hostile, *(f"KILLER {number}" for number in range(5)))
     taken_along = submit(other, "FINE", "GOOD")
     NormalizationRequest.objects.update(admission_attempts=1)
-    turns.charge(other.pk, 1)
+    fair_share.charge(other.pk, 1)
     chosen = []
     for _ in range(4):
-        claimed = normalization._claim_suspect()
+        claimed = admission._claim_suspect()
         chosen += claimed.requests
         if claimed.requests[0] in taken_along:
-            normalization._admit_claimed(claimed.claim, keyed_as_is(claimed), current())
-            turns.settle_up(other.pk, 0.01, normalization.ALONE.wall)
+            admission._admit_claimed(claimed.claim, keyed_as_is(claimed), current())
+            fair_share.settle_up(other.pk, 0.01, admission.ALONE.wall)
         else:
-            normalization.hand_back(worker="")  # its worker died
+            admission.hand_back(worker="")  # its worker died
     assert [request in taken_along for request in chosen] == [False, True, True, False]
     assert chosen[0] != chosen[3]  # others of its own before a second attempt
 
 
 def keyed_as_is(claimed):
-    keyed = normalization._Keyed()
+    keyed = admission._Keyed()
     for request in claimed.requests:
-        normalization._key(request, FirstWord(), normalization.ALONE, keyed)
+        admission._key(request, FirstWord(), admission.ALONE, keyed)
     return keyed
 
 
@@ -199,17 +207,17 @@ def test_a_flow_of_fresh_ones_keeps_no_other_client_from_its_next_attempt():
     for number in range(3):
         submit(hostile, f"FRESH {number}")
         NormalizationRequest.objects.filter(admission_attempts=0).update(admission_attempts=1)
-        chosen += normalization._claim_suspect().requests
-        normalization.hand_back(worker="")
+        chosen += admission._claim_suspect().requests
+        admission.hand_back(worker="")
     assert mine in chosen
 
 
 def test_what_was_set_aside_once_is_as_any_other_when_it_is_admitted_anew():
     [request] = submit(ClientFactory(), "TAKEN ALONG")
-    NormalizationRequest.objects.update(admission_attempts=normalization.MAX_ALONE)
-    assert normalization.admit_suspects() == 1
-    normalization.admit_anew(NormalizationRequest.objects.filter(pk=request.pk))
-    assert normalization.admit_batch() == 1
+    NormalizationRequest.objects.update(admission_attempts=admission.MAX_ALONE)
+    assert admission.admit_suspects() == 1
+    completion.admit_anew(NormalizationRequest.objects.filter(pk=request.pk))
+    assert admission.admit_batch() == 1
     request.refresh_from_db()
     assert request.status == "processing"
 
@@ -219,7 +227,7 @@ def test_only_what_a_client_itself_asks_alone_goes_before_its_batches():
     for client, alone, row in ((one, "NETFLIX", "HULU"), (other, "HULU", "NETFLIX")):
         batches.accept(client=client, rows=[Row(1, None, {"description": row})])
         submit(client, alone)
-    normalization.admit_batch()
+    admission.admit_batch()
     bulk = {
         (client, key)
         for client, key in Waiter.objects.filter(bulk=True).values_list("client", "resolution__key")
@@ -232,30 +240,30 @@ def test_while_one_of_a_clients_is_admitted_alone_its_others_wait():
     [alone, waiting] = submit(hostile, "ENDLESS", "NEXT")
     [mine] = submit(other, "MINE")
     NormalizationRequest.objects.filter(pk=alone.pk).update(admission_attempts=1)
-    claimed = normalization._claim_suspect()
+    claimed = admission._claim_suspect()
     assert claimed.requests == [alone]
-    assert normalization._claim(10).requests == [mine]
-    normalization._release(claimed.claim)
-    assert normalization._claim(10).requests == [waiting]
+    assert admission._claim(10).requests == [mine]
+    admission._release(claimed.claim)
+    assert admission._claim(10).requests == [waiting]
 
 
 def test_who_holds_admission_up_for_long_is_set_aside(monkeypatch):
-    monkeypatch.setattr(normalization, "IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
+    monkeypatch.setattr(admission, "IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
     hostile, other = ClientFactory(), ClientFactory()
     submit(hostile, *(f"ENDLESS {number}" for number in range(4)))
     submit(other, "A", "B")
-    normalization.admit_batch()
+    admission.admit_batch()
     suspects = NormalizationRequest.objects.suspect()
     assert set(suspects.values_list("client", flat=True)) == {hostile.pk}
     assert suspects.count() == 4
-    assert not normalization.admit_batch()
+    assert not admission.admit_batch()
 
 
 def test_who_holds_admission_up_waits_for_the_next_batch():
     hostile, other = ClientFactory(), ClientFactory()
     submit(hostile, *(f"UNREADABLE {number}" for number in range(4)))
     mine = submit(other, "A", "B", "C", "D")
-    normalization.admit_batch(limit=8)
+    admission.admit_batch(limit=8)
     assert NormalizationRequest.objects.suspect().count() == 1
     assert {NormalizationRequest.objects.get(pk=request.pk).status for request in mine} == {
         "processing"
@@ -264,7 +272,7 @@ def test_who_holds_admission_up_waits_for_the_next_batch():
 
 def test_who_was_away_for_a_weekend_is_served():
     client = ClientFactory()
-    turns.charge(client.pk, 5)
+    fair_share.charge(client.pk, 5)
     HeuristicUse.objects.update(as_of=F("as_of") - 66 * 3600)
     WaiterFactory(client=client)
     assert next_client() == client
@@ -272,7 +280,7 @@ def test_who_was_away_for_a_weekend_is_served():
 
 def test_two_admissions_at_a_time_share_one_clients_backlog():
     submit(ClientFactory(), *(f"M{number}" for number in range(30)))
-    first, second, third = (normalization._claim(12).requests for _ in range(3))
+    first, second, third = (admission._claim(12).requests for _ in range(3))
     assert [len(first), len(second), len(third)] == [12, 12, 6]
     assert len({request.pk for request in (*first, *second, *third)}) == 30
 
@@ -281,7 +289,7 @@ def test_a_client_whose_rows_are_broken_holds_nobody_up():
     broken, other = ClientFactory(), ClientFactory()
     request = WaiterFactory(client=broken).request
     NormalizationRequest.objects.filter(pk=request.pk).update(amount="no number")
-    turns.charge(other.pk, 10)
+    fair_share.charge(other.pk, 10)
     WaiterFactory.create_batch(2, client=other)
     assert next_client() == other
     assert next_client() == other
@@ -307,7 +315,7 @@ def test_what_is_in_no_line_is_put_in_it():
 
 @pytest.fixture
 def rulesets_older_and_newer(settings):
-    settings.PAVE_HEURISTIC = "merchants.rulesets.CatalogueHeuristic"
+    settings.PAVE_HEURISTIC = "merchants.catalogue.rulesets.CatalogueHeuristic"
     return Ruleset.objects.create(content=b""), Ruleset.objects.create(content=b"")
 
 
@@ -344,7 +352,7 @@ def test_many_questions_of_an_older_ruleset_let_other_clients_pass(
 def test_many_requests_for_one_outdated_question_are_put_back_in_parts(
     rulesets_older_and_newer, monkeypatch
 ):
-    monkeypatch.setattr(normalization, "SETTLE_BATCH", 4)
+    monkeypatch.setattr(completion, "SETTLE_BATCH", 4)
     monkeypatch.setattr(resolving, "PUT_BACK_SECONDS", 0)
     older, _ = rulesets_older_and_newer
     waiter = WaiterFactory(resolution__ruleset=older)
@@ -362,12 +370,12 @@ def test_many_requests_for_one_outdated_question_are_put_back_in_parts(
 @pytest.fixture
 def many_ask_the_same(monkeypatch):
     """One question of nine rows of a batch and, behind them, of somebody's single request."""
-    monkeypatch.setattr(normalization, "SETTLE_BATCH", 4)
+    monkeypatch.setattr(completion, "SETTLE_BATCH", 4)
     one, other = ClientFactory(), ClientFactory()
     rows = (Row(number, None, {"description": "NETFLIX 1"}) for number in range(1, 10))
     batch = batches.accept(client=one, rows=rows)
     [single] = submit(other, "NETFLIX 2")
-    normalization.admit_batch()
+    admission.admit_batch()
     return batch, single
 
 
@@ -384,12 +392,12 @@ def test_what_many_wait_for_is_told_in_small_parts(many_ask_the_same, failure):
         resolving.give_up(claim.resolution, failure, limit=1)
         end = "failed"
     else:
-        working.work([claim])
+        worker.work([claim])
         end = "completed"
     assert end_of(single) == end  # somebody waits for it, and so it comes first
     told = NormalizationRequest.objects.filter(status=end)
     assert told.count() == 4
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
     assert told.count() == 10
     batch.refresh_from_db()
@@ -400,14 +408,14 @@ def test_what_many_wait_for_is_told_in_small_parts(many_ask_the_same, failure):
 
 def test_what_a_worker_died_before_telling_is_told(many_ask_the_same, monkeypatch):
     with monkeypatch.context() as dying:
-        dying.setattr(normalization, "admit_the_rest", mock.Mock(side_effect=SystemExit))
+        dying.setattr(completion, "admit_the_rest", mock.Mock(side_effect=SystemExit))
         with pytest.raises(SystemExit):
-            working.work(resolving.claim(worker="w"))
-    assert not normalization.admit_batch()
+            worker.work(resolving.claim(worker="w"))
+    assert not admission.admit_batch()
     assert not resolving.claim(worker="w")
     Waiter.objects.update(due_at=timezone.now())  # the dead worker's lease is over
     assert not resolving.claim(worker="w")
-    assert normalization.admit_batch() == 6
+    assert admission.admit_batch() == 6
     assert NormalizationRequest.objects.filter(status="completed").count() == 10
     assert not Waiter.objects.exists()
 
@@ -415,13 +423,13 @@ def test_what_a_worker_died_before_telling_is_told(many_ask_the_same, monkeypatc
 def test_who_asks_what_is_being_worked_on_waits_for_that_run():
     one, other = ClientFactory(), ClientFactory()
     submit(one, "NETFLIX 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     [claim] = resolving.claim(worker="w")
     submit(other, "NETFLIX 2", "HULU 1")
-    normalization.admit_batch()
+    admission.admit_batch()
     assert [claim.resolution.key for claim in resolving.claim(worker="v", limit=5)] == ["hulu"]
     resolving.release([claim.resolution])
-    turns.charge(one.pk, 60)
+    fair_share.charge(one.pk, 60)
     [again] = resolving.claim(worker="v")
     assert (again.resolution.key, again.client) == ("netflix", other.pk)
 
@@ -433,11 +441,11 @@ def test_a_claim_reads_few_rows_where_statistics_are_older_than_the_backlog():
     client = ClientFactory()
     with transaction.atomic(), connection.cursor() as cursor:
         submit(client, *(f"OLD{number}" for number in range(50)))
-        while normalization.admit_batch() or working.resolve_due():
+        while admission.admit_batch() or worker.resolve_due():
             pass
         cursor.execute("ANALYZE")
         submit(client, *(f"NEW{number}" for number in range(400)))
-        while normalization.admit_batch():
+        while admission.admit_batch():
             pass
         resolving.claim(worker="w", limit=20)
         before = rows_read(cursor)
@@ -449,15 +457,15 @@ def test_a_claim_reads_few_rows_where_statistics_are_older_than_the_backlog():
 def test_clients_that_wait_for_a_run_under_way_cost_a_claim_nothing():
     clients = ClientFactory.create_batch(20)
     submit(clients[0], "NETFLIX")
-    normalization.admit_batch()
+    admission.admit_batch()
     resolving.claim(worker="w")
     for client in clients:
         submit(client, "NETFLIX")
-    normalization.admit_batch()
+    admission.admit_batch()
     assert not resolving.claim(worker="v")
     submit(clients[0], "HULU")
-    normalization.admit_batch()
-    turns.charge(clients[0].pk, 5)
+    admission.admit_batch()
+    fair_share.charge(clients[0].pk, 5)
     with CaptureQueriesContext(connection) as queries:
         assert next_client() == clients[0]
     assert len(queries) < 20
@@ -465,13 +473,13 @@ def test_clients_that_wait_for_a_run_under_way_cost_a_claim_nothing():
 
 def test_what_becomes_very_many_messages_is_admitted_in_small_parts(monkeypatch):
     """Others of the same claim wait until all of these rows are written."""
-    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    monkeypatch.setattr(fair_share, "MAX_DELIVERIES", 9)
     loud, quiet = ClientFactory(), ClientFactory()
     for _ in range(4):
         WebhookFactory(client=loud)
     submit(loud, *(f"LOUD{number} X" for number in range(10)))
     submit(quiet, *(f"QUIET{number} X" for number in range(10)))
-    normalization.admit_batch(limit=20)
+    admission.admit_batch(limit=20)
     admitted = NormalizationRequest.objects.filter(status="processing")
     assert admitted.filter(client=loud).count() == 2
     assert admitted.filter(client=quiet).count() == 10
@@ -481,13 +489,13 @@ def test_what_becomes_very_many_messages_is_admitted_in_small_parts(monkeypatch)
 
 
 def _work_it_all():
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
 
 
 @pytest.mark.parametrize("most", [1, 9])
 def test_so_is_what_many_wait_for(monkeypatch, most):
-    monkeypatch.setattr(turns, "MAX_DELIVERIES", most)
+    monkeypatch.setattr(fair_share, "MAX_DELIVERIES", most)
     loud = ClientFactory()
     for _ in range(4):
         WebhookFactory(client=loud)
@@ -499,32 +507,32 @@ def test_so_is_what_many_wait_for(monkeypatch, most):
 
 @pytest.mark.parametrize("event", ["normalization.failed", "normalization.completed"])
 def test_whatever_becomes_of_a_request_is_counted(monkeypatch, event):
-    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    monkeypatch.setattr(fair_share, "MAX_DELIVERIES", 9)
     loud = ClientFactory()
     for _ in range(4):
         WebhookFactory(client=loud, events=[event])
     submit(loud, *(f"LOUD{number} X" for number in range(10)))
-    assert normalization.admit_batch(limit=10) == 2
+    assert admission.admit_batch(limit=10) == 2
 
 
 def test_that_a_batch_is_through_is_a_message_as_well(monkeypatch):
-    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    monkeypatch.setattr(fair_share, "MAX_DELIVERIES", 9)
     loud = ClientFactory()
     for _ in range(4):
         WebhookFactory(client=loud, events=["batch.completed"])
     for number in range(10):
         row = Row(1, None, {"description": f"LOUD{number} X"})
         batches.accept(client=loud, rows=[row], options={"deliver": "batch"})
-    assert normalization.admit_batch(limit=10) == 2
+    assert admission.admit_batch(limit=10) == 2
     rows = [Row(number, None, {"description": f"ROW{number} X"}) for number in range(5)]
     batches.accept(client=loud, rows=rows, options={"deliver": "batch"})
     Batch.objects.filter(accepted=1).delete()
-    assert normalization.admit_batch(limit=10) == 5
+    assert admission.admit_batch(limit=10) == 5
     _work_it_all()
 
 
 def test_a_row_that_becomes_no_message_costs_nothing(monkeypatch):
-    monkeypatch.setattr(turns, "MAX_DELIVERIES", 9)
+    monkeypatch.setattr(fair_share, "MAX_DELIVERIES", 9)
     loud, deaf = ClientFactory(), ClientFactory()
     for _ in range(4):
         WebhookFactory(client=loud)
@@ -532,14 +540,14 @@ def test_a_row_that_becomes_no_message_costs_nothing(monkeypatch):
     rows = [Row(number, None, {"description": f"ROW{number}"}) for number in range(10)]
     batches.accept(client=loud, rows=rows)
     submit(deaf, *(f"DEAF{number}" for number in range(10)))
-    assert normalization.admit_batch(limit=20) == 20
+    assert admission.admit_batch(limit=20) == 20
 
 
 def test_what_a_clients_requests_become_is_looked_up_once(django_assert_max_num_queries):
     client = ClientFactory()
     submit(client, *(f"SHOP{number}" for number in range(100)))
     with django_assert_max_num_queries(12):
-        assert len(turns.next_queued(100)[0]) == 100
+        assert len(fair_share.next_queued(100)[0]) == 100
 
 
 def test_rows_that_are_being_canceled_are_not_read_by_others_admission():
@@ -560,6 +568,6 @@ def test_rows_that_are_being_canceled_are_not_read_by_others_admission():
         cursor.execute("ANALYZE merchants_normalizationrequest, merchants_batch")
     with transaction.atomic(), connection.cursor() as cursor:
         before = rows_read(cursor)
-        assert turns.is_any_admissible()
-        assert len(turns.next_queued(100)[0]) == 6
+        assert fair_share.is_any_admissible()
+        assert len(fair_share.next_queued(100)[0]) == 6
         assert rows_read(cursor) - before < 200

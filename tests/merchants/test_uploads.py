@@ -10,12 +10,13 @@ import pytest
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from merchants import batches, normalization, transfers
+from merchants.api import transfer_limits
+from merchants.api.transfer_limits import UPLOAD_TURNS, UPLOADS
 from merchants.models import Batch, NormalizationRequest
-from merchants.transfers import UPLOAD_TURNS, UPLOADS
-from pave import advisory
+from merchants.requests import batches, submission
 from pave.api.models import IdempotencyKey
-from pave.clients import keys, quotas
+from pave.clients import api_keys, quotas
+from pave.core import advisory_locks
 from tests.api.problems import problem
 from tests.fixtures import Caller
 from tests.merchants.batching import JSON, NDJSON, post
@@ -51,12 +52,12 @@ def test_a_process_has_few_uploads_at_once(api: APIClient) -> None:
 def test_an_upload_waits_for_those_that_are_worked_on_but_not_for_ever(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfers, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(transfer_limits, "WAIT_SECONDS", 0.05)
     with ExitStack() as others:
         for _ in range(UPLOAD_TURNS.at_a_time):
             others.enter_context(UPLOAD_TURNS.turn(wait=0))
         problem(post(api, ROWS), 503)
-        monkeypatch.setattr(transfers, "WAIT_SECONDS", 60.0)
+        monkeypatch.setattr(transfer_limits, "WAIT_SECONDS", 60.0)
         ended = threading.Timer(0.2, others.close)
         ended.start()
         assert post(api, ROWS).status_code == 202
@@ -74,7 +75,7 @@ def give_quota(caller: Caller, quota: int) -> None:
     """Let a client send so many transactions a month."""
     caller.client.monthly_quota = quota
     caller.client.save()
-    keys.forget_client(client=caller.client)
+    api_keys.forget_client(client=caller.client)
 
 
 @contextmanager
@@ -85,7 +86,9 @@ def _at_a_batch_elsewhere(caller: Caller) -> Iterator[threading.Event]:
     def take() -> None:
         try:
             with transaction.atomic():
-                assert not advisory.is_taken(advisory.Lock.TAKING_BATCHES, caller.client.pk)
+                assert not advisory_locks.is_taken(
+                    advisory_locks.Lock.TAKING_BATCHES, caller.client.pk
+                )
                 begun.set()
                 died.wait(30)
                 connection.connection.close()  # as the end of a process does
@@ -160,7 +163,7 @@ def test_a_clients_posts_do_not_wait_for_its_batch_to_be_taken(
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '2s'")
         try:
-            normalization.submit(client=caller.client, fields={"description": "NETFLIX.COM"})
+            submission.submit(client=caller.client, fields={"description": "NETFLIX.COM"})
         finally:
             connection.close()
         return 1

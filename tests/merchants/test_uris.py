@@ -11,12 +11,12 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merchants.builtin import load_builtin
-from merchants.events import found
+from merchants.catalogue.sources.records import MerchantRecord
+from merchants.catalogue.sources.shipped import load_builtin
+from merchants.matching.reading import Reading
+from merchants.matching.text.uris import as_uri
 from merchants.models import Merchant
-from merchants.reading import Reading
-from merchants.records import MerchantRecord
-from merchants.uris import as_uri
+from merchants.requests.events import found
 from tests.factories import MerchantFactory
 
 # The characters of RFC 3986, section 2, and its brackets around an IPv6 address only.

@@ -8,9 +8,9 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from merchants import normalization, resolving, working
+from merchants.matching.types import Match
 from merchants.models import NormalizationRequest, Resolution, Waiter
-from merchants.question import Match
+from merchants.requests import admission, resolving, submission, worker
 from tests.merchants.heuristics import FirstWord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
@@ -43,8 +43,8 @@ def heuristic(settings):
 def asked(client_1234):
     def asked(*descriptions):
         for description in descriptions:
-            normalization.submit(client=client_1234.client, fields={"description": description})
-            normalization.admit_batch()
+            submission.submit(client=client_1234.client, fields={"description": description})
+            admission.admit_batch()
 
     return asked
 
@@ -64,7 +64,7 @@ def test_many_fast_questions_cost_few_statements(asked):
         claimed = resolving.claim(worker="w", limit=64)
         assert len(claimed) == size
         with CaptureQueriesContext(connection) as captured:
-            working.work(claimed)
+            worker.work(claimed)
         costs.append(len([one for one in captured if "pave_cache" not in one["sql"]]))
     # One for each begins it; all else is the same for three and for forty.
     assert costs[2] - costs[1] == 40 - 3
@@ -86,11 +86,11 @@ def test_nobody_waits_for_a_slow_run(asked, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(working, "finish", and_look(resolving.finish))
-    monkeypatch.setattr(working, "release", and_look(resolving.release))
+    monkeypatch.setattr(worker, "finish", and_look(resolving.finish))
+    monkeypatch.setattr(worker, "release", and_look(resolving.release))
     claimed = resolving.claim(worker="w", limit=4)
 
-    working.work(claimed)
+    worker.work(claimed)
 
     # While it ran, what was answered was stored, and what was not begun put back.
     assert Waits.seen == ["ONE", "WAIT"]
@@ -102,7 +102,7 @@ def test_nobody_waits_for_a_slow_run(asked, monkeypatch):
     }
     untouched = Resolution.objects.filter(key__in=["three", "four"])
     assert set(untouched.values_list("attempts", "claimed_by", "started_at")) == {(0, "", None)}
-    working.resolve_due()
+    worker.resolve_due()
     assert set(states().values()) == {"resolved"}
 
 
@@ -136,7 +136,7 @@ def test_what_was_given_back_meanwhile_is_not_begun(asked):
     asked("ONE", "TWO")
     claimed = resolving.claim(worker="host/1/2", limit=2)
     resolving.hand_back(worker="host/1/2")
-    working.work(claimed)
+    worker.work(claimed)
     assert Waits.seen == []
     assert set(states().values()) == {"pending"}
 
@@ -149,7 +149,7 @@ def test_one_that_fails_leaves_the_others_their_answers(asked, monkeypatch):
 
     monkeypatch.setattr(Waits, "match", lambda self, transaction: raise_on_two(transaction))
     asked("ONE", "TWO", "THREE")
-    working.work(resolving.claim(worker="w", limit=3))
+    worker.work(resolving.claim(worker="w", limit=3))
     assert states() == {"one": "resolved", "two": "pending", "three": "resolved"}
     assert Resolution.objects.get(key="two").attempts == 1
 
@@ -161,7 +161,7 @@ def test_an_answer_that_cannot_be_stored_costs_the_others_nothing(asked, monkeyp
 
     monkeypatch.setattr(Waits, "match", lambda self, transaction: answer(transaction))
     asked("ONE", "TWO", "THREE")
-    working.work(resolving.claim(worker="w", limit=3))
+    worker.work(resolving.claim(worker="w", limit=3))
     found = states()
     assert (found["one"], found["three"]) == ("resolved", "resolved")
     if connection.vendor == "postgresql":  # SQLite has no lengths
@@ -178,9 +178,9 @@ def test_what_the_second_thread_could_not_do_fails_the_task(asked, monkeypatch):
         put_down.set()
         raise RuntimeError("no release")
 
-    monkeypatch.setattr(working, "release", fail)
+    monkeypatch.setattr(worker, "release", fail)
     with pytest.raises(RuntimeError, match="no release"):
-        working.work(resolving.claim(worker="w", limit=3))
+        worker.work(resolving.claim(worker="w", limit=3))
 
 
 def test_a_beginning_of_which_no_word_came_back_counts_once(asked):

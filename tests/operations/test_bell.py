@@ -2,9 +2,9 @@ import pytest
 from django.core.cache import cache
 from django_q.models import OrmQ
 
-from pave.operations import bell as bells
-from pave.operations.bell import Bell
-from pave.operations.shift import Shift
+from pave.operations.cluster import wakeup as bells
+from pave.operations.cluster.wakeup import Bell
+from pave.operations.cluster.work_loop import Shift
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 

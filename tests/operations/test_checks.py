@@ -1,6 +1,7 @@
 import pytest
 
-from pave.operations import checks, telemetry
+from pave.operations import checks
+from pave.operations.monitoring import telemetry
 
 
 @pytest.mark.parametrize(

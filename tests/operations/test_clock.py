@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from pave.operations import clock as clocks
-from pave.operations.clock import Clock
+from pave.operations.cluster import scheduler as clocks
+from pave.operations.cluster.scheduler import Clock
 from pave.operations.models import ClusterBeat, Tally
 
 pytestmark = pytest.mark.django_db

@@ -1,7 +1,7 @@
 import os
 
-from pave.operations.handing_back import hand_back
-from pave.operations.identity import cluster_name, worker_name
+from pave.operations.cluster.crash_recovery import hand_back
+from pave.operations.cluster.worker_names import cluster_name, worker_name
 
 
 def test_a_workers_name_is_the_beginning_of_no_others():

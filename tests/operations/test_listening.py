@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django_q.models import OrmQ
 
-from pave.operations import listening
-from pave.operations.listening import Ear, ListeningBroker, notify
+from pave.operations.cluster.brokers import postgres
+from pave.operations.cluster.brokers.postgres import Ear, ListeningBroker, notify
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 on_postgresql = pytest.mark.skipif(
@@ -73,8 +73,8 @@ def test_a_connection_that_is_cut_is_made_anew(ear):
 
 @on_postgresql
 def test_where_nothing_arrives_it_asks_as_django_q_does(ear, monkeypatch, caplog):
-    monkeypatch.setattr(listening, "notify", lambda channel, payload="": None)
-    monkeypatch.setattr(listening, "TRIAL_SECONDS", 0.05)
+    monkeypatch.setattr(postgres, "notify", lambda channel, payload="": None)
+    monkeypatch.setattr(postgres, "TRIAL_SECONDS", 0.05)
     ear.wait(LONG)  # does not last
     assert ear._connection is None
     assert "listening.deaf" in caplog.text
@@ -117,7 +117,7 @@ def test_tasks_go_through_in_turn():
 
 @on_postgresql
 def test_a_task_that_is_written_ends_the_wait_for_it(monkeypatch):
-    monkeypatch.setattr(listening, "LOOK_EVERY", LONG)
+    monkeypatch.setattr(postgres, "LOOK_EVERY", LONG)
     hearer = ListeningBroker("quick")
     found = []
 

@@ -6,14 +6,16 @@ import logging
 
 import pytest
 
-from pave.operations import request_ids
-from pave.operations.logging import JSONFormatter, PlainFormatter, RouteFilter
+from pave.operations.monitoring import request_ids
+from pave.operations.monitoring.log_formatters import JSONFormatter, PlainFormatter, RouteFilter
 
 FORGED = "first\n2026-01-01 INFO forged\r\x1b[31m\u2028line"
 
 
 def record(message, *args):
-    return logging.LogRecord("webhooks.recording", logging.INFO, "file", 1, message, args, None)
+    return logging.LogRecord(
+        "webhooks.delivery.results", logging.INFO, "file", 1, message, args, None
+    )
 
 
 def test_a_plain_line_stays_one_line():
@@ -46,7 +48,7 @@ def test_a_value_cannot_take_the_place_of_a_fact():
     assert line["client"] == "1234"
     forged = json.loads(JSONFormatter().format(record("x.y note=%s", "a level=DEBUG logger=x")))
     assert forged["level"] == "INFO"
-    assert forged["logger"] == "webhooks.recording"
+    assert forged["logger"] == "webhooks.delivery.results"
 
 
 def test_an_answer_bears_the_callers_request_id(client):
@@ -63,7 +65,7 @@ def test_an_unfit_request_id_is_replaced(client, given):
 @pytest.mark.django_db
 def test_the_line_of_a_submit_ties_both_ids(api, caplog):
     caplog.handler.addFilter(request_ids.RequestIdFilter())
-    with caplog.at_level(logging.INFO, logger="merchants.normalization"):
+    with caplog.at_level(logging.INFO, logger="merchants.requests"):
         answer = api.post(
             "/v1/normalizations",
             {"description": "NETFLIX"},

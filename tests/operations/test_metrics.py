@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from merchants import normalization, working
+from merchants.requests import admission, submission, worker
 from tests.merchants.heuristics import FirstWord
 
 pytestmark = pytest.mark.django_db
@@ -20,11 +20,11 @@ def scrape(client):
 def test_metrics_count_requests_answers_and_runs(client, client_1234, settings):
     settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
     for description in ("NETFLIX 1", "NETFLIX 2", "UNREADABLE"):
-        normalization.submit(client=client_1234.client, fields={"description": description})
+        submission.submit(client=client_1234.client, fields={"description": description})
     assert scrape(client)["pave_queue_depth", ("queue", "admission")] == 3
-    normalization.admit_batch()
-    normalization.admit_suspects()
-    working.resolve_due()
+    admission.admit_batch()
+    admission.admit_suspects()
+    worker.resolve_due()
     seen = scrape(client)
     assert seen["pave_queue_depth", ("queue", "admission")] == 0
     assert seen["pave_requests_total", ("status", "queued")] == 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pave.operations.metrics import COUNTERS, HISTOGRAMS
+from pave.operations.monitoring.metrics import COUNTERS, HISTOGRAMS
 from tests.factories import DeliveryFactory, NormalizationRequestFactory, ResolutionFactory
 
 ROOT = Path(__file__).resolve().parents[2]

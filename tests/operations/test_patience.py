@@ -1,14 +1,14 @@
 import pytest
 from django.db import OperationalError
 
-from pave.operations import patience
+from pave.operations.cluster import db_retry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(db_retry.time, "sleep", lambda seconds: None)
 
 
 def away_for(times):
@@ -25,14 +25,14 @@ def away_for(times):
 
 def test_work_is_done_again_until_the_database_is_back():
     work, calls = away_for(3)
-    assert patience.persist(work, seconds=60) == "done"
+    assert db_retry.persist(work, seconds=60) == "done"
     assert len(calls) == 4
 
 
 def test_in_the_end_it_gives_up():
     work, _ = away_for(1000)
     with pytest.raises(OperationalError):
-        patience.persist(work, seconds=0)
+        db_retry.persist(work, seconds=0)
 
 
 def test_other_errors_are_not_waited_out():
@@ -40,7 +40,7 @@ def test_other_errors_are_not_waited_out():
         raise ValueError("of another kind")
 
     with pytest.raises(ValueError, match="another kind"):
-        patience.persist(work, seconds=60)
+        db_retry.persist(work, seconds=60)
 
 
 class Away:
@@ -55,7 +55,7 @@ class Away:
 
 def test_a_broker_that_is_away_ends_nothing():
     looks = []
-    broker = patience.PatientBroker(Away(), lambda: looks.append(1))
+    broker = db_retry.PatientBroker(Away(), lambda: looks.append(1))
     assert broker.dequeue() is None
     broker.acknowledge(1)
     assert looks == [1]

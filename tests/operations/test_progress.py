@@ -1,6 +1,6 @@
 """The judgement whether a cluster gets anywhere, with time passed in."""
 
-from pave.operations.progress import IDLE_SECONDS, UNFETCHED_SECONDS, Progress
+from pave.operations.cluster.stall_detector import IDLE_SECONDS, UNFETCHED_SECONDS, Progress
 
 LONGEST = 60.0
 IDLE, BUSY = {1}, set()

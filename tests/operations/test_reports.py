@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from pave.operations.reports import Report, Reporter, Reports
+from pave.operations.cluster.status_pipe import Report, Reporter, Reports
 
 
 @pytest.fixture

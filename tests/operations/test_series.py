@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pave.operations.models import Tally
-from pave.operations.series import read
-from pave.staff.parts import SPANS
-from pave.staff.plots import Series, bars, count_text, lines, seconds_text
+from pave.operations.monitoring.timeseries import read
+from pave.staff.svg_charts import Series, bars, count_text, lines, seconds_text
+from pave.staff.widgets import SPANS
 
 NOW = datetime(2026, 11, 24, 12, 7, 30, tzinfo=UTC)
 

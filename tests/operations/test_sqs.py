@@ -6,8 +6,8 @@ from django_q.conf import Conf
 from django_q.signing import SignedPackage
 from moto import mock_aws
 
-from pave.operations import sqs
-from pave.operations.bell import MAX_WAITING, Bell
+from pave.operations.cluster.brokers import sqs
+from pave.operations.cluster.wakeup import MAX_WAITING, Bell
 
 BELL = Bell(task="merchants.tasks.resolve", queue="heuristic", flag=False)
 
@@ -18,7 +18,7 @@ def aws(monkeypatch):
         monkeypatch.setenv(name, "for-tests")
     monkeypatch.setattr(Conf, "ORM", None)
     monkeypatch.setattr(Conf, "SQS", {"aws_region": "us-east-1"})
-    monkeypatch.setattr(Conf, "BROKER_CLASS", "pave.operations.sqs.broker")
+    monkeypatch.setattr(Conf, "BROKER_CLASS", "pave.operations.cluster.brokers.sqs.broker")
     sqs._broker.cache_clear()
     with mock_aws():
         yield

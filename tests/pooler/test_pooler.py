@@ -7,7 +7,7 @@ import requests
 
 from tests.pooler.conftest import CONNECTIONS
 from tests.system.stack import Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 
 def test_requests_of_many_threads_are_answered_over_few_connections(pooled: Stack) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from merchants import batches, normalization, rulesets, working
+from merchants.catalogue import rulesets
 from merchants.models import (
     Alias,
     Batch,
@@ -17,16 +17,17 @@ from merchants.models import (
     NormalizationRequest,
     Rule,
 )
-from pave.clients import keys
+from merchants.requests import admission, batches, worker
+from pave.clients import api_keys as keys
 from pave.clients.models import Client
-from pave.operations.logging import JSONFormatter, PlainFormatter
+from pave.operations.monitoring.log_formatters import JSONFormatter, PlainFormatter
 from tests.api.problems import problem
 from tests.merchants.batching import MEDIA_TYPES, post
 from tests.merchants.heuristics import FirstWord
 from tests.security.test_secrets import stored
-from webhooks import delivery
+from webhooks.delivery import dispatcher
 from webhooks.models import DeliveryAttempt, Webhook
-from webhooks.receiver import Reply, always
+from webhooks.receiver.application import Reply, always
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +47,7 @@ def answered(api, **fields):
     """Return a transaction that was sent, and answered, as its client can read it."""
     response = api.post("/v1/normalizations", fields, format="json")
     assert response.status_code == 202, response.content
-    while normalization.admit_batch() or working.resolve_due():
+    while admission.admit_batch() or worker.resolve_due():
         pass
     return api.get(response["location"]).json()
 
@@ -64,7 +65,7 @@ def answered(api, **fields):
 )
 def test_reads_lists_and_webhooks_show_a_transaction_masked(api, webhook, receiver, sent, kept):
     shown = answered(api, description=sent, city=sent)
-    delivery.Sender().run(seconds=1)
+    dispatcher.Sender().run(seconds=1)
     [message] = receiver.messages
     [listed] = api.get("/v1/normalizations").json()["data"]
     for body in (shown, listed, json.loads(message.body)["data"]):
@@ -176,7 +177,7 @@ def test_what_is_said_of_a_bad_row_is_masked(client_1234):
 def test_a_reference_stays_as_it_was_and_finds_its_request(api, webhook, receiver, reference):
     shown = answered(api, description="SHOP", reference=reference)
     answered(api, description="SHOP", reference=f"{reference[:6]}-{reference[-4:]}")
-    delivery.Sender().run(seconds=1)
+    dispatcher.Sender().run(seconds=1)
     assert shown["transaction"]["reference"] == reference
     found = api.get("/v1/normalizations", {"reference": reference}).json()["data"]
     assert [one["request_id"] for one in found] == [shown["request_id"]]
@@ -342,7 +343,7 @@ def test_logs_hold_no_card_number(client, formatter):
 def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver):
     receiver.behaviour = always(Reply(body=f"no such card {VISA}".encode()))
     answered(api, description="SHOP")
-    delivery.Sender().run(seconds=1)
+    dispatcher.Sender().run(seconds=1)
     assert DeliveryAttempt.objects.get().response_head == "no such card 411111******1111"
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from merchants.rule_match import BadExpression, compiled
+from merchants.matching.rules import BadExpression, compiled
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*$", "(.*a){12}$", "(x+x+)+y"])

@@ -7,10 +7,11 @@ from django.apps import apps
 from django.core.cache import cache
 from django.db import connection
 
-from merchants import normalization, working
-from pave.clients import keys
+from merchants.requests import admission, worker
+from pave.clients import api_keys
 from tests.merchants.heuristics import FirstWord
-from webhooks import delivery, endpoints
+from webhooks.delivery import dispatcher
+from webhooks.endpoints import services
 
 pytestmark = pytest.mark.django_db
 
@@ -46,12 +47,12 @@ def used(settings, client_1234, receiver, caplog):
     """Pave, after a client has done all there is to do, and what must be found nowhere."""
     settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
     caplog.set_level(logging.DEBUG)
-    webhook, secret = endpoints.create(
+    webhook, secret = services.create(
         client=client_1234.client,
         url=receiver.url("/hook"),
         headers={"x-token": "a-token-of-the-clients"},
     )
-    rotated = endpoints.rotate_secret(webhook=webhook)
+    rotated = services.rotate_secret(webhook=webhook)
     api = client_1234.api
     for body in ({"description": f"NETFLIX {CARD_NUMBER}"}, {"description": ""}, {"nonsense": 1}):
         api.post("/v1/normalizations", body, format="json")
@@ -65,9 +66,9 @@ def used(settings, client_1234, receiver, caplog):
     api.get("/v1/webhooks")
     for wrong in (client_1234.key[:-1], f"{client_1234.key}x"):
         api.get("/v1/usage", headers={"Authorization": f"Api-Key {wrong}"})
-    normalization.admit_batch()
-    working.resolve_due()
-    delivery.Sender().run(seconds=1)
+    admission.admit_batch()
+    worker.resolve_due()
+    dispatcher.Sender().run(seconds=1)
     assert receiver.messages
     secrets = [secret, rotated, made.json()["secret"]]
     return [
@@ -113,6 +114,6 @@ def test_a_key_is_kept_as_a_hash_and_compared_in_constant_time(client_1234, monk
     monkeypatch.setattr(
         crypto, "constant_time_compare", lambda *pair: compared.append(pair) or real(*pair)
     )
-    assert keys.authenticate(client_1234.key) is not None
+    assert api_keys.authenticate(client_1234.key) is not None
     assert compared
     assert client_1234.key not in str(compared)

@@ -9,7 +9,7 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signing import BadSignature, SignedPackage
 
-from webhooks.bells import SEND
+from webhooks.wakeups import SEND
 
 unpickled = []
 

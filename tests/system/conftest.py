@@ -12,7 +12,7 @@ import pytest
 from tests.servers import Servers
 from tests.system.databases import Databases
 from tests.system.stack import ROOT, Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-from merchants.question import Match, Transaction
+from merchants.matching.types import Match, Transaction
 
 FOREVER = 3_600.0
 

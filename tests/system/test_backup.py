@@ -11,7 +11,7 @@ import redis
 from tests.servers import Servers
 from tests.system.databases import PostgresDatabase
 from tests.system.stack import Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 pytestmark = pytest.mark.timeout(360)
 

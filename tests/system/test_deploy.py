@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.system.stack import START_SECONDS, Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 pytestmark = pytest.mark.timeout(240)
 

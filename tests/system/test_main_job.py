@@ -11,9 +11,9 @@ import psutil
 import pytest
 from standardwebhooks import Webhook
 
-from merchants.resolving import MAX_ATTEMPTS, MAX_LOST
+from merchants.requests.resolving import MAX_ATTEMPTS, MAX_LOST
 from tests.system.stack import Stack, signal_group
-from webhooks.receiver import Message, Receiver, Reply, in_turn
+from webhooks.receiver.application import Message, Receiver, Reply, in_turn
 
 pytestmark = pytest.mark.timeout(180)
 

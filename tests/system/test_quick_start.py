@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.system.stack import ROOT, Stack
-from webhooks.receiver import Receiver
+from webhooks.receiver.application import Receiver
 
 
 @pytest.mark.timeout(120)

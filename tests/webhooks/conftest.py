@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.webhooks.posting import make_transport
-from webhooks.receiver import Receiver
-from webhooks.transport import Transport
+from webhooks.http.transport import Transport
+from webhooks.receiver.application import Receiver
 
 
 class LeftTheMachine(AssertionError):
@@ -46,9 +46,9 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def send(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Send what is due, as the cluster would, and return how many attempts were made."""
-    from webhooks.delivery import Sender
+    from webhooks.delivery.dispatcher import Sender
 
-    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+    monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
 
     def send(threads: int = 32) -> int:
         return Sender(threads=threads).run(seconds=10)

@@ -4,8 +4,8 @@ import ipaddress
 import socket
 from typing import Any
 
-from webhooks.addresses import AddressPolicy
-from webhooks.transport import Outcome, Transport
+from webhooks.http.address_policy import AddressPolicy
+from webhooks.http.transport import Outcome, Transport
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]
 OK = b"HTTP/1.1 200 OK\r\n"

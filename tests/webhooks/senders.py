@@ -8,13 +8,13 @@ from urllib.parse import urlsplit, urlunsplit
 from django.conf import settings
 from django.db import connection
 
-SEND = "from webhooks.delivery import send_due; send_due()"
+SEND = "from webhooks.delivery.dispatcher import send_due; send_due()"
 # Dies the moment it would write down what came of its first messages.
 SEND_AND_DIE = """
 import os, signal
-from webhooks import delivery
-delivery.record = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
-delivery.send_due()
+from webhooks.delivery import dispatcher
+dispatcher.record = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+dispatcher.send_due()
 """
 _PROGRAM = """
 import django

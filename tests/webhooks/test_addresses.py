@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from webhooks.addresses import AddressError, AddressPolicy, Blocked, Unresolved
+from webhooks.http.address_policy import AddressError, AddressPolicy, Blocked, Unresolved
 
 PUBLIC = "93.184.216.34"
 

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from webhooks import recovering
-from webhooks.at_once import TESTS
+from webhooks.delivery import recovery as recovering
+from webhooks.delivery.inline_limit import TESTS
 from webhooks.models import Delivery, Recovery
-from webhooks.receiver import Reply, always
+from webhooks.receiver.application import Reply, always
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.utils import timezone
 
-from webhooks import holding
+from webhooks.endpoints import enabling
 from webhooks.models import Delivery, SigningSecret, Webhook
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +182,7 @@ def test_disabling_holds_and_enabling_releases(api, webhook, deliver):
 
 
 def test_what_staff_disabled_only_staff_enable(api, webhook):
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
     problem(api.patch(f"{URL}/{webhook.pk}", {"enabled": True}, format="json"), 409)
     webhook.refresh_from_db()
     assert not webhook.enabled

@@ -4,8 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webhooks.breaker import FIRST_PAUSE, LONGEST_PAUSE, THRESHOLD, Condition, Verdict, judge
-from webhooks.outcome import Outcome
+from webhooks.http.outcome import Outcome
+from webhooks.policies.circuit_breaker import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    THRESHOLD,
+    Condition,
+    Verdict,
+    judge,
+)
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

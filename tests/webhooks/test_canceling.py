@@ -3,7 +3,7 @@
 import pytest
 
 from tests.factories import DeliveryFactory
-from webhooks import canceling, retrying
+from webhooks.delivery import canceling, manual
 from webhooks.models import Delivery
 
 
@@ -22,7 +22,7 @@ def test_what_waits_or_is_held_is_canceled(db: None, status: str) -> None:
 @pytest.mark.parametrize("status", ["delivering", "succeeded", "failed", "canceled"])
 def test_what_is_under_way_or_has_its_end_is_not(db: None, status: str) -> None:
     delivery = DeliveryFactory(status=status)
-    with pytest.raises(retrying.NotNow, match=status):
+    with pytest.raises(manual.NotNow, match=status):
         canceling.cancel(delivery_id=delivery.pk)
     delivery.refresh_from_db()
     assert delivery.status == status

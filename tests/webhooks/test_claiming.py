@@ -16,10 +16,9 @@ from tests.factories import (
     SigningSecretFactory,
     WebhookFactory,
 )
-from webhooks import lanes
-from webhooks.claiming import Claimer
-from webhooks.models import Delivery, Event, Webhook
-from webhooks.turns import Room, is_work_waiting, with_work
+from webhooks.delivery.claims import Claimer
+from webhooks.delivery.fair_share import Room, is_work_waiting, with_work
+from webhooks.models import Delivery, Event, Webhook, claim_queries
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -31,7 +30,7 @@ on_postgresql = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def no_search_is_slow(monkeypatch):
     """On a busy machine one may be, and then the next claim goes by what it found."""
-    monkeypatch.setattr("webhooks.claiming.SEARCH_FREE", 60.0)
+    monkeypatch.setattr("webhooks.delivery.claims.SEARCH_FREE", 60.0)
 
 
 def make_webhook(*, window=64, steady=True, max_in_flight=64, **fields):
@@ -299,19 +298,25 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
     index = ("Index Scan", "Index Only Scan")
 
     search = str(
-        Webhook.objects.filter(pk__in=lanes.webhooks_with(lanes.PENDING)).values("pk").query
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+        .values("pk")
+        .query
     )
     found = scans(plan(search))
     assert found
     assert {name for _, name in found} == {"delivery_due"}
     assert all(kind in index for kind, _ in found)
 
-    found = scans(plan(lanes.lateral_query(lanes.PENDING), [pks, [4] * len(pks), now]))
+    found = scans(
+        plan(claim_queries.lateral_query(claim_queries.PENDING), [pks, [4] * len(pks), now])
+    )
     assert found == [(found[0][0], "delivery_due")]
     assert found[0][0] in index
 
     asked = str(
-        Webhook.objects.filter(pk__in=lanes.webhooks_with(lanes.ASKED_FOR)).values("pk").query
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.ASKED_FOR))
+        .values("pk")
+        .query
     )
     assert {name for _, name in scans(plan(asked))} == {"delivery_asked_for"}
 
@@ -324,7 +329,7 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
 
     held = str(
         Webhook.objects.filter(
-            pk__in=lanes.webhooks_with(lanes.HELD, order="webhook_id, status, id")
+            pk__in=claim_queries.webhooks_with(claim_queries.HELD, order="webhook_id, status, id")
         )
         .values("pk")
         .query
@@ -336,7 +341,9 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
 def test_the_search_hops_over_backlogs(many_finished_rows):
     """It reads as many rows as there are webhooks with work, not as there are deliveries."""
     search = str(
-        Webhook.objects.filter(pk__in=lanes.webhooks_with(lanes.PENDING)).values("pk").query
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+        .values("pk")
+        .query
     )
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {search}")

@@ -1,11 +1,11 @@
 """Attempts and deliveries are counted with what they are recorded in: in all, and by webhook."""
 
-from pave.operations import tallies
 from pave.operations.models import Tally
-from webhooks import trial
-from webhooks.loopback import Reply
+from pave.operations.monitoring import counters
+from webhooks.delivery import test_event
 from webhooks.models import Webhook
-from webhooks.receiver import Receiver, always
+from webhooks.receiver.application import Receiver, always
+from webhooks.receiver.server import Reply
 
 
 def _counted(subject: str) -> dict[tuple[str, str], int]:
@@ -14,7 +14,7 @@ def _counted(subject: str) -> dict[tuple[str, str], int]:
 
 
 def test_a_success_is_counted(webhook: Webhook) -> None:
-    trial.send_test(webhook=webhook)
+    test_event.send_test(webhook=webhook)
     assert _counted("") == {("attempts", "ok"): 1, ("deliveries", "succeeded"): 1}
     assert _counted(str(webhook.pk)) == {("webhook_attempts", "ok"): 1}
     assert Tally.objects.get(name="webhook_seconds").total >= 0
@@ -22,7 +22,7 @@ def test_a_success_is_counted(webhook: Webhook) -> None:
 
 def test_a_failure_is_counted_by_its_class(webhook: Webhook, receiver: Receiver) -> None:
     receiver.behaviour = always(Reply(status=500))
-    trial.send_test(webhook=webhook)
+    test_event.send_test(webhook=webhook)
     assert _counted("") == {("attempts", "http"): 1, ("deliveries", "failed"): 1}
     assert _counted(str(webhook.pk)) == {
         ("webhook_attempts", "http"): 1,
@@ -31,12 +31,12 @@ def test_a_failure_is_counted_by_its_class(webhook: Webhook, receiver: Receiver)
 
 
 def test_totals_leave_out_what_repeats_them(webhook: Webhook) -> None:
-    trial.send_test(webhook=webhook)
-    counted = {(name, label): count for name, label, count, _ in tallies.totals()}
+    test_event.send_test(webhook=webhook)
+    counted = {(name, label): count for name, label, count, _ in counters.totals()}
     assert counted["attempts", "ok"] == 1
     assert not any(name.startswith("webhook_") for name, _ in counted)
 
 
 def test_a_webhooks_tallies_are_in_steps_of_five_minutes(webhook: Webhook) -> None:
-    trial.send_test(webhook=webhook)
-    assert Tally.objects.get(name="webhook_attempts").at.minute % tallies.SUBJECT_MINUTES == 0
+    test_event.send_test(webhook=webhook)
+    assert Tally.objects.get(name="webhook_attempts").at.minute % counters.SUBJECT_MINUTES == 0

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from pave.clients import keys
+from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from webhooks.models import SigningSecret, Webhook
 
@@ -27,7 +27,7 @@ def test_json_alone_on_standard_output(create_client):
     made = json.loads(create_client("1234", "--name", "Bank", "--webhook-url", HOOK, "--json"))
     assert set(made) == {"client_id", "api_key", "webhook"}
     assert made["client_id"] == "1234"
-    assert keys.authenticate(made["api_key"]).client == Client.objects.get()
+    assert api_keys.authenticate(made["api_key"]).client == Client.objects.get()
     webhook = Webhook.objects.get()
     assert made["webhook"] == {
         "id": str(webhook.pk),
@@ -55,7 +55,7 @@ def test_again_completes_what_is_there(create_client):
     assert Client.objects.get().name == "Bank"
     assert ApiKey.objects.count() == 3
     for made in (first, second, third):
-        assert keys.authenticate(made["api_key"])
+        assert api_keys.authenticate(made["api_key"])
     assert Webhook.objects.count() == 1
     assert third["webhook"]["id"] == second["webhook"]["id"]
     assert third["webhook"]["secret"] != second["webhook"]["secret"]

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from pave.clients.models import Client
 from tests.admin.fixtures import MODEL_BACKEND
-from webhooks import holding
+from webhooks.endpoints import enabling
 from webhooks.models import SigningSecret, Webhook
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +80,7 @@ def test_the_body_need_not_name_the_client(api):
 
 def test_one_that_was_disabled_is_enabled(api, deliver, webhook):
     delivery = deliver()
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.GONE)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.GONE)
     assert post(api).status_code == 200
     webhook.refresh_from_db()
     delivery.refresh_from_db()
@@ -89,7 +89,7 @@ def test_one_that_was_disabled_is_enabled(api, deliver, webhook):
 
 
 def test_one_that_staff_disabled_stays_so(api, webhook):
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
     assert post(api).status_code == 200
     webhook.refresh_from_db()
     assert (webhook.enabled, webhook.url) == (False, HOOK)

@@ -11,9 +11,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from webhooks.delivery.housekeeping import sweep
 from webhooks.models import Delivery, DeliveryAttempt, Webhook
-from webhooks.receiver import Reply, always, in_turn
-from webhooks.upkeep import sweep
+from webhooks.receiver.application import Reply, always, in_turn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 

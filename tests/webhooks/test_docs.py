@@ -11,14 +11,14 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from tests.factories import SECRET
-from webhooks import receiver_check
+from webhooks.delivery import endpoint_check
+from webhooks.delivery.results import INTERRUPTED
 from webhooks.event_types import EVENT_TYPES
-from webhooks.headers import MAX_HEADERS
+from webhooks.http.outcome import ErrorClass
+from webhooks.http.signing import signed_headers
 from webhooks.models import Webhook
-from webhooks.outcome import ErrorClass
-from webhooks.recording import INTERRUPTED
-from webhooks.retry import DEFAULT_SCHEDULE
-from webhooks.signing import signed_headers
+from webhooks.policies.custom_headers import MAX_HEADERS
+from webhooks.policies.retry import DEFAULT_SCHEDULE
 
 TEXT = (Path(settings.BASE_DIR) / "docs" / "webhooks.md").read_text()
 
@@ -43,8 +43,8 @@ def test_every_event_and_every_reason_is_explained(name):
 
 
 def test_every_message_of_the_check_is_explained():
-    for kind in vars(receiver_check).values():
-        if isinstance(kind, receiver_check.Kind):
+    for kind in vars(endpoint_check).values():
+        if isinstance(kind, endpoint_check.Kind):
             assert re.search(
                 rf"^\| `{kind.name}` \| .* \| {'2xx' if kind.accept else '4xx'} \|$",
                 TEXT,

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
 
-from webhooks import endpoints
+from webhooks.endpoints import services
 from webhooks.fields import EncryptedTextField
 from webhooks.models import SigningSecret, Webhook
 
@@ -20,7 +20,7 @@ HEADERS = {"Authorization": "Bearer t0ps3cret"}
 
 @pytest.fixture
 def made(client_1234):
-    return endpoints.create(
+    return services.create(
         client=client_1234.client, url="https://client.example/hook", headers=HEADERS
     )
 
@@ -63,9 +63,9 @@ def test_secrets_and_headers_lie_encrypted_in_the_database(made):
 def test_the_first_key_encrypts_and_all_decrypt(use_keys, client_1234):
     old, new = Fernet.generate_key(), Fernet.generate_key()
     use_keys(old)
-    _, first = endpoints.create(client=client_1234.client, url="https://a.example/")
+    _, first = services.create(client=client_1234.client, url="https://a.example/")
     use_keys(new, old)
-    _, second = endpoints.create(client=client_1234.client, url="https://b.example/")
+    _, second = services.create(client=client_1234.client, url="https://b.example/")
     assert {row.secret for row in SigningSecret.objects.all()} == {first, second}
     use_keys(new)
     assert SigningSecret.objects.get(webhook__url="https://b.example/").secret == second
@@ -76,7 +76,7 @@ def test_the_first_key_encrypts_and_all_decrypt(use_keys, client_1234):
 def test_after_rotate_encryption_the_old_key_can_be_dropped(use_keys, client_1234, capsys):
     old, new = Fernet.generate_key(), Fernet.generate_key()
     use_keys(old)
-    _, secret = endpoints.create(
+    _, secret = services.create(
         client=client_1234.client, url="https://a.example/", headers=HEADERS
     )
     use_keys(new, old)
@@ -108,7 +108,7 @@ def test_no_secret_gets_into_log_cache_or_answer(
     Webhook.objects.filter(pk=made_webhook.pk).update(url=receiver.url("/made"))
     deliver(made_webhook)
     send()
-    endpoints.rotate_secret(webhook=made_webhook)
+    services.rotate_secret(webhook=made_webhook)
     body = api.get(f"/v1/webhooks/{made_webhook.pk}").content.decode()
     seen = caplog.text + body + repr(cache.get(f"subscribers:{made_webhook.client_id}"))
     assert secret not in seen

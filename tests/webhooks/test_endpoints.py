@@ -8,7 +8,7 @@ import svix.webhooks
 from django.utils import timezone
 
 from tests.factories import SECRET
-from webhooks import endpoints
+from webhooks.endpoints import services
 from webhooks.models import SigningSecret, Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -22,7 +22,7 @@ LIBRARIES = {
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_while_a_secret_is_rotated_old_and_new_verify(send, deliver, webhook, receiver, library):
     verifier, error = LIBRARIES[library]
-    new = endpoints.rotate_secret(webhook=webhook)
+    new = services.rotate_secret(webhook=webhook)
     deliver()
     send()
     (message,) = receiver.messages
@@ -35,7 +35,7 @@ def test_while_a_secret_is_rotated_old_and_new_verify(send, deliver, webhook, re
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_with_no_overlap_the_old_one_ends_at_once(send, deliver, webhook, receiver, library):
     verifier, error = LIBRARIES[library]
-    new = endpoints.rotate_secret(webhook=webhook, overlap=timedelta(0))
+    new = services.rotate_secret(webhook=webhook, overlap=timedelta(0))
     deliver()
     send()
     (message,) = receiver.messages
@@ -45,7 +45,7 @@ def test_with_no_overlap_the_old_one_ends_at_once(send, deliver, webhook, receiv
 
 
 def test_the_newest_secret_signs_first(send, deliver, webhook, receiver):
-    new = endpoints.rotate_secret(webhook=webhook)
+    new = services.rotate_secret(webhook=webhook)
     deliver()
     send()
     (message,) = receiver.messages
@@ -57,13 +57,13 @@ def test_the_newest_secret_signs_first(send, deliver, webhook, receiver):
 
 def test_a_shorter_overlap_shortens_that_of_older_secrets_and_a_longer_one_does_not(webhook):
     now = timezone.now()
-    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(hours=24))
-    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(hours=168))
+    services.rotate_secret(webhook=webhook, overlap=timedelta(hours=24))
+    services.rotate_secret(webhook=webhook, overlap=timedelta(hours=168))
     newest, second, first = webhook.secrets.order_by("-pk")
     assert newest.expires_at is None
     assert second.expires_at > now + timedelta(hours=167)
     assert first.expires_at < now + timedelta(hours=25)
-    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(hours=1))
+    services.rotate_secret(webhook=webhook, overlap=timedelta(hours=1))
     assert all(
         secret.expires_at < now + timedelta(hours=2)
         for secret in webhook.secrets.exclude(expires_at=None)
@@ -71,27 +71,27 @@ def test_a_shorter_overlap_shortens_that_of_older_secrets_and_a_longer_one_does_
 
 
 def test_expired_secrets_are_deleted_by_the_next_rotation(webhook):
-    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(0))
-    endpoints.rotate_secret(webhook=webhook)
+    services.rotate_secret(webhook=webhook, overlap=timedelta(0))
+    services.rotate_secret(webhook=webhook)
     assert SigningSecret.objects.count() == 2
 
 
 def test_so_many_live_secrets_and_no_more(webhook):
-    for _ in range(endpoints.MAX_LIVE_SECRETS - 1):
-        endpoints.rotate_secret(webhook=webhook)
-    with pytest.raises(endpoints.TooMany):
-        endpoints.rotate_secret(webhook=webhook)
-    endpoints.rotate_secret(webhook=webhook, overlap=timedelta(0))
+    for _ in range(services.MAX_LIVE_SECRETS - 1):
+        services.rotate_secret(webhook=webhook)
+    with pytest.raises(services.TooMany):
+        services.rotate_secret(webhook=webhook)
+    services.rotate_secret(webhook=webhook, overlap=timedelta(0))
 
 
 def test_a_client_may_have_so_many_webhooks_and_no_more(client_1234, monkeypatch):
-    monkeypatch.setattr(endpoints, "MAX_WEBHOOKS", 2)
+    monkeypatch.setattr(services, "MAX_WEBHOOKS", 2)
     for _ in range(2):
-        webhook, _ = endpoints.create(client=client_1234.client, url="https://client.example/")
-    with pytest.raises(endpoints.TooMany):
-        endpoints.create(client=client_1234.client, url="https://client.example/")
-    endpoints.delete(webhook=webhook)
-    endpoints.create(client=client_1234.client, url="https://client.example/")
+        webhook, _ = services.create(client=client_1234.client, url="https://client.example/")
+    with pytest.raises(services.TooMany):
+        services.create(client=client_1234.client, url="https://client.example/")
+    services.delete(webhook=webhook)
+    services.create(client=client_1234.client, url="https://client.example/")
 
 
 def test_another_url_begins_with_a_clean_slate(webhook):
@@ -104,10 +104,10 @@ def test_another_url_begins_with_a_clean_slate(webhook):
         paused_until=now + timedelta(minutes=9),
     )
     webhook.refresh_from_db()
-    endpoints.change(webhook=webhook, fields={"url": webhook.url})
+    services.change(webhook=webhook, fields={"url": webhook.url})
     webhook.refresh_from_db()
     assert webhook.breaker == "open"
-    endpoints.change(webhook=webhook, fields={"url": "https://other.example/"})
+    services.change(webhook=webhook, fields={"url": "https://other.example/"})
     webhook.refresh_from_db()
     assert (webhook.breaker, webhook.failing_since) == ("closed", None)
 
@@ -116,7 +116,7 @@ def test_secrets_are_32_random_bytes_and_differ(client_1234):
     import base64
 
     made = [
-        endpoints.create(client=client_1234.client, url="https://client.example/")[1]
+        services.create(client=client_1234.client, url="https://client.example/")[1]
         for _ in range(3)
     ]
     assert len(set(made)) == 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhooks.headers import MAX_HEADERS, MAX_VALUE, problem_with
+from webhooks.policies.custom_headers import MAX_HEADERS, MAX_VALUE, problem_with
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from webhooks import endpoints, holding
+from webhooks.delivery.housekeeping import sweep
+from webhooks.endpoints import enabling, services
+from webhooks.endpoints.subscriptions import subscribers
 from webhooks.models import Delivery, Webhook
 from webhooks.publishing import Occurrence, publish
-from webhooks.receiver import Reply, always
-from webhooks.subscribers import subscribers
-from webhooks.upkeep import sweep
+from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -38,15 +38,15 @@ def statuses(webhook):
 def test_disabling_holds_what_waits_with_the_reason(deliver, webhook, by):
     deliver()
     deliver(next_attempt_at=timezone.now() + timedelta(hours=9), attempts=3, step=3)
-    assert holding.disable(webhook_id=webhook.pk, by=by)
+    assert enabling.disable(webhook_id=webhook.pk, by=by)
     assert statuses(webhook) == [("held", by), ("held", by)]
     webhook.refresh_from_db()
     assert (webhook.enabled, webhook.disabled_by) == (False, by)
 
 
 def test_disabling_twice_keeps_the_first_reason(deliver, webhook):
-    assert holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
-    assert not holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    assert enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    assert not enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     webhook.refresh_from_db()
     assert webhook.disabled_by == "gone"
 
@@ -54,22 +54,22 @@ def test_disabling_twice_keeps_the_first_reason(deliver, webhook):
 def test_disabling_touches_nothing_else(deliver, webhook):
     done = deliver(status="succeeded", next_attempt_at=None)
     under_way = deliver(status="delivering")
-    other = deliver(endpoints.create(client=webhook.client, url=webhook.url)[0])
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    other = deliver(services.create(client=webhook.client, url=webhook.url)[0])
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     for delivery, status in ((done, "succeeded"), (under_way, "delivering"), (other, "pending")):
         delivery.refresh_from_db()
         assert delivery.status == status
 
 
 def test_new_events_for_a_disabled_webhook_are_held_too(webhook):
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     publish([occurrence(webhook)], now=timezone.now())
     assert statuses(webhook) == [("held", "client")]
 
 
 def test_what_fails_while_its_webhook_is_disabled_is_held(send, deliver, receiver, webhook):
     receiver.behaviour = always(Reply(status=500))
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     delivery = deliver(trigger="recover")
     assert send() == 1
     delivery.refresh_from_db()
@@ -80,10 +80,10 @@ def test_enabling_releases_oldest_first(send, deliver, receiver, webhook):
     Webhook.objects.update(max_in_flight=1)
     base = timezone.now() - timedelta(hours=1)
     made = [deliver(created_at=base + timedelta(minutes=n)) for n in range(5)]
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     newest = publish([occurrence(webhook)], now=timezone.now())
     assert newest == 1
-    assert holding.enable(webhook=webhook) == 6
+    assert enabling.enable(webhook=webhook) == 6
     assert webhook.enabled
     assert webhook.disabled_by == ""
     fresh = deliver()
@@ -101,8 +101,8 @@ def test_enabling_gives_a_clean_slate(webhook):
         breaker_opened_at=now,
         paused_until=now + timedelta(minutes=9),
     )
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.FAILING)
-    holding.enable(webhook=webhook)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.FAILING)
+    enabling.enable(webhook=webhook)
     assert webhook.failing_since is None
     assert webhook.breaker == "closed"
     assert not webhook.is_paused(now)
@@ -110,33 +110,33 @@ def test_enabling_gives_a_clean_slate(webhook):
 
 def test_enabling_what_is_enabled_changes_nothing(deliver, webhook):
     Webhook.objects.update(failing_since=timezone.now())
-    assert holding.enable(webhook=webhook) == 0
+    assert enabling.enable(webhook=webhook) == 0
     assert webhook.failing_since is not None
 
 
 def test_large_backlogs_change_hands_in_batches(deliver, webhook, monkeypatch):
-    monkeypatch.setattr(holding, "BATCH", 3)
+    monkeypatch.setattr(enabling, "BATCH", 3)
     for _ in range(8):
         deliver()
     now = timezone.now()
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     assert [status for status, _ in statuses(webhook)].count("held") == 3
     for _ in range(2):
         sweep(now=now)
     assert [status for status, _ in statuses(webhook)].count("held") == 8
-    assert holding.enable(webhook=webhook) == 3
+    assert enabling.enable(webhook=webhook) == 3
     for _ in range(2):
         sweep(now=now)
     assert set(statuses(webhook)) == {("pending", "")}
 
 
 def test_a_publisher_that_saw_the_webhook_as_it_was_is_put_right(deliver, webhook):
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     late = deliver()  # pending, though the webhook is disabled
     sweep()
     late.refresh_from_db()
     assert (late.status, late.held_by) == ("held", "client")
-    holding.enable(webhook=webhook)
+    enabling.enable(webhook=webhook)
     late = deliver(status="held", held_by="client", next_attempt_at=None)
     sweep()
     late.refresh_from_db()
@@ -148,7 +148,7 @@ def test_deleting_cancels_what_waits_and_keeps_the_record(send, deliver, webhook
     send()
     waiting = deliver()
     held = deliver(status="held", next_attempt_at=None)
-    endpoints.delete(webhook=webhook)
+    services.delete(webhook=webhook)
     for delivery, status in ((done, "succeeded"), (waiting, "canceled"), (held, "canceled")):
         delivery.refresh_from_db()
         assert delivery.status == status
@@ -162,7 +162,7 @@ def test_deleting_cancels_what_waits_and_keeps_the_record(send, deliver, webhook
 
 def test_a_disabled_webhook_is_not_called(send, deliver, receiver, webhook):
     receiver.behaviour = always(Reply(status=500))
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     publish([occurrence(webhook)], now=timezone.now())
     assert send() == 0
     assert not receiver.messages

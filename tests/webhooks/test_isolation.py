@@ -13,12 +13,12 @@ from tests.factories import (
     SigningSecretFactory,
     WebhookFactory,
 )
-from webhooks.breaker import THRESHOLD
-from webhooks.claiming import Claimer
-from webhooks.delivery import Sender
+from webhooks.delivery.claims import Claimer
+from webhooks.delivery.dispatcher import Sender
+from webhooks.delivery.fair_share import is_work_waiting
 from webhooks.models import Delivery, Webhook
-from webhooks.receiver import Reply, always
-from webhooks.turns import is_work_waiting
+from webhooks.policies.circuit_breaker import THRESHOLD
+from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -106,7 +106,7 @@ def test_answers_do_not_open_it_however_bad(endpoint, send, receiver):
 
 def test_a_new_webhook_gets_all_while_others_hang(endpoint, receiver, settings, monkeypatch):
     """More endpoints hang than the sender has threads; the healthy one hardly notices."""
-    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+    monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
     settings.PAVE_WEBHOOK_TIMEOUT = 2
     receiver.behaviour = hangs
     for number in range(12):
@@ -131,7 +131,7 @@ def test_a_new_webhook_gets_all_while_others_hang(endpoint, receiver, settings, 
 def test_suspects_take_a_quarter_of_the_threads_and_new_ones_half(
     endpoint, receiver, settings, monkeypatch, steady, most
 ):
-    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+    monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
     settings.PAVE_WEBHOOK_TIMEOUT = 1
     receiver.behaviour = hangs
     for number in range(20):
@@ -144,8 +144,8 @@ def test_a_steady_endpoint_that_begins_to_hang_loses_its_privilege(
     endpoint, receiver, settings, monkeypatch
 ):
     """Before its first time-out is noted it counts as not steady, once it is late."""
-    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
-    monkeypatch.setattr("webhooks.delivery.LATE_MS", 100)
+    monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
+    monkeypatch.setattr("webhooks.delivery.dispatcher.LATE_MS", 100)
     settings.PAVE_WEBHOOK_TIMEOUT = 1.5
     receiver.behaviour = hangs
     for number in range(3):
@@ -169,8 +169,8 @@ def rung(monkeypatch):
     """The bells of a sender, which note that they are rung."""
     bells = {name: Mock(name=name) for name in ("SEND", "HELP")}
     for name, bell in bells.items():
-        monkeypatch.setattr(f"webhooks.delivery.{name}", bell)
-    monkeypatch.setattr("pave.operations.shift.LINGER_SECONDS", 0.1)
+        monkeypatch.setattr(f"webhooks.delivery.dispatcher.{name}", bell)
+    monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
     return bells
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from webhooks.signing import generate_secret, signed_headers
+from webhooks.http.signing import generate_secret, signed_headers
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """

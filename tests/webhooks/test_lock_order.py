@@ -9,24 +9,26 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from webhooks import claiming, holding, recovering
+from webhooks.delivery import claims
+from webhooks.delivery import recovery as recovering
+from webhooks.delivery.fair_share import Room
+from webhooks.endpoints import enabling
 from webhooks.models import Delivery, Webhook
-from webhooks.turns import Room
 
 # SQLite has one writer at a time.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def hold(webhook):
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
 
 
 def release(webhook):
-    holding.enable(webhook=webhook)
+    enabling.enable(webhook=webhook)
 
 
 def cancel(webhook):
-    holding.cancel(webhook.pk, now=timezone.now())
+    enabling.cancel(webhook.pk, now=timezone.now())
 
 
 def recover(webhook):
@@ -36,7 +38,7 @@ def recover(webhook):
 
 
 def claim(webhook):
-    claiming.Claimer("w").claim(now=timezone.now(), room=Room(9, 9, 9))
+    claims.Claimer("w").claim(now=timezone.now(), room=Room(9, 9, 9))
 
 
 @pytest.mark.parametrize(

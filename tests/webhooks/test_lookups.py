@@ -19,8 +19,8 @@ from tests.api.problems import problem
 from tests.fixtures import Caller
 from tests.servers import ON_SQLITE
 from tests.webhooks.posting import LOOPBACK
-from webhooks import lookups
-from webhooks.addresses import AddressPolicy, Unresolved
+from webhooks.endpoints import name_lookups
+from webhooks.http.address_policy import AddressPolicy, Unresolved
 from webhooks.models import Webhook
 
 pytestmark = pytest.mark.storage
@@ -55,7 +55,7 @@ class Resolver:
 def resolver(monkeypatch: pytest.MonkeyPatch, loopback_allowed: None) -> Iterator[Resolver]:
     resolver = Resolver()
     policy = AddressPolicy(LOOPBACK, True, resolver.look_up)
-    monkeypatch.setattr("webhooks.endpoints.address_policy", lambda: policy)
+    monkeypatch.setattr("webhooks.endpoints.services.address_policy", lambda: policy)
     yield resolver
     resolver.gives_up.set()
     _wait_for_threads()
@@ -70,12 +70,12 @@ def _wait_for_threads() -> None:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers wait until the test says otherwise."""
-    monkeypatch.setattr(lookups, "SECONDS", 60.0)
+    monkeypatch.setattr(name_lookups, "SECONDS", 60.0)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookups, "SECONDS", 0.1)
+    monkeypatch.setattr(name_lookups, "SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def create(api: APIClient, url: str, **extra: Any) -> Any:
 
 
 def check(caller: str, url: str) -> None:
-    lookups.policy_for(caller).check_resolves(url)
+    name_lookups.policy_for(caller).check_resolves(url)
 
 
 def change(api: APIClient, url: str) -> Any:
@@ -165,7 +165,7 @@ def test_a_caller_that_waits_no_more_has_no_other_look_up_until_the_resolver_giv
     with pytest.raises(Unresolved):
         check("client-1", SILENT)
     cache.clear()  # this process knows it all the same
-    with pytest.raises(lookups.Busy):
+    with pytest.raises(name_lookups.Busy):
         check("client-1", GOOD)
     resolver.gives_up.set()
     _wait_for_threads()
@@ -178,7 +178,7 @@ def test_a_look_up_in_another_process_counts(db: None, resolver: Resolver, impat
         check("client-1", SILENT)
     resolver.gives_up.set()
     _wait_for_threads()  # this process has none, and the cache knows of one for a while
-    with pytest.raises(lookups.Busy):
+    with pytest.raises(name_lookups.Busy):
         check("client-1", GOOD)
     check("client-2", GOOD)
 
@@ -195,12 +195,12 @@ def test_what_is_answered_is_followed_by_the_next_at_once(db: None, resolver: Re
 def test_few_wait_at_once_and_silent_names_leave_room_for_good_ones(
     resolver: Resolver, monkeypatch: pytest.MonkeyPatch, beside: Any
 ) -> None:
-    monkeypatch.setattr(lookups, "SECONDS", 1.0)
-    silent = [beside(check, f"client-{number}", SILENT) for number in range(lookups.WAITING)]
+    monkeypatch.setattr(name_lookups, "SECONDS", 1.0)
+    silent = [beside(check, f"client-{number}", SILENT) for number in range(name_lookups.WAITING)]
     for _ in silent:
         resolver.wait_until_it_hangs()
     begun = time.monotonic()
-    with pytest.raises(lookups.Full):
+    with pytest.raises(name_lookups.Full):
         check("client-good", GOOD)
     assert time.monotonic() - begun < 0.9  # it was told so, and did not wait
     for future in silent:
@@ -213,18 +213,18 @@ def test_few_wait_at_once_and_silent_names_leave_room_for_good_ones(
 def test_look_ups_that_were_left_are_bounded_too(
     db: None, resolver: Resolver, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookups, "THREADS", 3)
+    monkeypatch.setattr(name_lookups, "THREADS", 3)
     for number in range(3):
         with pytest.raises(Unresolved):
             check(f"client-{number}", SILENT)
-    with pytest.raises(lookups.Full):
+    with pytest.raises(name_lookups.Full):
         check("client-good", GOOD)
 
 
 def test_when_others_take_all_the_room_it_is_503(
     api: APIClient, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookups, "WAITING", 0)
+    monkeypatch.setattr(name_lookups, "WAITING", 0)
     refused = create(api, GOOD)
     problem(refused, 503)
     assert refused["Retry-After"] == "2"
@@ -245,7 +245,7 @@ def test_without_the_cache_it_still_works(
     check("client-1", GOOD)
     with pytest.raises(Unresolved):
         check("client-1", SILENT)
-    with pytest.raises(lookups.Busy):
+    with pytest.raises(name_lookups.Busy):
         check("client-1", GOOD)
 
 

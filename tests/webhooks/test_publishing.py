@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from tests.factories import WebhookFactory
 from tests.servers import ON_SQLITE
-from webhooks import endpoints
+from webhooks.endpoints import services
+from webhooks.endpoints.subscriptions import subscribers
 from webhooks.event_types import EVENT_TYPES, is_known
 from webhooks.models import Delivery, Event
 from webhooks.publishing import Occurrence, publish
-from webhooks.subscribers import subscribers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -87,23 +87,23 @@ def test_many_occurrences_cost_a_fixed_number_of_statements(client, django_asser
 
 
 def test_a_change_of_a_webhook_counts_for_the_next_event(client):
-    webhook, _ = endpoints.create(client=client, url="https://client.example/", events=["batch.*"])
+    webhook, _ = services.create(client=client, url="https://client.example/", events=["batch.*"])
     assert publish([occurrence(client)], now=NOW) == 0
-    endpoints.change(webhook=webhook, fields={"events": []})
+    services.change(webhook=webhook, fields={"events": []})
     assert publish([occurrence(client)], now=NOW) == 1
-    endpoints.delete(webhook=webhook)
+    services.delete(webhook=webhook)
     assert publish([occurrence(client)], now=timezone.now()) == 0
 
 
 def test_what_is_cached_of_a_webhook_holds_no_secret(client):
-    _, secret = endpoints.create(client=client, url="https://c.example/", headers={"X-A": "s3cr"})
+    _, secret = services.create(client=client, url="https://c.example/", headers={"X-A": "s3cr"})
     (cached,) = subscribers(client.pk)
     assert secret not in repr(cached)
     assert "s3cr" not in repr(cached)
 
 
 def test_the_types_that_the_apps_publish_are_on_the_list():
-    from merchants import events
+    from merchants.requests import events
 
     published = {
         value

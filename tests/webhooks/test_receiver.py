@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from webhooks.receiver import Receiver
-from webhooks.signing import generate_secret, signed_headers
+from webhooks.http.signing import generate_secret, signed_headers
+from webhooks.receiver.application import Receiver
 
 SECRET = generate_secret()
 

@@ -7,10 +7,11 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import WebhookFactory
-from webhooks import endpoints, holding, recovering
+from webhooks.delivery import recovery as recovering
+from webhooks.delivery.housekeeping import sweep
+from webhooks.endpoints import enabling, services
 from webhooks.models import Delivery, Recovery, Webhook
-from webhooks.receiver import Reply, always
-from webhooks.upkeep import sweep
+from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -117,7 +118,7 @@ def test_a_kill_between_two_batches_loses_nothing(send, inside, window, webhook,
 
 def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook, monkeypatch):
     bell = Mock()
-    monkeypatch.setattr("webhooks.upkeep.RECOVER", bell)
+    monkeypatch.setattr("webhooks.delivery.housekeeping.RECOVER", bell)
     sweep()
     bell.ring.assert_not_called()
     inside("failed")
@@ -144,7 +145,7 @@ def test_a_disabled_webhook_gets_what_is_recovered_and_stays_disabled(
     send, inside, window, receiver, webhook
 ):
     inside("pending", 2)
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
     run(recovering.start(webhook=webhook, **window))
     sweep()
     assert send() == 2
@@ -155,7 +156,7 @@ def test_a_disabled_webhook_gets_what_is_recovered_and_stays_disabled(
 def test_deleting_the_webhook_ends_it(inside, window, webhook):
     inside("failed")
     recovery = recovering.start(webhook=webhook, **window)
-    endpoints.delete(webhook=webhook)
+    services.delete(webhook=webhook)
     run(recovery)
     assert recovery.status == "canceled"
     assert not Delivery.objects.filter(trigger="recover").exists()

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from webhooks.retry import DEFAULT_SCHEDULE, next_delay, parse_retry_after
+from webhooks.policies.retry import DEFAULT_SCHEDULE, next_delay, parse_retry_after
 
 NOW = datetime(1994, 11, 6, 8, 0, tzinfo=UTC)
 

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from webhooks import endpoints, holding, retrying
+from webhooks.delivery import manual
+from webhooks.endpoints import enabling, services
 from webhooks.models import Delivery, Webhook
-from webhooks.receiver import Reply, always
+from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -24,7 +25,7 @@ def triggers(delivery):
 
 
 def test_a_success_cancels_the_automatic_attempt(send, waiting, receiver):
-    retrying.retry(delivery_id=waiting.pk)
+    manual.retry(delivery_id=waiting.pk)
     assert send() == 1
     waiting.refresh_from_db()
     assert (waiting.status, waiting.attempts) == ("succeeded", 2)
@@ -39,7 +40,7 @@ def test_a_success_cancels_the_automatic_attempt(send, waiting, receiver):
 def test_a_failure_leaves_the_automatic_attempt_as_it_was(send, waiting, receiver):
     due = waiting.next_attempt_at
     receiver.behaviour = always(Reply(status=500))
-    retrying.retry(delivery_id=waiting.pk)
+    manual.retry(delivery_id=waiting.pk)
     send()
     waiting.refresh_from_db()
     assert (waiting.status, waiting.step, waiting.attempts) == ("pending", 1, 2)
@@ -50,12 +51,12 @@ def test_a_failure_leaves_the_automatic_attempt_as_it_was(send, waiting, receive
 def test_what_has_failed_for_good_can_be_retried(send, deliver, receiver):
     receiver.behaviour = always(Reply(status=500))
     failed = deliver(status="failed", attempts=10, step=10, next_attempt_at=None)
-    retrying.retry(delivery_id=failed.pk)
+    manual.retry(delivery_id=failed.pk)
     send()
     failed.refresh_from_db()
     assert (failed.status, failed.attempts) == ("failed", 11)
     receiver.behaviour = always(Reply())
-    retrying.retry(delivery_id=failed.pk)
+    manual.retry(delivery_id=failed.pk)
     send()
     failed.refresh_from_db()
     assert (failed.status, failed.attempts) == ("succeeded", 12)
@@ -64,7 +65,7 @@ def test_what_has_failed_for_good_can_be_retried(send, deliver, receiver):
 def test_what_has_succeeded_can_be_sent_again_and_stays_a_success(send, deliver, receiver):
     receiver.behaviour = always(Reply(status=500))
     done = deliver(status="succeeded", attempts=1, next_attempt_at=None)
-    retrying.retry(delivery_id=done.pk)
+    manual.retry(delivery_id=done.pk)
     send()
     done.refresh_from_db()
     assert (done.status, done.attempts) == ("succeeded", 2)
@@ -74,14 +75,14 @@ def test_what_is_held_can_be_retried_while_its_webhook_is_disabled(
     send, deliver, receiver, webhook
 ):
     held = deliver()
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
     receiver.behaviour = always(Reply(status=500))
-    retrying.retry(delivery_id=held.pk)
+    manual.retry(delivery_id=held.pk)
     send()
     held.refresh_from_db()
     assert (held.status, held.held_by) == ("held", "client")
     receiver.behaviour = always(Reply())
-    retrying.retry(delivery_id=held.pk)
+    manual.retry(delivery_id=held.pk)
     send()
     held.refresh_from_db()
     assert held.status == "succeeded"
@@ -94,7 +95,7 @@ def test_it_goes_out_though_the_breaker_is_open(send, waiting, webhook):
     Webhook.objects.update(
         breaker_failures=5, breaker_opened_at=now, paused_until=now + timedelta(minutes=9)
     )
-    retrying.retry(delivery_id=waiting.pk)
+    manual.retry(delivery_id=waiting.pk)
     assert send() == 1
     webhook.refresh_from_db()
     assert webhook.breaker == "closed"
@@ -102,29 +103,29 @@ def test_it_goes_out_though_the_breaker_is_open(send, waiting, webhook):
 
 def test_asking_twice_is_asking_once(send, waiting, receiver):
     for _ in range(3):
-        retrying.retry(delivery_id=waiting.pk)
+        manual.retry(delivery_id=waiting.pk)
     assert send() == 1
     assert len(receiver.messages) == 1
 
 
 def test_what_is_under_way_is_not_retried(deliver):
     under_way = deliver(status="delivering", attempts=1)
-    with pytest.raises(retrying.NotNow, match="under way"):
-        retrying.retry(delivery_id=under_way.pk)
+    with pytest.raises(manual.NotNow, match="under way"):
+        manual.retry(delivery_id=under_way.pk)
     under_way.refresh_from_db()
     assert under_way.status == "delivering"
 
 
 def test_what_was_canceled_is_not_retried(deliver, webhook):
     canceled = deliver()
-    endpoints.delete(webhook=webhook)
-    with pytest.raises(retrying.NotNow, match="canceled"):
-        retrying.retry(delivery_id=canceled.pk)
+    services.delete(webhook=webhook)
+    with pytest.raises(manual.NotNow, match="canceled"):
+        manual.retry(delivery_id=canceled.pk)
 
 
 def test_disabling_meanwhile_holds_it(send, waiting, webhook, receiver):
-    retrying.retry(delivery_id=waiting.pk)
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    manual.retry(delivery_id=waiting.pk)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
     waiting.refresh_from_db()
     assert (waiting.status, waiting.resume_status) == ("held", "")
     assert send() == 0
@@ -157,8 +158,8 @@ def test_by_hand_and_automatic_at_the_same_moment_are_one_at_a_time(send, delive
         arrived.wait(5)
         for _ in range(5):
             try:
-                retrying.retry(delivery_id=delivery.pk)
-            except retrying.NotNow:
+                manual.retry(delivery_id=delivery.pk)
+            except manual.NotNow:
                 refused.append(True)
         go_on.set()
         connections.close_all()

@@ -5,12 +5,12 @@ import signal
 
 import pytest
 
-from webhooks import seats
+from webhooks.delivery import worker_slots
 
 
 @pytest.fixture(autouse=True)
 def laid_out(monkeypatch):
-    monkeypatch.setattr(seats, "_file", None)
+    monkeypatch.setattr(worker_slots, "_file", None)
 
 
 def in_a_worker(script):
@@ -25,7 +25,7 @@ def in_a_worker(script):
 
 
 def taken():
-    with seats.seat() as seated:
+    with worker_slots.seat() as seated:
         return seated
 
 
@@ -34,19 +34,19 @@ def test_outside_of_a_cluster_there_is_always_one():
 
 
 def test_there_is_one_less_than_workers(settings):
-    assert seats.count() == settings.Q_CLUSTER["workers"] - 1
+    assert worker_slots.count() == settings.Q_CLUSTER["workers"] - 1
 
 
 def test_whoever_comes_when_all_are_taken_gets_none_until_one_is_free():
-    seats.lay_out()
+    worker_slots.lay_out()
     read, write = os.pipe()
 
     def sit():
-        with seats.seat() as seated:
+        with worker_slots.seat() as seated:
             os.write(write, b"y" if seated else b"n")
             signal.pause()
 
-    workers = [in_a_worker(sit) for _ in range(seats.count())]
+    workers = [in_a_worker(sit) for _ in range(worker_slots.count())]
     try:
         assert b"".join(os.read(read, 1) for _ in workers) == b"y" * len(workers)
         assert not taken()

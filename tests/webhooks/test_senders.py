@@ -12,9 +12,9 @@ from tests.factories import (
     WebhookFactory,
 )
 from tests.webhooks import senders
+from webhooks.delivery.housekeeping import hand_back
 from webhooks.models import Delivery, DeliveryAttempt
-from webhooks.receiver import Reply, always
-from webhooks.upkeep import hand_back
+from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 

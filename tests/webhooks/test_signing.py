@@ -8,7 +8,7 @@ import pytest
 import standardwebhooks
 import svix.webhooks
 
-from webhooks.signing import generate_secret, mask, mask_headers, sign, signed_headers
+from webhooks.http.signing import generate_secret, mask, mask_headers, sign, signed_headers
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY = '{"merchant": {"name": "Café ☕"}}'.encode()

@@ -9,9 +9,9 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.utils import timezone
 
-from webhooks import holding, telling
+from webhooks.delivery.housekeeping import sweep
+from webhooks.endpoints import enabling, staff_alerts
 from webhooks.models import Webhook
-from webhooks.upkeep import sweep
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -30,9 +30,9 @@ def staff():
 @pytest.mark.parametrize("by", [DisabledBy.GONE, DisabledBy.ASKED, DisabledBy.FAILING])
 def test_a_mail_goes_to_staff_once(deliver, webhook, staff, mailoutbox, by):
     deliver()
-    holding.disable(webhook_id=webhook.pk, by=by)
-    assert telling.tell_staff() == 1
-    assert telling.tell_staff() == 0
+    enabling.disable(webhook_id=webhook.pk, by=by)
+    assert staff_alerts.tell_staff() == 1
+    assert staff_alerts.tell_staff() == 0
     (mail,) = mailoutbox
     assert mail.to == ["ann@pave.example"]
     assert "1234" in mail.subject
@@ -44,32 +44,32 @@ def test_a_mail_goes_to_staff_once(deliver, webhook, staff, mailoutbox, by):
 
 @pytest.mark.parametrize("by", [DisabledBy.CLIENT, DisabledBy.STAFF])
 def test_nobody_is_told_what_a_person_did(webhook, staff, mailoutbox, by):
-    holding.disable(webhook_id=webhook.pk, by=by)
-    assert telling.tell_staff() == 0
+    enabling.disable(webhook_id=webhook.pk, by=by)
+    assert staff_alerts.tell_staff() == 0
     assert not mailoutbox
 
 
 def test_admins_come_first(webhook, staff, mailoutbox, settings):
     settings.ADMINS = [("Ops", "ops@pave.example")]
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
-    telling.tell_staff()
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    staff_alerts.tell_staff()
     assert mailoutbox[0].to == ["ops@pave.example"]
 
 
 def test_without_anybody_to_write_to_the_mail_is_made_all_the_same(webhook, mailoutbox, settings):
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
-    telling.tell_staff()
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    staff_alerts.tell_staff()
     assert mailoutbox[0].to == [settings.DEFAULT_FROM_EMAIL]
 
 
 def test_a_mail_server_that_is_away_is_tried_again_later(webhook, staff, mailoutbox, monkeypatch):
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
     with monkeypatch.context() as patch:
-        patch.setattr(telling, "send_mail", Mock(side_effect=OSError("no route")))
-        assert telling.tell_staff() == 0
-    assert telling.tell_staff() == 0  # it rests
+        patch.setattr(staff_alerts, "send_mail", Mock(side_effect=OSError("no route")))
+        assert staff_alerts.tell_staff() == 0
+    assert staff_alerts.tell_staff() == 0  # it rests
     cache.clear()
-    assert telling.tell_staff() == 1
+    assert staff_alerts.tell_staff() == 1
     assert len(mailoutbox) == 1
 
 
@@ -78,21 +78,21 @@ def test_disabled_again_is_told_again_but_once_an_hour(webhook, staff, mailoutbo
     with time_machine.travel(timezone.now(), tick=False) as clock:
         for minutes, mails in ((0, 1), (10, 1), (10, 1), (41, 2), (10, 2)):
             clock.shift(timedelta(minutes=minutes))
-            holding.enable(webhook=webhook)
-            holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
-            telling.tell_staff()
+            enabling.enable(webhook=webhook)
+            enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+            staff_alerts.tell_staff()
             assert len(mailoutbox) == mails
         clock.shift(timedelta(minutes=51))
-        telling.tell_staff()
+        staff_alerts.tell_staff()
         assert len(mailoutbox) == 3
 
 
 def test_the_sweep_rings_until_it_is_told(webhook, monkeypatch):
     bell = Mock()
-    monkeypatch.setattr("webhooks.upkeep.TELL_STAFF", bell)
-    holding.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+    monkeypatch.setattr("webhooks.delivery.housekeeping.TELL_STAFF", bell)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
     sweep()
     bell.ring.assert_called_once()
-    telling.tell_staff()
+    staff_alerts.tell_staff()
     sweep()
     bell.ring.assert_called_once()

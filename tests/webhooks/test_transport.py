@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from tests.webhooks.posting import GENEROUS_MS, OK, make_transport, post
-from webhooks.receiver import Receiver, Reply, always, in_turn
-from webhooks.transport import ErrorClass, Transport
+from webhooks.http.transport import ErrorClass, Transport
+from webhooks.receiver.application import Receiver, Reply, always, in_turn
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.webhooks.posting import GENEROUS_MS, make_transport, names, post
-from webhooks.addresses import AddressPolicy
-from webhooks.receiver import Receiver, Reply, always
-from webhooks.transport import ErrorClass, Transport
+from webhooks.http.address_policy import AddressPolicy
+from webhooks.http.transport import ErrorClass, Transport
+from webhooks.receiver.application import Receiver, Reply, always
 
 
 def test_a_name_that_does_not_resolve(endpoint: Receiver) -> None:

@@ -8,8 +8,8 @@ import pytest
 from urllib3 import HTTPConnectionPool
 
 from tests.webhooks.posting import OK, post
-from webhooks.receiver import Receiver, Reply, always, in_turn
-from webhooks.transport import ErrorClass, Transport
+from webhooks.http.transport import ErrorClass, Transport
+from webhooks.receiver.application import Receiver, Reply, always, in_turn
 
 
 def test_a_connection_is_kept_and_the_evidence_says_so(
@@ -42,7 +42,7 @@ def test_a_new_connection_that_dies_is_not_tried_again(
 def test_an_old_connection_is_not_used(
     transport: Transport, endpoint: Receiver, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"webhooks.connections.{limit}", -1)
+    monkeypatch.setattr(f"webhooks.http.connections.{limit}", -1)
     post(transport, endpoint.url())
     assert "connect" in post(transport, endpoint.url()).timings
 

@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from webhooks.addresses import AddressPolicy
-from webhooks.receiver import Receiver, Reply, in_turn
-from webhooks.transport import ErrorClass, Outcome, Transport
+from webhooks.http.address_policy import AddressPolicy
+from webhooks.http.transport import ErrorClass, Outcome, Transport
+from webhooks.receiver.application import Receiver, Reply, in_turn
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 

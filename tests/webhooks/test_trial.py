@@ -7,16 +7,17 @@ import standardwebhooks
 from django.utils import timezone
 
 from tests.factories import SECRET
-from webhooks import endpoints, receiver_check, trial
+from webhooks.delivery import endpoint_check, test_event
+from webhooks.delivery.housekeeping import sweep
+from webhooks.endpoints import services
 from webhooks.models import Delivery, Webhook
-from webhooks.receiver import Reply, always
-from webhooks.upkeep import sweep
+from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
 
 def test_a_test_is_sent_at_once_and_recorded(webhook, receiver):
-    delivery = trial.send_test(webhook=webhook)
+    delivery = test_event.send_test(webhook=webhook)
     (message,) = receiver.messages
     assert message.verified
     assert message.json["type"] == "webhook.test"
@@ -27,7 +28,7 @@ def test_a_test_is_sent_at_once_and_recorded(webhook, receiver):
 
 def test_a_test_that_fails_is_not_retried(webhook, receiver, send):
     receiver.behaviour = always(Reply(status=500))
-    delivery = trial.send_test(webhook=webhook)
+    delivery = test_event.send_test(webhook=webhook)
     assert (delivery.status, delivery.next_attempt_at) == ("failed", None)
     assert delivery.attempt_set.get().error == "http"
     assert send() == 0
@@ -35,13 +36,13 @@ def test_a_test_that_fails_is_not_retried(webhook, receiver, send):
 
 def test_a_disabled_webhook_can_be_tested(webhook, receiver):
     Webhook.objects.update(enabled=False, disabled_by="client")
-    assert trial.send_test(webhook=webhook).status == "succeeded"
+    assert test_event.send_test(webhook=webhook).status == "succeeded"
     webhook.refresh_from_db()
     assert not webhook.enabled
 
 
 def test_a_test_whose_process_died_ends_and_is_not_sent_again(webhook, receiver, send):
-    delivery = trial.send_test(webhook=webhook)
+    delivery = test_event.send_test(webhook=webhook)
     Delivery.objects.update(
         status="delivering",
         claimed_by="gone/1/2",
@@ -75,7 +76,7 @@ def verifying(*secrets, tolerant=False, remembers=True):
 
 
 def findings(webhook):
-    return {finding.kind.name: finding.right for finding in receiver_check.check(webhook=webhook)}
+    return {finding.kind.name: finding.right for finding in endpoint_check.check(webhook=webhook)}
 
 
 def test_a_right_endpoint_handles_all_five(webhook, receiver):
@@ -147,8 +148,8 @@ def test_an_error_of_its_own_is_no_refusal(webhook, receiver):
 
 def test_one_that_is_not_there_gets_one_message(webhook, settings):
     settings.PAVE_WEBHOOK_TIMEOUT = 1
-    endpoints.change(webhook=webhook, fields={"url": "http://127.0.0.1:9/"})
-    found = receiver_check.check(webhook=webhook)
+    services.change(webhook=webhook, fields={"url": "http://127.0.0.1:9/"})
+    found = endpoint_check.check(webhook=webhook)
     assert [finding.outcome is not None for finding in found] == [True] + 4 * [False]
     assert not any(finding.right for finding in found)
     assert found[0].why == "The connection was refused."
@@ -156,7 +157,7 @@ def test_one_that_is_not_there_gets_one_message(webhook, settings):
 
 def test_a_check_disables_nothing(webhook, receiver):
     receiver.behaviour = always(Reply(status=410))
-    receiver_check.check(webhook=webhook)
+    endpoint_check.check(webhook=webhook)
     webhook.refresh_from_db()
     assert webhook.enabled
     assert webhook.failing_since is None

@@ -11,15 +11,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from pave.staff.actions import Refused, Result, button
+from pave.staff.buttons import Refused, Result, button
 from pave.staff.filters import ChosenFilter
-from pave.staff.pages import ReadOnlyAdmin
-from pave.staff.search import as_uuid
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, delivery_state
-from webhooks import canceling, claiming, retrying
+from webhooks.delivery import canceling, claims, manual
+from webhooks.delivery.results import MASK
+from webhooks.http.signing import signed_headers
 from webhooks.models import Delivery, Webhook
-from webhooks.recording import MASK
-from webhooks.signing import signed_headers
 
 RETRY = "webhooks.retry_delivery"
 Status = Delivery.Status
@@ -122,8 +122,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
     def retry(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
         try:
-            retrying.retry(delivery_id=delivery.pk)
-        except retrying.NotNow as error:
+            manual.retry(delivery_id=delivery.pk)
+        except manual.NotNow as error:
             raise Refused(str(error)) from error
         return "It is tried as soon as its webhook has room."
 
@@ -138,7 +138,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
         try:
             canceling.cancel(delivery_id=delivery.pk)
-        except retrying.NotNow as error:
+        except manual.NotNow as error:
             raise Refused(str(error)) from error
         return "Canceled; it will not be sent."
 
@@ -166,7 +166,7 @@ def ids_for(pk: UUID, most: int = 500) -> list[UUID]:
 def curl(delivery: Delivery, body: bytes) -> str:
     """Return a command that repeats a delivery, signed now; good for about five minutes."""
     webhook = delivery.webhook
-    secrets = claiming.live_secrets(webhook, now=timezone.now())
+    secrets = claims.live_secrets(webhook, now=timezone.now())
     if not secrets:
         return ""
     headers = signed_headers(

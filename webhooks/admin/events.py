@@ -6,10 +6,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from pave.staff.pages import ReadOnlyAdmin
-from pave.staff.search import as_uuid
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago
-from webhooks.admin.standing import attach_last_attempts
+from webhooks.admin.webhook_page import attach_last_attempts
 from webhooks.models import Event
 
 

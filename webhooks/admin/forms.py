@@ -6,10 +6,10 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from webhooks import lookups
-from webhooks.addresses import AddressError
-from webhooks.endpoints import refuse_card_number
+from webhooks.endpoints import name_lookups
+from webhooks.endpoints.services import refuse_card_number
 from webhooks.event_types import EVENT_TYPES, GROUPS
+from webhooks.http.address_policy import AddressError
 from webhooks.models import Webhook
 
 
@@ -23,7 +23,7 @@ class WebhookForm(forms.ModelForm):
         help_text="Which events it is told of. None ticked: all of them.",
     )
 
-    # Who waits for the look-up of the URL's host; see webhooks/lookups.py.
+    # Who waits for the look-up of the URL's host; see webhooks/endpoints/name_lookups.py.
     caller: str
 
     class Meta:
@@ -35,8 +35,8 @@ class WebhookForm(forms.ModelForm):
         url: str = self.cleaned_data["url"]
         try:
             refuse_card_number(url)
-            lookups.policy_for(self.caller).check_resolves(url)
-        except (AddressError, lookups.Busy) as error:
+            name_lookups.policy_for(self.caller).check_resolves(url)
+        except (AddressError, name_lookups.Busy) as error:
             raise forms.ValidationError(str(error)) from error
         return url
 

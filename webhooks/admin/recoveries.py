@@ -7,10 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from pave.staff.pages import ReadOnlyAdmin
-from pave.staff.search import as_uuid
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
-from webhooks import recovering
+from webhooks.delivery import recovery as recovering
 from webhooks.models import Recovery
 
 

@@ -13,17 +13,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from pave.api.places import Busy
-from pave.staff.actions import Button, Refused, Result, button
-from pave.staff.doing import shown_once
-from pave.staff.pages import StaffAdmin
-from pave.staff.search import as_uuid
+from pave.api.concurrency import Busy
+from pave.staff.button_views import shown_once
+from pave.staff.buttons import Button, Refused, Result, button
+from pave.staff.global_search import as_uuid
+from pave.staff.model_admin import StaffAdmin
 from pave.staff.templatetags.staff import ago, duration, pill
-from webhooks import endpoints, holding, receiver_check, recovering, trial
+from webhooks.admin.filters import StateFilter, state_of
 from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
-from webhooks.admin.standing import standing
-from webhooks.admin.states import StateFilter, state_of
-from webhooks.at_once import TESTS
+from webhooks.admin.webhook_page import standing
+from webhooks.delivery import endpoint_check, test_event
+from webhooks.delivery import recovery as recovering
+from webhooks.delivery.inline_limit import TESTS
+from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
 
 OPERATE = "webhooks.operate_webhook"
@@ -119,12 +121,12 @@ class WebhookAdmin(StaffAdmin):
     def save(self, request: HttpRequest, obj: Webhook, form: WebhookForm, change: bool) -> None:
         if change:
             # As it is now: the form has set its values on this object already.
-            endpoints.change(
+            services.change(
                 webhook=Webhook.objects.get(pk=obj.pk),
                 fields={name: form.cleaned_data[name] for name in form.changed_data},
             )
             return
-        made, request.new_secret = endpoints.create(**form.cleaned_data)  # type: ignore[attr-defined]
+        made, request.new_secret = services.create(**form.cleaned_data)  # type: ignore[attr-defined]
         obj.pk = made.pk
         obj._state.adding = False
         obj.refresh_from_db()
@@ -142,11 +144,11 @@ class WebhookAdmin(StaffAdmin):
         )
 
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
-        endpoints.delete(webhook=obj)
+        services.delete(webhook=obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         for webhook in queryset:
-            endpoints.delete(webhook=webhook)
+            services.delete(webhook=webhook)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple:
         # Deleting here takes a webhook out of use and removes no row, so there is nothing to list.
@@ -160,7 +162,7 @@ class WebhookAdmin(StaffAdmin):
     @button("Send a test", permission=OPERATE, offered=lambda webhook: not webhook.deleted_at)
     def send_test(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         with _turn(request):
-            delivery = trial.send_test(webhook=webhook)
+            delivery = test_event.send_test(webhook=webhook)
         attempt = delivery.attempt_set.get()
         if attempt.ok:
             text = (
@@ -179,7 +181,7 @@ class WebhookAdmin(StaffAdmin):
     )
     def check_receiver(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         with _turn(request):
-            findings = receiver_check.check(webhook=webhook)
+            findings = endpoint_check.check(webhook=webhook)
         wrong = [finding.kind.name for finding in findings if not finding.right]
         response = TemplateResponse(
             request,
@@ -235,10 +237,10 @@ class WebhookAdmin(StaffAdmin):
     )
     def rotate_secret(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         try:
-            secret = endpoints.rotate_secret(
+            secret = services.rotate_secret(
                 webhook=webhook, overlap=timedelta(hours=data["overlap"])
             )
-        except endpoints.TooMany as error:
+        except services.TooMany as error:
             raise Refused(str(error)) from error
         note = (
             f"The old one goes on signing for {data['overlap']} hours." if data["overlap"] else ""
@@ -261,7 +263,7 @@ class WebhookAdmin(StaffAdmin):
         bulk="Enable: release what is held",
     )
     def enable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        released = holding.enable(webhook=webhook)
+        released = enabling.enable(webhook=webhook)
         return f"Enabled; {released} held deliveries are on their way."
 
     @button(
@@ -273,5 +275,5 @@ class WebhookAdmin(StaffAdmin):
         bulk="Disable: hold deliveries",
     )
     def disable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF, now=timezone.now())
+        enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF, now=timezone.now())
         return "Disabled; its deliveries are held."

@@ -2,7 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
-import pave.identifiers
+import pave.core.ids
 import webhooks.fields
 from django.db import migrations, models
 
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Event',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('type', models.CharField(max_length=64)),
                 ('subject_id', models.UUIDField(help_text="What it is about: a request's or a batch's id.")),
                 ('body', models.BinaryField()),
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Webhook',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('url', models.CharField(max_length=2048, verbose_name='URL')),
                 ('description', models.CharField(blank=True, max_length=500)),
                 ('events', models.JSONField(blank=True, default=list, help_text='Event types, such as "normalization.completed" or "normalization.*". Empty: all of them.')),
@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Recovery',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('since', models.DateTimeField(help_text='The first moment of the window.')),
                 ('until', models.DateTimeField(help_text='The end of the window, itself outside.')),
                 ('status', models.CharField(choices=[('running', 'Running'), ('completed', 'Completed'), ('canceled', 'Canceled')], default='running', max_length=16)),
@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Delivery',
             fields=[
-                ('id', models.UUIDField(default=pave.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=pave.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('delivering', 'Delivering'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('held', 'Held'), ('canceled', 'Canceled')], default='pending', max_length=16)),
                 ('held_by', models.CharField(blank=True, choices=[('gone', 'The endpoint answered 410 Gone'), ('asked', 'The endpoint asked for it in a header of its answer'), ('failing', 'Nothing but failure for five days'), ('client', 'The client disabled it'), ('staff', 'Staff disabled it')], max_length=16, verbose_name='held because')),
                 ('attempts', models.PositiveIntegerField(default=0, help_text='Attempts begun; counted before the message is sent.')),

@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from pave.clients.models import Client
-from pave.identifiers import new_id
+from pave.core.ids import new_id
 from webhooks.models.event import Event
 from webhooks.models.recovery import Recovery
 from webhooks.models.webhook import Webhook

@@ -3,7 +3,7 @@
 from django.db import models
 
 from pave.clients.models import Client
-from pave.identifiers import new_id
+from pave.core.ids import new_id
 
 
 class Event(models.Model):

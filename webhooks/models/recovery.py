@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from pave.clients.models import Client
-from pave.identifiers import new_id
+from pave.core.ids import new_id
 from webhooks.models.webhook import Webhook
 
 

@@ -9,9 +9,9 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from pave.clients.models import Client
-from pave.identifiers import new_id
-from webhooks.breaker import Condition
+from pave.core.ids import new_id
 from webhooks.fields import EncryptedJSONField, EncryptedTextField
+from webhooks.policies.circuit_breaker import Condition
 
 MAX_IN_FLIGHT = 64
 # How often staff hear of one webhook that is disabled again and again.
@@ -92,7 +92,7 @@ class Webhook(models.Model):
     failing_since = models.DateTimeField(
         null=True, blank=True, help_text="When the failures began that no success has ended since."
     )
-    # How the endpoint does; see webhooks/breaker.py, where these are called a Condition.
+    # How the endpoint does: a Condition of webhooks/policies/circuit_breaker.py.
     window = models.PositiveSmallIntegerField(
         default=1, help_text="How many messages it is trusted with at once at present."
     )

@@ -11,7 +11,15 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.text import Text
 
-from merchants.demo import CLIENT_ID, Demo, DemoFailed, Told, environment, restart_with, samples
+from merchants.management.demo_stack import (
+    CLIENT_ID,
+    Demo,
+    DemoFailed,
+    Told,
+    environment,
+    restart_with,
+    samples,
+)
 from webhooks.management.commands.listen import DEFAULT_PORT as RECEIVER_PORT
 
 # Over and above the time that the heuristic burns.

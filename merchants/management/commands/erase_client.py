@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from merchants import erasing
+from merchants.requests import erasure
 from pave.clients.models import Client
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         client = Client.objects.filter(client_id=client_id).first()
         if client is None:
             raise CommandError(f"There is no client {client_id}.")
-        counts = erasing.count(client=client)
+        counts = erasure.count(client=client)
         told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
         if not options["yes"]:
             answer = input(f"This erases {client} with {told}. Type the client id to go on: ")
@@ -35,6 +35,6 @@ class Command(BaseCommand):
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bars = {name: progress.add_task(name, total=number) for name, number in counts.items()}
-            for name, erased in erasing.erase(client=client):
+            for name, erased in erasure.erase(client=client):
                 progress.advance(bars[name], erased)
         self.stdout.write(f"Erased {client_id} with {told}.")

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from merchants import catalogue
-from merchants.question import Transaction
-from merchants.scoring import Report, score
+from merchants.catalogue import importer
+from merchants.matching.evaluation import Report, score
+from merchants.matching.types import Transaction
 
 WORST = 20
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
                 row["merchant"]: row["accepted"].split("|")
                 for row in _rows(accepted_file, {"merchant", "accepted"})
             }
-        heuristic = catalogue.offline_heuristic()
+        heuristic = importer.offline_heuristic()
         report = score(
             [(row["description"], row["merchant"], row.get("group") or "") for row in rows],
             [heuristic.match(_transaction(row)) for row in rows],

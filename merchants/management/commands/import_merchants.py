@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from merchants import catalogue
-from merchants.builtin import load_builtin, load_supplement, merge
-from merchants.nsi import read_records
+from merchants.catalogue import importer
+from merchants.catalogue.sources.name_suggestion_index import read_records
+from merchants.catalogue.sources.shipped import load_builtin, load_supplement, merge
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             )
         except (OSError, ValueError) as error:
             raise CommandError(f"{source} cannot be read: {error}") from error
-        done = catalogue.import_records(
+        done = importer.import_records(
             records, note=f"Imported {source.name if source else 'the shipped catalogue'}"
         )
         self.stdout.write(

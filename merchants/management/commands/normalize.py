@@ -25,15 +25,15 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress
 
-from merchants import catalogue, rulesets
-from merchants.answering import as_json
-from merchants.batch_results import READ_COLUMNS, defused, read_cells
-from merchants.events import found
-from merchants.heuristic import Heuristic
+from merchants.api.batch_download import READ_COLUMNS, defused, read_cells
+from merchants.catalogue import importer, rulesets
+from merchants.matching.heuristic import Heuristic
+from merchants.matching.reading import read
+from merchants.matching.types import Transaction
 from merchants.models import Merchant
-from merchants.question import Transaction
-from merchants.reading import read
-from pave.card_numbers import masked
+from merchants.requests.answers import as_json
+from merchants.requests.events import found
+from pave.core.card_masking import masked
 
 ADDED = [
     "merchant",
@@ -168,8 +168,8 @@ class Command(BaseCommand):
         next(rows)  # the header
         # Read here and forked, so that the processes share the catalogue's memory.
         global _heuristic, _merchants
-        _heuristic = catalogue.offline_heuristic()
-        _merchants = catalogue.offline_merchants()
+        _heuristic = importer.offline_heuristic()
+        _merchants = importer.offline_merchants()
         db.connections.close_all()
         with (
             multiprocessing.get_context("fork").Pool(workers) as pool,

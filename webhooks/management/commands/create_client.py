@@ -11,10 +11,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from pave.clients import keys
+from pave.clients import api_keys
 from pave.clients.models import Client
-from webhooks import endpoints
-from webhooks.addresses import AddressError
+from webhooks.endpoints import services
+from webhooks.http.address_policy import AddressError
 from webhooks.models import Webhook
 
 
@@ -34,11 +34,11 @@ class Command(BaseCommand):
         url = options["webhook_url"]
         try:
             if url:
-                endpoints.refuse_card_number(url)
-                endpoints.address_policy().check_resolves(url)
+                services.refuse_card_number(url)
+                services.address_policy().check_resolves(url)
             with transaction.atomic():
                 client = self._client(options["client_id"], options["name"])
-                _, key = keys.issue(client=client, name="create_client")
+                _, key = api_keys.issue(client=client, name="create_client")
                 webhook, secret = self._webhook(client, url) if url else (None, None)
         except AddressError as error:
             raise CommandError(f"--webhook-url: {error}") from error
@@ -60,11 +60,11 @@ class Command(BaseCommand):
 
     def _webhook(self, client: Client, url: str) -> tuple[Webhook, str]:
         """Make the webhook; one that is there already for this URL gets a new secret to show."""
-        endpoints.lock(client)  # the same command may run at the same time
+        services.lock(client)  # the same command may run at the same time
         webhook = Webhook.objects.for_client(client).filter(url=url).first()
         if webhook is None:
-            return endpoints.create(client=client, url=url)
-        return webhook, endpoints.rotate_secret(webhook=webhook)
+            return services.create(client=client, url=url)
+        return webhook, services.rotate_secret(webhook=webhook)
 
 
 def _in_words(made: dict[str, Any]) -> str:

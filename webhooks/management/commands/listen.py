@@ -15,7 +15,7 @@ from rich.json import JSON
 from rich.padding import Padding
 from rich.text import Text
 
-from webhooks.receiver import Message, Receiver, Reply, always
+from webhooks.receiver.application import Message, Receiver, Reply, always
 
 DEFAULT_PORT = 9899
 

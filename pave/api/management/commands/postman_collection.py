@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from pave.api.docs import description
+from pave.api.openapi.views import description
 from pave.api.postman import as_text, collection
 
 

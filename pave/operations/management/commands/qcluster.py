@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from pave.operations.supervisor import QUEUES, Supervisor
+from pave.operations.cluster.supervisor import QUEUES, Supervisor
 
 
 class Command(BaseCommand):

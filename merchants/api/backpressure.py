@@ -1,0 +1,118 @@
+"""Refusing what cannot be worked on soon, before the database drowns in it.
+
+Each client has a depth of its own, so that none is refused for what another has sent; above the
+depth of all together those are refused who have more than an even part of it. Each web process
+counts a client's rows once in a while, and those of all clients once for all of them.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from django.conf import settings
+
+from merchants.models import NormalizationRequest, Waiter
+from merchants.requests import fair_share, questions
+from pave.api.exceptions import Overloaded
+from pave.clients.models import Client
+
+LOOK_EVERY = 2.0
+RETRY_AFTER_SECONDS = 15
+# Clients whose last count is kept.
+MOST_CLIENTS = 10_000
+
+Value = TypeVar("Value")
+
+
+class Everybody(NamedTuple):
+    """What waits of all clients together.
+
+    Args:
+        depth: How many rows, as far as they are counted.
+        busy: How many clients they belong to; not counted while that does not matter.
+    """
+
+    depth: int = 0
+    busy: int = 1
+
+
+class Seen(Generic[Value]):
+    """What was seen at the last look, which is taken again every ``LOOK_EVERY`` seconds.
+
+    One thread looks, however many ask; the others go by what was seen before.
+    """
+
+    def __init__(self, first: Value) -> None:
+        self._value = first
+        self._at = -math.inf
+        self._looking = threading.Lock()
+
+    def value(self, look: Callable[[], Value]) -> Value:
+        """Return what was seen; look first if that is a while ago and nobody else does."""
+        if self._is_old() and self._looking.acquire(blocking=False):
+            try:
+                if self._is_old():
+                    self._value = look()
+                    self._at = time.monotonic()
+            finally:
+                self._looking.release()
+        return self._value
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._at >= LOOK_EVERY
+
+
+# What waits of a client, by its primary key, and of all.
+_of_clients: dict[int, Seen[int]] = {}
+_of_all = Seen(Everybody())
+
+
+def refuse_if_full(client: Client, fields: dict[str, Any] | None = None) -> None:
+    """Do nothing, or say that too much of the client's work waits already.
+
+    Args:
+        client: Who asks.
+        fields: Its transaction; one whose answer is there already is always taken.
+
+    Raises:
+        Overloaded: More than PAVE_CLIENT_QUEUE_DEPTH of the client's requests wait for admission
+            or for the heuristic; or more than PAVE_MAX_QUEUE_DEPTH of all clients', and it has
+            more than an even part of them.
+    """
+    if _is_full(client) and not (fields and questions.is_cached(client, fields)):
+        raise Overloaded(RETRY_AFTER_SECONDS)
+
+
+def _is_full(client: Client) -> bool:
+    if len(_of_clients) >= MOST_CLIENTS and client.pk not in _of_clients:
+        _of_clients.clear()
+    seen = _of_clients.setdefault(client.pk, Seen(0))
+    own = seen.value(partial(depth, settings.PAVE_CLIENT_QUEUE_DEPTH, client=client))
+    if own > settings.PAVE_CLIENT_QUEUE_DEPTH:
+        return True
+    if not own:
+        return False  # so no part of what the others have sent is too large
+    everybody = _of_all.value(_look_at_all)
+    ceiling = settings.PAVE_MAX_QUEUE_DEPTH
+    return everybody.depth > ceiling and own > ceiling // max(1, everybody.busy)
+
+
+def _look_at_all() -> Everybody:
+    waiting = depth(settings.PAVE_MAX_QUEUE_DEPTH)
+    if waiting <= settings.PAVE_MAX_QUEUE_DEPTH:
+        return Everybody(waiting)
+    return Everybody(waiting, fair_share.count_busy())
+
+
+def depth(most: int, **of: Client) -> int:
+    """Return how many rows wait in both queues, each counted up to one more than ``most``.
+
+    Args:
+        most: So many matter.
+        of: ``client=``, for its rows alone.
+    """
+    queues = (NormalizationRequest.objects.queued(), Waiter.objects.all())
+    return sum(rows.filter(**of).order_by().values("pk")[: most + 1].count() for rows in queues)

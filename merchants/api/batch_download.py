@@ -1,0 +1,131 @@
+"""The results of a batch, as a stream, in the order of its input."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from merchants.models import Batch, NormalizationRequest
+from merchants.requests.events import describe
+
+# Rows read, and sent, at a time.
+_CHUNK_ROWS = 1_000
+_PLACE = ("city", "region", "country", "postal_code", "address", "store_number", "phone")
+# What is read from a transaction's text, and what else is known of its merchant.
+READ_COLUMNS = (
+    "category_primary",
+    "logo_url",
+    "kind",
+    "channel",
+    *_PLACE,
+    "counterparties",
+)
+COLUMNS = (
+    "row",
+    "request_id",
+    "status",
+    "reference",
+    "description",
+    "merchant",
+    "merchant_id",
+    "website",
+    "mcc",
+    "category",
+    "confidence",
+    "method",
+    "intermediary",
+    "error",
+    *READ_COLUMNS,
+    "metadata",
+)
+# Spreadsheets take a cell that begins with one of these for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_ndjson(batch: Batch) -> Iterator[bytes]:
+    """Yield a normalization a line, each with its place in the batch's input as ``row``."""
+    for chunk in _chunks(batch):
+        yield "".join(
+            json.dumps({"row": request.row, **described}, ensure_ascii=False) + "\n"
+            for request, described in chunk
+        ).encode()
+
+
+def as_csv(batch: Batch) -> Iterator[bytes]:
+    """Yield CSV (RFC 4180) with a header; cells that look like formulas get a ' in front."""
+    yield _csv([COLUMNS])
+    for chunk in _chunks(batch):
+        yield _csv(_cells(request, described) for request, described in chunk)
+
+
+def read_cells(described: dict[str, Any]) -> list[str | None]:
+    """Return the cells of ``READ_COLUMNS`` for a normalization."""
+    merchant, location = described["merchant"] or {}, described["location"] or {}
+    parties = [
+        ":".join(filter(None, (party["type"], party["name"])))
+        for party in described["counterparties"] or ()
+        if party["type"] != "merchant"
+    ]
+    return [
+        (merchant.get("category") or {}).get("primary"),
+        merchant.get("logo_url"),
+        described["kind"],
+        described["channel"],
+        *(location.get(name) for name in _PLACE),
+        "; ".join(parties) or None,
+    ]
+
+
+def defused(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    if isinstance(cell, str) and cell.startswith(_FORMULA):
+        return "'" + cell
+    return cell
+
+
+def _chunks(batch: Batch) -> Iterator[list[tuple[NormalizationRequest, dict[str, Any]]]]:
+    """Yield the batch's rows, some at a time, each by one query that begins after the last row.
+
+    So no transaction stays open while a client reads slowly, on any database.
+    """
+    after = 0
+    while True:
+        requests = list(
+            NormalizationRequest.objects.filter(batch=batch, row__gt=after)
+            .select_related("resolution")
+            .order_by("row")[:_CHUNK_ROWS]
+        )
+        if not requests:
+            return
+        yield [(request, describe(request, request.resolution)) for request in requests]
+        after = requests[-1].row or 0
+
+
+def _cells(request: NormalizationRequest, described: dict[str, Any]) -> list[Any]:
+    merchant = described["merchant"] or {}
+    match = described["match"] or {}
+    return [
+        request.row,
+        described["request_id"],
+        described["status"],
+        defused(described["transaction"]["reference"]),
+        defused(described["transaction"]["description"]),
+        defused(merchant.get("name")),
+        merchant.get("id"),
+        defused(merchant.get("website")),
+        merchant.get("mcc"),
+        (merchant.get("category") or {}).get("detailed"),
+        match.get("confidence"),
+        match.get("method"),
+        defused(match.get("intermediary")),
+        defused(described["error"]),
+        *(defused(cell) for cell in read_cells(described)),
+        json.dumps(described["metadata"], ensure_ascii=False) if described["metadata"] else None,
+    ]
+
+
+def _csv(rows: Any) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

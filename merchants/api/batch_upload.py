@@ -1,0 +1,301 @@
+"""The body of a batch, read as a stream: JSON, one JSON object a line, or CSV.
+
+A body whose form is broken is refused as a whole (``Malformed``). A row that is wrong is a row of
+the batch that is wrong: those around it are taken.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from pave.api.body_parsers import Number
+
+# Longest text of one row. The fields of a row have 10,000 characters at most; two \u escapes, as a
+# character outside the first plane needs, take twelve.
+MAX_ROW_CHARACTERS = 192 * 1024
+# A column of this name holds all of a transaction's metadata, as the results of a batch have it;
+# one of this beginning holds a pair of it.
+_PAIRS = "metadata"
+_METADATA = f"{_PAIRS}."
+_CHUNK_CHARACTERS = 64 * 1024
+_SPACE = " \t\n\r"
+CSV_COLUMNS = (
+    "description",
+    "amount",
+    "currency",
+    "date",
+    "mcc",
+    "country",
+    "city",
+    "reference",
+)
+
+
+class Malformed(Exception):
+    """The body is not in the form that it says it is in; the message says where.
+
+    Args:
+        detail: A sentence for the client.
+        pointer: The member at fault, where it is one.
+    """
+
+    def __init__(self, detail: str, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+
+
+class BadRow(Exception):
+    """A row that cannot be read; those around it can."""
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON.")
+
+
+_DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_no_constant)
+# A line (None where there are none), and the row on it or why there is none.
+Read = tuple[int | None, Any]
+
+
+def read_ndjson(body: IO[bytes]) -> Iterator[Read]:
+    """Read one JSON object from each line; empty lines are passed over."""
+    for number, line in enumerate(_lines(body), start=1):
+        text = line.strip(_SPACE)
+        if not text:
+            continue
+        try:
+            yield number, _DECODER.decode(text)
+        except json.JSONDecodeError as error:
+            yield number, BadRow(f"Is not JSON: {error.msg} at column {error.colno}.")
+        except RecursionError:
+            yield number, BadRow("Is nested too deeply.")
+        except ValueError as error:
+            yield number, BadRow(f"Is not JSON: {error}")
+
+
+def read_csv(body: IO[bytes]) -> Iterator[Read]:
+    """Read one row from each record of a CSV file, whose first line names its columns.
+
+    Columns that are no field of a transaction are passed over, and so are empty cells.
+    """
+    reader = csv.reader(_lines(body, newline=""), strict=True)
+    names = _header(reader)
+    line = reader.line_num + 1
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise Malformed(f"Line {line} is not CSV: {error}.") from error
+        begun, line = line, reader.line_num + 1
+        if not cells:
+            continue
+        if len(cells) != len(names):
+            yield begun, BadRow(f"Has {len(cells)} cells, and the header has {len(names)}.")
+        else:
+            yield begun, _row(names, cells)
+
+
+def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=True):
+        if name.startswith(_METADATA) and cell:
+            row.setdefault(_PAIRS, {})[name.removeprefix(_METADATA)] = cell
+        elif name == _PAIRS and cell:
+            row[name] = _pairs(cell)
+        elif name and cell:
+            row[name] = cell
+    return row
+
+
+def _pairs(cell: str) -> Any:
+    """Return what a cell of JSON says, or the cell itself, whose check says what is wrong."""
+    try:
+        return _DECODER.decode(cell.strip(_SPACE))
+    except (ValueError, RecursionError):
+        return cell
+
+
+def read_json(body: IO[bytes], take: Callable[[str, Any], None]) -> Iterator[Read]:
+    """Read the elements of ``transactions`` in a JSON object.
+
+    Args:
+        body: The JSON.
+        take: Called with each other member of the object, where it stands.
+    """
+    text = _Text(body)
+    text.expect("{", "an object")
+    seen = False
+    if not text.taken("}"):
+        while True:
+            name = text.value()
+            if not isinstance(name, str) or isinstance(name, Number):
+                raise Malformed(f"The body is not JSON: a name is expected {text.place()}.")
+            text.expect(":", "a colon")
+            if name == "transactions":
+                if seen:
+                    raise Malformed("Is there twice.", "/transactions")
+                seen = True
+                yield from _elements(text)
+            else:
+                take(name, text.value())
+            if text.taken("}"):
+                break
+            text.expect(",", "a comma or }")
+    text.end()
+    if not seen:
+        raise Malformed("This field is required.", "/transactions")
+
+
+def _elements(text: "_Text") -> Iterator[Read]:
+    if not text.taken("["):
+        raise Malformed("Must be a list of transactions.", "/transactions")
+    if text.taken("]"):
+        return
+    while True:
+        yield None, text.value()
+        if text.taken("]"):
+            return
+        text.expect(",", "a comma or ]")
+
+
+def _header(reader: Any) -> list[str]:
+    """Return the field that each column is, "" for a column that is none.
+
+    Raises:
+        Malformed: There is no description, or a field or a pair of metadata has two columns.
+    """
+    try:
+        cells: list[str] = next(reader, [])
+    except csv.Error as error:
+        raise Malformed(f"Line 1 is not CSV: {error}.") from error
+    names = [cell.strip().lower() for cell in cells]
+    if "description" not in names:
+        raise Malformed(
+            "The first line must name the columns, and one of them must be description."
+        )
+    known = {*CSV_COLUMNS, "client_id", _PAIRS}
+    fields = [
+        _METADATA + cell.strip()[len(_METADATA) :]  # a key in capitals stays so
+        if name.startswith(_METADATA)
+        else (name if name in known else "")
+        for name, cell in zip(names, cells, strict=True)
+    ]
+    for name in filter(None, fields):
+        if fields.count(name) > 1:
+            raise Malformed(f"There are two columns {name}.")
+    if _PAIRS in fields and any(name.startswith(_METADATA) for name in fields):
+        raise Malformed(f"There are a column {_PAIRS} and a column {_METADATA}NAME: use one kind.")
+    return fields
+
+
+def _lines(body: IO[bytes], newline: str | None = "\n") -> Iterator[str]:
+    """Yield lines of text, none of them over ``MAX_ROW_CHARACTERS``.
+
+    Raises:
+        Malformed: The body is not UTF-8, or a line is too long.
+    """
+    text = io.TextIOWrapper(body, encoding="utf-8-sig", newline=newline)
+    number = 0
+    try:
+        while line := text.readline(MAX_ROW_CHARACTERS):
+            number += 1
+            if len(line) == MAX_ROW_CHARACTERS and not line.endswith("\n"):
+                raise Malformed(f"Line {number} is longer than {MAX_ROW_CHARACTERS:,} characters.")
+            yield line
+    except UnicodeDecodeError as error:
+        raise Malformed(f"The body is not UTF-8, at or after line {number + 1}.") from error
+
+
+class _Text:
+    """JSON text that comes in chunks, read value by value."""
+
+    def __init__(self, body: IO[bytes]) -> None:
+        self._source = io.TextIOWrapper(body, encoding="utf-8-sig", newline="")
+        self._buffer = ""
+        self._at = 0
+        self._before = 0  # characters that are no longer in the buffer
+        self._ended = False
+
+    def expect(self, character: str, what: str) -> None:
+        """Step over ``character``, which must come next."""
+        if not self.taken(character):
+            raise Malformed(
+                f"The body is not JSON as described: {what} is expected {self.place()}."
+            )
+
+    def taken(self, character: str) -> bool:
+        """Step over white space, and over ``character`` if it comes next; say whether it did."""
+        if self._next() != character:
+            return False
+        self._at += 1
+        return True
+
+    def value(self) -> Any:
+        """Read one value, together with what shows that it is at its end."""
+        self._next()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._buffer, self._at)
+            except json.JSONDecodeError as error:
+                problem = f"{error.msg} {self.place(error.pos)}"
+                if self._is_certain(error):
+                    raise Malformed(f"The body is not JSON: {problem}.") from error
+            except RecursionError as error:
+                raise Malformed(f"The body is nested too deeply {self.place()}.") from error
+            except ValueError as error:
+                raise Malformed(f"The body is not JSON: {error}") from error
+            else:
+                # A number may go on in the next chunk.
+                if end < len(self._buffer) or self._ended:
+                    self._at = end
+                    return value
+                problem = ""
+            if len(self._buffer) - self._at > MAX_ROW_CHARACTERS:
+                raise Malformed(
+                    f"The body is not JSON, or has a value of over {MAX_ROW_CHARACTERS:,} "
+                    f"characters, {self.place()}."
+                )
+            if not self._more():
+                raise Malformed(f"The body is not JSON: {problem}.")
+
+    def end(self) -> None:
+        """Make sure that nothing follows."""
+        if self._next():
+            raise Malformed(f"There is something after the end of the JSON {self.place()}.")
+
+    def place(self, at: int | None = None) -> str:
+        """Return where the reader is, for people."""
+        return f"at character {self._before + (self._at if at is None else at) + 1:,}"
+
+    def _is_certain(self, error: json.JSONDecodeError) -> bool:
+        """Return whether more text could not put the error right."""
+        cut_off = error.msg.startswith("Unterminated") or error.pos > len(self._buffer) - 16
+        return self._ended or not cut_off
+
+    def _next(self) -> str:
+        """Step over white space and return the character that follows, "" at the end."""
+        while True:
+            while self._at < len(self._buffer) and self._buffer[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._buffer):
+                return self._buffer[self._at]
+            if not self._more():
+                return ""
+
+    def _more(self) -> bool:
+        """Read a chunk on; return whether there was one."""
+        try:
+            chunk = self._source.read(_CHUNK_CHARACTERS)
+        except UnicodeDecodeError as error:
+            raise Malformed("The body is not UTF-8.") from error
+        if not chunk:
+            self._ended = True
+            return False
+        self._before += self._at
+        self._buffer = self._buffer[self._at :] + chunk
+        self._at = 0
+        return True

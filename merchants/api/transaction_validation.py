@@ -1,0 +1,131 @@
+"""Transactions, checked fast: as the serializer would, at a tenth of its cost.
+
+Plain good values are taken here. Whatever is not plainly good goes to the serializer itself, whose
+word on it is final, so that nobody can tell the two apart.
+"""
+
+import re
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from merchants.api.serializers import (
+    CITY_LENGTH,
+    DESCRIPTION_LENGTH,
+    METADATA_KEY_LENGTH,
+    METADATA_PAIRS,
+    METADATA_VALUE_LENGTH,
+    REFERENCE_LENGTH,
+    SeedTransactionSerializer,
+)
+from pave.api.fields import COUNTRIES, CURRENCIES, mccs
+from pave.core.card_masking import holds_card_number
+
+_CODES = {"currency": CURRENCIES, "mcc": mccs(), "country": COUNTRIES}
+_TEXTS = {"city": CITY_LENGTH, "reference": REFERENCE_LENGTH}
+# Amounts whose digits are kept as they are. ("007" and "1e3" are amounts too, but are rewritten.)
+_PLAIN_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,8})?")
+_PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class _NotPlain(Exception):
+    """The value is for the serializer to judge."""
+
+
+class Checker:
+    """Checks transactions one after the other, in any thread.
+
+    Args:
+        serializer: Says which fields there are, and judges what is not plain. It is bound once,
+            since making it costs as much as its judgement, which it keeps nothing of.
+    """
+
+    def __init__(self, serializer: SeedTransactionSerializer) -> None:
+        self._serializer = serializer
+        self._codes = {name: _CODES[name] for name in _CODES if name in serializer.fields}
+        self._texts = {name: _TEXTS[name] for name in _TEXTS if name in serializer.fields}
+        self._takes_metadata = "metadata" in serializer.fields
+
+    def check(self, data: Any) -> dict[str, Any]:
+        """Return the model's fields.
+
+        Raises:
+            ValidationError: As the serializer has it.
+        """
+        try:
+            return self._plain_fields(data)
+        except _NotPlain:
+            return self._serializer.run_validation(data)
+
+    def _plain_fields(self, data: Any) -> dict[str, Any]:
+        if type(data) is not dict:
+            raise _NotPlain
+        get = data.get
+        description = _plain_text(get("description"), DESCRIPTION_LENGTH)
+        if description is None or not description.strip():
+            raise _NotPlain
+        fields: dict[str, Any] = {"description": description}
+        if (amount := get("amount")) is not None:
+            if not isinstance(amount, str) or not _PLAIN_AMOUNT.fullmatch(amount):
+                raise _NotPlain
+            fields["amount"] = str(amount)
+        if (day := get("date")) is not None:
+            fields["date"] = _plain_date(day)
+        for name, codes in self._codes.items():
+            if (code := get(name)) is not None:
+                if type(code) is not str or code not in codes:
+                    raise _NotPlain
+                fields[name] = code
+        for name, length in self._texts.items():
+            if (text := _plain_text(get(name), length)) is not None:
+                fields[name] = text
+        given = get("metadata") if self._takes_metadata else None
+        if given is not None and (pairs := _plain_pairs(given)):
+            fields["metadata"] = pairs
+        if holds_card_number(fields.get("reference", "")):
+            raise _NotPlain
+        return fields
+
+
+def _plain_text(value: Any, length: int) -> str | None:
+    """Return a text that can be stored and sent as it is, or None where there is none."""
+    if value is None:
+        return None
+    if type(value) is not str or len(value) > length or "\x00" in value:
+        raise _NotPlain
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise _NotPlain from error
+    return value
+
+
+def _plain_pairs(value: Any) -> dict[str, str]:
+    if type(value) is not dict or len(value) > METADATA_PAIRS:
+        raise _NotPlain
+    for key, text in value.items():
+        if not (_plain_text(key, METADATA_KEY_LENGTH) or "").strip():
+            raise _NotPlain
+        if _plain_text(text, METADATA_VALUE_LENGTH) is None:
+            raise _NotPlain
+    if any(map(holds_card_number, value)):
+        raise _NotPlain
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _parsed_date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _plain_date(value: Any) -> date:
+    if type(value) is not str or not _PLAIN_DATE.fullmatch(value):
+        raise _NotPlain
+    day = _parsed_date(value)
+    if day is None:
+        raise _NotPlain
+    return day

@@ -1,0 +1,215 @@
+"""Batches: sent, looked at, their results read."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+from uuid import UUID
+
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.response import Response
+from rest_framework.utils.mediatypes import media_type_matches
+from rest_framework.views import APIView
+
+from merchants.api import batch_download, batch_upload, transfer_limits
+from merchants.api.backpressure import refuse_if_full
+from merchants.api.batch_rows import RowChecker
+from merchants.api.batch_upload import BadRow, Malformed, Read
+from merchants.api.representations import batch_objects
+from merchants.api.serializers import BatchQuery
+from merchants.api.transfer_limits import UPLOAD_TURNS, UPLOADS
+from merchants.models import Batch
+from merchants.requests import batches, cancellation, usage
+from pave.api import throttling
+from pave.api.body_parsers import Upload, UploadParser
+from pave.api.concurrency import OTHERS, Busy
+from pave.api.exceptions import Conflict, PayloadTooLarge
+from pave.api.idempotency import idempotent
+from pave.api.pagination import NewestFirst
+from pave.api.query_params import PageQuery, read_query
+from pave.api.throttling import bounded
+from pave.api.views import ClientView
+from pave.clients.authentication import ClientRequest, refuse_stranger
+from pave.clients.quotas import QuotaExceeded
+
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+
+
+class JSONUpload(UploadParser):
+    """A batch in JSON."""
+
+    media_type = "application/json"
+
+
+class NDJSONUpload(UploadParser):
+    """A batch with one JSON object a line."""
+
+    media_type = NDJSON
+
+
+class CSVUpload(UploadParser):
+    """A batch in CSV."""
+
+    media_type = CSV
+
+
+class BatchesView(APIView):  # no ClientView: its body is read only where there is room for it
+    """``/v1/batches``."""
+
+    parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
+
+    def get(self, request: ClientRequest) -> Response:
+        """Answer a page of the client's batches, newest first."""
+        read_query(request, PageQuery)
+        pages = NewestFirst()
+        with bounded(), OTHERS.place(request.client.pk):
+            page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
+            return pages.get_paginated_response(batch_objects(page or ()))
+
+    def post(self, request: ClientRequest) -> Response:
+        """Take the good rows of a batch, and report the bad ones."""
+        with bounded(), UPLOADS.place(request.client.pk):
+            upload = request.data  # comes as slowly as the client likes
+            if not isinstance(upload, Upload):
+                raise ParseError("The body is empty.")
+            # Before the transaction that an Idempotency-Key begins: it may be the month's first.
+            usage.left(request.client, now=timezone.now())
+            with upload.file, UPLOAD_TURNS.turn(wait=transfer_limits.WAIT_SECONDS):
+                return self._take(request)
+
+    @idempotent
+    def _take(self, request: ClientRequest) -> Response:
+        refuse_if_full(request.client)
+        options = read_query(request, BatchQuery)
+        upload = cast(Upload, request.data)  # post takes no other
+        try:
+            batch = batches.accept(
+                client=request.client, rows=_rows(request, upload, options), options=options
+            )
+        except Malformed as error:
+            if error.pointer:
+                raise ValidationError({error.pointer.lstrip("/"): str(error)}) from error
+            raise ParseError(str(error)) from error
+        except batches.TooManyRows as error:
+            raise PayloadTooLarge(f"A batch may have {batches.MAX_ROWS:,} rows at most.") from error
+        except batches.TooMuchWork as error:
+            raise PayloadTooLarge(
+                "So many rows with so much that is wrong or looks like card numbers take too long "
+                "to read. Nothing was taken; send fewer of them at once."
+            ) from error
+        except batches.AnotherUnderWay as error:
+            raise Busy(UPLOADS.another) from error
+        except batches.NothingTaken as error:
+            raise NoGoodRow(error.errors) from error
+        except QuotaExceeded as error:
+            raise throttling.quota_exceeded(request, error, timezone.now()) from error
+        return Response(
+            batch_objects([batch])[0],
+            status=202,
+            headers={"Location": reverse("batch", args=[batch.pk])},
+        )
+
+
+class BatchView(ClientView):
+    """``/v1/batches/{id}``."""
+
+    def get(self, request: ClientRequest, batch_id: UUID) -> Response:
+        """Answer the batch with its counts as they are now."""
+        return Response(batch_objects([_find(request, batch_id)])[0])
+
+
+class CancelBatchView(ClientView):
+    """``POST /v1/batches/{id}/cancel``."""
+
+    def post(self, request: ClientRequest, batch_id: UUID) -> Response:
+        """Take back the rows that are not final yet."""
+        batch = _find(request, batch_id)
+        try:
+            cancellation.cancel_batch(batch=batch)
+        except cancellation.AlreadyFinal as error:
+            raise Conflict(f"It is {batch.status}, and cannot be canceled any more.") from error
+        return Response(batch_objects([batch])[0])
+
+
+class BatchResultsView(ClientView):
+    """``/v1/batches/{id}/results``."""
+
+    def get(self, request: ClientRequest, batch_id: UUID) -> StreamingHttpResponse:
+        """Stream the rows in the order of the input: CSV if it is asked for, else NDJSON."""
+        batch = _find(request, batch_id)
+        if _wants_csv(request):
+            parts, media_type, ending = batch_download.as_csv(batch), CSV, "csv"
+        else:
+            parts, media_type, ending = batch_download.as_ndjson(batch), NDJSON, "ndjson"
+        with bounded():
+            stream = transfer_limits.Download(request.client.pk, parts)
+        return StreamingHttpResponse(
+            stream,
+            content_type=f"{media_type}; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="batch-{batch.pk}.{ending}"',
+                "Vary": "Accept",
+            },
+        )
+
+
+class NoGoodRow(ParseError):
+    """No row of a batch could be taken; the problem lists why, as a batch does."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("No row of the batch can be taken.")
+        self.problem_errors = errors
+
+
+def _find(request: ClientRequest, batch_id: UUID) -> Batch:
+    return get_object_or_404(Batch.objects.for_client(request.client), pk=batch_id)
+
+
+def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> Iterator[batches.Row]:
+    """Yield the checked rows of an upload, and put what JSON says of delivery into ``options``."""
+    members: dict[str, Any] = {}
+
+    def take(name: str, value: Any) -> None:
+        if name == "client_id":
+            refuse_stranger(request.client, value, "body's client_id")
+        if name == "deliver":  # of others there may be millions
+            members[name] = value
+
+    if upload.media_type == CSV:
+        read: Iterable[Read] = batch_upload.read_csv(upload.file)
+    elif upload.media_type == NDJSON:
+        read = batch_upload.read_ndjson(upload.file)
+    else:
+        read = batch_upload.read_json(upload.file, take)
+    checker = RowChecker(request.client.client_id)
+    for number, (line, row) in enumerate(read, start=1):
+        if isinstance(row, BadRow):
+            fields, errors = None, [{"pointer": "", "detail": str(row)}]
+        else:
+            fields, errors = checker.check(row)
+        yield batches.Row(number, line, fields, errors)
+    if "deliver" in members:
+        serializer = BatchQuery(data={"deliver": members["deliver"]})
+        serializer.is_valid(raise_exception=True)
+        options.update(serializer.validated_data)
+
+
+def _wants_csv(request: ClientRequest) -> bool:
+    """Return whether the Accept header prefers CSV to NDJSON (RFC 9110, section 12.5.1).
+
+    Parameters of a type (``text/csv; charset=utf-8``) do not tell ours from another.
+    """
+    preferred = request.accepted_types
+
+    def place(ours: str) -> int:
+        fitting = (
+            preferred.index(accepted)
+            for accepted in request.accepted_types_by_precedence
+            if media_type_matches(ours, str(accepted))
+        )
+        return next(fitting, len(preferred))
+
+    return place(CSV) < min(place(NDJSON), place("application/json"))

@@ -1,0 +1,62 @@
+"""The catalogue, as clients see it."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.response import Response
+
+from merchants.api.representations import merchant_object
+from merchants.api.serializers import MerchantQuery
+from merchants.models import Alias, Merchant
+from pave.api.concurrency import Places
+from pave.api.pagination import ByName
+from pave.api.query_params import read_query
+from pave.api.throttling import bounded
+from pave.api.views import ClientView
+from pave.clients.authentication import ClientRequest
+
+# A search reads the whole catalogue.
+_SEARCHES = Places(
+    at_once=4,
+    of_each=2,
+    another="Two searches of yours are under way. Send this one when one is answered.",
+    full="Too many searches are under way. Try again in a moment.",
+)
+_SHOWN = Merchant.objects.filter(active=True, published=True)
+
+
+class MerchantsView(ClientView):
+    """``/v1/merchants``."""
+
+    def get(self, request: ClientRequest) -> Response:
+        """Answer a page of the catalogue by name, of those only that the search finds."""
+        query = read_query(request, MerchantQuery)
+        if search := query.get("search"):
+            with bounded(), _SEARCHES.place(request.client.pk):
+                return self._page(request, _found(search))
+        return self._page(request, _SHOWN)
+
+    def _page(self, request: ClientRequest, found: QuerySet[Merchant]) -> Response:
+        pages = ByName()
+        page = pages.paginate_queryset(found.prefetch_related("aliases"), request)
+        return pages.get_paginated_response([merchant_object(merchant) for merchant in page or ()])
+
+
+def _found(search: str) -> QuerySet[Merchant]:
+    aliases = Alias.objects.filter(published=True, text__icontains=search).order_by()
+    return _SHOWN.filter(
+        Q(name__icontains=search)
+        | Q(website__icontains=search)
+        | Q(pk__in=aliases.values("merchant"))
+    )
+
+
+class MerchantView(ClientView):
+    """``/v1/merchants/{id}``."""
+
+    def get(self, request: ClientRequest, merchant_id: UUID) -> Response:
+        """Answer a merchant; one that is no longer answered, too: its id stays valid."""
+        shown = Merchant.objects.filter(published=True).prefetch_related("aliases")
+        found = get_object_or_404(shown, pk=merchant_id)
+        return Response(merchant_object(found))

@@ -1,0 +1,172 @@
+"""The routes by which transactions come in and answers are read, taken back and corrected."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.response import Response
+
+from merchants.api.backpressure import refuse_if_full
+from merchants.api.representations import normalization_object, normalization_objects
+from merchants.api.serializers import (
+    FeedbackSerializer,
+    NormalizationQuery,
+    SeedTransactionSerializer,
+    TransactionSerializer,
+)
+from merchants.api.transaction_validation import Checker
+from merchants.catalogue import feedback
+from merchants.models import NormalizationRequest
+from merchants.requests import cancellation, submission
+from merchants.requests.events import as_text, describe
+from pave.api import prefer_wait, throttling
+from pave.api.exceptions import Conflict
+from pave.api.idempotency import idempotent
+from pave.api.pagination import NewestFirst
+from pave.api.query_params import created_within, read_query
+from pave.api.views import ClientView
+from pave.clients.authentication import ClientRequest
+from pave.clients.models import Client
+from pave.clients.quotas import QuotaExceeded
+
+_checker = Checker(TransactionSerializer())
+_seed_checker = Checker(SeedTransactionSerializer())
+
+
+class NormalizeMerchantView(ClientView):
+    """``POST /normalize_merchant``: the seed's route, kept for its clients."""
+
+    short = ("POST",)
+
+    @idempotent
+    def post(self, request: ClientRequest) -> Response:
+        """Take a transaction; answer its ``request_id`` at once."""
+        taken = _submit(request, _seed_checker)
+        return Response(
+            {"request_id": str(taken.pk)}, status=202, headers={"Location": _location(taken)}
+        )
+
+
+class NormalizationsView(ClientView):
+    """``/v1/normalizations``."""
+
+    short = ("POST",)
+
+    def get(self, request: ClientRequest) -> Response:
+        """Answer a page of the client's normalizations, newest first."""
+        query = read_query(request, NormalizationQuery)
+        filters: dict[str, Any] = created_within(query)
+        for name in ("status", "reference", "batch"):
+            if name in query:
+                filters[name] = query[name]
+        found = NormalizationRequest.objects.for_client(request.client).filter(**filters)
+        pages = NewestFirst()
+        page = pages.paginate_queryset(found.select_related("resolution"), request)
+        return pages.get_paginated_response(normalization_objects(page or ()))
+
+    @idempotent
+    def post(self, request: ClientRequest) -> Response:
+        """Take a transaction; answer the normalization, queued, or finished if asked to wait."""
+        taken = _submit(request, _checker)
+        data = {**describe(taken, None), "deliveries": []}
+        headers = {"Location": _location(taken)}
+        accepted = Response(data, 202, headers=headers)
+        seconds = prefer_wait.preferred_seconds(request)
+        if not seconds:
+            return accepted
+        return prefer_wait.Unfinished(
+            data, 202, headers, finish=lambda: _after_waiting(taken, seconds, accepted)
+        )
+
+
+class NormalizationView(ClientView):
+    """``/v1/normalizations/{request_id}``."""
+
+    short = ("GET", "HEAD")
+
+    def get(self, request: ClientRequest, request_id: UUID) -> Response:
+        """Answer the normalization as it is now."""
+        return Response(normalization_object(_find(request.client, request_id)))
+
+
+class CancelView(ClientView):
+    """``POST /v1/normalizations/{request_id}/cancel``."""
+
+    def post(self, request: ClientRequest, request_id: UUID) -> Response:
+        """Take the request back, if it has no end yet."""
+        found = _find(request.client, request_id)
+        try:
+            cancellation.cancel(request=found)
+        except cancellation.AlreadyFinal as error:
+            found.refresh_from_db()
+            raise Conflict(f"It is {found.status}, and cannot be canceled any more.") from error
+        except cancellation.InUse as error:
+            raise Conflict("It is being answered just now. Try again.") from error
+        return Response(normalization_object(found))
+
+
+class FeedbackView(ClientView):
+    """``POST /v1/normalizations/{request_id}/feedback``."""
+
+    def post(self, request: ClientRequest, request_id: UUID) -> Response:
+        """Put the client's correction on the staff's list."""
+        found = _find(request.client, request_id)
+        serializer = FeedbackSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given = feedback.give(
+            request=found,
+            merchant=serializer.validated_data["merchant"],
+            comment=serializer.validated_data.get("comment") or "",
+        )
+        return Response(
+            {
+                "id": str(given.pk),
+                "request_id": str(found.pk),
+                "status": given.status,
+                "merchant": given.merchant_name,
+                "comment": given.comment or None,
+                "created_at": as_text(given.created_at),
+            },
+            status=201,
+        )
+
+
+def _look(ids: Collection[UUID]) -> Collection[UUID]:
+    finished = NormalizationRequest.objects.finished().filter(pk__in=ids)
+    return finished.values_list("pk", flat=True)
+
+
+_watcher = prefer_wait.Watcher(_look)
+
+
+def _after_waiting(taken: NormalizationRequest, seconds: int, accepted: Response) -> Response:
+    """Return the result if it is there in time, else the answer as it was."""
+    finished = _watcher.wait(taken.pk, seconds, client=taken.client_id)
+    if finished is None:
+        return accepted
+    headers = {**accepted.headers, "Preference-Applied": f"wait={seconds}"}
+    found = NormalizationRequest.objects.select_related("resolution").get(pk=taken.pk)
+    return Response(normalization_object(found), 200 if finished else 202, headers=headers)
+
+
+def _find(client: Client, request_id: UUID) -> NormalizationRequest:
+    return get_object_or_404(
+        NormalizationRequest.objects.for_client(client).select_related("resolution"),
+        pk=request_id,
+    )
+
+
+def _submit(request: ClientRequest, checker: Checker) -> NormalizationRequest:
+    fields = checker.check(request.data)
+    refuse_if_full(request.client, fields)
+    try:
+        return submission.submit(client=request.client, fields=fields)
+    except QuotaExceeded as error:
+        raise throttling.quota_exceeded(request, error, timezone.now()) from error
+
+
+def _location(taken: NormalizationRequest) -> str:
+    return reverse("normalization", args=[taken.pk])

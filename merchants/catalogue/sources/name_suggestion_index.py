@@ -1,0 +1,159 @@
+"""Reads the npm package `name-suggestion-index`: brands of shops and services around the world.
+
+The package (BSD-3-Clause) lists what mappers of OpenStreetMap may choose as a brand. Two of its
+files matter here: `dist/json/nsi.min.json` (the brands) and `dist/wikidata/wikidata.min.json`
+(their web sites and logos). Most of it is of no use for payments (bus lines, power poles, flags),
+so only trees and categories where people pay are kept, and a brand that stands in several
+categories becomes one record.
+"""
+
+import json
+import re
+import tarfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from merchants.catalogue.sources.osm_tags import DROPPED, EUROPE, MCCS, OPERATORS_KEPT
+from merchants.catalogue.sources.records import MerchantRecord, slugify
+
+BRANDS_FILE = "dist/json/nsi.min.json"
+WIKIDATA_FILE = "dist/wikidata/wikidata.min.json"
+# Tags whose value is a name of the brand, best first; lists are separated by semicolons.
+NAME_TAGS = ("brand", "brand:en", "name", "name:en", "short_name", "brand:short", "alt_name")
+MOST_ALIASES = 24
+
+
+class NotTheIndex(ValueError):
+    """The source has not the two files of a name-suggestion-index package."""
+
+
+def read_source(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The brands by category and the wikidata entries by id, out of a tarball or unpacked folder.
+
+    Raises NotTheIndex for a file or folder that is not such a package, OSError if unreadable.
+    """
+    try:
+        if source.is_dir():
+            brands = json.loads((source / BRANDS_FILE).read_text("utf-8"))
+            wikidata = json.loads((source / WIKIDATA_FILE).read_text("utf-8"))
+        else:
+            with tarfile.open(source) as package:
+                brands = _member(package, BRANDS_FILE)
+                wikidata = _member(package, WIKIDATA_FILE)
+        return brands["nsi"], wikidata["wikidata"]
+    except (
+        tarfile.TarError,
+        KeyError,
+        TypeError,
+        json.JSONDecodeError,
+        FileNotFoundError,
+    ) as error:
+        raise NotTheIndex(f"{source} is not a name-suggestion-index package: {error}") from error
+
+
+def _member(package: tarfile.TarFile, name: str) -> dict[str, Any]:
+    content = package.extractfile(f"package/{name}")
+    if content is None:
+        raise KeyError(name)
+    return cast(dict[str, Any], json.load(content))
+
+
+def read_records(source: Path) -> list[MerchantRecord]:
+    """All merchants of the package at `source`, ordered by key; errors as `read_source`."""
+    brands, wikidata = read_source(source)
+    return reduce_records(brands, wikidata)
+
+
+def reduce_records(brands: dict[str, Any], wikidata: dict[str, Any]) -> list[MerchantRecord]:
+    """Merge the items of all paying categories by wikidata id (else by name) into records."""
+    groups: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    for category, item in _paying_items(brands):
+        tags = item["tags"]
+        identity = tags.get("brand:wikidata") or tags.get("operator:wikidata")
+        name = tags.get("brand") or tags.get("operator") or tags.get("name") or item["displayName"]
+        groups[identity or f"nsi:{slugify(name)}"].append((category, item))
+    return [_merge(key, groups[key], wikidata.get(key, {})) for key in sorted(groups)]
+
+
+def _paying_items(brands: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, content in brands.items():
+        tree, _, category = path.partition("/")
+        kept = category not in DROPPED if tree == "brands" else path in OPERATORS_KEPT
+        if kept:
+            for item in content["items"]:
+                yield category, item
+
+
+def _merge(
+    key: str, items: list[tuple[str, dict[str, Any]]], entry: dict[str, Any]
+) -> MerchantRecord:
+    names: Counter[str] = Counter()
+    aliases: dict[str, None] = {}
+    for _, item in items:
+        tags = item["tags"]
+        names[_shown_name(item)] += 1
+        for tag in NAME_TAGS:
+            aliases.update(dict.fromkeys(_split(tags.get(tag, ""))))
+        aliases.update(dict.fromkeys(item.get("matchNames", ())))
+    # The name most items agree on; the shorter one if two are as frequent.
+    name = min(names, key=lambda candidate: (-names[candidate], len(candidate), candidate))
+    categories = Counter(category for category, _ in items)
+    mccs = {code: None for category in categories for code in MCCS.get(category, ())}
+    identities = entry.get("identities", {})
+    sites = [identities.get("website", ""), *entry.get("officialWebsites", ())]
+    return MerchantRecord(
+        key=key,
+        name=name,
+        website=next((site for site in sites if site), ""),
+        wikidata=key if re.fullmatch(r"Q\d+", key) else "",
+        mccs=tuple(mccs),
+        countries=_countries(item["locationSet"] for _, item in items),
+        category=categories.most_common(1)[0][0].split("/")[1],
+        logo_url=entry.get("logos", {}).get("wikidata", ""),
+        aliases=tuple(_useful(aliases, name))[:MOST_ALIASES],
+    )
+
+
+def _shown_name(item: dict[str, Any]) -> str:
+    """The name in Latin letters if the index has one, else as it is written locally."""
+    tags = item["tags"]
+    local = tags.get("brand") or tags.get("operator") or tags.get("name") or item["displayName"]
+    if local.isascii() or _is_latin(local):
+        return str(local)
+    return str(tags.get("brand:en") or tags.get("name:en") or tags.get("operator:en") or local)
+
+
+def _is_latin(text: str) -> bool:
+    return all(ord(char) < 0x250 or 0x1E00 <= ord(char) < 0x1F00 for char in text if char.isalpha())
+
+
+def _split(value: str) -> Iterator[str]:
+    for part in value.split(";"):
+        if part.strip():
+            yield part.strip()
+
+
+def _useful(aliases: Iterable[str], name: str) -> Iterator[str]:
+    """The aliases that say more than the name does; of equal spellings the first."""
+    seen = {slugify(name).replace("-", "")}
+    for alias in aliases:
+        compact = slugify(alias).replace("-", "")
+        if compact and compact not in seen:
+            seen.add(compact)
+            yield alias
+
+
+def _countries(location_sets: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """ISO codes of where the brand is; empty if anywhere or if the index says it otherwise."""
+    found: set[str] = set()
+    for locations in location_sets:
+        for place in locations.get("include", ()):
+            if place == "150":
+                found.update(EUROPE)
+            elif isinstance(place, str) and re.match(r"[a-z]{2}(?![a-z0-9])", place):
+                found.add(place[:2].upper())
+            else:
+                return ()
+    return tuple(sorted(found))

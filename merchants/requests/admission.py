@@ -1,0 +1,351 @@
+"""Requests are admitted: read, keyed, and tied to the resolutions that answer them."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from merchants.catalogue import rulesets
+from merchants.matching.heuristic import Heuristic
+from merchants.matching.reading import read
+from merchants.models import (
+    AdmissionClaim,
+    NormalizationRequest,
+    Resolution,
+    Ruleset,
+)
+from merchants.requests import batches, fair_share
+from merchants.requests.completion import complete, fail
+from merchants.requests.questions import (
+    ALONE,
+    IN_A_BATCH,
+    Limits,
+    StoredKey,
+    key_of,
+    resolutions_for,
+)
+from merchants.wakeups import ADMIT, SUSPECTS
+from pave.core import advisory_locks
+from pave.core.bulk_update import update_each
+from pave.operations.cluster.db_retry import AWAY, persist
+from pave.operations.cluster.work_loop import Shift
+from pave.operations.cluster.worker_names import worker_name
+from pave.operations.monitoring.counters import Counter
+
+logger = logging.getLogger(__name__)
+Status = NormalizationRequest.Status
+ADMIT_BATCH = 200
+# For so long the keys of one batch are worked out, in seconds: who waits behind it is not to wait
+# for long, and the worker is ended that does not come back.
+KEYING_SECONDS = 4.0
+# Attempts of a request that is admitted alone, each with more time.
+MAX_ALONE = 3
+# How long a worker goes on with such requests, in seconds.
+SUSPECTS_SECONDS = 2.0
+# How long the database may be away until what was claimed is left to the sweep, in seconds.
+PATIENCE_SECONDS = 30.0
+# A claim this old is a dead worker's: keying and one key's limit are over long before.
+CLAIM_LEASE = timedelta(seconds=60)
+
+
+def admit() -> int:
+    """Admit queued requests, batch by batch, for a slice of time; return how many there were."""
+    shift = Shift(ADMIT, seconds=settings.PAVE_TASK_SLICE)
+    admitted = 0
+    while shift.goes_on():
+        count, more = _admit_batch(ADMIT_BATCH)
+        admitted += count
+        if count:
+            shift.worked()
+        # While little comes, the next look waits for more of it: a batch costs nearly the same
+        # whatever its size.
+        if count < ADMIT_BATCH // 4 and not more:
+            shift.rest()
+    ADMIT.fall_asleep()
+    if shift.ended_busy or fair_share.is_any_admissible():
+        ADMIT.ring()
+    return admitted
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """Queued requests whose keys this worker is to work out, and the row that says so."""
+
+    requests: Sequence[NormalizationRequest]
+    claim: AdmissionClaim
+    more: bool = False  # whether a client may have more queued than its part
+
+
+@dataclass(slots=True)
+class _Keyed:
+    """Requests by their keys, and those that have none, each with its error."""
+
+    askers: dict[StoredKey, list[NormalizationRequest]] = field(default_factory=dict)
+    unkeyed: list[NormalizationRequest] = field(default_factory=list)
+    # Those that had been admitted before, and counted.
+    again: set[UUID] = field(default_factory=set)
+
+
+def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
+    """Give up to ``limit`` queued requests their resolutions, and complete what is cached.
+
+    Clients take turns. Nothing that a heuristic does to one request is let happen to the others:
+    keys are worked out outside any transaction, and what has none, or has ended the process, is
+    set aside for ``admit_suspects``.
+
+    Returns:
+        How many requests were looked at.
+    """
+    return _admit_batch(limit)[0]
+
+
+def _admit_batch(limit: int) -> tuple[int, bool]:
+    """Do as ``admit_batch`` says; return as well whether a client may have more than its part."""
+    if not fair_share.is_any_admissible():
+        return 0, False
+    claimed = _claim(limit)
+    if not claimed.requests:
+        return 0, claimed.more
+    ruleset = rulesets.current()
+    heuristic = rulesets.heuristic_for(ruleset.number)
+    keyed = _Keyed()
+    end = time.monotonic() + KEYING_SECONDS
+    # A client one of whose has just cost others their time waits on. If that was much of it, its
+    # others are set aside too: each may be like that.
+    held_up: dict[int, bool] = {}
+    left: list[NormalizationRequest] = []
+    for request in _by_turns(claimed.requests):
+        if request.client_id in held_up or time.monotonic() > end:
+            left.append(request)
+        elif error := _key(request, heuristic, IN_A_BATCH, keyed):
+            held_up[request.client_id] = isinstance(error, TimeoutError)
+    keyed.unkeyed += [request for request in left if held_up.get(request.client_id)]
+    _admit_claimed(claimed.claim, keyed, ruleset)
+    return len(claimed.requests), claimed.more
+
+
+def _by_turns(requests: Sequence[NormalizationRequest]) -> Iterator[NormalizationRequest]:
+    """Yield the first request of each client, then the second of each, and so on."""
+    lines: dict[int, list[NormalizationRequest]] = {}
+    for request in requests:
+        lines.setdefault(request.client_id, []).append(request)
+    for rank in zip_longest(*lines.values()):
+        yield from filter(None, rank)
+
+
+def admit_suspects() -> int:
+    """Admit one by one what an admission with others has failed for; return how many there were.
+
+    The attempt is counted before it is made, and after ``MAX_ALONE`` the request has failed. It
+    runs in a worker of the heuristic's queue, so that it holds up nobody else's admission; in one
+    at a time and not for long, so that it holds up nobody's answers; and clients take turns.
+    """
+    admitted = 0
+    begun = end = time.monotonic()
+    end += SUSPECTS_SECONDS
+    while begun < end and (claimed := _claim_suspect()) is not None:
+        request = claimed.requests[0]
+        ruleset = rulesets.current()
+        keyed = _Keyed()
+        if request.admission_attempts <= 1 + MAX_ALONE:
+            _key(request, rulesets.heuristic_for(ruleset.number), ALONE, keyed)
+        else:
+            request.error = "The heuristic could not read it: every attempt was cut off."
+            keyed.unkeyed.append(request)
+        _admit_claimed(claimed.claim, keyed, ruleset)
+        admitted += 1
+        now = time.monotonic()
+        fair_share.settle_up(request.client_id, now - begun, ALONE.wall)
+        begun = now
+    if begun >= end and NormalizationRequest.objects.suspect().exists():
+        SUSPECTS.ring()
+    return admitted
+
+
+def _key(
+    request: NormalizationRequest, heuristic: Heuristic, limits: Limits, keyed: _Keyed
+) -> Exception | None:
+    """Read a request and find its key; put it where it belongs. Return what went wrong."""
+    if request.reading is not None:
+        keyed.again.add(request.pk)
+    try:
+        request.reading = read(request.as_transaction()).to_json()
+        key = key_of(request, heuristic, limits)
+    except Exception as error:
+        logger.exception("admission.no_key request=%s", request.pk)
+        request.error = f"The heuristic could not read it: {type(error).__name__}."
+        keyed.unkeyed.append(request)
+        return error
+    keyed.askers.setdefault(key, []).append(request)
+    return None
+
+
+def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
+    """Admit what was claimed; if that fails, let others have it: by itself if it is the cause."""
+    try:
+        _admit(claim, keyed, ruleset)
+    except AWAY:
+        persist(lambda: _release(claim), seconds=PATIENCE_SECONDS)
+        raise
+    except Exception:
+        logger.exception("admission.failed claim=%s", claim.pk)
+        _end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
+
+
+def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
+    """Tie requests to their resolutions, in one transaction; those that were taken back are out."""
+    now = timezone.now()
+    with transaction.atomic():
+        if rulesets.steady().number != ruleset.number:
+            _release(claim)  # another one answers since the keys were worked out
+            return
+        AdmissionClaim.objects.filter(pk=claim.pk).delete()
+        asking = [request for requests in keyed.askers.values() for request in requests]
+        queued = set(
+            NormalizationRequest.objects.queued()
+            .filter(pk__in=[request.pk for request in (*asking, *keyed.unkeyed)])
+            .select_for_update()
+            .order_by("id")
+            .values_list("pk", flat=True)
+        )
+        askers = {
+            key: still
+            for key, requests in keyed.askers.items()
+            if (still := [request for request in requests if request.pk in queued])
+        }
+        failed = _set_aside([request for request in keyed.unkeyed if request.pk in queued])
+        resolutions = resolutions_for(askers, ruleset, now)
+        cached: list[NormalizationRequest] = []
+        waiting: list[NormalizationRequest] = []
+        for key, requests in askers.items():
+            resolution = resolutions[key.text]
+            for request in requests:
+                request.resolution = resolution
+                request.status = Status.PROCESSING
+                request.error = resolution.error
+            if resolution.is_resolved:
+                cached += requests
+            elif resolution.status == Resolution.Status.FAILED:
+                failed += requests
+            else:
+                waiting += requests
+        update_each(waiting, ("status", "resolution", "reading"))
+        complete(cached, now)
+        fail(failed, now)
+        batches.count([*cached, *failed], now=now)
+        counter = Counter(now)
+        known = sum(request.pk not in keyed.again for request in cached)
+        unknown = sum(request.pk not in keyed.again for request in (*waiting, *failed))
+        counter.add("requests", "queued", count=known + unknown)
+        counter.add("memory", "known", count=known)
+        counter.add("memory", "waiting", count=unknown)
+        counter.write()
+
+
+def _set_aside(unkeyed: Sequence[NormalizationRequest]) -> list[NormalizationRequest]:
+    """Leave what has no key to ``admit_suspects``; return what has had its last attempt."""
+    fresh = [request.pk for request in unkeyed if request.admission_attempts == 0]
+    if fresh:
+        NormalizationRequest.objects.filter(pk__in=fresh).update(admission_attempts=1)
+    if unkeyed:
+        SUSPECTS.ring()
+    return [request for request in unkeyed if request.admission_attempts > MAX_ALONE]
+
+
+def sweep(*, now: datetime | None = None) -> None:
+    """Ring for requests that wait for admission, and end the claims of dead workers."""
+    now = now or timezone.now()
+    _end_claims(AdmissionClaim.objects.filter(created_at__lt=now - CLAIM_LEASE))
+    if fair_share.is_any_admissible():
+        ADMIT.ring()
+    if NormalizationRequest.objects.suspect().exists():
+        SUSPECTS.ring()
+
+
+def hand_back(*, worker: str) -> None:
+    """End the claims of the dead ``worker``, or of all workers of a dead cluster."""
+    _end_claims(AdmissionClaim.objects.filter(worker__startswith=worker))
+
+
+@transaction.atomic
+def _release(claim: AdmissionClaim) -> None:
+    """End a claim as if it had not been made."""
+    if AdmissionClaim.objects.filter(pk=claim.pk).delete()[0] and claim.alone:
+        requests = NormalizationRequest.objects.filter(pk__in=claim.requests)
+        requests.update(admission_attempts=F("admission_attempts") - 1)
+
+
+def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
+    """Let the requests of dead workers' claims be admitted one by one: one may have done it."""
+    for claim in claims:
+        with transaction.atomic():
+            if not AdmissionClaim.objects.filter(pk=claim.pk).delete()[0]:
+                continue
+            NormalizationRequest.objects.queued().filter(
+                pk__in=claim.requests, admission_attempts=0
+            ).update(admission_attempts=1)
+            SUSPECTS.ring()
+        logger.warning("admission.lost worker=%s requests=%s", claim.worker, len(claim.requests))
+
+
+def _claim(limit: int) -> _Claimed:
+    """Claim queued requests, of each client that has some as many."""
+    with transaction.atomic():
+        advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
+        # Claims before requests: one that ends in between has left nothing queued.
+        claimed, alone = _claimed_elsewhere()
+        # While one of a client's is admitted alone, and takes its time, its others wait.
+        waiting = NormalizationRequest.objects.filter(pk__in=alone)
+        but_of = set(waiting.values_list("client_id", flat=True)) if alone else set()
+        ids, more = fair_share.next_queued(limit, but=claimed, but_of=but_of)
+        if not ids:
+            return _Claimed((), AdmissionClaim(), more)
+        claim = _write_claim(ids)
+    requests = NormalizationRequest.objects.filter(pk__in=ids).order_by("id")
+    return _Claimed(list(requests), claim, more)
+
+
+def _claim_suspect() -> _Claimed | None:
+    """Claim one request that is to be admitted alone, and count the attempt."""
+    with transaction.atomic():
+        advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
+        if AdmissionClaim.objects.filter(alone=True).exists():
+            return None
+        suspects = NormalizationRequest.objects.suspect()
+        clients = suspects.order_by("client").values_list("client_id", flat=True).distinct()
+        for client in fair_share.by_use(list(clients)):
+            # Those first that have had fewest attempts: one may have taken the others along.
+            of_client = suspects.filter(client=client).order_by("admission_attempts", "id")
+            request = of_client.select_for_update(skip_locked=True).first()
+            if request is not None:
+                request.admission_attempts += 1
+                request.save(update_fields=["admission_attempts"])
+                fair_share.charge(client, ALONE.wall)
+                return _Claimed([request], _write_claim([request.pk], alone=True))
+    return None
+
+
+def _claimed_elsewhere() -> tuple[set[UUID], set[UUID]]:
+    """Return the requests that somebody has claimed, and those of them that were claimed alone."""
+    claimed: set[UUID] = set()
+    alone: set[UUID] = set()
+    for requests, is_alone in AdmissionClaim.objects.values_list("requests", "alone"):
+        (alone if is_alone else claimed).update(map(UUID, requests))
+    return claimed | alone, alone
+
+
+def _write_claim(ids: Sequence[UUID], *, alone: bool = False) -> AdmissionClaim:
+    return AdmissionClaim.objects.create(
+        worker=worker_name(),
+        requests=[str(pk) for pk in ids],
+        alone=alone,
+        created_at=timezone.now(),
+    )

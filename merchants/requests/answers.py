@@ -1,0 +1,96 @@
+"""What an answer of the heuristic becomes in its resolution's row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from merchants.matching.types import CatalogueMerchant, Match
+from merchants.models import Merchant, Resolution, Rule
+from merchants.requests.heuristic_run import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The rows that matches name, as far as they are there: a heuristic may be out of date.
+
+    Args:
+        merchants: By id.
+        rules: Ids.
+    """
+
+    merchants: dict[UUID, Merchant]
+    rules: frozenset[int]
+
+    @classmethod
+    def by(cls, matches: Sequence[Match]) -> "Named":
+        """Look the rows up, in two statements at most."""
+        merchants = {pk for match in matches if (pk := _uuid(match.merchant_id))}
+        rules = {number for match in matches if (number := _number(match.rule_id))}
+        return cls(
+            Merchant.objects.in_bulk(merchants),
+            frozenset(Rule.objects.filter(pk__in=rules).values_list("pk", flat=True)),
+        )
+
+
+def write_down(answer: Answer, resolution: Resolution, named: Named) -> None:
+    """Set what an answer says on a resolution that is not saved yet."""
+    match = answer.match
+    merchant = named.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
+    rule_id = _number(match.rule_id)
+    resolution.answer = as_json(match, merchant, resolution.ruleset_id, answer.published)
+    resolution.merchant = merchant
+    resolution.rule_id = rule_id if rule_id in named.rules else None
+    resolution.method = match.method
+    resolution.confidence = match.confidence
+    resolution.evidence = list(match.evidence)
+
+
+def as_json(
+    match: Match,
+    merchant: Merchant | None,
+    ruleset: int,
+    published: CatalogueMerchant | None,
+) -> dict[str, Any]:
+    """Return what the API's members ``merchant`` and ``match`` are made of for whoever asks.
+
+    It holds what was found out, and nothing that was read from a transaction: that is the
+    request's own, and `merchants.requests.events` adds it.
+
+    Args:
+        match: What the heuristic says.
+        merchant: The row that it names.
+        ruleset: The number of the ruleset that answers.
+        published: The merchant as that ruleset has it. Its row is the draft, of which only what no
+            ruleset holds is answered: sites of countries, Wikidata's id and the logo.
+    """
+    facts = published or merchant
+    return {
+        "merchant": {
+            "id": str(merchant.pk) if merchant else None,
+            "name": match.name,
+            "website": (facts.website or None) if facts else None,
+            "websites": merchant.websites if merchant else {},
+            "wikidata": (merchant.wikidata or None) if merchant else None,
+            "mcc": facts.mccs[0] if facts and facts.mccs else None,
+            "category": (facts.category or None) if facts else None,
+            "logo_url": (merchant.logo_url or None) if merchant else None,
+        },
+        "match": {
+            "method": match.method,
+            "confidence": match.confidence,
+            "rule": match.rule_id,
+            "ruleset": ruleset,
+        },
+    }
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None

@@ -1,0 +1,65 @@
+"""The rows of a batch, written in bulk.
+
+On PostgreSQL by COPY, which takes a third of the time that ``bulk_create`` does: most of that goes
+into model instances and SQL text.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from merchants.models import Batch, NormalizationRequest
+from pave.core.ids import new_id
+
+_Status = NormalizationRequest.Status
+# What a row of input says; the model's defaults stand in for what it does not.
+_TEXTS = ("description", "amount", "currency", "mcc", "country", "city", "reference")
+_COLUMNS = (
+    "id",
+    *_TEXTS,
+    "date",
+    "metadata",
+    "row",
+    "client_id",
+    "batch_id",
+    "status",
+    "error",
+    "created_at",
+)
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+# A row's place in the input, and the model's fields.
+Numbered = tuple[int, dict[str, Any]]
+
+
+def write(rows: Sequence[Numbered], *, batch: Batch, now: datetime) -> None:
+    """Write queued requests, in the order of ``rows``."""
+    if connection.vendor == "postgresql":
+        _copy(rows, batch, now)
+    else:
+        NormalizationRequest.objects.bulk_create(
+            NormalizationRequest(
+                client_id=batch.client_id, batch_id=batch.pk, row=number, created_at=now, **fields
+            )
+            for number, fields in rows
+        )
+
+
+def _copy(rows: Sequence[Numbered], batch: Batch, now: datetime) -> None:
+    same = f"{batch.client_id}\t{batch.pk}\t{_Status.QUEUED.value}\t\t{now.isoformat()}\n"
+    lines = []
+    for number, fields in rows:
+        get = fields.get
+        texts = "\t".join([get(name, "").translate(_ESCAPES) for name in _TEXTS])
+        day = get("date") or "\\N"
+        pairs = get("metadata")
+        metadata = json.dumps(pairs).translate(_ESCAPES) if pairs else "\\N"
+        lines.append(f"{new_id()}\t{texts}\t{day}\t{metadata}\t{number}\t{same}")
+    table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
+    names = ", ".join(connection.ops.quote_name(name) for name in _COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", io.StringIO("".join(lines)))

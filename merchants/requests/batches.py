@@ -1,0 +1,265 @@
+"""Batches: taken whole, counted as their rows end, completed once."""
+
+import collections
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import Count, F
+from django.db.models.functions import Least
+from django.utils import timezone
+
+from merchants.models import Batch, NormalizationRequest
+from merchants.requests import batch_writing, usage
+from merchants.requests.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occurrence
+from merchants.wakeups import ADMIT
+from pave.clients import quotas
+from pave.clients.models import Client
+from pave.core import advisory_locks
+from pave.core.card_masking import masked_value, without_card_numbers
+from webhooks.publishing import publish
+
+logger = logging.getLogger(__name__)
+
+MAX_ROWS = 50_000
+# So many errors are shown; ``rejected`` says how many rows there are in truth.
+MAX_ERRORS = 500
+# How long the CPU may be at one batch. Plain rows take some seconds; the worst 32 MiB that we know,
+# of what looks like card numbers or is wrong in every value, most of a minute on a busy machine.
+MAX_CPU_SECONDS = 60.0
+# Rows written at a time.
+_WRITE_ROWS = 2_000
+# How often the sweep counts, in seconds, and how long a batch has been under way by then.
+_RECOUNT_EVERY = 60
+_RECOUNT_AFTER = timedelta(seconds=10)
+# How long one sweep tells of corrections, in seconds.
+_TELL_SECONDS = 2.0
+
+Status = NormalizationRequest.Status
+_COUNTED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One transaction of a batch's input: the model's fields, or what is wrong with it.
+
+    Args:
+        number: Its place among the rows, from 1.
+        line: The line of the body on which it begins, from 1; None where there are no lines.
+        fields: Validated fields, or None.
+        errors: ``{"pointer", "detail"}``, pointers within the row.
+    """
+
+    number: int
+    line: int | None
+    fields: dict[str, Any] | None
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+
+class NothingTaken(Exception):
+    """No row of the batch was good, so there is no batch.
+
+    Args:
+        errors: What is wrong, as in a batch's ``errors``.
+    """
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("no good row")
+        self.errors = errors
+
+
+class TooManyRows(Exception):
+    """The batch is longer than ``MAX_ROWS``."""
+
+
+class TooMuchWork(Exception):
+    """The batch takes more than ``MAX_CPU_SECONDS`` to read."""
+
+
+class AnotherUnderWay(Exception):
+    """Another batch of the client's is being taken at this moment."""
+
+
+def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | None = None) -> Batch:
+    """Take the good rows of a batch and note the bad ones, in one transaction.
+
+    Args:
+        client: Who sends it.
+        rows: Its rows, in order. What reading them raises leaves nothing behind.
+        options: ``deliver``; looked at after the last row, since a reader may find it there.
+
+    Raises:
+        NothingTaken: No row is good.
+        TooManyRows: There are more than ``MAX_ROWS``.
+        TooMuchWork: Reading them takes more than ``MAX_CPU_SECONDS``.
+        AnotherUnderWay: Another of the client's is being taken.
+        QuotaExceeded: There are more good rows than the client may send in this month.
+    """
+    now = timezone.now()
+    errors: list[dict[str, Any]] = []
+    left = usage.left(client, now=now)
+    batch = Batch(client=client, created_at=now)
+    good = _good(rows, batch, errors)
+    if connection.vendor == "sqlite":
+        # It lets one transaction write at a time: this one is not to last while rows are read.
+        good = iter(list(good))
+    with transaction.atomic():
+        if advisory_locks.is_taken(advisory_locks.Lock.TAKING_BATCHES, client.pk):
+            raise AnotherUnderWay
+        batch.save(force_insert=True)
+        while chunk := list(islice(good, _WRITE_ROWS)):
+            batch.accepted += len(chunk)
+            if left is not None and batch.accepted > left:
+                raise quotas.QuotaExceeded(left, quotas.month_of(now)[1])
+            batch_writing.write(chunk, batch=batch, now=now)
+        if not batch.accepted:
+            raise NothingTaken(errors)
+        batch.deliver = (options or {}).get("deliver", Batch.Deliver.BATCH)
+        batch.errors = errors
+        batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
+        # Last: what the client posts meanwhile is counted in the same row.
+        usage.charge(client, batch.accepted, now=now)
+        ADMIT.ring()
+    logger.info(
+        "batch.accepted batch=%s accepted=%s rejected=%s",
+        batch.pk,
+        batch.accepted,
+        batch.rejected,
+    )
+    return batch
+
+
+def told_one_by_one(requests: Sequence[NormalizationRequest]) -> Sequence[NormalizationRequest]:
+    """Return the requests that clients want a webhook each for."""
+    batch_ids = {request.batch_id for request in requests if request.batch_id}
+    if not batch_ids:
+        return requests
+    loud = set(
+        Batch.objects.filter(pk__in=batch_ids, deliver=Batch.Deliver.EACH).values_list(
+            "pk", flat=True
+        )
+    )
+    return [request for request in requests if request.batch_id is None or request.batch_id in loud]
+
+
+def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
+    """Count requests that have just ended in their batches, and complete those that are through.
+
+    Call it in the transaction that ends them, last: it locks the batches, in one order everywhere.
+    """
+    ended: dict[Any, collections.Counter[str]] = {}
+    for request in requests:
+        if request.batch_id:
+            ended.setdefault(request.batch_id, collections.Counter())[request.status] += 1
+    for batch_id in sorted(ended):
+        Batch.objects.filter(pk=batch_id).update(
+            **{status: F(status) + number for status, number in ended[batch_id].items()}
+        )
+        _complete_if_through(batch_id, now)
+
+
+def count_corrected(requests: Iterable[NormalizationRequest]) -> None:
+    """Count rows whose answers have just changed, each as ``corrected`` only the first time.
+
+    Call it in the transaction that changes them.
+    """
+    changed: dict[UUID, list[NormalizationRequest]] = {}
+    for request in requests:
+        if request.batch_id is not None:
+            changed.setdefault(request.batch_id, []).append(request)
+    for batch_id, rows in sorted(changed.items()):
+        Batch.objects.filter(pk=batch_id).update(
+            corrections=F("corrections") + len(rows),
+            # Rows that were corrected before there was a mark for it would count again.
+            corrected=Least(F("corrected") + sum(not row.corrected for row in rows), F("accepted")),
+        )
+
+
+def tell_corrections(*, now: datetime | None = None) -> None:
+    """Tell of the corrections in batches that asked for one message, each batch once.
+
+    After ``_TELL_SECONDS`` the others are left to the next sweep.
+    """
+    end = time.monotonic() + _TELL_SECONDS
+    now = now or timezone.now()
+    untold = Batch.objects.filter(corrections__gt=F("corrections_told")).order_by("id")
+    for batch_id in untold.values_list("pk", flat=True):
+        if time.monotonic() > end:
+            break
+        with transaction.atomic():
+            batch = untold.select_for_update().filter(pk=batch_id).first()
+            if batch is None:
+                continue
+            if batch.deliver == Batch.Deliver.BATCH:
+                publish([batch_occurrence(BATCH_UPDATED, batch)], now=now)
+            batch.corrections_told = batch.corrections
+            batch.save(update_fields=["corrections_told"])
+
+
+def sweep(*, now: datetime | None = None) -> None:
+    """Count anew the batches that have no row left to be answered, and are not completed.
+
+    The counts are kept in the transactions that end requests, so this finds something only where
+    rows were changed or removed by hand.
+    """
+    if not cache.add("batches:recounted", "yes", _RECOUNT_EVERY):
+        return
+    now = now or timezone.now()
+    stuck = Batch.objects.open().filter(created_at__lt=now - _RECOUNT_AFTER)
+    for batch_id in stuck.order_by("id").values_list("pk", flat=True):
+        if not NormalizationRequest.objects.unfinished().filter(batch=batch_id).exists():
+            _recount(batch_id, now)
+
+
+def _good(
+    rows: Iterable[Row], batch: Batch, errors: list[dict[str, Any]]
+) -> Iterator[batch_writing.Numbered]:
+    """Pass on what the good rows say, and note the bad ones in ``batch`` and ``errors``."""
+    begun = time.thread_time()
+    for row in rows:
+        if row.number > MAX_ROWS:
+            raise TooManyRows
+        if time.thread_time() - begun > MAX_CPU_SECONDS:
+            raise TooMuchWork
+        if row.fields is not None:
+            yield row.number, without_card_numbers(row.fields)
+            continue
+        batch.rejected += 1
+        for error in row.errors:
+            if len(errors) < MAX_ERRORS:
+                # A pointer has the names of the client's own members in it.
+                told = {name: masked_value(text) for name, text in error.items()}
+                errors.append({"row": row.number, "line": row.line, **told})
+
+
+def _complete_if_through(batch_id: Any, now: datetime) -> None:
+    """Complete a batch whose rows all have their end; the row count says who was first."""
+    through = Batch.objects.open().filter(
+        pk=batch_id, accepted=F("completed") + F("failed") + F("canceled")
+    )
+    canceled = through.filter(cancel_requested_at__isnull=False, canceled__gt=0)
+    if canceled.update(status=Batch.Status.CANCELED, completed_at=now):
+        logger.info("batch.canceled batch=%s", batch_id)  # its client knows
+    elif through.update(status=Batch.Status.COMPLETED, completed_at=now):
+        batch = Batch.objects.get(pk=batch_id)
+        publish([batch_occurrence(BATCH_COMPLETED, batch)], now=now)
+        logger.info("batch.completed batch=%s rows=%s", batch.pk, batch.accepted)
+
+
+def _recount(batch_id: Any, now: datetime) -> None:
+    with transaction.atomic():
+        batch = Batch.objects.open().select_for_update().filter(pk=batch_id).first()
+        requests = NormalizationRequest.objects.filter(batch=batch_id)
+        if batch is None or requests.unfinished().exists():
+            return
+        counts = dict(requests.order_by().values_list("status").annotate(Count("pk")))
+        numbers = {str(status): counts.get(status, 0) for status in _COUNTED}
+        Batch.objects.filter(pk=batch_id).update(**numbers, accepted=sum(numbers.values()))
+        _complete_if_through(batch_id, now)

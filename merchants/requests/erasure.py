@@ -1,0 +1,192 @@
+"""Erasing a client: everything that it sent, and everything that was made of it.
+
+Nothing of it stays but counts (tallies), which name nobody, and answers that all clients share:
+these hold nothing that was read from a transaction.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models, transaction
+from django.db.models import Exists, OuterRef
+
+from merchants.catalogue import feedback
+from merchants.models import (
+    Alias,
+    Batch,
+    Feedback,
+    Merchant,
+    NormalizationRequest,
+    Resolution,
+    Rule,
+    Waiter,
+)
+from merchants.requests import cancellation
+from pave.api.models import IdempotencyKey
+from pave.clients import api_keys
+from pave.clients.models import ApiKey, Client
+from pave.core import advisory_locks
+from pave.operations.retention import Expiry
+from pave.staff.models import AuditEntry
+from webhooks.endpoints import subscriptions
+from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+# What clients' texts become, of which there may be very many rows.
+_MADE_OF_TEXTS = (NormalizationRequest, Feedback, Batch, Event, Delivery)
+_OTHERS_WITH_ITS_WORDS = (
+    *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Resolution),
+    *(AuditEntry, LogEntry, IdempotencyKey),
+)
+# Messages and runs under way are waited for: what came of them has to find its row.
+LOOK_EVERY = 0.5
+
+
+def count(*, client: Client) -> dict[str, int]:
+    """Return how many rows of each kind would be erased."""
+    return {
+        "requests": NormalizationRequest.objects.filter(client=client).count(),
+        "answers": Resolution.objects.filter(client=client).count(),
+        "new merchants": feedback.proposed(of=client).count(),
+        "batches": Batch.objects.filter(client=client).count(),
+        "events": Event.objects.filter(client=client).count(),
+        "webhooks": Webhook.objects.filter(client=client).count(),
+        "API keys": ApiKey.objects.filter(client=client).count(),
+    }
+
+
+def erase(*, client: Client) -> Iterator[tuple[str, int]]:
+    """Erase ``client``; yield the kind and number of rows that each step erased.
+
+    From its first step on none of the client's keys is accepted. It may be repeated, and must be
+    if it was interrupted.
+    """
+    with transaction.atomic():
+        Client.objects.filter(pk=client.pk).update(active=False)
+        api_keys.forget_client(client=client)
+        Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
+        subscriptions.forget(client.pk)
+    _forget_history(client)
+    yield from _erase_proposals(client)
+    cancellation.cancel_all(NormalizationRequest.objects.filter(client=client))
+    while _under_way(client):
+        time.sleep(LOOK_EVERY)
+    yield from _erase_batchwise("events", Event.objects.filter(client=client))
+    yield from _erase_batchwise("requests", NormalizationRequest.objects.filter(client=client))
+    # A worker may have told of a request in the meantime.
+    yield from _erase_batchwise("events", Event.objects.filter(client=client))
+    yield from _erase_batchwise("answers", Resolution.objects.filter(client=client))
+    # Of a text that clients share (PAVE_SHARE_UNKNOWN), where nobody is left who sent it.
+    of_shared_texts = Resolution.objects.filter(key__startswith="all:")
+    for _, erased in Expiry("answers", of_shared_texts, _unasked).walk():
+        yield "answers", erased
+    yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
+    yield "webhooks", _erase(Webhook.objects.filter(client=client))
+    yield "API keys", _erase(ApiKey.objects.filter(client=client))
+    _forget_history_of_what_is_gone()
+    # With what else belongs to it: limits, uses, idempotency keys.
+    Client.objects.filter(pk=client.pk).delete()
+    _forget_statistics()
+    logger.info("client.erased client=%s", client.pk)
+
+
+def _under_way(client: Client) -> bool:
+    """Return whether a message is on its way to the client, or a question of its own is asked."""
+    return (
+        Delivery.objects.under_way().filter(webhook__client=client).exists()
+        or Resolution.objects.filter(client=client, status=Resolution.Status.RUNNING).exists()
+    )
+
+
+def _unasked(resolutions: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    return resolutions.filter(
+        ~Exists(NormalizationRequest.objects.filter(resolution=OuterRef("pk"))),
+        ~Exists(Waiter.objects.filter(resolution=OuterRef("pk"))),
+    )
+
+
+def _erase_proposals(client: Client) -> Iterator[tuple[str, int]]:
+    """Erase the merchants that its feedback has made, as far as nobody has been shown them."""
+    with transaction.atomic():
+        advisory_locks.take(advisory_locks.Lock.DRAFT)
+        pks = list(feedback.proposed(of=client).values_list("pk", flat=True))
+        Rule.objects.filter(merchant__in=pks).delete()
+        _erase(Merchant.objects.filter(pk__in=pks))
+        _blank(Merchant, [str(pk) for pk in pks])
+    if pks:
+        yield "new merchants", len(pks)
+
+
+def _forget_history(client: Client) -> None:
+    """Take the client out of the admin's history and the audit trail."""
+    for model, rows in (
+        (Client, Client.objects.filter(pk=client.pk)),
+        (ApiKey, ApiKey.objects.filter(client=client)),
+        (Webhook, Webhook.objects.filter(client=client)),
+        (NormalizationRequest, NormalizationRequest.objects.filter(client=client)),
+        (Feedback, Feedback.objects.filter(request__client=client)),
+        (Batch, Batch.objects.filter(client=client)),
+        (Event, Event.objects.filter(client=client)),
+        (Delivery, Delivery.objects.filter(webhook__client=client)),
+    ):
+        entries = AuditEntry.objects.filter(model=model._meta.label_lower)
+        if model in _MADE_OF_TEXTS:
+            # Of very many rows those only that somebody has done something to.
+            rows = rows.filter(
+                pk__in=list(entries.exclude(object_id="").values_list("object_id", flat=True))
+            )
+        _blank(
+            model, [str(key) for row in rows for key in {row.pk, getattr(row, "audit_id", row.pk)}]
+        )
+
+
+def _forget_history_of_what_is_gone() -> None:
+    """Take rows that are no longer there out of the history: nobody can tell whose they were.
+
+    Requests of the client may have gone before it, with their age, and staff may have done
+    something to one while it was being erased.
+    """
+    for model in _MADE_OF_TEXTS:
+        entries = AuditEntry.objects.filter(model=model._meta.label_lower).exclude(object_id="")
+        told = set(entries.values_list("object_id", flat=True))
+        there = model._default_manager.filter(pk__in=told).values_list("pk", flat=True)
+        _blank(model, told - {str(pk) for pk in there})
+
+
+def _forget_statistics() -> None:
+    """Have PostgreSQL's statistics, in which frequent texts stand, made of what is left."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for model in (*_MADE_OF_TEXTS, *_OTHERS_WITH_ITS_WORDS):
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
+
+
+def _blank(model: type[models.Model], ids: Collection[str]) -> None:
+    """Take all but who did something, what and when out of the history of a model's rows."""
+    content_type = ContentType.objects.get_for_model(model)
+    LogEntry.objects.filter(content_type=content_type, object_id__in=ids).delete()
+    AuditEntry.objects.filter(model=model._meta.label_lower, object_id__in=ids).update(
+        object_name="erased", changes={}, detail=""
+    )
+
+
+def _erase_batchwise(name: str, rows: models.QuerySet[Any]) -> Iterator[tuple[str, int]]:
+    while True:
+        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not pks:
+            return
+        _erase(rows.model._default_manager.filter(pk__in=pks))
+        yield name, len(pks)
+
+
+def _erase(rows: models.QuerySet[Any]) -> int:
+    count = rows.count()
+    rows.delete()
+    return count

@@ -1,0 +1,287 @@
+"""Whose turn it is: clients share admission and the heuristic's time, whatever each has queued.
+
+Of those that wait, the one is next that has used least of the heuristic's time lately, divided by
+its ``Client.share``. Time counts and not the number of runs, since one takes a fraction of a
+millisecond and another half a minute, and nobody knows beforehand (as in Amazon SQS's fair queues
+and in deficit round robin, Shreedhar and Varghese 1995). Use fades by half in ``HALF_LIFE``, so
+that nobody waits long for having been busy yesterday, and nobody who has been away may hold the
+others up for longer than about that.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Greatest, Power
+from django.utils import timezone
+
+from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
+from merchants.requests.events import BATCH_COMPLETED, OF_REQUESTS
+from pave.clients.models import Client
+from webhooks.publishing import MAX_FAN_OUT, fan_out
+
+Request = TypeVar("Request")
+
+HALF_LIFE = 60.0  # seconds
+# Deliveries that what is admitted of one client at a time may become: others wait for these rows.
+MAX_DELIVERIES = 250
+
+
+# The client whose requests this process claimed last: the next claim begins behind it.
+_last_admitted = 0
+
+
+def count_busy() -> int:
+    """Return how many clients have something waiting, for admission or for the heuristic."""
+    waiting = _distinct_clients(Waiter._meta.db_table, "")
+    return len({*waiting, *_clients_with_queued()})
+
+
+def next_queued(
+    limit: int, *, but: Collection[UUID] = (), but_of: Collection[int] = ()
+) -> tuple[list[UUID], bool]:
+    """Find queued requests, of each client that has some as many.
+
+    Args:
+        limit: So many at most.
+        but: Those that others have claimed.
+        but_of: Clients that wait, by their primary keys.
+
+    Returns:
+        Their ids, and whether a client may have more than its part.
+    """
+    global _last_admitted
+    clients = [pk for pk in _clients_with_queued() if pk not in but_of]
+    if not clients:
+        return [], False
+    clients = [pk for pk in clients if pk > _last_admitted] + [
+        pk for pk in clients if pk <= _last_admitted
+    ]
+    clients = clients[:limit]
+    _last_admitted = clients[-1]
+    part = max(1, limit // len(clients))
+    found = _queued_of_each(clients, part, but)
+    taken = affordable(found)
+    return taken, len(found) >= part or len(taken) < len(found)
+
+
+def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Request]:
+    """Return of each client the first, as many as become ``MAX_DELIVERIES``, and one at least.
+
+    Args:
+        requests: Each with its client and its batch, by primary key.
+    """
+    counts = Counter(client for client, _, _ in requests)
+    # Of others not even all webhooks that a client may have would make as many.
+    many = [client for client, count in counts.items() if 2 * count * MAX_FAN_OUT > MAX_DELIVERIES]
+    costs = {client: max(fan_out(client, event) for event in OF_REQUESTS) for client in many}
+    # Any row may be the last one of its batch.
+    ends = {client: fan_out(client, BATCH_COMPLETED) for client in many}
+    of_batches = {batch for client, batch, _ in requests if batch and costs.get(client)}
+    loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)
+    each = {None, *(loud.values_list("pk", flat=True) if of_batches else ())}
+    left = dict.fromkeys(many, MAX_DELIVERIES)
+    begun: set[UUID | None] = {None}
+    taken = []
+    for client, batch, request in requests:
+        cost = costs.get(client, 0) if batch in each else 0
+        cost += 0 if batch in begun else ends.get(client, 0)
+        if cost and cost > left[client] and left[client] != MAX_DELIVERIES:
+            continue
+        if cost:
+            left[client] -= cost
+        begun.add(batch)
+        taken.append(request)
+    return taken
+
+
+def in_turn(*, waiting_for: UUID | None = None) -> list[int]:
+    """Return the primary keys of the clients that have due waiters, in the order of their turns.
+
+    Args:
+        waiting_for: Only those that wait for this resolution.
+    """
+    now = timezone.now()
+    if waiting_for is None:
+        clients = _distinct_clients(Waiter._meta.db_table, "due_at <= %(now)s AND", now=now)
+    else:
+        waiters = Waiter.objects.due(now).filter(resolution=waiting_for)
+        clients = list(waiters.values_list("client_id", flat=True))
+    return by_use(clients)
+
+
+def by_use(clients: list[int]) -> list[int]:
+    """Return clients, by their primary keys, those first that have used least lately."""
+    if len(clients) < 2:
+        return clients
+    now = time.time()
+    rows = Client.objects.filter(pk__in=clients).values_list(
+        "pk", "share", "heuristicuse__seconds", "heuristicuse__as_of"
+    )
+    used = {
+        pk: faded(seconds or 0.0, now - (as_of or now)) / share
+        for pk, share, seconds, as_of in rows
+    }
+    return sorted(used, key=lambda pk: (used[pk], pk))
+
+
+def charge(client: int, seconds: float) -> None:
+    """Count time of the heuristic's for a client, by its primary key; a negative one is a refund.
+
+    What is claimed is charged in advance with the longest that a run may take, and what it did not
+    take is refunded after: so turns spread over the workers, and one that kills its worker has
+    used all of it.
+    """
+    now = time.time()
+    # What is left after sixty half-lives is nothing. PostgreSQL refuses powers that are still less.
+    age = Greatest((F("as_of") - now) / HALF_LIFE, Value(-60.0), output_field=FloatField())
+    left = F("seconds") * Power(Value(2.0), age)
+    changed = HeuristicUse.objects.filter(client=client).update(
+        seconds=Greatest(left + seconds, Value(0.0), output_field=FloatField()), as_of=now
+    )
+    if not changed:
+        use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=now)
+        # One that has been erased since pays nothing.
+        with suppress(IntegrityError), transaction.atomic():
+            HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
+
+
+def settle_up(client: int, seconds: float, in_advance: float) -> None:
+    """Charge a client with the time that was worked for it since it was charged in advance."""
+    charge(client, seconds - faded(in_advance, seconds))
+
+
+def longest_waiting(limit: int) -> list[tuple[str, datetime]]:
+    """Return the ids of the clients that have waited longest for the heuristic, since when."""
+    oldest = Waiter.objects.filter(client=OuterRef("pk")).order_by("since").values("since")[:1]
+    return list(
+        Client.objects.filter(pk__in=_distinct_clients(Waiter._meta.db_table, ""))
+        .annotate(waiting_since=Subquery(oldest))
+        .exclude(waiting_since=None)
+        .order_by("waiting_since")
+        .values_list("client_id", "waiting_since")[:limit]
+    )
+
+
+def faded(seconds: float, age: float) -> float:
+    """Return what is left of a use that was counted so many seconds ago."""
+    return float(seconds * 2.0 ** (-age / HALF_LIFE))
+
+
+def is_any_admissible() -> bool:
+    """Return whether there is a request to be admitted with others."""
+    queued = NormalizationRequest.objects.queued().filter(admission_attempts=0)
+    if not _canceling().exists():
+        return queued.exists()
+    return bool(_queued_of_each(_clients_with_queued(), 1, ()))
+
+
+def _queued_of(
+    client: int, limit: int, but: Collection[UUID]
+) -> list[tuple[int, UUID | None, UUID]]:
+    queued = NormalizationRequest.objects.queued().filter(client=client, admission_attempts=0)
+    queued = queued.exclude(pk__in=but).exclude(batch__in=_canceling())
+    fields = ("client", "batch", "pk")
+    found = list(queued.single().values_list(*fields)[:limit])
+    return found + list(queued.batched().values_list(*fields)[: limit - len(found)])
+
+
+def _canceling() -> QuerySet[Batch, UUID]:
+    """Return the batches whose rows are about to be taken back: nobody waits for them."""
+    return Batch.objects.canceling().order_by().values_list("pk", flat=True)
+
+
+def _queued_of_each(
+    clients: Sequence[int], limit: int, but: Collection[UUID]
+) -> list[tuple[int, UUID | None, UUID]]:
+    """Return the first queued requests of each client, its batches' behind its others.
+
+    Returns:
+        Of each its client, its batch, and its id.
+    """
+    if connection.vendor != "postgresql":
+        return [row for client in clients for row in _queued_of(client, limit, but)]
+    table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
+    queued_rows = f"""
+        FROM {table} WHERE status = 'queued' AND admission_attempts = 0
+        AND client_id = client.pk
+    """
+    queued_batch = f"SELECT batch_id {queued_rows}"
+    queued = f"SELECT batch_id, id {queued_rows} AND id <> ALL(%(but)s::uuid[])"
+    batched = f"{queued} AND batch_id IS NOT NULL ORDER BY batch_id, id LIMIT %(limit)s"
+    if _canceling().exists():
+        # From batch to batch along the index: the rows of those that are being canceled may be very
+        # many, as may the batches that have none queued.
+        batches = connection.ops.quote_name(Batch._meta.db_table)
+        next_batch = "ORDER BY batch_id LIMIT 1"
+        batched = f"""
+            WITH RECURSIVE batch AS (
+                SELECT ({queued_batch} AND batch_id IS NOT NULL {next_batch}) AS id
+                UNION ALL
+                SELECT ({queued_batch} AND batch_id > batch.id {next_batch})
+                FROM batch WHERE batch.id IS NOT NULL
+            )
+            SELECT of_batch.batch_id, of_batch.id FROM batch CROSS JOIN LATERAL (
+                {queued} AND batch_id = batch.id ORDER BY id LIMIT %(limit)s
+            ) AS of_batch
+            WHERE batch.id IS NOT NULL
+            AND (SELECT cancel_requested_at FROM {batches} WHERE id = batch.id) IS NULL
+            LIMIT %(limit)s
+        """  # noqa: S608 - names of our own tables
+    statement = f"""
+        SELECT client.pk, found.batch_id, found.id
+        FROM UNNEST(%(clients)s::bigint[]) AS client (pk) CROSS JOIN LATERAL (
+            SELECT batch_id, id FROM (
+                {queued} AND batch_id IS NULL ORDER BY id LIMIT %(limit)s
+            ) AS single
+            UNION ALL
+            SELECT batch_id, id FROM ({batched}) AS batched
+            LIMIT %(limit)s
+        ) AS found
+    """  # noqa: S608 - names of our own tables
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            {
+                "clients": list(clients),
+                "limit": limit,
+                "but": list(but),
+            },
+        )
+        return cursor.fetchall()
+
+
+def _clients_with_queued() -> list[int]:
+    return _distinct_clients(NormalizationRequest._meta.db_table, "status = 'queued' AND")
+
+
+def _distinct_clients(table: str, condition: str, **parameters: datetime) -> list[int]:
+    """Return the clients that have rows, by one step along an index for each of them.
+
+    ``SELECT DISTINCT`` would read every row of a backlog.
+    """
+    table = connection.ops.quote_name(table)
+    statement = f"""
+        WITH RECURSIVE clients AS (
+            SELECT MIN(client_id) AS pk FROM {table} WHERE {condition} client_id > 0
+            UNION ALL
+            SELECT (SELECT MIN(client_id) FROM {table} WHERE {condition} client_id > clients.pk)
+            FROM clients WHERE clients.pk IS NOT NULL
+        )
+        SELECT pk FROM clients WHERE pk IS NOT NULL
+    """  # noqa: S608 - names of our own tables
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            {
+                name: connection.ops.adapt_datetimefield_value(moment)
+                for name, moment in parameters.items()
+            },
+        )
+        return [pk for (pk,) in cursor.fetchall()]

@@ -1,0 +1,103 @@
+"""One run of the heuristic, which has an end whatever the heuristic does."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from django.conf import settings
+
+from merchants.catalogue.rulesets import heuristic_for, merchants_of
+from merchants.matching.types import CatalogueMerchant, Match, Transaction
+from merchants.models import Resolution
+
+
+class HeuristicTimeout(BaseException):
+    """The heuristic ran for longer than it may.
+
+    No ``Exception``, so that a heuristic that catches everything does not catch this.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a run of the heuristic gave."""
+
+    match: Match
+    duration_ms: int
+    # The merchant as the ruleset has it that has answered; None of another heuristic.
+    published: CatalogueMerchant | None = None
+
+
+def run(resolution: Resolution, transaction: Transaction) -> Answer:
+    """Ask the heuristic; call it in a process's main thread, outside any transaction.
+
+    Args:
+        resolution: What is to be answered.
+        transaction: One that has its key.
+
+    Raises:
+        HeuristicTimeout: It took longer than PAVE_HEURISTIC_TIMEOUT.
+        Exception: Whatever the heuristic raises.
+    """
+    heuristic = heuristic_for(resolution.ruleset_id)
+    begun = time.monotonic()
+    with time_limit(settings.PAVE_HEURISTIC_TIMEOUT):
+        _burn(settings.PAVE_HEURISTIC_SECONDS)
+        match = heuristic.match(transaction)
+    return Answer(
+        match=match,
+        duration_ms=int(1000 * (time.monotonic() - begun)),
+        published=merchants_of(heuristic).get(match.merchant_id or ""),
+    )
+
+
+@contextmanager
+def time_limit(seconds: float, *, cpu_seconds: float | None = None) -> Iterator[None]:
+    """Raise HeuristicTimeout in the body when its time is up; only a main thread can be told.
+
+    It takes the place of django-q2's alarm, which is off for the rest of the task. Code that does
+    not come back to Python hears neither; such a worker is ended by its cluster's guard.
+
+    Args:
+        seconds: By the wall clock, which also runs while a busy machine does other things.
+        cpu_seconds: Of this process's own work.
+    """
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    over = False
+
+    def ring(signum: int, frame: FrameType | None) -> None:
+        nonlocal over
+        if not over:
+            over = True
+            raise HeuristicTimeout
+
+    limits = [(signal.SIGALRM, signal.ITIMER_REAL, seconds)]
+    if cpu_seconds is not None:
+        limits.append((signal.SIGPROF, signal.ITIMER_PROF, cpu_seconds))
+    before = [signal.signal(number, ring) for number, _, _ in limits]
+    for _, timer, after in limits:
+        signal.setitimer(timer, after)
+    try:
+        try:
+            yield
+        finally:
+            over = True  # or it rang just here, which it does once
+    finally:
+        for (number, timer, _), handler in zip(limits, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
+
+
+def _burn(seconds: float) -> None:
+    """Use up so much CPU time, as the seed's heuristic did (PAVE_HEURISTIC_SECONDS)."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass

@@ -1,0 +1,270 @@
+"""Earlier answers, looked at again after a ruleset was published.
+
+A revision goes through a window of answered requests, newest first, in batches. Where the new
+ruleset may give another answer it is worked out, and where it is another one the request gets it
+and its client a ``normalization.updated``. Others are not touched.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from merchants.catalogue import rulesets
+from merchants.models import NormalizationRequest, Resolution, Revision, Ruleset
+from merchants.requests import batches, fair_share, resolving
+from merchants.requests import worker as working
+from merchants.requests.events import UPDATED, describe, occurrence
+from merchants.requests.questions import (
+    ALONE,
+    Askers,
+    StoredKey,
+    held,
+    key_of,
+    may_differ,
+    resolutions_for,
+)
+from merchants.wakeups import REVISE
+from pave.operations.cluster import shutdown
+from pave.operations.cluster.db_retry import AWAY
+from pave.operations.cluster.worker_names import worker_name
+from webhooks.publishing import publish
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+# How long one task goes on, in seconds; then another worker may have its turn.
+TURN_SECONDS = 10.0
+
+
+def revise() -> int:
+    """Go on with the running revision for a turn; return how many requests were looked at."""
+    revision = _claim()
+    if revision is None:
+        return 0
+    examined = 0
+    end = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < end and not shutdown.requested():
+        batch = _next_batch(revision)
+        if not batch:
+            _finish(revision)
+            return examined
+        changed, done = _revise_batch(revision, batch, end)
+        # What is left of a batch is for the next turn, which finds the others done.
+        looked_at = batch if done else []
+        examined += len(looked_at)
+        if not _advance(revision, looked_at, changed):
+            return examined  # a newer ruleset has taken over
+    Revision.objects.filter(pk=revision.pk).update(lease_expires_at=None, claimed_by="")
+    REVISE.ring()
+    return examined
+
+
+def sweep() -> None:
+    """Ring for a revision that nobody works on; tell of what one that was overtaken corrected."""
+    if _unclaimed().exists():
+        REVISE.ring()
+    if not Revision.objects.filter(status=Revision.Status.RUNNING).exists():
+        batches.tell_corrections()
+
+
+def hand_back(*, worker: str) -> None:
+    """Let somebody else go on where the dead ``worker``, or any of its cluster, ended."""
+    Revision.objects.filter(status=Revision.Status.RUNNING, claimed_by__startswith=worker).update(
+        lease_expires_at=None, claimed_by=""
+    )
+
+
+def _unclaimed() -> QuerySet[Revision]:
+    return Revision.objects.filter(status=Revision.Status.RUNNING).filter(
+        Q(lease_expires_at=None) | Q(lease_expires_at__lte=timezone.now())
+    )
+
+
+def _claim() -> Revision | None:
+    revision = _unclaimed().order_by("id").last()
+    if revision is None or not _unclaimed().filter(pk=revision.pk).update(
+        claimed_by=worker_name(), lease_expires_at=_lease()
+    ):
+        return None
+    revision.refresh_from_db()
+    return revision
+
+
+def _lease() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.PAVE_RESOLUTION_LEASE)
+
+
+def _next_batch(revision: Revision) -> list[NormalizationRequest]:
+    """Return the next older answered requests, with their resolutions."""
+    requests = NormalizationRequest.objects.answered(revision.since).select_related("resolution")
+    if revision.position:
+        requests = requests.filter(pk__lt=revision.position)
+    return list(requests.order_by("-id")[:BATCH])
+
+
+def _revise_batch(
+    revision: Revision, batch: Sequence[NormalizationRequest], end: float
+) -> tuple[int, bool]:
+    """Give the requests of a batch their new answers, until about ``end`` (a monotonic time).
+
+    Returns:
+        How many have another answer now, and whether that is all of them.
+    """
+    ruleset = revision.ruleset
+    affected = _affected(batch, ruleset)
+    resolutions = _asked(affected, ruleset)
+    changed: list[tuple[NormalizationRequest, Resolution]] = []
+    done = True
+    for key, requests in affected.items():
+        resolution = resolutions[key.text]
+        if not resolution.is_resolved and time.monotonic() > end:
+            done = False
+            continue
+        answered = _worked_out(resolution, {key: requests}, ruleset, end)
+        if answered.is_resolved:
+            changed += [
+                (request, answered)
+                for request in requests
+                if describe(request, answered)["merchant"]
+                != describe(request, request.resolution)["merchant"]
+            ]
+        elif answered.status != Resolution.Status.FAILED:  # then what was answered before stays
+            done = False
+    updated, all_there = _apply(changed, ruleset)
+    return updated, done and all_there
+
+
+def _affected(
+    batch: Sequence[NormalizationRequest], ruleset: Ruleset
+) -> dict[StoredKey, list[NormalizationRequest]]:
+    """Return the requests that the ruleset may answer otherwise, by their keys under it."""
+    heuristic = rulesets.heuristic_for(ruleset.number)
+    affected: dict[StoredKey, list[NormalizationRequest]] = {}
+    for request in batch:
+        try:
+            if request.resolution and may_differ(request, request.resolution, ruleset):
+                affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
+        except AWAY:
+            raise
+        except Exception:
+            # It keeps its answer, and the others get theirs.
+            logger.exception("revision.no_key request=%s", request.pk)
+    return affected
+
+
+def _asked(askers: Askers, ruleset: Ruleset) -> dict[str, Resolution]:
+    with transaction.atomic():
+        return resolutions_for(askers, ruleset, timezone.now())
+
+
+def _worked_out(resolution: Resolution, askers: Askers, ruleset: Ruleset, end: float) -> Resolution:
+    """Return the resolution with its answer, worked out here and now if it has none yet.
+
+    It comes back without one if it failed, if somebody else is at it at ``end``, or if there is a
+    newer ruleset by now, which has a revision of its own.
+    """
+    while resolution.status in (Resolution.Status.PENDING, Resolution.Status.RUNNING):
+        claimed = resolving.claim(worker=worker_name(), pk=resolution.pk)
+        if claimed:
+            working.work(claimed)
+        elif time.monotonic() > end:
+            return resolution
+        else:
+            time.sleep(0.1)  # somebody else is at it, or it pauses after a failure
+        try:
+            resolution.refresh_from_db()
+        except Resolution.DoesNotExist:
+            if rulesets.current().number != ruleset.number:
+                return resolution
+            # Others who waited for it have taken their requests back, and it went with them.
+            (resolution,) = _asked(askers, ruleset).values()
+    return resolution
+
+
+def _apply(
+    changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
+) -> tuple[int, bool]:
+    """Tie requests to their new answers and tell their clients, some at a time.
+
+    Returns:
+        How many there were, and whether all answers were still there, and the ruleset the newest.
+    """
+    left = sorted(changed, key=lambda pair: pair[0].pk)
+    updated, all_there = 0, True
+    while left and all_there:
+        some = fair_share.affordable([(pair[0].client_id, pair[0].batch_id, pair) for pair in left])
+        count, all_there = _apply_some(some, ruleset)
+        updated += count
+        taken = {request.pk for request, _ in some}
+        left = [pair for pair in left if pair[0].pk not in taken]
+    return updated, all_there
+
+
+def _apply_some(
+    changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
+) -> tuple[int, bool]:
+    now = timezone.now()
+    updated = []
+    with transaction.atomic():
+        if rulesets.steady().number != ruleset.number:
+            return 0, False
+        there = held(resolution for _, resolution in changed)
+        for request, resolution in changed:
+            if resolution.pk not in there:
+                continue
+            # Only from the answer that was compared, so that a repeat changes nothing twice.
+            if NormalizationRequest.objects.filter(
+                pk=request.pk,
+                status=NormalizationRequest.Status.COMPLETED,
+                resolution=request.resolution,
+            ).update(resolution=resolution, corrected=True):
+                request.resolution = resolution
+                updated.append(request)
+        batches.count_corrected(updated)
+        publish(
+            [
+                occurrence(UPDATED, request, request.resolution)
+                for request in batches.told_one_by_one(updated)
+            ],
+            now=now,
+        )
+    return len(updated), len(there) == len({resolution.pk for _, resolution in changed})
+
+
+def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed: int) -> bool:
+    """Write down how far the revision is; return whether it is still this worker's."""
+    if batch:
+        revision.position = batch[-1].pk
+    return bool(
+        Revision.objects.filter(
+            pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()
+        ).update(
+            position=revision.position,
+            examined=F("examined") + len(batch),
+            changed=F("changed") + changed,
+            lease_expires_at=_lease(),
+        )
+    )
+
+
+def _finish(revision: Revision) -> None:
+    batches.tell_corrections()
+    Revision.objects.filter(pk=revision.pk, status=Revision.Status.RUNNING).update(
+        status=Revision.Status.DONE,
+        finished_at=timezone.now(),
+        lease_expires_at=None,
+        claimed_by="",
+    )
+    revision.refresh_from_db()
+    logger.info(
+        "revision.done ruleset=%s examined=%s changed=%s",
+        revision.ruleset_id,
+        revision.examined,
+        revision.changed,
+    )

@@ -1,0 +1,78 @@
+"""How many transactions a client has sent."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.cache import cache
+
+from merchants.models import NormalizationRequest
+from pave.clients import quotas
+from pave.clients.models import Client
+from pave.core.ids import first_id_at
+
+# The counts of a client with very many requests take a second or so.
+_CACHED_SECONDS = 15
+
+Status = NormalizationRequest.Status
+
+
+def count_since(client: Client, start: datetime) -> int:
+    """Return how many transactions were taken from a client since ``start``."""
+    return NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start)).count()
+
+
+def left(client: Client, *, now: datetime) -> int | None:
+    """Return what is left of the client's quota, before a transaction that takes something."""
+    return quotas.left(client=client, now=now, before=lambda start: count_since(client, start))
+
+
+def charge(client: Client, number: int, *, now: datetime) -> None:
+    """Count transactions against the client's quota, in the transaction that takes them, late.
+
+    Raises:
+        QuotaExceeded: There are not so many left.
+    """
+    quotas.charge(
+        client=client, number=number, now=now, before=lambda start: count_since(client, start)
+    )
+
+
+def counts(client: Client, *, now: datetime) -> dict[str, int]:
+    """Return how many transactions were taken in this month, in all and by status.
+
+    Each number is read from an index; that of the completed is what is left.
+    """
+    start, _ = quotas.month_of(now)
+    key = f"usage:{client.pk}:{start:%Y-%m}"
+    found = cache.get(key)
+    if found is None:
+        month = NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start))
+        found = {"total": month.count()}
+        for status in (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELED):
+            found[str(status)] = month.filter(status=status).count()
+        found["completed"] = 2 * found["total"] - sum(found.values())
+        cache.set(key, found, _CACHED_SECONDS)
+    return found
+
+
+def describe(client: Client, *, now: datetime) -> dict[str, Any]:
+    """Return a client's use and limits as the API gives them."""
+    start, end = quotas.month_of(now)
+    found = counts(client, now=now)
+    quota = client.monthly_quota
+    used = found["total"] if quota is None else quotas.used(client=client, now=now)
+    rate = client.requests_per_minute
+    return {
+        "client_id": client.client_id,
+        "period": {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"},
+        "normalizations": found,
+        "quota": {
+            "limit": quota,
+            "used": used,
+            "remaining": None if quota is None else max(0, quota - used),
+        },
+        "rate": {
+            "requests_per_minute": rate,
+            "burst": client.burst or rate if rate else None,
+        },
+    }

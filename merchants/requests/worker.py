@@ -1,0 +1,202 @@
+"""A worker's turn: resolutions claimed, run through the slow heuristic, and put down.
+
+A run takes a fraction of a millisecond or half a minute, and nobody knows beforehand. As long as
+runs are fast, many questions are claimed at once and stored together, since a transaction for each
+would cost several times what the run does. And a second thread sees to it that none of them waits
+for a slow one: it stores what is answered, and puts back what is not begun.
+"""
+
+import copy
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+
+from merchants.models import Resolution, Waiter
+from merchants.requests.heuristic_run import Answer, HeuristicTimeout, run
+from merchants.requests.resolving import Claim, begin, claim, finish, give_up, release, settle_up
+from merchants.wakeups import RESOLVE
+from pave.operations.cluster import shutdown
+from pave.operations.cluster.db_retry import AWAY, persist
+from pave.operations.cluster.work_loop import LOOK_SECONDS
+from pave.operations.cluster.worker_names import worker_name
+
+logger = logging.getLogger(__name__)
+
+# How long a worker goes on to the next question, in seconds: many fast ones, or one slow one.
+TURN_SECONDS = 5.0
+# How long an answer is kept in mind while the database is away, in seconds. (A worker that hangs
+# is ended by its cluster in any case.)
+PATIENCE_SECONDS = 60.0
+# So many questions are claimed as would be answered in this time, in seconds, if each took as long
+# as the slowest before; and no more than the number.
+HANDFUL_SECONDS = 0.1
+HANDFUL = 64
+# With a run that takes longer than this, in seconds, the others do not wait for its end; nor for
+# that of many that are each a little slow.
+SLOW_SECONDS = 0.25
+LONG_SECONDS = 1.0
+
+
+def resolve_due(*, linger: float = 0.0) -> int:
+    """Work on due resolutions for a turn; return how many there were.
+
+    Args:
+        linger: How long to wait for the next one after the last, in seconds: questions come in
+            numbers, and waking a worker takes longer than a look at the rows.
+    """
+    worker = worker_name()
+    begun = active = time.monotonic()
+    worked = 0
+    limit = 1
+    while time.monotonic() - begun < TURN_SECONDS and not shutdown.requested():
+        claimed = claim(worker=worker, limit=limit)
+        if claimed:
+            slowest = work(claimed)
+            limit = max(1, min(HANDFUL, int(HANDFUL_SECONDS / max(slowest, 1e-6))))
+            worked += len(claimed)
+            active = time.monotonic()
+        elif not worked or time.monotonic() - active >= linger:
+            return worked
+        else:
+            time.sleep(LOOK_SECONDS)
+    if Waiter.objects.due(timezone.now()).exists():
+        RESOLVE.ring()
+    return worked
+
+
+def work(claimed: Sequence[Claim]) -> float:
+    """Run the heuristic on claimed resolutions, and put each down as it ends.
+
+    Returns:
+        How long the slowest run took, in seconds.
+    """
+    begun = time.monotonic()
+    hand = _Hand(claimed)
+    try:
+        with hand.watched():
+            while (next_claim := hand.take()) is not None:
+                hand.work_on(next_claim)
+    finally:
+        hand.put_down()
+    seconds = time.monotonic() - begun
+    client = claimed[0].client
+    persist(lambda: settle_up(client=client, seconds=seconds), seconds=PATIENCE_SECONDS)
+    return hand.slowest
+
+
+class _Hand:
+    """What a worker has claimed: not begun, under way, answered."""
+
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self.slowest = 0.0
+        self._alone = len(claims) == 1
+        self._left = list(reversed(claims))
+        self._answered: list[tuple[Resolution, Answer]] = []
+        self._taken_at = time.monotonic()
+        self._run_at: float | None = None
+        self._error: Exception | None = None
+        # Between the thread that runs the heuristic and the one that watches it.
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+
+    def take(self) -> Claim | None:
+        """Return the next claim that is to be run, begun."""
+        while True:
+            with self._lock:
+                if not self._left:
+                    return None
+                taken = self._left.pop()
+            if self._alone or persist(partial(begin, taken.resolution), seconds=PATIENCE_SECONDS):
+                return taken
+
+    def work_on(self, taken: Claim) -> None:
+        """Run the heuristic on one resolution, outside any transaction."""
+        resolution = taken.resolution
+        begun = self._run_at = time.monotonic()
+        try:
+            answer = run(resolution, taken.transaction)
+        except HeuristicTimeout:
+            limit = f"{settings.PAVE_HEURISTIC_TIMEOUT:g} s"
+            _give_up(resolution, f"The heuristic took longer than {limit}.")
+        except Exception as raised:
+            logger.exception("resolution.raised resolution=%s", resolution.pk)
+            _give_up(resolution, f"The heuristic failed: {type(raised).__name__}.")
+        else:
+            with self._lock:
+                self._answered.append((resolution, answer))
+        finally:
+            self._run_at = None
+        self.slowest = max(self.slowest, time.monotonic() - begun)
+
+    def put_down(self) -> None:
+        """Put back what is not begun, and store what is answered."""
+        with self._lock:
+            answered, self._answered = self._answered, []
+            left, self._left = self._left, []
+        if left:
+            resolutions = [taken.resolution for taken in left]
+            persist(lambda: release(resolutions), seconds=PATIENCE_SECONDS)
+        if answered:
+            _store(answered)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """In the body, let nothing wait for a slow run."""
+        if self._alone:
+            yield
+            return
+        watch = threading.Thread(target=self._watch, name="watch", daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            watch.join()
+        if self._error is not None:
+            # The task fails, so that what is not stored is given back at once.
+            raise self._error
+
+    def _watch(self) -> None:
+        while not self._done.wait(SLOW_SECONDS / 5):
+            now = time.monotonic()
+            run_at = self._run_at
+            if run_at is not None and (
+                now - run_at > SLOW_SECONDS or now - self._taken_at > LONG_SECONDS
+            ):
+                break
+        else:
+            return
+        try:
+            self.put_down()
+        except Exception as error:
+            self._error = error
+        finally:
+            connections.close_all()
+
+
+def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
+    """Store answers together; one that cannot be stored costs the others nothing."""
+    try:
+        persist(lambda: finish(answered), seconds=PATIENCE_SECONDS)
+    except AWAY:
+        raise
+    except Exception as error:
+        if len(answered) > 1:
+            for one in answered:
+                _store([one])
+            return
+        resolution, _ = answered[0]
+        logger.exception("resolution.not_stored resolution=%s", resolution.pk)
+        _give_up(resolution, f"The heuristic's answer cannot be stored: {type(error).__name__}.")
+
+
+def _give_up(resolution: Resolution, error: str) -> None:
+    # Each time from the resolution as it was begun: a try that fails may have changed it.
+    persist(lambda: give_up(copy.copy(resolution), error), seconds=PATIENCE_SECONDS)

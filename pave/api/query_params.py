@@ -1,0 +1,131 @@
+"""Query parameters, taken as strictly as bodies."""
+
+import datetime
+import re
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from pave.api.fields import TextField
+from pave.core.ids import first_id_at
+
+# Ids are made when rows are; for a batch that may be a while after ``created_at``.
+_SLACK = datetime.timedelta(hours=1)
+
+
+class MomentField(serializers.Field):
+    """A time as RFC 3339 has it; a date alone is its beginning in UTC."""
+
+    default_error_messages = {
+        "invalid": "Must be a time with its offset, such as 2026-11-20T00:00:00Z, or a date."
+    }
+    _form = re.compile(
+        r"\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d))?", re.ASCII
+    )
+
+    def to_internal_value(self, data: Any) -> datetime.datetime:
+        """Return the time."""
+        # A plus sign that was not escaped arrives as a space.
+        text = data.replace(" ", "+") if isinstance(data, str) else ""
+        if not self._form.fullmatch(text):
+            self.fail("invalid")
+        try:
+            moment = datetime.datetime.fromisoformat(text.upper())
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=datetime.UTC)
+            return moment.astimezone(datetime.UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
+            raise  # not reached: ``fail`` raises
+
+
+class IdField(serializers.Field):
+    """The id of an object."""
+
+    default_error_messages = {"invalid": "Must be an id, such as one that Pave has given out."}
+
+    def to_internal_value(self, data: Any) -> UUID:
+        """Return the id."""
+        try:
+            return UUID(data)
+        except (ValueError, TypeError, AttributeError):
+            self.fail("invalid")
+            raise  # not reached: ``fail`` raises
+
+
+class OneOfField(TextField):
+    """One of a few words.
+
+    Args:
+        words: Those that there are.
+    """
+
+    default_error_messages = {"unknown": "Must be one of: {words}."}
+
+    def __init__(self, *, words: list[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words = words
+
+    def to_internal_value(self, data: str) -> str:
+        """Return the word."""
+        word = super().to_internal_value(data)
+        if word not in self.words:
+            self.fail("unknown", words=", ".join(self.words))
+        return word
+
+
+class PageQuery(serializers.Serializer):
+    """Query parameters of every list, checked where pages are made; subclasses add filters."""
+
+    cursor = TextField(required=False, max_length=1000)
+    limit = TextField(required=False, max_length=1000)
+
+
+class CreatedQuery(PageQuery):
+    """Query parameters of a list whose rows have ``created_at`` and ids that begin with it."""
+
+    created_after = MomentField(required=False)
+    created_before = MomentField(required=False)
+
+
+def read_query(request: Request, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:
+    """Return the query's values.
+
+    Raises:
+        ValidationError: A parameter is unknown, is there twice, or has a wrong value.
+    """
+    serializer = serializer_class(data=request.query_params.dict())
+    errors: dict[str, Any] = {}
+    for name, values in request.query_params.lists():
+        if name not in serializer.fields:
+            errors[name] = "Is no parameter of this route."
+        elif len(values) > 1:
+            errors[name] = "Is there more than once."
+    if not serializer.is_valid():
+        errors = {**serializer.errors, **errors}
+    if errors:
+        raise ValidationError(errors)
+    return serializer.validated_data
+
+
+def created_within(query: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters of ``created_after`` (inclusive) and ``created_before`` (exclusive).
+
+    The times decide, and ids narrow down where the index has to be read.
+    """
+    filters: dict[str, Any] = {}
+    if after := query.get("created_after"):
+        filters |= {"created_at__gte": after, "id__gte": first_id_at(_moved(after, -_SLACK))}
+    if before := query.get("created_before"):
+        filters |= {"created_at__lt": before, "id__lt": first_id_at(_moved(before, _SLACK))}
+    return filters
+
+
+def _moved(moment: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
+    try:
+        return moment + by
+    except OverflowError:
+        return moment

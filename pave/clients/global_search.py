@@ -1,0 +1,35 @@
+"""What of clients a search finds."""
+
+from collections.abc import Iterator
+
+from django.db.models import Q
+from django.urls import reverse
+
+from pave.clients.models import ApiKey, Client
+from pave.staff.widgets import Found
+
+MOST = 10
+
+
+def find(text: str) -> Iterator[Found]:
+    """Yield clients by id or name, and keys by their beginning."""
+    clients = Client.objects.filter(Q(client_id__iexact=text) | Q(name__icontains=text))
+    for client in clients[:MOST]:
+        yield Found(
+            "client",
+            str(client),
+            reverse("admin:clients_client_change", args=[client.pk]),
+            "clients.view_client",
+            exact=client.client_id == text,
+        )
+    prefix = text.partition(".")[0]
+    if len(prefix) == 8 and prefix.isalnum():
+        for key in ApiKey.objects.select_related("client").filter(prefix=prefix):
+            yield Found(
+                "API key",
+                f"{key.prefix}… ({key.name})",
+                reverse("admin:clients_apikey_change", args=[key.prefix]),
+                "clients.view_apikey",
+                f"of {key.client}",
+                exact=True,
+            )

@@ -1,0 +1,51 @@
+"""One django-q2 cluster for one queue: run as ``python -m pave.operations.cluster``.
+
+django-q2's sentinel is run as this process itself. What is added to it answers known traps:
+
+* A process killed while it waits at one of the cluster's queues may hold the queue's lock, and
+  then nothing gets through that queue ever again. The sentinel notices the death and ends the
+  cluster, for the supervisor to start it anew.
+* Whatever else stalls the cluster shows in a canary: a task put into the local queue that does
+  not come out at the other end; and in a pusher that no longer looks for tasks.
+* A database or broker that is away ends nothing (``pave.operations.cluster.db_retry``).
+* No process outlives its parent (``pave.operations.cluster.process_control``).
+* On SIGTERM what was fetched and not begun is dropped.
+"""
+
+import os
+import signal
+import sys
+
+from pave.operations.cluster.process_control import die_with_parent, name_process
+from pave.operations.cluster.status_pipe import Reporter
+
+
+def main(queue: str, report_pipe: int, supervisor: int) -> None:
+    """Run the cluster of ``queue`` until SIGTERM, or until it must be started anew.
+
+    Args:
+        queue: ``quick`` or ``heuristic``.
+        report_pipe: File descriptor of the pipe to the supervisor.
+        supervisor: Its process id.
+    """
+    die_with_parent(signal.SIGTERM, supervisor)
+    name_process(f"pave-{queue}")
+    # django-q2 reads the queue's name from here, once, when it is imported.
+    os.environ["Q_CLUSTER_NAME"] = queue
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.utils.module_loading import import_string
+
+    from pave.operations.cluster import sentinel
+
+    # Before the workers are forked, so that none of them has to do it, and all share the memory.
+    for path in settings.PAVE_PRELOADS:
+        import_string(path)()
+    sentinel.start(queue=queue, reporter=Reporter(report_pipe))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

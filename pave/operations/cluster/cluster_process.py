@@ -1,0 +1,138 @@
+"""The process of one queue's cluster, as its supervisor has it in hand."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import psutil
+from django.conf import settings
+from django.utils import timezone
+
+from pave.operations.cluster.status_pipe import STALLED, Reports
+from pave.operations.cluster.worker_names import cluster_name, worker_name
+
+logger = logging.getLogger(__name__)
+
+# A sentinel reports twice a second. Silence for this long means that it hangs.
+SILENCE_SECONDS = 20.0
+# One that starts is allowed more: it loads the catalogue first.
+STARTING_SECONDS = 60.0
+# Pauses before a cluster that keeps ending is started anew, in seconds.
+BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0)
+# A cluster that lived this long is not one that keeps ending.
+SETTLED_SECONDS = 60.0
+
+
+class ClusterProcess:
+    """The process of one queue's cluster.
+
+    Args:
+        queue: Name of the queue.
+        lost: Called with what was lost ("cluster" or "worker"), how, and the name under which
+            the lost one had claimed rows.
+    """
+
+    def __init__(self, queue: str, lost: Callable[[str, str, str], None]) -> None:
+        self.queue = queue
+        self.restarts = 0
+        self._lost = lost
+        self._failures = 0
+        self._start_at = 0.0
+        self._reason = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The cluster's process id, or 0 while there is none."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process; it may be on its way out."""
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start the cluster, in a session of its own, which Ctrl-C does not reach."""
+        read_end, write_end = os.pipe()
+        self._reports = Reports(read_end)
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pave.operations.cluster"),
+                *(self.queue, str(write_end), str(os.getpid())),
+            ],
+            cwd=settings.BASE_DIR,
+            pass_fds=[write_end],
+            start_new_session=True,
+        )
+        os.close(write_end)
+        self.started_at = timezone.now()
+        self._reason = ""
+        self._begun = time.monotonic()
+        self._heard = 0.0
+
+    def watch(self, now: float) -> None:
+        """Start the cluster anew if it has ended or hangs.
+
+        Args:
+            now: Seconds of the monotonic clock.
+        """
+        if self._process is None:
+            if now >= self._start_at:
+                self.restarts += 1
+                self.start()
+            return
+        status = self._process.poll()  # before the reports: the last ones are then complete
+        self._take_reports(now)
+        silent = (
+            now - self._heard > SILENCE_SECONDS
+            if self._heard
+            else now - self._begun > STARTING_SECONDS
+        )
+        if status is None and not silent:
+            return
+        reason = self._reason or ("silent" if status is None else "died")
+        logger.error(
+            "cluster.lost queue=%s pid=%s reason=%s status=%s", self.queue, self.pid, reason, status
+        )
+        settled = now - self._begun > SETTLED_SECONDS or status == STALLED
+        self._failures = 0 if settled else self._failures + 1
+        self._start_at = now + BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
+        self.clear_away(reason)
+
+    def ask_to_stop(self) -> None:
+        """Let the cluster finish what is running, and end."""
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+
+    def has_ended(self) -> bool:
+        """Return whether the process is gone."""
+        return self._process is None or self._process.poll() is not None
+
+    def clear_away(self, reason: str = "stopped") -> None:
+        """Kill what is left of the cluster and let what it had claimed be given back."""
+        if self._process is None:
+            return
+        pid = self._process.pid
+        # The cluster leads a session; its workers, even orphans, are those in it.
+        for process in psutil.process_iter():
+            try:
+                if os.getsid(process.pid) == pid:
+                    process.kill()
+            except (psutil.Error, OSError):
+                continue  # it has just ended
+        self._process.wait()
+        self._reports.close()
+        self._process = None
+        self._lost("cluster", reason, cluster_name(pid))
+
+    def _take_reports(self, now: float) -> None:
+        for report in self._reports.read():
+            self._heard = now
+            if report.kind == "stalled":
+                self._reason = report.detail
+            elif report.kind != "alive":
+                name = worker_name(int(report.detail), cluster=self.pid)
+                self._lost("worker", report.kind.removeprefix("worker_"), name)

@@ -1,0 +1,28 @@
+"""Giving back what a dead worker had claimed."""
+
+import logging
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+logger = logging.getLogger(__name__)
+
+
+def hand_back(worker: str) -> bool:
+    """Let every app put back what ``worker`` had claimed.
+
+    Never raises. Whoever gets False does well to try again; else what was not given back here is
+    put back when its lease ends.
+
+    Args:
+        worker: A worker's name, or a cluster's, which stands for all of its workers
+            (``pave.operations.cluster.worker_names``).
+    """
+    done = True
+    for path in settings.PAVE_HAND_BACKS:
+        try:
+            import_string(path)(worker)
+        except Exception as error:
+            done = False
+            logger.warning("hand_back.failed worker=%s by=%s error=%s", worker, path, error)
+    return done

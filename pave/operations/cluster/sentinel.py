@@ -1,0 +1,286 @@
+"""django-q2's sentinel, hardened: it also watches that its cluster makes progress.
+
+django-q2 reads the queue's name from the environment, once, when it is imported; so import this
+module only when the name is there (``pave.operations.cluster`` does).
+"""
+
+import logging
+import multiprocessing
+import os
+import queue as queues
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from django.utils import timezone
+from django_q.cluster import Sentinel, get_mp_context
+from django_q.conf import Conf
+from django_q.signals import post_execute, post_execute_in_worker, pre_execute
+from django_q.worker import worker
+
+from pave.operations.cluster import process_control, shutdown
+from pave.operations.cluster.crash_recovery import hand_back
+from pave.operations.cluster.db_retry import PatientBroker
+from pave.operations.cluster.stall_detector import Progress
+from pave.operations.cluster.status_pipe import STALLED, Reporter
+from pave.operations.cluster.worker_names import worker_name
+
+logger = logging.getLogger(__name__)
+
+CANARY_EVERY = 4.0
+# How long running tasks may go on in a cluster that is about to be started anew, in seconds.
+WINDING_UP = 15.0
+# For that long a worker whose lock is held by a dead process keeps its cluster waiting.
+LOCK_SECONDS = 5.0
+# Idle workers that have not heard in so long that they are to stop, will not hear of it.
+DEAF_SECONDS = 3.0
+
+
+# Whether the last task of this worker failed, and left claimed what it had claimed.
+_failed = False
+
+
+def canary() -> None:
+    """Do nothing: that it was done shows that the cluster works."""
+
+
+def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
+    global _failed
+    _failed = _failed or not task.get("success", True)
+
+
+def _before_task(**kwargs: Any) -> None:
+    """Give back what a task that failed had claimed; a worker has one task at a time."""
+    global _failed
+    if _failed:
+        _failed = not hand_back(worker_name())
+
+
+class GuardedSentinel(Sentinel):
+    """Starts the processes of a cluster, and notices when they get nowhere.
+
+    Args:
+        queue: Name of the queue.
+        niceness: Of the workers.
+        reporter: By which the supervisor hears of this cluster.
+    """
+
+    broker: Any  # made by the parent
+
+    def __init__(self, *, queue: str, niceness: int, reporter: Reporter) -> None:
+        self.queue = queue
+        self.niceness = niceness
+        self.report = reporter
+        self.stalled = ""
+        # Each is counted up by one process and read by another: no lock, which the dead could hold.
+        self.done = multiprocessing.RawValue("L", 0)
+        self.fetched = multiprocessing.RawValue("L", 0)
+        # Held by this reference: a signal's receivers are kept weakly.
+        self.count_done = lambda **kwargs: self._count_done()
+        post_execute.connect(self.count_done)
+        pre_execute.connect(_before_task)
+        post_execute_in_worker.connect(_after_task)
+        super().__init__(
+            multiprocessing.Event(), multiprocessing.Event(), uuid.uuid4(), start=False
+        )
+        self.broker = PatientBroker(self.broker, self._count_fetched)
+        shutdown.bind(self.stop_event)
+        # Only noted: an event that is set from within a signal waits for itself for ever, if
+        # the signal came while the event was waited for.
+        self.told_to_stop = False
+        signal.signal(signal.SIGTERM, self._note_signal)
+
+    def spawn_process(self, target: Callable[..., Any], *args: Any) -> Any:
+        process = get_mp_context().Process(
+            target=process_control.enter,
+            args=(target, self.niceness if target is worker else 0, os.getpid(), *args),
+            name=f"{self.queue}-{target.__name__}",
+            daemon=True,
+        )
+        if target is worker:
+            process.timer = args[2]
+            self.pool.append(process)
+        process.start()
+        return process
+
+    def guard(self) -> None:
+        """Watch until told to stop, or until the cluster must be started anew."""
+        self.start_event.set()
+        logger.info("cluster.started queue=%s pid=%s", self.queue, os.getpid())
+        begun = time.monotonic()
+        self.progress = Progress(begun, longest=Conf.TIMEOUT + 15)
+        self.canary_at = begun
+        while not self.told_to_stop and not self.report.supervisor_is_gone:
+            time.sleep(Conf.GUARD_CYCLE)
+            self.check_processes()
+            self.check_progress()
+            if self.stalled:
+                self.wind_up()
+                os._exit(STALLED)
+            self.report.alive()
+        self.stop()
+
+    def check_processes(self) -> None:
+        """Replace what has ended, and what has run for too long."""
+        for process in list(self.pool):
+            # A worker that was killed while it held the timer's lock never gives it back.
+            if not process.timer.get_lock().acquire(timeout=LOCK_SECONDS):
+                self.stall("worker_kept_a_lock")
+                return
+            try:
+                if not process.is_alive() or process.timer.value == 0:
+                    self.reincarnate(process)
+                elif process.timer.value > 0:
+                    process.timer.value = max(0, process.timer.value - Conf.GUARD_CYCLE)
+            finally:
+                process.timer.get_lock().release()
+        for process in (self.monitor, self.pusher):
+            if not process.is_alive():
+                self.reincarnate(process)
+
+    def reincarnate(self, process: Any) -> None:
+        """Start a process anew, or note that this will not do.
+
+        A pusher, a monitor, and a worker without a task wait for a queue with its lock in their
+        hands. Killed then, they take it along, and nobody gets anything out of that queue again.
+        """
+        is_worker = process in self.pool
+        if (process.exitcode or 0) < 0 and not (is_worker and _seconds_left(process) > 0):
+            logger.error(
+                "cluster.process_killed queue=%s process=%s pid=%s signal=%s",
+                self.queue,
+                process.name,
+                process.pid,
+                -process.exitcode,
+            )
+            self.stall("process_killed")
+            return
+        pid = process.pid
+        timed_out = is_worker and _seconds_left(process) == 0
+        recycled = is_worker and _seconds_left(process) == -2
+        super().reincarnate(process)
+        if not is_worker or recycled:
+            return
+        process.join(timeout=LOCK_SECONDS)  # after a time-out it was only asked to end
+        if process.is_alive():
+            process.kill()
+            process.join()
+        logger.warning(
+            "cluster.worker_%s queue=%s pid=%s status=%s",
+            "timed_out" if timed_out else "died",
+            self.queue,
+            pid,
+            process.exitcode,
+        )
+        self.report.lost_worker(pid, timed_out=timed_out)
+
+    def check_progress(self) -> None:
+        """Send a canary through the cluster now and then, and see whether anything comes out."""
+        now = time.monotonic()
+        if now - self.canary_at >= CANARY_EVERY:
+            self.canary_at = now
+            # If it is full there is work waiting, which serves as well.
+            with suppress(queues.Full):
+                self.task_queue.put_nowait(_canary_task())
+        wrong = self.progress.look(
+            now=now,
+            done=self.done.value,
+            fetched=self.fetched.value,
+            idle={process.pid for process in self.pool if _seconds_left(process) == -1},
+            has_room=not self.task_queue.full(),
+        )
+        if wrong:
+            self.stall(wrong)
+
+    def stall(self, reason: str) -> None:
+        """Note that this cluster must be started anew."""
+        logger.error("cluster.stalled queue=%s reason=%s", self.queue, reason)
+        self.stalled = reason
+        self.report.stalled(reason)
+
+    def wind_up(self) -> None:
+        """Let running tasks end before a stalled cluster is left, for a while."""
+        self.stop_event.set()
+        end = time.monotonic() + WINDING_UP
+        while time.monotonic() < end and self.busy():
+            self.report.alive()
+            time.sleep(0.1)
+
+    def busy(self) -> bool:
+        """Return whether any task is running."""
+        return any(process.is_alive() and _seconds_left(process) > 0 for process in self.pool)
+
+    def stop(self) -> None:
+        """Drop what was fetched and not begun, let running tasks end, and end.
+
+        Rows are the truth, so a dropped task is a bell that rings again; and stopping takes no
+        longer than the tasks that are running.
+        """
+        # Whoever waits below may wait for a lock that a dead process holds.
+        watchdog = threading.Timer(Conf.TIMEOUT + 5, os._exit, (STALLED,))
+        watchdog.daemon = True
+        watchdog.start()
+        self.stop_event.set()
+        self.event_out.set()
+        self.pusher.join(timeout=LOCK_SECONDS)
+        if self.pusher.is_alive():
+            self.pusher.kill()
+        with suppress(queues.Empty):
+            while True:
+                self.task_queue.get(timeout=0.1)
+        for _ in self.pool:
+            self.task_queue.put("STOP")
+        deaf_at = time.monotonic() + DEAF_SECONDS
+        while any(process.is_alive() for process in self.pool) and time.monotonic() < deaf_at:
+            if self.busy():
+                deaf_at = time.monotonic() + DEAF_SECONDS
+            self.report.alive()
+            time.sleep(0.05)
+        self.result_queue.put("STOP")
+        self.monitor.join(timeout=LOCK_SECONDS)
+        logger.info("cluster.stopped queue=%s pid=%s", self.queue, os.getpid())
+        # What is left, if anything, ends with its parent.
+        os._exit(0)
+
+    def _note_signal(self, signum: int, frame: FrameType | None) -> None:
+        self.told_to_stop = True
+
+    def _count_done(self) -> None:
+        self.done.value += 1
+
+    def _count_fetched(self) -> None:
+        self.fetched.value += 1
+
+
+def _seconds_left(process: Any) -> float:
+    """Return a worker's timer, read past its lock: -1 without a task, -2 when recycled."""
+    return float(process.timer.get_obj().value)
+
+
+def _canary_task() -> dict[str, Any]:
+    """Return a task as django-q2's pusher would put it into the local queue."""
+    return {
+        "id": uuid.uuid4().hex,
+        "name": "canary",
+        "func": f"{__name__}.canary",
+        "args": (),
+        "kwargs": {},
+        "started": timezone.now(),
+        "save": False,
+    }
+
+
+def start(*, queue: str, reporter: Reporter) -> None:
+    """Run a cluster until it is told to stop, or must be started anew."""
+    sentinel = GuardedSentinel(
+        queue=queue,
+        # The heuristic burns whole cores; the web server and the quick queue go before it.
+        niceness=19 if queue == "heuristic" else 0,
+        reporter=reporter,
+    )
+    sentinel.start()

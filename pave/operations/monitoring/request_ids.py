@@ -1,0 +1,50 @@
+"""The id of the HTTP request that is being answered, for its answer and for every log line.
+
+A caller, or the proxy in front, may choose it in ``X-Request-Id``; else it is made here. Later
+lines about the same transaction, in other processes, bear the transaction's own id, which the
+line ``request.accepted`` ties to this one.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+
+from pave.core.card_masking import holds_card_number
+
+HEADER = "X-Request-Id"
+# Others might break a log line, or be a way to fill the log.
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+
+current: ContextVar[str] = ContextVar("request_id", default="")
+
+
+class RequestIdMiddleware:
+    """Takes or makes the id, and gives it back in the answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(HEADER, "")
+        acceptable = _ACCEPTABLE.match(given) and not holds_card_number(given)
+        chosen = given if acceptable else uuid4().hex
+        token = current.set(chosen)
+        try:
+            response = self._get_response(request)
+        finally:
+            current.reset(token)
+        response[HEADER] = chosen
+        return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives each log record the id, where there is one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if request_id := current.get():
+            record.request_id = request_id
+        return True

@@ -1,0 +1,60 @@
+"""The home page: what needs a person now, and how things go."""
+
+from collections.abc import Callable, Iterable
+
+from django.apps import apps
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from pave.staff.widgets import SPANS, Home, Part, Span
+
+# Plots and rankings sum up tens of thousands of tallies. What needs a person is never remembered.
+REMEMBERED_SECONDS = 15
+
+
+def span_of(request: HttpRequest) -> Span:
+    """Return the stretch of time that a page is asked for."""
+    return SPANS.get(request.GET.get("span", ""), SPANS["hour"])
+
+
+def home(request: HttpRequest) -> Home:
+    """Return what every app has to tell (``PAVE_HOME``) for the span that is asked for.
+
+    Those who may see nothing of an app are told nothing of it.
+    """
+    now = timezone.now()
+    collected = Home()
+    may_see = [
+        path
+        for path in settings.PAVE_HOME
+        if request.user.has_module_perms(_app_of(import_string(path)))
+    ]
+    for path in may_see:
+        for part in import_string(path)(span_of(request), now):
+            collected.add(part)
+    collected.attention.sort(key=lambda one: (one.level != "bad", one.since or now))
+    return collected
+
+
+def _app_of(function: Callable[..., object]) -> str:
+    app = apps.get_containing_app_config(function.__module__)
+    return app.label if app else ""
+
+
+def remembered(name: str, span: Span, make: Callable[[], Iterable[Part]]) -> list[Part]:
+    """Return parts that may be a few seconds old, from the cache where they are there.
+
+    Args:
+        name: Whose they are.
+        span: The stretch of time that they are about.
+        make: Makes them.
+    """
+    key = f"home:{name}:{span.name}"
+    parts: list[Part] | None = cache.get(key)
+    if parts is None:
+        parts = list(make())
+        cache.set(key, parts, REMEMBERED_SECONDS)
+    return parts

@@ -1,0 +1,216 @@
+"""What the admin's pages of all apps have in common."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+
+from pave.staff import audit
+from pave.staff.button_views import ButtonsMixin
+
+
+class CappedPaginator(Paginator):
+    """Pages of a list that may have millions of rows: it counts no further than to ``CAP``."""
+
+    CAP = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are, as far as that is counted."""
+        return min(self._counted, self.CAP)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there are more."""
+        return self._counted > self.CAP
+
+    @cached_property
+    def _counted(self) -> int:
+        if isinstance(self.object_list, QuerySet):
+            return self.object_list.order_by()[: self.CAP + 1].count()
+        return len(self.object_list)
+
+
+class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
+    """A model's pages: list, object page with panels and buttons, audit trail."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    empty_value_display = ""
+    list_per_page = 50
+    list_max_show_all = 0
+    # Ordering by other columns than the indexed ones would read the whole table.
+    sortable_by = ()
+    # Panels, which are templates, above and below the form of an object's page.
+    panels_above: Sequence[str] = ()
+    panels_below: Sequence[str] = ()
+    # Whether the object page has Django's form, or all that there is to see is in panels.
+    show_form = True
+    # A sentence for those who see the list for the first time.
+    purpose = ""
+
+    def panel_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Return what the panels of an object show."""
+        return {}
+
+    def status_of(self, obj: Any) -> str | SafeString:
+        """Return what is shown beside the title of an object."""
+        return ""
+
+    def title_of(self, obj: Any) -> str:
+        """Return what an object's page is called."""
+        return str(obj)
+
+    def find(self, queryset: QuerySet, text: str) -> QuerySet | None:
+        """Return what a search for ``text`` finds by means of an index; None: Django's search."""
+        return None
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        text = search_term.strip()
+        found = self.find(queryset, text) if text else queryset
+        if found is None:
+            return super().get_search_results(request, queryset, text)
+        return found, False
+
+    # --- Pages ----------------------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"purpose": self.purpose, **(extra_context or {})})
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Model | None = None,
+    ) -> HttpResponse:
+        if obj is not None and change:
+            context |= {
+                "panels_above": self.panels_above,
+                "panels_below": self.panels_below,
+                "show_form": self.show_form,
+                "object_title": self.title_of(obj),
+                "status": self.status_of(obj),
+                "buttons": self.buttons_for(request, obj),
+                "url_id": self.url_id(obj),
+                "audit_entries": audit.of_object(obj)[:5],
+                **self.panel_context(request, obj),
+            }
+        else:
+            context |= {"show_form": True}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        obj = self.object_or_404(request, object_id)
+        entries = self.get_paginator(request, audit.of_object(obj), 50)
+        return TemplateResponse(
+            request,
+            "staff/history.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": "Audit trail",
+                "subtitle": str(obj),
+                "opts": self.opts,
+                "object": obj,
+                "back": self.object_url(obj),
+                "page": entries.get_page(request.GET.get("p", 1)),
+            },
+        )
+
+    # --- The audit trail, in the place of Django's own log ---------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        self.remember(request, obj if change else None)
+        self.save(request, obj, form, change)
+
+    def save(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save what the form says; to be overridden where a service does that."""
+        obj.save()
+
+    def remember(self, request: HttpRequest, obj: Model | None) -> None:
+        """Keep what is in the database before it is changed."""
+        before = type(obj)._base_manager.get(pk=obj.pk) if obj is not None else None
+        kept = audit.snapshot(before) if before is not None else {}
+        request.audit_before = kept  # type: ignore[attr-defined]
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Return what changed in the rows below the object's own."""
+        changes: dict[str, list[str]] = {}
+        for formset in formsets or ():
+            name = formset.model._meta.verbose_name
+            for made in formset.new_objects:
+                changes[f"{name} added"] = ["", _joined(changes.get(f"{name} added"), str(made))]
+            for gone in formset.deleted_objects:
+                key = f"{name} removed"
+                changes[key] = [_joined(changes.get(key), str(gone), 0), ""]
+            for row in formset.initial_forms:
+                for field in row.changed_data if row.instance.pk else ():
+                    if field in row.initial and not audit.is_secret_name(field):
+                        changes[f"{name} {row.instance.pk}: {field}"] = [
+                            audit.as_text(row.initial[field]),
+                            audit.as_text(row.cleaned_data.get(field)),
+                        ]
+        return changes
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        after = audit.snapshot(obj)
+        changes = {name: ["", value] for name, value in after.items() if value} | message
+        return audit.note(request, action="added", obj=obj, changes=changes)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        before = request.audit_before  # type: ignore[attr-defined]
+        after = audit.snapshot(type(obj)._base_manager.get(pk=obj.pk))
+        changes = audit.differences(before, after) | message
+        return audit.note(request, action="changed", obj=obj, changes=changes)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            changes = {name: [value, ""] for name, value in audit.snapshot(obj).items() if value}
+            audit.note(request, action="deleted", obj=obj, changes=changes)
+
+
+class ReadOnlyAdmin(StaffAdmin):
+    """Rows that the machine makes: staff look at them and change nothing by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(admin.TabularInline):
+    """Rows that the machine makes, on the page of what they belong to."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def _joined(known: list[str] | None, text: str, place: int = 1) -> str:
+    return f"{known[place]}, {text}" if known else text

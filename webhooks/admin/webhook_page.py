@@ -1,0 +1,109 @@
+"""How a webhook stands: what its page shows."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from pave.operations.dashboard import duration_lines, outcome_bars
+from pave.operations.monitoring.counters import SUBJECT_MINUTES
+from pave.operations.monitoring.timeseries import read
+from pave.staff.dashboard import span_of
+from pave.staff.svg_charts import percent_text, seconds_text
+from pave.staff.widgets import SPANS
+from webhooks.delivery import recovery
+from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
+
+NAMES = ("webhook_attempts", "webhook_seconds", "webhook_deliveries")
+# One webhook's tallies are kept in steps of five minutes.
+LAST_HOUR = replace(SPANS["hour"], step=timedelta(minutes=SUBJECT_MINUTES), steps=12)
+# Counted no further: what a page says of a backlog need not be exact.
+MOST = 1000
+RECENT = 15
+UNDELIVERED = 8
+RECOVERIES_SHOWN_FOR = timedelta(days=7)
+
+
+def standing(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
+    """Return the figures, plots and lists of a webhook's page."""
+    now = timezone.now()
+    span = span_of(request)
+    if span.name == "hour":
+        span = LAST_HOUR
+    readings = read(span, now, names=NAMES, subject=str(webhook.pk))
+    ok, tried = readings.sum("webhook_attempts", "ok"), readings.sum("webhook_attempts")
+    half, most = (readings.percentile("webhook_seconds", share) for share in (0.5, 0.95))
+    deliveries = Delivery.objects.filter(webhook=webhook)
+    undelivered = _undelivered(webhook)
+    recent = list(_with_events(deliveries.order_by("-id")[:RECENT]))
+    attach_last_attempts([*undelivered, *recent])
+    return {
+        "now": now,
+        "webhook": webhook,
+        "span": span,
+        "spans": SPANS.values(),
+        "success": percent_text(ok / tried) if tried else "–",
+        "tried": tried,
+        "half": f"≤ {seconds_text(half)}" if half is not None else "–",
+        "most": f"≤ {seconds_text(most)}" if most is not None else "–",
+        "held": counted(Delivery.objects.held().filter(webhook=webhook)),
+        "waiting": counted(Delivery.objects.waiting().filter(webhook=webhook)),
+        "outcomes": outcome_bars(readings, span, of="webhook_"),
+        "latency": duration_lines(readings, span, "webhook_seconds"),
+        "undelivered": undelivered,
+        "recent": recent,
+        "recoveries": _recoveries(webhook),
+        "secrets": list(webhook.secrets.all()),
+        "header_names": sorted(webhook.headers or {}),
+    }
+
+
+def counted(queryset: Any) -> str:
+    """Return a count, as far as it is counted."""
+    number = queryset.order_by()[: MOST + 1].count()
+    return f"more than {MOST:,}" if number > MOST else str(number)
+
+
+def attach_last_attempts(deliveries: Iterable[Delivery]) -> None:
+    """Set ``last_attempt`` on each delivery, by one query for all."""
+    deliveries = list(deliveries)
+    attempts: dict[UUID, list[DeliveryAttempt]] = defaultdict(list)
+    for attempt in (
+        DeliveryAttempt.objects.filter(delivery__in=[one.pk for one in deliveries])
+        .defer("request_headers", "response_headers", "response_head", "timings")
+        .order_by("number")
+    ):
+        attempts[attempt.delivery_id].append(attempt)
+    for delivery in deliveries:
+        mine = attempts.get(delivery.pk)
+        delivery.last_attempt = mine[-1] if mine else None  # type: ignore[attr-defined]
+
+
+def _undelivered(webhook: Webhook) -> list[Delivery]:
+    """Return what has failed, waits for a retry, or is held: a few of each."""
+    mine = Delivery.objects.filter(webhook=webhook)
+    retrying = mine.waiting().filter(attempts__gt=0).order_by("next_attempt_at")
+    failed = mine.filter(status=Delivery.Status.FAILED).order_by("-id")
+    return list(
+        chain(
+            _with_events(retrying[:UNDELIVERED]),
+            _with_events(failed[:UNDELIVERED]),
+            _with_events(mine.held().order_by("id")[:UNDELIVERED]),
+        )
+    )
+
+
+def _with_events(deliveries: Any) -> Any:
+    return deliveries.select_related("event").defer("event__body")
+
+
+def _recoveries(webhook: Webhook) -> list[dict[str, Any]]:
+    since = timezone.now() - RECOVERIES_SHOWN_FOR
+    found = Recovery.objects.filter(webhook=webhook, created_at__gte=since).order_by("-id")[:3]
+    return [{"recovery": one, **recovery.progress(one)} for one in found]

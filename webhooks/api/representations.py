@@ -1,0 +1,135 @@
+"""Webhooks, deliveries, attempts, recoveries: the objects that the API gives."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from webhooks.delivery import recovery as recovering
+from webhooks.delivery.endpoint_check import Finding
+from webhooks.delivery.results import MASK
+from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
+
+
+def webhook_object(webhook: Webhook) -> dict[str, Any]:
+    """Return a webhook. Neither its secrets nor the values of its headers are shown."""
+    condition = webhook.condition
+    now = timezone.now()
+    return {
+        "id": str(webhook.pk),
+        "url": webhook.url,
+        "description": webhook.description,
+        "events": list(webhook.events),
+        "enabled": webhook.enabled,
+        "max_in_flight": webhook.max_in_flight,
+        "headers": dict.fromkeys(webhook.headers or {}, MASK),
+        "disabled_by": webhook.disabled_by or None,
+        "disabled_at": as_text(webhook.disabled_at),
+        "failing_since": as_text(webhook.failing_since),
+        "breaker": {
+            "state": condition.state(now),
+            "failures": condition.failures,
+            "opened_at": as_text(condition.opened_at),
+            "paused_until": as_text(condition.paused_until) if condition.is_paused(now) else None,
+            "window": min(condition.limit, webhook.max_in_flight),
+        },
+        "secrets": [
+            {"created_at": as_text(secret.created_at), "expires_at": as_text(secret.expires_at)}
+            for secret in webhook.secrets.all()
+            if secret.expires_at is None or secret.expires_at > now
+        ],
+        "created_at": as_text(webhook.created_at),
+    }
+
+
+def delivery_object(delivery: Delivery) -> dict[str, Any]:
+    """Return a delivery, with its event loaded; ``attempts`` counts them."""
+    return {
+        "id": str(delivery.pk),
+        "webhook": str(delivery.webhook_id),
+        "event": {
+            "id": str(delivery.event_id),
+            "type": delivery.event.type,
+            "subject": str(delivery.event.subject_id),
+            "created_at": as_text(delivery.event.created_at),
+        },
+        "status": delivery.status,
+        "held_by": delivery.held_by or None,
+        "attempts": delivery.attempts,
+        "next_attempt_at": as_text(delivery.next_attempt_at),
+        "next_trigger": delivery.trigger if delivery.status == Delivery.Status.PENDING else None,
+        "created_at": as_text(delivery.created_at),
+        "finished_at": as_text(delivery.finished_at),
+    }
+
+
+def delivery_with_attempts(delivery: Delivery) -> dict[str, Any]:
+    """Return a delivery with ``attempts`` as the list of them, oldest first."""
+    attempts = list(delivery.attempt_set.order_by("number"))
+    return {
+        **delivery_object(delivery),
+        "attempt_count": delivery.attempts,
+        "attempts": [attempt_object(attempt) for attempt in attempts],
+    }
+
+
+def attempt_object(attempt: DeliveryAttempt) -> dict[str, Any]:
+    """Return an attempt with all the evidence there is."""
+    return {
+        "number": attempt.number,
+        "trigger": attempt.trigger,
+        "ok": attempt.ok,
+        "url": attempt.url,
+        "started_at": as_text(attempt.started_at),
+        "duration_ms": attempt.duration_ms,
+        "resolved_address": attempt.resolved_address or None,
+        "status": attempt.status_code,
+        "error": attempt.error or None,
+        "detail": attempt.detail or None,
+        "request_headers": attempt.request_headers,
+        "response_headers": attempt.response_headers,
+        "response_head": attempt.response_head,
+        "timings": attempt.timings,
+    }
+
+
+def recovery_object(recovery: Recovery) -> dict[str, Any]:
+    """Return a recovery and how far it is."""
+    return {
+        "id": str(recovery.pk),
+        "webhook": str(recovery.webhook_id),
+        "since": as_text(recovery.since),
+        "until": as_text(recovery.until),
+        "dry_run": False,
+        "status": recovery.status,
+        "counts": recovering.progress(recovery),
+        "created_at": as_text(recovery.created_at),
+        "completed_at": as_text(recovery.completed_at),
+    }
+
+
+def check_object(webhook: Webhook, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return the report of a receiver check."""
+    return {
+        "webhook": str(webhook.pk),
+        "ok": all(finding.right for finding in findings),
+        "checks": [
+            {
+                "name": finding.kind.name,
+                "expected": "2xx" if finding.kind.accept else "4xx",
+                "ok": finding.right,
+                "sent": finding.outcome is not None,
+                "status": finding.outcome.status if finding.outcome else None,
+                "error": (finding.outcome.error or None) if finding.outcome else None,
+                "duration_ms": finding.outcome.duration_ms if finding.outcome else None,
+                "detail": None if finding.right else finding.why,
+            }
+            for finding in findings
+        ],
+    }
+
+
+def as_text(moment: datetime | None) -> str | None:
+    """Return a time as RFC 3339 has it, in UTC."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -1,0 +1,67 @@
+"""``/v1/deliveries`` and the deliveries of a webhook: what became of messages."""
+
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from rest_framework.response import Response
+
+from pave.api.exceptions import Conflict
+from pave.api.pagination import NewestFirst
+from pave.api.views import ClientView
+from pave.clients.authentication import ClientRequest
+from webhooks.api.representations import delivery_object, delivery_with_attempts
+from webhooks.api.serializers import DeliveryFilterSerializer, EmptySerializer
+from webhooks.api.views.webhooks import own_webhook, validated
+from webhooks.delivery import manual
+from webhooks.models import Delivery
+
+
+def own_delivery(request: ClientRequest, delivery_id: UUID) -> Delivery:
+    """Return a delivery of the calling client's.
+
+    Raises:
+        Http404: There is none, or it is another client's.
+    """
+    return get_object_or_404(
+        Delivery.objects.for_client(request.client).select_related("event"), pk=delivery_id
+    )
+
+
+class DeliveriesView(ClientView):
+    """``GET /v1/webhooks/{id}/deliveries``."""
+
+    def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
+        """Answer the webhook's deliveries, newest first."""
+        webhook = own_webhook(request, webhook_id)
+        query = validated(DeliveryFilterSerializer(data=request.query_params.dict()))
+        found = Delivery.objects.filter(webhook=webhook).select_related("event")
+        if "status" in query:
+            found = found.filter(status=query["status"])
+        found = found.filter(**query.get("event", {}))
+        paginator = NewestFirst()
+        page = paginator.paginate_queryset(found, request, view=self)
+        return paginator.get_paginated_response(
+            [delivery_object(delivery) for delivery in page or []]
+        )
+
+
+class DeliveryView(ClientView):
+    """``GET /v1/deliveries/{id}``."""
+
+    def get(self, request: ClientRequest, delivery_id: UUID) -> Response:
+        """Answer the delivery with all its attempts."""
+        return Response(delivery_with_attempts(own_delivery(request, delivery_id)))
+
+
+class RetryView(ClientView):
+    """``POST /v1/deliveries/{id}/retry``."""
+
+    def post(self, request: ClientRequest, delivery_id: UUID) -> Response:
+        """Have the delivery attempted as soon as may be; answer it as it waits for that."""
+        delivery = own_delivery(request, delivery_id)
+        validated(EmptySerializer(data=request.data))
+        try:
+            manual.retry(delivery_id=delivery.pk)
+        except manual.NotNow as error:
+            raise Conflict(str(error)) from error
+        return Response(delivery_object(own_delivery(request, delivery_id)), status=202)

@@ -1,0 +1,64 @@
+"""``POST /create_webhook``: the seed's route, kept for its clients."""
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError as ModelValidationError
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from pave.api.views import ClientView
+from pave.clients.authentication import ApiKeyAuthentication
+from pave.clients.models import Client
+from webhooks.api.serializers import CreateWebhookSerializer
+from webhooks.api.views.webhooks import look_up_context, validated
+from webhooks.endpoints import services
+
+
+class IsClientOrStaff(BasePermission):
+    """A client's key was given, or a staff member who may manage webhooks is logged in."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        """Return whether the caller may create webhooks at all."""
+        user = request.user
+        if isinstance(user, Client):
+            return True
+        return isinstance(user, AbstractBaseUser) and user.has_perms(
+            ["webhooks.add_webhook", "clients.add_client"]
+        )
+
+
+class CreateWebhookView(ClientView):
+    """The seed's one route about webhooks."""
+
+    # No passwords: anybody may send them here, and each costs a third of a second of CPU.
+    authentication_classes = [ApiKeyAuthentication, SessionAuthentication]
+    permission_classes = [IsClientOrStaff]
+
+    def post(self, request: Request) -> Response:
+        """Create the client's webhook, or change its URL if it has one.
+
+        A client with several webhooks changes its oldest: under the seed it had no other.
+        """
+        data = request.data
+        fields = validated(CreateWebhookSerializer(data=data, context=look_up_context(request)))
+        client = _client(request, fields.get("client_id"))
+        webhook, secret = services.create_or_change(client=client, url=fields["url"])
+        body = {"client_id": client.client_id, "url": webhook.url, "webhook_id": str(webhook.pk)}
+        if secret is None:
+            return Response(body)
+        return Response({**body, "secret": secret}, status=201)
+
+
+def _client(request: Request, client_id: str | None) -> Client:
+    """Return the client whose webhook is meant; staff make one that is unknown."""
+    if isinstance(request.user, Client):
+        return request.user
+    if client_id is None:
+        raise ValidationError({"client_id": "Say whose webhook it is."})
+    try:
+        Client(client_id=client_id).clean_fields()
+    except ModelValidationError as error:
+        raise ValidationError({"client_id": error.messages}) from error
+    return Client.objects.get_or_create(client_id=client_id)[0]

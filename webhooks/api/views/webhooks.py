@@ -1,0 +1,107 @@
+"""``/v1/webhooks``: making, seeing, changing and deleting webhooks."""
+
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from pave.api.exceptions import Conflict
+from pave.api.idempotency import idempotent
+from pave.api.pagination import NewestFirst
+from pave.api.views import ClientView
+from pave.clients.authentication import ClientRequest
+from pave.clients.models import Client
+from webhooks.api.representations import webhook_object
+from webhooks.api.serializers import WebhookSerializer
+from webhooks.endpoints import enabling, services
+from webhooks.models import Webhook
+
+
+def own_webhook(request: ClientRequest, webhook_id: UUID) -> Webhook:
+    """Return the calling client's webhook.
+
+    Raises:
+        Http404: There is none, or it is another client's.
+    """
+    return get_object_or_404(
+        Webhook.objects.for_client(request.client).prefetch_related("secrets"), pk=webhook_id
+    )
+
+
+def validated(serializer: Serializer) -> dict[str, Any]:
+    """Return what a serializer makes of its data.
+
+    Raises:
+        ValidationError: It is not as it should be.
+    """
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def look_up_context(request: Request) -> dict[str, str]:
+    """Return what a serializer is to know of the caller, who waits for a look-up."""
+    kind = "client" if isinstance(request.user, Client) else "staff"
+    return {"caller": f"{kind}-{request.user.pk}"}
+
+
+def _new_webhook(view: ClientView, request: ClientRequest) -> dict[str, Any]:
+    return validated(WebhookSerializer(data=request.data, context=look_up_context(request)))
+
+
+class WebhooksView(ClientView):
+    """``/v1/webhooks``."""
+
+    def get(self, request: ClientRequest) -> Response:
+        """Answer the client's webhooks, newest first."""
+        paginator = NewestFirst()
+        found = Webhook.objects.for_client(request.client).prefetch_related("secrets")
+        page = paginator.paginate_queryset(found, request, view=self)
+        return paginator.get_paginated_response([webhook_object(webhook) for webhook in page or []])
+
+    @idempotent(check=_new_webhook)
+    def post(self, request: ClientRequest, fields: dict[str, Any]) -> Response:
+        """Make a webhook; answer it with its secret, this once."""
+        try:
+            webhook, secret = services.create(client=request.client, **fields)
+        except services.TooMany as error:
+            raise Conflict(str(error)) from error
+        return Response(
+            {**webhook_object(webhook), "secret": secret},
+            status=201,
+            headers={"Location": reverse("webhook", args=[webhook.pk])},
+        )
+
+
+class WebhookView(ClientView):
+    """``/v1/webhooks/{id}``."""
+
+    def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
+        """Answer the webhook and how it does."""
+        return Response(webhook_object(own_webhook(request, webhook_id)))
+
+    def patch(self, request: ClientRequest, webhook_id: UUID) -> Response:
+        """Change what the body names; enabling releases what is held."""
+        webhook = own_webhook(request, webhook_id)
+        context = look_up_context(request)
+        fields = validated(
+            WebhookSerializer(webhook, data=request.data, partial=True, context=context)
+        )
+        enabled = fields.pop("enabled", None)
+        if enabled and webhook.disabled_by == Webhook.DisabledBy.STAFF:
+            raise Conflict("Our staff disabled this webhook; please ask them to enable it.")
+        if fields:
+            services.change(webhook=webhook, fields=fields)
+        if enabled is True:
+            enabling.enable(webhook=webhook)
+        elif enabled is False:
+            enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+        return Response(webhook_object(own_webhook(request, webhook_id)))
+
+    def delete(self, request: ClientRequest, webhook_id: UUID) -> Response:
+        """Delete the webhook; what waits for it is canceled."""
+        services.delete(webhook=own_webhook(request, webhook_id))
+        return Response(status=204)

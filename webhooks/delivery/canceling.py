@@ -1,0 +1,35 @@
+"""Canceling a delivery by hand."""
+
+import logging
+from uuid import UUID
+
+from django.utils import timezone
+
+from webhooks.delivery.manual import NotNow
+from webhooks.models import Delivery
+
+logger = logging.getLogger(__name__)
+
+Status = Delivery.Status
+
+
+def cancel(*, delivery_id: UUID) -> None:
+    """Take back a delivery that has an attempt to come, or is held.
+
+    Raises:
+        NotNow: It is under way at this moment, or has its end.
+    """
+    changed = Delivery.objects.filter(
+        pk=delivery_id, status__in=[Status.PENDING, Status.HELD]
+    ).update(
+        status=Status.CANCELED,
+        held_by="",
+        next_attempt_at=None,
+        resume_status="",
+        resume_at=None,
+        finished_at=timezone.now(),
+    )
+    if not changed:
+        status = Delivery.objects.values_list("status", flat=True).get(pk=delivery_id)
+        raise NotNow(f"This delivery is {status}; only one that waits or is held can be canceled.")
+    logger.info("delivery.canceled_by_hand delivery=%s", delivery_id)

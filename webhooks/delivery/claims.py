@@ -1,0 +1,219 @@
+"""Taking due deliveries, fairly and each by one sender only."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from webhooks.delivery.fair_share import Room, Turn, in_flight, share_out, with_work
+from webhooks.models import Delivery, SigningSecret, Webhook, claim_queries
+
+# A search for webhooks with work that takes longer than this, in seconds, since there are very
+# many, is made more rarely: it may take this part of a sender's time. In between a sender goes by
+# what it found last.
+SEARCH_FREE = 0.02
+SEARCH_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that this sender, and no other, may now attempt.
+
+    What is secret in it does not show when it is printed.
+    """
+
+    delivery_id: UUID
+    webhook_id: UUID
+    client_id: int
+    event_id: UUID
+    subject_id: UUID
+    number: int
+    trigger: str
+    url: str
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    steady: bool | None = None
+
+
+class Claimer:
+    """Takes due deliveries for one sender.
+
+    Clients get their turn in the order in which they were last served, those never served first,
+    and so do the webhooks of each. They share what a claim takes evenly, so that a backlog of any
+    length, on however many webhooks, delays the others by no more than their own turn.
+
+    Args:
+        worker: this process's name (``pave.operations.cluster.worker_names``).
+    """
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._served: dict[UUID, float] = {}
+        self._clients_served: dict[int, float] = {}
+        self._found: list[Webhook] = []
+        self._search_at = 0.0
+
+    def claim(
+        self,
+        *,
+        now: datetime,
+        room: Room,
+        late: Collection[UUID] = (),
+        room_of: Callable[[int], Room] | None = None,
+    ) -> list[Claim]:
+        """Claim deliveries that are due.
+
+        Args:
+            now: the present.
+            room: how many messages can be sent at once.
+            late: webhooks that keep this sender waiting at this moment; they count as suspect.
+            room_of: of these, how many of a client, by its primary key; without it all.
+        """
+        if room.all < 1 or not Delivery.objects.due(now).exists():
+            return []
+        under_way = in_flight()
+        turns = [
+            Turn(
+                found.pk,
+                found.client_id,
+                room=found.room(under_way.get(found.pk, 0)),
+                steady=found.steady if found.pk not in late else False,
+            )
+            for found in self._search(now)
+        ]
+        share = share_out(turns, room, room_of)
+        if not share:
+            return []
+        claims = _take(
+            share,
+            now=now,
+            worker=self._worker,
+            steady={turn.webhook_id: turn.steady for turn in turns},
+        )
+        moment = time.monotonic()
+        # Those first next time that came last now, and may have got one less.
+        for turn in reversed(turns):
+            if turn.webhook_id in share:
+                moment += 1e-9
+                self._served[turn.webhook_id] = self._clients_served[turn.client_id] = moment
+        missed = share.keys() - {claim.webhook_id for claim in claims}
+        self._found = [webhook for webhook in self._found if webhook.pk not in missed]
+        return claims
+
+    def _search(self, now: datetime) -> list[Webhook]:
+        """Return the webhooks with work, in the order of their turns."""
+        begun = time.monotonic()
+        if begun >= self._search_at:
+            self._found = with_work(now)
+            took = time.monotonic() - begun
+            self._search_at = begun + took / SEARCH_SHARE if took > SEARCH_FREE else 0.0
+            if len(self._served) > 10 * max(1000, len(self._found)):
+                self._served.clear()
+                self._clients_served.clear()
+        self._found.sort(
+            key=lambda webhook: (
+                self._clients_served.get(webhook.client_id, 0.0),
+                self._served.get(webhook.pk, 0.0),
+            )
+        )
+        return self._found
+
+
+def claim_for(delivery: Delivery, *, now: datetime) -> Claim:
+    """Return the claim for a delivery that was written as claimed already."""
+    return _claims([delivery], {delivery.webhook_id: delivery.webhook}, now, {})[0]
+
+
+def live_secrets(webhook: Webhook, *, now: datetime) -> tuple[str, ...]:
+    """Return the secrets that sign a webhook's messages today, newest first."""
+    return _live_secrets([webhook.pk], now)[webhook.pk]
+
+
+def _take(
+    share: dict[UUID, int], *, now: datetime, worker: str, steady: dict[UUID, bool | None]
+) -> list[Claim]:
+    """Claim what is due for each webhook, up to its share.
+
+    The webhooks' rows are locked meanwhile, and locked ones passed over, so that senders together
+    never have more under way for a webhook than it may have.
+    """
+    with transaction.atomic():
+        webhooks = {
+            webhook.pk: webhook
+            for webhook in Webhook.objects.existing()
+            .filter(pk__in=share)
+            .select_for_update(skip_locked=True, no_key=True)
+        }
+        # Counted anew under the lock: it may have grown before that was taken.
+        under_way = in_flight(webhooks)
+        wanted: dict[str, dict[UUID, int]] = {}
+        for pk, webhook in webhooks.items():
+            count = min(share[pk], webhook.room(under_way.get(pk, 0)))
+            if count:
+                wanted.setdefault(_kind(webhook, now), {})[pk] = count
+        ids = [
+            pk for kind, counts in wanted.items() for pk in claim_queries.next_of(counts, kind, now)
+        ]
+        if not ids:
+            return []
+        Delivery.objects.waiting().filter(pk__in=ids).update_in_order(
+            status=Delivery.Status.DELIVERING,
+            attempts=F("attempts") + 1,
+            lease_expires_at=now + timedelta(seconds=settings.PAVE_DELIVERY_LEASE),
+            claimed_by=worker,
+        )
+        deliveries = list(
+            Delivery.objects.under_way()
+            .filter(pk__in=ids, claimed_by=worker)
+            .select_related("event")
+        )
+        return _claims(deliveries, webhooks, now, steady)
+
+
+def _kind(webhook: Webhook, now: datetime) -> str:
+    """Return what may be sent to a webhook in its present state."""
+    if webhook.is_paused(now):
+        return claim_queries.BY_HAND
+    return claim_queries.PENDING if webhook.enabled else claim_queries.ASKED_FOR
+
+
+def _claims(
+    deliveries: Sequence[Delivery],
+    webhooks: dict[UUID, Webhook],
+    now: datetime,
+    steady: dict[UUID, bool | None],
+) -> list[Claim]:
+    secrets = _live_secrets({delivery.webhook_id for delivery in deliveries}, now)
+    return [
+        Claim(
+            delivery_id=delivery.pk,
+            webhook_id=delivery.webhook_id,
+            client_id=webhooks[delivery.webhook_id].client_id,
+            event_id=delivery.event_id,
+            subject_id=delivery.event.subject_id,
+            number=delivery.attempts,
+            trigger=delivery.trigger,
+            url=webhooks[delivery.webhook_id].url,
+            body=bytes(delivery.event.body),
+            headers=webhooks[delivery.webhook_id].headers or {},
+            secrets=secrets[delivery.webhook_id],
+            steady=steady.get(delivery.webhook_id),
+        )
+        for delivery in deliveries
+    ]
+
+
+def _live_secrets(webhooks: Iterable[UUID], now: datetime) -> dict[UUID, tuple[str, ...]]:
+    """Return each webhook's secrets that sign today, newest first."""
+    live: dict[UUID, list[str]] = {pk: [] for pk in webhooks}
+    for secret in SigningSecret.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=now), webhook__in=live
+    ):
+        live[secret.webhook_id].append(secret.secret)
+    return {pk: tuple(secrets) for pk, secrets in live.items()}

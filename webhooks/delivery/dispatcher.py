@@ -1,0 +1,232 @@
+"""The engine: claim due deliveries, send many at once, record."""
+
+import logging
+import queue
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from pave.operations.cluster.db_retry import persist
+from pave.operations.cluster.wakeup import Bell
+from pave.operations.cluster.work_loop import Shift
+from pave.operations.cluster.worker_names import worker_name
+from webhooks.delivery import worker_slots
+from webhooks.delivery.claims import Claim, Claimer
+from webhooks.delivery.fair_share import Room, is_work_waiting
+from webhooks.delivery.results import INTERRUPTED, Sent, record
+from webhooks.endpoints import services
+from webhooks.http.outcome import Outcome
+from webhooks.http.signing import signed_headers
+from webhooks.http.transport import Transport
+from webhooks.policies.circuit_breaker import LATE_MS
+from webhooks.wakeups import HELP, SEND
+
+logger = logging.getLogger(__name__)
+
+# Messages under way at once from one process, each in a thread; threads start when needed.
+THREADS = 512
+# The parts of them that may be taken by webhooks that are slow or silent, and by these and new ones
+# together; see webhooks/policies/circuit_breaker.py.
+SUSPECT_PART = 0.25
+UNPROVEN_PART = 0.5
+# The part that one client's messages may take, to however many webhooks.
+CLIENT_PART = 0.75
+# How often the rows are looked at while a sender is awake, in seconds.
+LOOK_EVERY = 0.02
+# What comes back within this time is recorded together, up to so many.
+GATHER_SECONDS = 0.01
+GATHER_COUNT = 128
+# A helper's shift is short, so that a cluster whose workers all send is soon of use again.
+HELP_SECONDS = 5.0
+HELP_EVERY = 1.0
+# How long a sender waits for a database that is away, in seconds: with no more to lose than its
+# turn, and with what came of messages in its hands. A sender that hangs is ended by its cluster.
+CLAIM_PATIENCE = 5.0
+RECORD_PATIENCE = 60.0
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    webhook_id: UUID
+    client_id: int
+    begun: float
+    steady: bool | None
+
+    def is_late(self, now: float) -> bool:
+        return now - self.begun > LATE_MS / 1000
+
+
+class Sender:
+    """Sends due deliveries for a slice of time, as many at once as it has threads.
+
+    It claims whenever there is room, and never waits for a slow endpoint before it goes on with
+    the others. Only the thread that runs it uses the database, and no transaction is open while
+    the network is waited for.
+
+    Args:
+        threads: how many messages can be under way at once.
+        bell: the bell that woke it.
+    """
+
+    def __init__(self, *, threads: int = THREADS, bell: Bell = SEND) -> None:
+        self._threads = threads
+        self._bell = bell
+        self._worker = worker_name()
+        self._claimer = Claimer(self._worker)
+        self._under_way: dict[UUID, _UnderWay] = {}
+        self._done: queue.SimpleQueue[Sent] = queue.SimpleQueue()
+        self._help_at = 0.0
+        self._transport = Transport(
+            policy=services.address_policy(), timeout=settings.PAVE_WEBHOOK_TIMEOUT
+        )
+
+    def run(self, *, seconds: float) -> int:
+        """Send what is due for up to ``seconds``, and then wait for what is under way.
+
+        Returns:
+            How many attempts were made.
+        """
+        made = 0
+        shift = Shift(self._bell, seconds=seconds)
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
+            try:
+                while shift.goes_on():
+                    claims = persist(self._claim, seconds=CLAIM_PATIENCE)
+                    for one in claims:
+                        pool.submit(self._send, one)
+                    recorded = self._record()
+                    made += recorded
+                    if claims or recorded or self._under_way:
+                        shift.worked()
+                self._bell.fall_asleep()
+                self._hand_over(busy=shift.ended_busy)
+            finally:
+                # Also when the database was away for longer than this sender could wait.
+                while self._under_way:
+                    made += self._record()
+                self._transport.close()
+        # What was full with this sender's own messages has room now.
+        self._hand_over()
+        return made
+
+    def _claim(self) -> list[Claim]:
+        room = self._threads - len(self._under_way)
+        if not room:
+            self._ask_for_help()
+            return []
+        moment = time.monotonic()
+        late = {one.webhook_id for one in self._under_way.values() if one.is_late(moment)}
+        left = self._room(1.0)
+        most = self._room(CLIENT_PART)
+        left_of: dict[int, Room] = {}
+        for one in self._under_way.values():
+            steady = False if one.webhook_id in late else one.steady
+            left = left.less(steady)
+            left_of[one.client_id] = left_of.get(one.client_id, most).less(steady)
+        if any(room_left.all < 1 for room_left in left_of.values()):
+            self._ask_for_help()
+        claims = self._claimer.claim(
+            now=timezone.now(),
+            room=replace(left, all=room),
+            late=late,
+            room_of=lambda client_id: left_of.get(client_id, most),
+        )
+        for claimed in claims:
+            self._under_way[claimed.delivery_id] = _UnderWay(
+                claimed.webhook_id, claimed.client_id, moment, claimed.steady
+            )
+        return claims
+
+    def _room(self, part: float) -> Room:
+        """Return the room for a part of all messages that this sender can take."""
+        threads = self._threads * part
+        return Room(
+            max(1, int(threads)),
+            max(1, int(threads * UNPROVEN_PART)),
+            max(1, int(threads * SUSPECT_PART)),
+        )
+
+    def _ask_for_help(self) -> None:
+        """Have another sender woken: this one is full, or one client has all that it may."""
+        now = time.monotonic()
+        if now >= self._help_at:
+            self._help_at = now + HELP_EVERY
+            HELP.ring()
+
+    def _send(self, claimed: Claim) -> None:
+        """Make one attempt; runs in a thread of its own, and whatever happens there is noted."""
+        try:
+            sent = attempt(self._transport, claimed)
+        except Exception as error:
+            logger.exception("delivery.not_sent delivery=%s", claimed.delivery_id)
+            sent = Sent(claim=claimed, headers={}, outcome=_interrupted(error))
+        self._done.put(sent)
+
+    def _record(self) -> int:
+        """Record what has come back, waiting for it for a moment."""
+        sent: list[Sent] = []
+        try:
+            sent.append(self._done.get(timeout=LOOK_EVERY))
+            gathered_at = time.monotonic() + GATHER_SECONDS
+            while len(sent) < min(GATHER_COUNT, len(self._under_way)):
+                sent.append(self._done.get(timeout=max(0.0, gathered_at - time.monotonic())))
+        except queue.Empty:
+            pass
+        # What was sent was sent: while the database is away, it is kept in mind.
+        persist(
+            lambda: record(sent, now=timezone.now(), worker=self._worker),
+            seconds=RECORD_PATIENCE,
+        )
+        for one in sent:
+            del self._under_way[one.claim.delivery_id]
+        return len(sent)
+
+    def _hand_over(self, *, busy: bool = False) -> None:
+        """Wake another sender if there is work left, or likely."""
+        if self._bell is SEND and (busy or is_work_waiting(timezone.now())):
+            self._bell.ring()
+
+
+def attempt(transport: Transport, claimed: Claim) -> Sent:
+    """Sign a message and post it once."""
+    headers = signed_headers(
+        secrets=claimed.secrets,
+        message_id=str(claimed.event_id),
+        timestamp=int(time.time()),
+        body=claimed.body,
+    )
+    outcome = transport.post(claimed.url, body=claimed.body, headers={**claimed.headers, **headers})
+    return Sent(claim=claimed, headers=headers, outcome=outcome)
+
+
+def send_due() -> int:
+    """Send due deliveries for a slice of time; return how many attempts were made."""
+    with worker_slots.seat() as seated:
+        return Sender().run(seconds=settings.PAVE_TASK_SLICE) if seated else 0
+
+
+def help_send() -> int:
+    """Send beside another sender that has too much to do, for a short while."""
+    with worker_slots.seat() as seated:
+        return Sender(bell=HELP).run(seconds=HELP_SECONDS) if seated else 0
+
+
+def _interrupted(error: Exception) -> Outcome:
+    """Return the outcome of an attempt that failed by a fault of ours."""
+    return Outcome(
+        ok=False,
+        status=None,
+        error=INTERRUPTED,
+        detail=f"Pave could not send it: {type(error).__name__}.",
+        started_at=datetime.now(UTC),
+        duration_ms=0,
+        resolved_address=None,
+        response_headers={},
+        response_head="",
+        timings={},
+    )

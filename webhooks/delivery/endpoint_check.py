@@ -1,0 +1,161 @@
+"""The receiver check: does an endpoint verify what it gets?
+
+It gets a good message, the same one again, one with an old timestamp, one with a wrong signature,
+and one with two signatures of which one is right, as after a rotation. A right endpoint takes the
+first, the second and the last, and refuses the others. Nothing of it is a delivery: an endpoint
+that does badly here is not disabled and not slowed down.
+"""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from pave.core.ids import new_id
+from webhooks.delivery import claims
+from webhooks.endpoints import services
+from webhooks.event_types import TEST
+from webhooks.http.outcome import Outcome
+from webhooks.http.signing import generate_secret, signed_headers
+from webhooks.http.transport import Transport
+from webhooks.models import Webhook
+from webhooks.publishing import Occurrence, message_body
+
+logger = logging.getLogger(__name__)
+
+# The caller waits for two messages, one after the other, and three at the same time.
+TIMEOUT = 5.0
+# Standard Webhooks' libraries take timestamps that are up to five minutes off.
+STALE_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the messages.
+
+    Args:
+        name: what it is called in the report.
+        accept: whether a right endpoint takes it.
+        meaning: what it shows if the endpoint does otherwise.
+    """
+
+    name: str
+    accept: bool
+    meaning: str
+
+
+GOOD = Kind("good", True, "A rightly signed message was not taken: is the secret the right one?")
+DUPLICATE = Kind(
+    "duplicate",
+    True,
+    "A message that came before was not taken: answer 2xx to a webhook-id that you have had, "
+    "or it will come again.",
+)
+STALE = Kind(
+    "stale",
+    False,
+    "A message signed an hour ago was not refused with 4xx: compare webhook-timestamp with your "
+    "clock, or old messages can be replayed.",
+)
+WRONGLY_SIGNED = Kind(
+    "wrongly_signed",
+    False,
+    "A message with a wrong signature was not refused with 4xx: anybody can send you anything.",
+)
+DOUBLY_SIGNED = Kind(
+    "doubly_signed",
+    True,
+    "A message with two signatures, the second of them right, was not taken: compare each one, "
+    "or messages will fail while a secret is rotated.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an endpoint did with one of the messages; None where it was not sent at all."""
+
+    kind: Kind
+    outcome: Outcome | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the endpoint did what it should."""
+        if self.outcome is None:
+            return False
+        if self.kind.accept:
+            return self.outcome.ok
+        return self.outcome.status is not None and 400 <= self.outcome.status < 500
+
+    @property
+    def why(self) -> str:
+        """What is wrong, in words."""
+        if self.outcome is None:
+            return "Not sent, since the endpoint did not answer the good message."
+        if self.outcome.status is None:
+            return self.outcome.detail
+        return self.kind.meaning
+
+
+class _Checker:
+    """Sends the messages to one webhook."""
+
+    def __init__(self, webhook: Webhook, transport: Transport) -> None:
+        self._webhook = webhook
+        self._transport = transport
+        self._secrets = claims.live_secrets(webhook, now=timezone.now())
+        self._id = str(new_id())
+        self._begun = timezone.now().isoformat().replace("+00:00", "Z")
+
+    def send(self, kind: Kind) -> Finding:
+        foreign = generate_secret()
+        secrets = {
+            WRONGLY_SIGNED: (foreign,),
+            DOUBLY_SIGNED: (foreign, *self._secrets),
+        }.get(kind, self._secrets)
+        occurrence = Occurrence(
+            client_pk=self._webhook.client_id,
+            type=TEST,
+            subject_id=self._webhook.pk,
+            # A duplicate has the bytes of the good one.
+            data={"check": (GOOD if kind is DUPLICATE else kind).name, "id": self._id},
+        )
+        body = message_body(occurrence, self._begun)
+        headers = signed_headers(
+            secrets=secrets,
+            message_id=self._id if kind in (GOOD, DUPLICATE) else str(new_id()),
+            timestamp=int(time.time()) - (STALE_SECONDS if kind is STALE else 0),
+            body=body,
+        )
+        outcome = self._transport.post(
+            self._webhook.url, body=body, headers={**(self._webhook.headers or {}), **headers}
+        )
+        return Finding(kind, outcome)
+
+
+def check(*, webhook: Webhook) -> list[Finding]:
+    """Send the messages and return what the endpoint did with each.
+
+    If it does not even answer the good one, the others are not sent.
+    """
+    transport = Transport(
+        policy=services.address_policy(), timeout=min(TIMEOUT, settings.PAVE_WEBHOOK_TIMEOUT)
+    )
+    with closing(transport):
+        checker = _Checker(webhook, transport)
+        findings = [checker.send(GOOD)]
+        others = [DUPLICATE, STALE, WRONGLY_SIGNED, DOUBLY_SIGNED]
+        if findings[0].outcome is None or findings[0].outcome.status is None:
+            findings += [Finding(kind, None) for kind in others]
+        else:
+            with ThreadPoolExecutor(len(others)) as pool:
+                findings += pool.map(checker.send, others)
+    logger.info(
+        "webhook.checked webhook=%s wrong=%s",
+        webhook.pk,
+        ",".join(finding.kind.name for finding in findings if not finding.right) or "-",
+    )
+    return findings

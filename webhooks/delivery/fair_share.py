@@ -1,0 +1,154 @@
+"""Whose turn it is: which webhooks have work, and how a sender's room is shared out among them."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+
+from webhooks.models import Delivery, Webhook, claim_queries
+
+# Taken in one claim at most, of webhooks and of deliveries.
+MAX_WEBHOOKS = 128
+MAX_CLAIM = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many messages a sender can take.
+
+    Args:
+        all: in all.
+        unproven: of these, to webhooks that are not steady: new and suspect ones together.
+        suspect: of these, to suspect ones: slow or silent.
+    """
+
+    all: int
+    unproven: int
+    suspect: int
+
+    def less(self, steady: bool | None) -> "Room":
+        """Return what is left when one message goes to a webhook that is or is not steady."""
+        return Room(
+            self.all - 1,
+            self.unproven - (not steady),
+            self.suspect - (steady is False),
+        )
+
+    def has(self, steady: bool | None) -> bool:
+        """Return whether there is room for a message to a webhook that is or is not steady."""
+        if self.all < 1 or (not steady and self.unproven < 1):
+            return False
+        return steady is not False or self.suspect > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    webhook_id: UUID
+    client_id: int
+    room: int
+    steady: bool | None
+
+
+def with_work(now: datetime) -> list[Webhook]:
+    """Return the webhooks that a sender has something to do for, longest waiting first.
+
+    An endpoint that is to be left alone has none, but for what somebody retries by hand. A
+    disabled one has none, but for what somebody asked for.
+    """
+    fields = ("id", "client", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
+    open_ones = (
+        Webhook.objects.open_for_business(now)
+        .filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+        .annotate(due_at=_first_due(Delivery.objects.waiting()))
+        .filter(due_at__lte=now)
+        .only(*fields)
+        .order_by("due_at")
+    )
+    asked = (
+        Webhook.objects.existing()
+        .filter(Q(enabled=False) | Q(paused_until__gt=now))
+        .filter(pk__in=claim_queries.webhooks_with(claim_queries.ASKED_FOR))
+        .annotate(
+            due_at=_first_due(Delivery.objects.asked_for()),
+            by_hand_at=_first_due(
+                Delivery.objects.asked_for().filter(trigger=Delivery.Trigger.MANUAL)
+            ),
+        )
+        .filter(
+            Q(by_hand_at__lte=now)
+            | (Q(due_at__lte=now) & (Q(paused_until=None) | Q(paused_until__lte=now)))
+        )
+        .only(*fields)
+    )
+    if not Delivery.objects.asked_for().filter(next_attempt_at__lte=now).exists():
+        return list(open_ones)
+    return [*asked, *open_ones]
+
+
+def is_work_waiting(now: datetime) -> bool:
+    """Return whether a sender would find anything to send."""
+    if not Delivery.objects.due(now).exists():
+        return False
+    under_way = in_flight()
+    return any(webhook.room(under_way.get(webhook.pk, 0)) for webhook in with_work(now))
+
+
+def in_flight(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
+    """Return how many messages are under way, of all senders, by webhook."""
+    under_way = Delivery.objects.under_way()
+    if webhooks is not None:
+        under_way = under_way.filter(webhook__in=list(webhooks))
+    return dict(under_way.order_by().values_list("webhook").annotate(Count("pk")))
+
+
+def share_out(
+    turns: Iterable[Turn], room: Room, room_of: Callable[[int], Room] | None = None
+) -> dict[UUID, int]:
+    """Return how many messages each webhook may send now, in the order of the turns.
+
+    Clients get one after the other, each for its next webhook, so that a client with a hundred
+    webhooks sends no more than one that has one.
+
+    Args:
+        turns: The webhooks with work.
+        room: How many messages there may be.
+        room_of: Of these, how many of a client, by its primary key; without it all.
+    """
+    room = replace(room, all=min(room.all, MAX_CLAIM))
+    lines: dict[int, deque[Turn]] = {}
+    for turn in turns:
+        lines.setdefault(turn.client_id, deque()).append(turn)
+    own = {client_id: room_of(client_id) if room_of else room for client_id in lines}
+    share: dict[UUID, int] = {}
+    while lines and room.all > 0:
+        for client_id, line in list(lines.items()):
+            if (chosen := _next(line, share, (room, own[client_id]))) is None:
+                del lines[client_id]
+                continue
+            share[chosen.webhook_id] = share.get(chosen.webhook_id, 0) + 1
+            room = room.less(chosen.steady)
+            own[client_id] = own[client_id].less(chosen.steady)
+            line.append(chosen)
+    return share
+
+
+def _next(line: deque[Turn], share: dict[UUID, int], rooms: Iterable[Room]) -> Turn | None:
+    """Take the client's next webhook from its line that may send one more message."""
+    while line:
+        turn = line.popleft()
+        taken = share.get(turn.webhook_id, 0)
+        is_room = all(room.has(turn.steady) for room in rooms)
+        if taken < turn.room and is_room and (taken or len(share) < MAX_WEBHOOKS):
+            return turn
+    return None
+
+
+def _first_due(deliveries: QuerySet[Delivery]) -> Subquery:
+    return Subquery(
+        deliveries.filter(webhook=OuterRef("pk"))
+        .order_by("next_attempt_at", "id")
+        .values("next_attempt_at")[:1]
+    )

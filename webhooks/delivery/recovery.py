@@ -1,0 +1,185 @@
+"""Sending again what never succeeded in a window of time.
+
+A recovery is a row, and goes on in batches: each is one transaction, which also notes how far it
+has come. So it can be interrupted anywhere, and the sweep has it taken up again. A batch is small
+and waits for the one before it, so that a recovery never floods an endpoint or the queue.
+"""
+
+import logging
+import time
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from pave.operations.cluster import shutdown
+from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook
+from webhooks.wakeups import RECOVER, SEND
+
+logger = logging.getLogger(__name__)
+
+Status = Delivery.Status
+Trigger = Delivery.Trigger
+
+BATCH = 500
+# For so long, in seconds, a worker goes on with recoveries while others wait for it.
+SLICE_SECONDS = 2.0
+
+
+class AlreadyRunning(Exception):
+    """Another recovery of the webhook is not at its end; the message is for its client."""
+
+
+def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> DeliveryQuerySet:
+    """Return what was made in a window and never succeeded: failed, held, or waiting for a retry.
+
+    What waits for its first attempt is on its way, as is what another recovery has put there.
+    """
+    return Delivery.objects.filter(
+        Q(status__in=[Status.FAILED, Status.HELD])
+        | Q(status=Status.PENDING, trigger=Trigger.AUTOMATIC, attempts__gt=0),
+        webhook=webhook_id,
+        created_at__gte=since,
+        created_at__lt=until,
+    ).exclude(trigger=Trigger.TEST)
+
+
+def count(*, webhook: Webhook, since: datetime, until: datetime) -> dict[str, int]:
+    """Return how many deliveries a recovery would send, by status."""
+    found = unsuccessful(webhook_id=webhook.pk, since=since, until=until)
+    counts = dict(found.order_by().values_list("status").annotate(Count("pk")))
+    return {
+        status: counts.get(status, 0) for status in (Status.FAILED, Status.HELD, Status.PENDING)
+    }
+
+
+def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
+    """Begin a recovery; the cluster does the work. One that has nothing to do is completed at once.
+
+    Raises:
+        AlreadyRunning: Another one of this webhook is not at its end yet.
+    """
+    total = sum(count(webhook=webhook, since=since, until=until).values())
+    now = timezone.now()
+    with transaction.atomic():
+        Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        if running := Recovery.objects.running().filter(webhook=webhook).first():
+            raise AlreadyRunning(
+                f"The recovery {running.pk} of this webhook is not through yet. "
+                "Begin another one when it is."
+            )
+        recovery = Recovery(webhook=webhook, since=since, until=until, total=total, created_at=now)
+        if total:
+            RECOVER.ring()
+        else:
+            _complete(recovery, now)
+        recovery.save(force_insert=True)
+    logger.info("recovery.started recovery=%s webhook=%s total=%s", recovery.pk, webhook.pk, total)
+    return recovery
+
+
+def advance_all() -> None:
+    """Take running recoveries one step further, in any order, for a slice of time."""
+    end = time.monotonic() + SLICE_SECONDS
+    for pk in list(_with_something_to_do().order_by("?").values_list("pk", flat=True)):
+        while advance(pk):
+            if time.monotonic() > end or shutdown.requested():
+                return  # the sweep rings again
+
+
+def _with_something_to_do() -> QuerySet[Recovery]:
+    """Return the running recoveries of which no more than a batch is under way, or none at last."""
+    waiting = _waiting(OuterRef("pk"))
+    return Recovery.objects.running().filter(
+        ~Exists(waiting) | Q(all_queued=False) & ~Exists(waiting[BATCH : BATCH + 1])
+    )
+
+
+def _waiting(recovery: Any) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        recovery=recovery,
+        status__in=[Status.PENDING, Status.DELIVERING],
+        trigger=Trigger.RECOVER,
+    ).order_by()
+
+
+def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
+    """Put the next batch of a recovery on its way, if the one before it has gone.
+
+    Returns:
+        Whether there may be more to do at once.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        recovery = (
+            Recovery.objects.running()
+            .filter(pk=recovery_id)
+            .select_for_update(skip_locked=True, no_key=True)
+            .first()
+        )
+        if recovery is None:
+            return False
+        waiting = _waiting(recovery).count()
+        if recovery.all_queued:
+            if waiting:
+                return False
+            _complete(recovery, now)
+        elif waiting > BATCH:
+            return False
+        else:
+            _queue_batch(recovery, now)
+        recovery.save()
+    if recovery.status == Recovery.Status.COMPLETED:
+        logger.info(
+            "recovery.completed recovery=%s webhook=%s queued=%s",
+            recovery.pk,
+            recovery.webhook_id,
+            recovery.queued,
+        )
+    return recovery.status == Recovery.Status.RUNNING
+
+
+def _complete(recovery: Recovery, now: datetime) -> None:
+    recovery.status = Recovery.Status.COMPLETED
+    recovery.all_queued = True
+    recovery.completed_at = now
+
+
+def progress(recovery: Recovery) -> dict[str, Any]:
+    """Return how far a recovery is."""
+    by_status = dict(recovery.deliveries.order_by().values_list("status").annotate(Count("pk")))
+    return {
+        "total": recovery.total,
+        "queued": recovery.queued,
+        **{status: by_status.get(status, 0) for status in Status.values},
+    }
+
+
+def _queue_batch(recovery: Recovery, now: datetime) -> None:
+    found = unsuccessful(webhook_id=recovery.webhook_id, since=recovery.since, until=recovery.until)
+    if recovery.last_id is not None:
+        found = found.filter(pk__gt=recovery.last_id)
+    ids = list(found.order_by("id").values_list("pk", flat=True)[:BATCH])
+    if len(ids) < BATCH:
+        recovery.all_queued = True
+    if not ids:
+        return
+    recovery.last_id = ids[-1]
+    # Conditional once more: a sender, or somebody by hand, may have been quicker.
+    recovery.queued += (
+        unsuccessful(webhook_id=recovery.webhook_id, since=recovery.since, until=recovery.until)
+        .filter(pk__in=ids)
+        .update_in_order(
+            status=Status.PENDING,
+            trigger=Trigger.RECOVER,
+            recovery=recovery,
+            step=0,
+            held_by="",
+            next_attempt_at=now,
+            finished_at=None,
+        )
+    )
+    SEND.ring()

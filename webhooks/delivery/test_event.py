@@ -1,0 +1,63 @@
+"""The test event: one message, sent at once and while the caller waits."""
+
+from contextlib import closing
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from pave.core.ids import new_id
+from pave.operations.cluster.worker_names import worker_name
+from webhooks.delivery import claims
+from webhooks.delivery.dispatcher import attempt
+from webhooks.delivery.results import record
+from webhooks.endpoints import services
+from webhooks.event_types import TEST
+from webhooks.http.transport import Transport
+from webhooks.models import Delivery, Event, Webhook
+from webhooks.publishing import Occurrence, message_body
+
+NOTE = "This is a test. Nothing has happened, and nothing is to be done."
+
+
+def send_test(*, webhook: Webhook) -> Delivery:
+    """Send a ``webhook.test`` to a webhook, enabled or not, and return what became of it.
+
+    It is a delivery like any other, but for its being tried once. If this process dies meanwhile
+    the sweep ends it.
+    """
+    now = timezone.now()
+    worker = worker_name()
+    occurrence = Occurrence(
+        client_pk=webhook.client_id,
+        type=TEST,
+        subject_id=webhook.pk,
+        data={"webhook": str(webhook.pk), "note": NOTE},
+    )
+    with transaction.atomic():
+        event = Event.objects.create(
+            id=new_id(),
+            client_id=webhook.client_id,
+            type=TEST,
+            subject_id=webhook.pk,
+            body=message_body(occurrence, now.isoformat().replace("+00:00", "Z")),
+            created_at=now,
+        )
+        delivery = Delivery.objects.create(
+            event=event,
+            webhook=webhook,
+            status=Delivery.Status.DELIVERING,
+            trigger=Delivery.Trigger.TEST,
+            attempts=1,
+            lease_expires_at=now + timedelta(seconds=settings.PAVE_DELIVERY_LEASE),
+            claimed_by=worker,
+            created_at=now,
+        )
+    claim = claims.claim_for(delivery, now=now)
+    transport = Transport(policy=services.address_policy(), timeout=settings.PAVE_WEBHOOK_TIMEOUT)
+    with closing(transport):
+        sent = attempt(transport, claim)
+    record([sent], now=timezone.now(), worker=worker)
+    delivery.refresh_from_db()
+    return delivery

@@ -1,0 +1,164 @@
+"""Disabling and enabling: what waits for a disabled webhook is held, and none of it is lost."""
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from webhooks.endpoints import subscriptions
+from webhooks.models import Delivery, Recovery, Webhook, claim_queries
+from webhooks.wakeups import SEND, TELL_STAFF
+
+logger = logging.getLogger(__name__)
+
+Status = Delivery.Status
+
+# Deliveries that change hands in one statement; the sweep goes on with the others.
+BATCH = 2000
+
+
+def disable(*, webhook_id: UUID, by: Webhook.DisabledBy, now: datetime | None = None) -> bool:
+    """Stop sending to a webhook and hold its waiting deliveries.
+
+    Returns:
+        Whether it was enabled before.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        changed = (
+            Webhook.objects.existing()
+            .filter(pk=webhook_id, enabled=True)
+            .update(enabled=False, disabled_by=by, disabled_at=now)
+        )
+        if not changed:
+            return False
+        webhook = Webhook.objects.select_related("client").get(pk=webhook_id)
+        held = hold(webhook)
+        subscriptions.forget(webhook.client_id)
+        if by in Webhook.BY_THEMSELVES:
+            TELL_STAFF.ring()
+        transaction.on_commit(lambda: _log(webhook, held))
+    return True
+
+
+def enable(*, webhook: Webhook, now: datetime | None = None) -> int:
+    """Send to a webhook again, and release what is held for it, oldest first.
+
+    It begins with a clean slate: what its endpoint did before it was disabled is forgotten.
+
+    Returns:
+        How many deliveries were released by now; the sweep releases the others.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        webhook.refresh_from_db()
+        changed = (
+            Webhook.objects.existing()
+            .filter(pk=webhook.pk, enabled=False)
+            .update(
+                enabled=True,
+                disabled_by="",
+                disabled_at=None,
+                failing_since=None,
+                breaker_failures=0,
+                breaker_failed_at=None,
+                breaker_opened_at=None,
+                paused_until=None,
+            )
+        )
+        if not changed:
+            return 0
+        released = release(webhook.pk)
+        subscriptions.forget(webhook.client_id)
+        SEND.ring()
+    webhook.refresh_from_db()
+    logger.info("webhook.enabled webhook=%s released=%s", webhook.pk, released)
+    return released
+
+
+def hold(webhook: Webhook) -> int:
+    """Hold waiting deliveries of a disabled webhook, but for those that were asked for since.
+
+    Returns:
+        How many.
+    """
+    waiting = Delivery.objects.waiting().filter(webhook=webhook)
+    if webhook.disabled_at:
+        # What somebody asks for while it is disabled is sent all the same.
+        waiting = waiting.exclude(
+            trigger__in=Delivery.ASKED_FOR, next_attempt_at__gt=webhook.disabled_at
+        )
+    return Delivery.objects.filter(
+        pk__in=list(waiting.order_by("next_attempt_at", "id").values_list("pk", flat=True)[:BATCH]),
+        status=Status.PENDING,
+    ).update_in_order(
+        status=Status.HELD,
+        held_by=webhook.disabled_by,
+        trigger=Delivery.Trigger.AUTOMATIC,
+        next_attempt_at=None,
+        resume_status="",
+        resume_at=None,
+    )
+
+
+def release(webhook_id: UUID) -> int:
+    """Put held deliveries of an enabled webhook on their way, oldest first.
+
+    They are due since they were made, so they come before what was made later.
+
+    Returns:
+        How many; at most ``BATCH``.
+    """
+    held = Delivery.objects.held().filter(webhook=webhook_id).order_by("id")
+    return (
+        Delivery.objects.held()
+        .filter(pk__in=list(held.values_list("pk", flat=True)[:BATCH]))
+        .update_in_order(status=Status.PENDING, held_by="", next_attempt_at=F("created_at"))
+    )
+
+
+def settle(*, now: datetime) -> None:
+    """Bring deliveries in line with their webhooks: hold, release, cancel.
+
+    Disabling and enabling begin with a batch; this goes on with it. And an event may be published
+    in the very moment in which its webhook changes, by a process that has not seen it yet.
+    """
+    waiting = Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+    for webhook in waiting.existing().filter(enabled=False):
+        hold(webhook)
+    held = Webhook.objects.filter(
+        pk__in=claim_queries.webhooks_with(claim_queries.HELD, order="webhook_id, status, id")
+    )
+    for webhook in held.existing().filter(enabled=True):
+        if release(webhook.pk):
+            SEND.ring()
+    for webhook in [*waiting.exclude(deleted_at=None), *held.exclude(deleted_at=None)]:
+        cancel(webhook.pk, now=now)
+
+
+def cancel(webhook_id: UUID, *, now: datetime) -> int:
+    """Cancel what still waits for a deleted webhook; return how many, a batch at most."""
+    unsent = Delivery.objects.filter(
+        webhook=webhook_id, status__in=[Status.PENDING, Status.HELD]
+    ).order_by("status", "id")
+    canceled = Delivery.objects.filter(
+        pk__in=list(unsent.values_list("pk", flat=True)[:BATCH]),
+        status__in=[Status.PENDING, Status.HELD],
+    ).update_in_order(status=Status.CANCELED, next_attempt_at=None, finished_at=now)
+    Recovery.objects.running().filter(webhook=webhook_id).update(
+        status=Recovery.Status.CANCELED, completed_at=now
+    )
+    return canceled
+
+
+def _log(webhook: Webhook, held: int) -> None:
+    logger.warning(
+        "webhook.disabled webhook=%s client=%s by=%s held=%s",
+        webhook.pk,
+        webhook.client.client_id,
+        webhook.disabled_by,
+        held,
+    )

@@ -1,0 +1,172 @@
+"""Every change of a webhook: made, changed, deleted, its secret rotated.
+
+Disabling and enabling are in ``webhooks.endpoints.enabling``, since they concern deliveries too.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from pave.clients.models import Client
+from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked, masked_value
+from webhooks.endpoints import enabling, subscriptions
+from webhooks.http.address_policy import AddressError, AddressPolicy
+from webhooks.http.signing import generate_secret
+from webhooks.models import SigningSecret, Webhook
+from webhooks.policies.circuit_breaker import Condition
+
+logger = logging.getLogger(__name__)
+
+HOUR = timedelta(hours=1)
+# How long the old secret goes on signing after a rotation, unless the client says otherwise.
+DEFAULT_OVERLAP = 24 * HOUR
+MAX_OVERLAP = 168 * HOUR
+# Every message carries a signature by each live secret.
+MAX_LIVE_SECRETS = 5
+# More than anybody needs; few enough that one event is never thousands of deliveries.
+MAX_WEBHOOKS = 100
+
+
+class TooMany(Exception):
+    """There is no room for one more; the message is a sentence for the client."""
+
+
+def address_policy() -> AddressPolicy:
+    """Return the rules of this installation for the addresses of webhooks."""
+    return AddressPolicy(
+        allowed_networks=tuple(settings.PAVE_WEBHOOK_ALLOWED_NETWORKS),
+        allow_http=settings.PAVE_WEBHOOK_ALLOW_HTTP,
+    )
+
+
+def refuse_card_number(url: str) -> None:
+    """Refuse a URL that holds a card's number: a masked one would lead elsewhere.
+
+    Raises:
+        AddressError: It does.
+    """
+    if holds_card_number(unquote(url)):
+        raise AddressError(f"{CARD_REFUSED} Use a URL without it.")
+
+
+def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
+    """Make a webhook and return it with its secret, which is not shown again.
+
+    Args:
+        client: Whose it is.
+        url: Where messages go; already checked by the caller's form or serializer.
+        fields: Other fields of the model. One that begins disabled is so by its client.
+
+    Raises:
+        TooMany: The client has ``MAX_WEBHOOKS`` already.
+    """
+    secret = generate_secret()
+    fields = _without_card_numbers(fields)
+    if not fields.get("enabled", True):
+        fields |= {"disabled_by": Webhook.DisabledBy.CLIENT, "disabled_at": timezone.now()}
+    with transaction.atomic():
+        lock(client)
+        if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
+            raise TooMany(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
+        webhook = Webhook.objects.create(client=client, url=url, **fields)
+        SigningSecret.objects.create(webhook=webhook, secret=secret)
+        subscriptions.forget(client.pk)
+    logger.info("webhook.created webhook=%s client=%s", webhook.pk, client.client_id)
+    return webhook, secret
+
+
+def lock(client: Client) -> None:
+    """Wait until nobody else makes a webhook for ``client``, and keep others waiting.
+
+    Call it in the transaction that looks at what there is, and makes what is missing.
+    """
+    Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+
+
+def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
+    """Make the client's webhook, or change the URL of its oldest; return its secret if it is new.
+
+    One that was disabled is enabled, since the seed's clients have no other way to say it; not so
+    if staff disabled it.
+    """
+    with transaction.atomic():
+        lock(client)
+        webhook = Webhook.objects.for_client(client).first()
+        if webhook is None:
+            return create(client=client, url=url)
+        change(webhook=webhook, fields={"url": url})
+        if not webhook.enabled and webhook.disabled_by != Webhook.DisabledBy.STAFF:
+            enabling.enable(webhook=webhook)
+    return webhook, None
+
+
+def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
+    """Change fields of a webhook, but for ``enabled``, which has ``enable`` and ``disable``.
+
+    With another URL it begins with a clean slate: the old endpoint's failures are not the new
+    one's.
+    """
+    names = list(fields)
+    for name, value in _without_card_numbers(fields).items():
+        if name == "url" and value != webhook.url:
+            webhook.condition = Condition()
+            webhook.failing_since = None
+            names += [*Webhook.CONDITION_FIELDS, "failing_since"]
+        setattr(webhook, name, value)
+    with transaction.atomic():
+        webhook.save(update_fields=names)
+        subscriptions.forget(webhook.client_id)
+
+
+def _without_card_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a webhook's fields as they may be stored: card numbers in its texts are masked."""
+    changed: dict[str, Any] = {}
+    if description := fields.get("description"):
+        changed["description"] = masked(description)
+    if headers := fields.get("headers"):
+        changed["headers"] = {name: masked_value(value) for name, value in headers.items()}
+    return {**fields, **changed}
+
+
+def delete(*, webhook: Webhook) -> None:
+    """Take a webhook out of use for good; its deliveries stay on record, waiting ones canceled."""
+    now = timezone.now()
+    with transaction.atomic():
+        Webhook.objects.existing().filter(pk=webhook.pk).update(enabled=False, deleted_at=now)
+        webhook.secrets.all().delete()
+        enabling.cancel(webhook.pk, now=now)
+        subscriptions.forget(webhook.client_id)
+    logger.info("webhook.deleted webhook=%s", webhook.pk)
+
+
+def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> str:
+    """Give a webhook a new secret; the old ones go on signing beside it for ``overlap``.
+
+    Raises:
+        TooMany: So many secrets sign already that one more is refused. With no overlap there is
+            always room, since all the old ones end.
+    """
+    secret = generate_secret()
+    now = timezone.now()
+    expires_at = now + overlap
+    with transaction.atomic():
+        Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        webhook.secrets.filter(expires_at__lte=now).delete()
+        webhook.secrets.filter(Q(expires_at=None) | Q(expires_at__gt=expires_at)).update(
+            expires_at=expires_at
+        )
+        if overlap and webhook.secrets.count() >= MAX_LIVE_SECRETS:
+            raise TooMany(
+                f"{MAX_LIVE_SECRETS} secrets are live already. Rotate with no overlap, "
+                "or wait until one of them ends."
+            )
+        SigningSecret.objects.create(webhook=webhook, secret=secret)
+    logger.info("webhook.secret_rotated webhook=%s", webhook.pk)
+    return secret

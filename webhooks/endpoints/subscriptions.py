@@ -1,0 +1,45 @@
+"""Which webhooks of a client want to hear of what: asked for every event, so kept in the cache."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from pave.core.cached_lookup import CachedLookup
+from webhooks.models import Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """What publishing needs to know of a webhook. It holds no secret."""
+
+    webhook_id: UUID
+    events: tuple[str, ...]
+    enabled: bool
+    disabled_by: str
+
+    def takes(self, event_type: str) -> bool:
+        """Return whether the webhook wants events of this type."""
+        group = event_type.partition(".")[0] + ".*"
+        return not self.events or event_type in self.events or group in self.events
+
+
+def subscribers(client_pk: int) -> tuple[Subscriber, ...]:
+    """Return a client's webhooks, from the cache where they are there."""
+    return _by_client.get(str(client_pk)) or ()
+
+
+def forget(client_pk: int) -> None:
+    """Let the next event of the client's see its webhooks as they are in the database."""
+    _by_client.forget(str(client_pk))
+
+
+def _load(client_pk: str) -> tuple[Subscriber, ...]:
+    return tuple(
+        Subscriber(webhook_id=pk, events=tuple(events), enabled=enabled, disabled_by=disabled_by)
+        for pk, events, enabled, disabled_by in Webhook.objects.existing()
+        .filter(client_id=int(client_pk))
+        .order_by("id")
+        .values_list("pk", "events", "enabled", "disabled_by")
+    )
+
+
+_by_client: CachedLookup[tuple[Subscriber, ...]] = CachedLookup("subscribers", _load)

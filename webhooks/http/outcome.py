@@ -1,0 +1,117 @@
+"""What can become of one attempt: the result type, and the class of each failure."""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import urllib3.exceptions
+from requests import RequestException
+from urllib3.util.ssl_match_hostname import CertificateError
+
+from webhooks.http.address_policy import AddressError
+
+
+class ErrorClass(StrEnum):
+    """Why an attempt failed; the values are part of the contract."""
+
+    DNS = "dns"
+    REFUSED = "refused"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    BLOCKED = "blocked"
+    HTTP = "http"
+    REDIRECT = "redirect"
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt, with the evidence for it.
+
+    Attributes:
+        ok: whether the endpoint took the webhook in.
+        status: the HTTP status, if an answer got that far.
+        error: an `ErrorClass` value, or "" when ok.
+        detail: one sentence for people, without secrets; "" when ok.
+        started_at: aware, UTC.
+        duration_ms: from the start to the end of the answer or to the failure.
+        resolved_address: the address that was dialled, or the last one tried; None if none was.
+        response_headers: names in lower case, values cut to a size fit for a row.
+        response_head: the beginning of the body as text.
+        timings: milliseconds by stage: `dns`, `connect` and `tls` where a connection was made,
+            `first_byte` from the start to the first byte of the answer.
+    """
+
+    ok: bool
+    status: int | None
+    error: str
+    detail: str
+    started_at: datetime
+    duration_ms: int
+    resolved_address: str | None
+    response_headers: dict[str, str]
+    response_head: str
+    timings: dict[str, int]
+
+
+def classify(error: Exception) -> tuple[ErrorClass, str] | None:
+    """The class of what went wrong in an exchange and a sentence about it; None if it is a bug.
+
+    `requests` and urllib3 wrap errors in errors, and differently from stage to stage; the first
+    cause in the chain that means something here decides.
+    """
+    for cause in _causes(error):
+        if (known := _classify_one(cause)) is not None:
+            return known
+    if isinstance(error, RequestException | urllib3.exceptions.HTTPError):
+        return ErrorClass.HTTP, "The answer is not valid HTTP."
+    if isinstance(error, ValueError):  # from the standard library's check of header names, values
+        return ErrorClass.BLOCKED, "A header of this webhook cannot be sent over HTTP."
+    return None
+
+
+def is_hang_up(error: Exception) -> bool:
+    """Whether the other side closed the connection."""
+    return any(isinstance(cause, ConnectionError) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__
+
+
+def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:
+    match cause:
+        case AddressError():
+            return ErrorClass.BLOCKED, str(cause)
+        case TimeoutError():
+            return ErrorClass.TIMEOUT, "There was no complete answer in time."
+        case socket.gaierror():
+            return ErrorClass.DNS, "The host name could not be resolved."
+        case ssl.SSLCertVerificationError():
+            return ErrorClass.TLS, f"The certificate is not trusted: {cause.verify_message}."
+        case CertificateError():
+            return ErrorClass.TLS, "The certificate is not trusted: it names another host."
+        case ssl.SSLError():
+            reason = (cause.reason or "connection closed").replace("_", " ").lower()
+            return ErrorClass.TLS, f"The TLS connection failed: {reason}."
+        case ConnectionRefusedError():
+            return ErrorClass.REFUSED, "The connection was refused."
+        case http.client.IncompleteRead() | ConnectionError():
+            return ErrorClass.RESET, "The connection was closed before the answer was complete."
+        case http.client.LineTooLong():
+            return ErrorClass.TOO_LARGE, "The answer has a line that is too long."
+        case http.client.HTTPException() if "more than" in str(cause):
+            return ErrorClass.TOO_LARGE, "The answer has too many headers."
+        case http.client.HTTPException():
+            return ErrorClass.HTTP, "The answer is not valid HTTP."
+        case OSError(errno=int()):
+            return ErrorClass.REFUSED, f"No connection could be made: {cause.strerror}."
+    return None

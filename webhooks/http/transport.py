@@ -1,0 +1,269 @@
+"""One HTTP POST: bytes go out, an `Outcome` comes back, whatever the network does.
+
+What counts as what:
+
+- 2xx, and the whole answer within the deadline and 64 KiB, is success. An answer that breaks off
+  or does not end is none: a delivery made twice can be recognised by its `webhook-id`, one that
+  was never taken in cannot.
+- 3xx is `redirect` and never followed; any other status is `http`, as is an answer that is not
+  HTTP at all (then without a status). Once the status says failure, the body changes nothing.
+- A 2xx body longer than 64 KiB is `too_large`; so are endless headers.
+- A kept connection that turns out to be closed just as it is written to says nothing about the
+  endpoint: the post is made once more, at once and within the same deadline, on a new one.
+- `Accept-Encoding: identity` is sent and nothing is ever unpacked, so that no small answer can
+  become a large one.
+"""
+
+import ssl
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import certifi
+from requests import Response
+from requests_hardened import Config, HTTPSession
+from urllib3.util.ssl_ import create_urllib3_context
+
+from webhooks.http.address_policy import AddressPolicy, ascii_host, port_of
+from webhooks.http.connections import DiallingAdapter, NoCookies, Target, TargetedRequest
+from webhooks.http.outcome import ErrorClass, Outcome, classify, is_hang_up
+from webhooks.http.signing import mask_headers
+from webhooks.http.sockets import Dialler, Exchange
+
+__all__ = ["ErrorClass", "Outcome", "Transport"]
+
+# Kept of an answer's headers: more than an honest endpoint sends, little enough for a row.
+MAX_HEADERS = 64
+MAX_HEADER_LENGTH = 1024
+MAX_HEADERS_LENGTH = 8192  # of all values together
+_READ_SIZE = 16384
+
+
+class _Session(HTTPSession):
+    """A session without cookies, proxies, .netrc and redirects."""
+
+    def __init__(self, adapter: DiallingAdapter, timeout: float) -> None:
+        # The filter of the library is left out for ours, which `adapter` brings.
+        super().__init__(
+            Config(
+                ip_filter_enable=False,
+                ip_filter_allow_loopback_ips=False,
+                never_redirect=True,
+                default_timeout=timeout,
+            )
+        )
+        self.trust_env = False
+        self.cookies = NoCookies()
+        self.adapters.clear()
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        # Without this `requests` reads the whole body of a redirect, however long, to prepare the
+        # request that would follow, though none is asked for.
+        return None
+
+
+class Transport:
+    """Posts webhooks; one object for any number of threads.
+
+    Args:
+        policy: which URLs and addresses may be used.
+        timeout: seconds that an exchange may take, from the look-up to the last byte.
+        max_body: bytes of an answer's body that are read.
+        kept: bytes of it that are kept in the outcome.
+        ca_file: PEM file of the certificates to trust in place of the usual public ones.
+        hosts: how many hosts keep idle connections.
+        per_host: how many idle connections a host keeps; those in use are not limited.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: AddressPolicy,
+        timeout: float,
+        max_body: int = 65536,
+        kept: int = 4096,
+        ca_file: str | None = None,
+        hosts: int = 256,
+        per_host: int = 256,
+    ) -> None:
+        self._policy = policy
+        self._timeout = timeout
+        self._max_body = max_body
+        self._kept = kept
+        self._dialler = Dialler(policy)
+        self._adapter = DiallingAdapter(
+            self._dialler, _tls_context(ca_file), hosts=hosts, per_host=per_host
+        )
+        self._of_thread = threading.local()
+        # The same few URLs come again and again, and the policy of a transport does not change.
+        self._target = lru_cache(maxsize=4096)(self._checked_target)
+
+    def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        """Send one webhook and wait for what comes of it; raises nothing for the network.
+
+        Args:
+            url: checked here again, since what was allowed when it was stored may not be now.
+            body: the bytes to send, as they are.
+            headers: all of them but Host, Content-Length and Accept-Encoding.
+        """
+        started_at = datetime.now(UTC)
+        exchange = self._dialler.exchange = Exchange(self._timeout)
+        try:
+            request = self._request(url, body, headers)
+            try:
+                return self._send(request, exchange, started_at)
+            except Exception as error:
+                if not exchange.reused or "first_byte" in exchange.timings or not is_hang_up(error):
+                    raise
+            exchange = self._dialler.exchange = exchange.again()
+            return self._send(request, exchange, started_at)
+        except Exception as error:
+            known = classify(error)
+            if known is None:
+                raise
+            kind, detail = known
+            return self._outcome(exchange, started_at, error=kind, detail=detail)
+
+    def close(self) -> None:
+        """Close the idle connections; those in use close when their answer has been read."""
+        self._adapter.close()
+
+    def _checked_target(self, url: str) -> Target:
+        self._policy.check_url(url)
+        parts = urlsplit(url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return Target(parts.scheme, ascii_host(parts), port_of(parts), path)
+
+    def _request(self, url: str, body: bytes, headers: Mapping[str, str]) -> TargetedRequest:
+        """A prepared request, without the work that `requests` would do anew for each.
+
+        Raises:
+            AddressError: the URL may not be used.
+        """
+        request = TargetedRequest()
+        request.target = self._target(url)
+        request.method = "POST"
+        request.url = url
+        request.headers = {
+            "Accept-Encoding": "identity",
+            "Content-Length": str(len(body)),
+            **headers,
+        }  # type: ignore[assignment]
+        request.body = body
+        return request
+
+    def _send(self, request: TargetedRequest, exchange: Exchange, started_at: datetime) -> Outcome:
+        response = self._session().send(
+            request, stream=True, timeout=self._timeout, proxies={}, allow_redirects=False
+        )
+        status = response.status_code
+        head, failure = self._read(response.raw, ok=200 <= status < 300)
+        if 300 <= status < 400:
+            error, detail = ErrorClass.REDIRECT, f"The endpoint answered {status}: a redirect."
+        elif not 200 <= status < 300:
+            error, detail = ErrorClass.HTTP, f"The endpoint answered {status}."
+        elif failure is not None:
+            error, detail = failure
+        else:
+            error, detail = None, ""
+        return self._outcome(
+            exchange, started_at, error=error, detail=detail, response=response, head=head
+        )
+
+    def _session(self) -> _Session:
+        try:
+            session: _Session = self._of_thread.session
+            return session
+        except AttributeError:
+            session = self._of_thread.session = _Session(self._adapter, self._timeout)
+            return session
+
+    def _read(self, raw: Any, *, ok: bool) -> tuple[bytes, tuple[ErrorClass, str] | None]:
+        """The beginning of the body, and what is wrong with the rest of it.
+
+        The connection goes back to its pool if the whole body has been read, else it is closed.
+
+        Args:
+            raw: urllib3's response.
+            ok: whether the status says success, so that the body has to be seen to its end.
+        """
+        parts: list[bytes] = []
+        size = 0
+        complete = raw.status >= 200  # after an interim answer another one may come
+        failure: tuple[ErrorClass, str] | None = None
+        try:
+            while complete and raw.length_remaining != 0:
+                part = raw.read1(_READ_SIZE, decode_content=False)
+                if not part:
+                    break
+                parts.append(part)
+                size += len(part)
+                if size > self._max_body:
+                    complete = False
+                    failure = ErrorClass.TOO_LARGE, f"The answer exceeds {self._max_body} bytes."
+        except Exception as error:
+            complete = False
+            failure = classify(error)
+            if failure is None:
+                raise
+        finally:
+            if complete:
+                # Marks the answer as ended. The next user of the connection may come before this
+                # response is forgotten, and must not find it unended.
+                raw.drain_conn()
+            else:
+                raw.close()
+            raw.release_conn()
+        return b"".join(parts)[: self._kept], failure
+
+    @staticmethod
+    def _outcome(
+        exchange: Exchange,
+        started_at: datetime,
+        *,
+        error: ErrorClass | None,
+        detail: str,
+        response: Response | None = None,
+        head: bytes = b"",
+    ) -> Outcome:
+        return Outcome(
+            ok=error is None,
+            status=None if response is None else response.status_code,
+            error="" if error is None else error.value,
+            detail=detail,
+            started_at=started_at,
+            duration_ms=exchange.elapsed_ms(),
+            resolved_address=exchange.address,
+            response_headers={} if response is None else _kept_headers(response.headers),
+            response_head=head.decode("utf-8", "replace").replace("\0", ""),
+            timings=exchange.timings,
+        )
+
+
+def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """An answer's headers fit for a row: few, short, and without cookies and the like."""
+    kept: dict[str, str] = {}
+    room = MAX_HEADERS_LENGTH
+    # The short ones first: they are those that say something, such as Retry-After.
+    for name in sorted(headers, key=lambda name: len(headers[name])):
+        value = headers[name].replace("\0", "")[:MAX_HEADER_LENGTH]
+        room -= len(value)
+        if len(kept) == MAX_HEADERS or room < 0:
+            break
+        kept[name.lower()[:MAX_HEADER_LENGTH]] = value
+    return mask_headers(kept)
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Verifies certificate and name; shared, since reading the bundle takes a while."""
+    context = create_urllib3_context()
+    context.load_verify_locations(ca_file or certifi.where())
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.check_hostname = True
+    return context

@@ -1,0 +1,40 @@
+"""How much waits to be delivered, and what is held."""
+
+from collections.abc import Iterator
+
+from django.utils import timezone
+
+from pave.operations.monitoring.gauges import Gauge
+from webhooks.models import Delivery, Webhook
+
+
+def gauges() -> Iterator[Gauge]:
+    """Yield depth and age of what is due, what is under way and held, and disabled webhooks."""
+    now = timezone.now()
+    due = Delivery.objects.due(now)
+    yield Gauge("queue_depth", "Rows that wait, by queue.", due.count(), {"queue": "delivery"})
+    oldest = due.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
+    yield Gauge(
+        "queue_age_seconds",
+        "How long the oldest of them has waited, by queue.",
+        (now - oldest).total_seconds() if oldest else 0,
+        {"queue": "delivery"},
+    )
+    for status, text in (
+        (Delivery.Status.DELIVERING, "Deliveries under way."),
+        (Delivery.Status.HELD, "Deliveries held for disabled webhooks."),
+    ):
+        count = Delivery.objects.filter(status=status).count()
+        yield Gauge(f"deliveries_{status}", text, count)
+    yield Gauge(
+        "webhooks_disabled",
+        "Webhooks that are disabled.",
+        Webhook.objects.existing().filter(enabled=False).count(),
+    )
+    open_ones = Webhook.objects.existing().filter(breaker_opened_at__isnull=False)
+    for state, rows in (
+        ("open", open_ones.filter(paused_until__gt=now)),
+        ("half-open", open_ones.exclude(paused_until__gt=now)),
+    ):
+        text = "Webhooks whose endpoint is left alone, or is being tried again."
+        yield Gauge("webhooks_breaker", text, rows.count(), {"state": state})

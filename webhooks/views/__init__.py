@@ -1,1 +1,0 @@
-"""The routes by which clients manage their webhooks and see what became of messages."""
