@@ -16,14 +16,14 @@ def admit() -> int:
 
 def admit_suspects() -> int:
     """Admit one by one what could not be admitted with others."""
-    SUSPECTS.hear()
+    SUSPECTS.acknowledge()
     return admission.admit_suspects()
 
 
 def cancel_batches() -> int:
     """Take back what is left of batches that are to be canceled."""
-    with CANCEL.alone() as alone:
-        return cancellation.cancel_batches() if alone else 0
+    with CANCEL.exclusive() as exclusive:
+        return cancellation.cancel_batches() if exclusive else 0
 
 
 def resolve() -> int:
@@ -33,12 +33,12 @@ def resolve() -> int:
 
 def revise() -> int:
     """Look at earlier answers after a publication."""
-    REVISE.hear()
+    REVISE.acknowledge()
     return revision.revise()
 
 
 def sweep() -> None:
-    """Put back what was lost, and ring for what is due."""
+    """Release what dead workers had claimed, and wake workers for what is due."""
     admission.sweep()
     cancellation.sweep()
     batches.sweep()
@@ -46,11 +46,11 @@ def sweep() -> None:
     revision.sweep()
 
 
-def hand_back(worker: str) -> None:
+def requeue(worker: str) -> None:
     """Put back what a dead worker had claimed."""
-    admission.hand_back(worker=worker)
-    resolving.hand_back(worker=worker)
-    revision.hand_back(worker=worker)
+    admission.requeue(worker=worker)
+    resolving.requeue(worker=worker)
+    revision.requeue(worker=worker)
 
 
 def preload() -> None:

@@ -1,11 +1,13 @@
-"""The bells that wake those who admit requests and those who run the heuristic."""
+"""What wakes the workers that admit requests and those that run the heuristic."""
 
-from pave.operations.cluster.wakeup import Bell
+from pave.operations.cluster.wakeup import Wakeup
 
-ADMIT = Bell(task="merchants.tasks.admit", queue="quick")
+ADMIT = Wakeup(task="merchants.tasks.admit", queue="quick")
 # What admission has set aside is looked at where nothing else waits for it.
-SUSPECTS = Bell(task="merchants.tasks.admit_suspects", queue="heuristic", flag=False, once=True)
-CANCEL = Bell(task="merchants.tasks.cancel_batches", queue="quick", flag=False, once=True)
+SUSPECTS = Wakeup(
+    task="merchants.tasks.admit_suspects", queue="heuristic", debounced=False, once=True
+)
+CANCEL = Wakeup(task="merchants.tasks.cancel_batches", queue="quick", debounced=False, once=True)
 # One for every worker that shall run.
-RESOLVE = Bell(task="merchants.tasks.resolve", queue="heuristic", flag=False)
-REVISE = Bell(task="merchants.tasks.revise", queue="heuristic", flag=False, once=True)
+RESOLVE = Wakeup(task="merchants.tasks.resolve", queue="heuristic", debounced=False)
+REVISE = Wakeup(task="merchants.tasks.revise", queue="heuristic", debounced=False, once=True)

@@ -1,7 +1,7 @@
 """Pave's settings: read from the environment, with defaults for a machine that has no server.
 
 Every setting of Pave's own is described in docs/settings.md. With nothing set, Pave runs on
-SQLite under ``var/``, keeps its cache in that database and rings its cluster through it too.
+SQLite under ``var/``, keeps its cache in that database and wakes its cluster through it too.
 """
 
 import ipaddress
@@ -253,7 +253,7 @@ PAVE_CLIENT_QUEUE_DEPTH = env.int("PAVE_CLIENT_QUEUE_DEPTH", default=200_000)
 PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=1_000_000)
 
 # Called by the supervisor about once a second, by name, since it stands below these apps:
-# each puts back what is due and not under way, and rings for it.
+# each releases what dead workers had claimed, and wakes workers for what is due.
 PAVE_SWEEPS = ["webhooks.tasks.sweep", "merchants.tasks.sweep", "pave.operations.upkeep.sweep"]
 # What each app tells of the state of its tables, for /metrics and the admin's home page.
 PAVE_GAUGES = [
@@ -284,7 +284,7 @@ PAVE_RETENTIONS = [
 # Called in a cluster before it forks its workers.
 PAVE_PRELOADS = ["webhooks.tasks.preload", "merchants.tasks.preload"]
 # Called with a worker's name when that worker died: each gives back what it had claimed.
-PAVE_HAND_BACKS = ["webhooks.tasks.hand_back", "merchants.tasks.hand_back"]
+PAVE_CRASH_RECOVERIES = ["webhooks.tasks.requeue", "merchants.tasks.requeue"]
 
 # --- The cluster ----------------------------------------------------------------------------
 
@@ -307,7 +307,7 @@ Q_CLUSTER: dict[str, Any] = {
     "scheduler": False,
     "catch_up": False,
     "cache": "default",
-    # Tasks are bells; a bell that rings twice finds no work the second time.
+    # Tasks are wake-ups; one that comes twice finds no work the second time.
     "retry": 2 * (PAVE_QUICK_TASK_TIMEOUT + PAVE_HEURISTIC_TASK_TIMEOUT),
     "timeout": PAVE_QUICK_TASK_TIMEOUT,
     "workers": 3,

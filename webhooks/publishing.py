@@ -84,7 +84,7 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     if events:
         Event.objects.bulk_create(events, batch_size=_BATCH)
         Delivery.objects.bulk_create(deliveries, batch_size=_BATCH)
-        SEND.ring()
+        SEND.send()
     return len(deliveries)
 
 

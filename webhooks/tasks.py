@@ -17,25 +17,25 @@ def help_send() -> int:
 
 def recover() -> None:
     """Go on with the recoveries that are not done."""
-    with RECOVER.alone() as alone:
-        if alone:
+    with RECOVER.exclusive() as exclusive:
+        if exclusive:
             recovery.advance_all()
 
 
 def tell_staff() -> int:
     """Tell staff of webhooks that were disabled by no person."""
-    TELL_STAFF.hear()
+    TELL_STAFF.acknowledge()
     return staff_alerts.tell_staff()
 
 
 def sweep() -> None:
-    """Put back what was lost, and ring for what is due."""
+    """Release what dead workers had claimed, and wake workers for what is due."""
     housekeeping.sweep()
 
 
-def hand_back(worker: str) -> None:
+def requeue(worker: str) -> None:
     """Put back what a dead worker had claimed."""
-    housekeeping.hand_back(worker=worker)
+    housekeeping.requeue(worker=worker)
 
 
 def preload() -> None:

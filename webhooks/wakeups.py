@@ -1,9 +1,9 @@
-"""The bells that wake those who work on webhooks."""
+"""What wakes the workers that send webhooks."""
 
-from pave.operations.cluster.wakeup import Bell
+from pave.operations.cluster.wakeup import Wakeup
 
-SEND = Bell(task="webhooks.tasks.send", queue="quick")
-# A sender that has more to do than it can rings for another one beside it.
-HELP = Bell(task="webhooks.tasks.help_send", queue="quick", flag=False)
-RECOVER = Bell(task="webhooks.tasks.recover", queue="quick", flag=False, once=True)
-TELL_STAFF = Bell(task="webhooks.tasks.tell_staff", queue="quick", flag=False, once=True)
+SEND = Wakeup(task="webhooks.tasks.send", queue="quick")
+# A sender that has more to do than it can wakes another one beside it.
+HELP = Wakeup(task="webhooks.tasks.help_send", queue="quick", debounced=False)
+RECOVER = Wakeup(task="webhooks.tasks.recover", queue="quick", debounced=False, once=True)
+TELL_STAFF = Wakeup(task="webhooks.tasks.tell_staff", queue="quick", debounced=False, once=True)

@@ -1,6 +1,6 @@
 """The least that accepting a transaction could be: a REST framework view with one INSERT.
 
-No key, no idempotency, no bell; it writes the row that Pave writes.
+No key, no idempotency, no wakeup; it writes the row that Pave writes.
 """
 
 from django.urls import path

@@ -261,7 +261,7 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
         status=Revision.Status.DONE, finished_at=now
     )
     Revision.objects.create(ruleset=ruleset, since=since, total=total)
-    REVISE.ring()
+    REVISE.send()
     return ruleset
 
 

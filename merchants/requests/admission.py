@@ -35,8 +35,8 @@ from merchants.requests.questions import (
 from merchants.wakeups import ADMIT, SUSPECTS
 from pave.core import advisory_locks
 from pave.core.bulk_update import update_each
-from pave.operations.cluster.db_retry import AWAY, persist
-from pave.operations.cluster.work_loop import Shift
+from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
+from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name
 from pave.operations.monitoring.counters import Counter
 
@@ -51,27 +51,27 @@ MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
 SUSPECTS_SECONDS = 2.0
 # How long the database may be away until what was claimed is left to the sweep, in seconds.
-PATIENCE_SECONDS = 30.0
+RETRY_SECONDS = 30.0
 # A claim this old is a dead worker's: keying and one key's limit are over long before.
 CLAIM_LEASE = timedelta(seconds=60)
 
 
 def admit() -> int:
     """Admit queued requests, batch by batch, for a slice of time; return how many there were."""
-    shift = Shift(ADMIT, seconds=settings.PAVE_TASK_SLICE)
+    loop = WorkLoop(ADMIT, seconds=settings.PAVE_TASK_SLICE)
     admitted = 0
-    while shift.goes_on():
+    while loop.should_continue():
         count, more = _admit_batch(ADMIT_BATCH)
         admitted += count
         if count:
-            shift.worked()
+            loop.touch()
         # While little comes, the next look waits for more of it: a batch costs nearly the same
         # whatever its size.
         if count < ADMIT_BATCH // 4 and not more:
-            shift.rest()
-    ADMIT.fall_asleep()
-    if shift.ended_busy or fair_share.is_any_admissible():
-        ADMIT.ring()
+            loop.pause()
+    ADMIT.mark_idle()
+    if loop.was_busy or fair_share.is_any_admissible():
+        ADMIT.send()
     return admitted
 
 
@@ -166,7 +166,7 @@ def admit_suspects() -> int:
         fair_share.settle_up(request.client_id, now - begun, ALONE.wall)
         begun = now
     if begun >= end and NormalizationRequest.objects.suspect().exists():
-        SUSPECTS.ring()
+        SUSPECTS.send()
     return admitted
 
 
@@ -192,8 +192,8 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> No
     """Admit what was claimed; if that fails, let others have it: by itself if it is the cause."""
     try:
         _admit(claim, keyed, ruleset)
-    except AWAY:
-        persist(lambda: _release(claim), seconds=PATIENCE_SECONDS)
+    except DATABASE_ERRORS:
+        retry_while_unavailable(lambda: _release(claim), seconds=RETRY_SECONDS)
         raise
     except Exception:
         logger.exception("admission.failed claim=%s", claim.pk)
@@ -256,21 +256,21 @@ def _set_aside(unkeyed: Sequence[NormalizationRequest]) -> list[NormalizationReq
     if fresh:
         NormalizationRequest.objects.filter(pk__in=fresh).update(admission_attempts=1)
     if unkeyed:
-        SUSPECTS.ring()
+        SUSPECTS.send()
     return [request for request in unkeyed if request.admission_attempts > MAX_ALONE]
 
 
 def sweep(*, now: datetime | None = None) -> None:
-    """Ring for requests that wait for admission, and end the claims of dead workers."""
+    """Wake admission for requests that wait, and release the claims of dead workers."""
     now = now or timezone.now()
     _end_claims(AdmissionClaim.objects.filter(created_at__lt=now - CLAIM_LEASE))
     if fair_share.is_any_admissible():
-        ADMIT.ring()
+        ADMIT.send()
     if NormalizationRequest.objects.suspect().exists():
-        SUSPECTS.ring()
+        SUSPECTS.send()
 
 
-def hand_back(*, worker: str) -> None:
+def requeue(*, worker: str) -> None:
     """End the claims of the dead ``worker``, or of all workers of a dead cluster."""
     _end_claims(AdmissionClaim.objects.filter(worker__startswith=worker))
 
@@ -292,7 +292,7 @@ def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
             NormalizationRequest.objects.queued().filter(
                 pk__in=claim.requests, admission_attempts=0
             ).update(admission_attempts=1)
-            SUSPECTS.ring()
+            SUSPECTS.send()
         logger.warning("admission.lost worker=%s requests=%s", claim.worker, len(claim.requests))
 
 

@@ -126,7 +126,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
         # Last: what the client posts meanwhile is counted in the same row.
         usage.charge(client, batch.accepted, now=now)
-        ADMIT.ring()
+        ADMIT.send()
     logger.info(
         "batch.accepted batch=%s accepted=%s rejected=%s",
         batch.pk,

@@ -65,7 +65,7 @@ def cancel_batch(*, batch: Batch) -> None:
     if opened.filter(cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
         # As much as takes no time. The cluster does the others, and a repeat does nothing.
         _cancel_some(NormalizationRequest.objects.filter(batch=batch.pk))
-        CANCEL.ring()
+        CANCEL.send()
     elif not opened.exists():
         raise AlreadyFinal
     batch.refresh_from_db()
@@ -84,7 +84,7 @@ def cancel_batches() -> int:
         count = 0
         for batch_pk in batch_pks:
             if time.monotonic() > end or shutdown.requested():
-                return canceled + count  # the sweep rings again
+                return canceled + count  # the sweep wakes a worker again
             count += _cancel_some(NormalizationRequest.objects.filter(batch=batch_pk))
         canceled += count
         if not count:
@@ -137,6 +137,6 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
 
 
 def sweep() -> None:
-    """Ring for batches that are still to be canceled."""
+    """Wake a worker for batches that are still to be canceled."""
     if Batch.objects.canceling().exists():
-        CANCEL.ring()
+        CANCEL.send()

@@ -127,7 +127,7 @@ def admit_anew(requests: NormalizationRequestQuerySet) -> None:
     requests.filter(status=Status.PROCESSING).update(
         status=Status.QUEUED, resolution=None, admission_attempts=0
     )
-    ADMIT.ring()
+    ADMIT.send()
 
 
 # In the statements of the next two, one table is read at a time: a plan made of statistics that are

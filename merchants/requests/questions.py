@@ -119,7 +119,7 @@ def resolutions_for(askers: Askers, ruleset: Ruleset, now: datetime) -> dict[str
     waited_for = [resolution for resolution in locked if _is_open(resolution)]
     _wait(waited_for, by_text, now)
     if waited_for:
-        RESOLVE.ring(min(len(waited_for), settings.PAVE_WORKERS))
+        RESOLVE.send(min(len(waited_for), settings.PAVE_WORKERS))
     return cached | {resolution.key: resolution for resolution in locked}
 
 

@@ -24,7 +24,7 @@ from merchants.requests.answers import Named, write_down
 from merchants.requests.heuristic_run import Answer
 from merchants.wakeups import RESOLVE
 from pave.core.bulk_update import update_each
-from pave.operations.cluster.db_retry import AWAY
+from pave.operations.cluster.db_retry import DATABASE_ERRORS
 from pave.operations.monitoring.counters import Counter
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
         for client in fair_share.in_turn(waiting_for=pk):
             try:
                 claims, outdated = _claim_of(client, worker, limit, pk)
-            except AWAY:
+            except DATABASE_ERRORS:
                 raise
             except Exception:
                 # It loses its turn, and the others do not lose theirs.
@@ -114,7 +114,7 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
         if not put_back:
             return []
         if time.monotonic() > end:
-            RESOLVE.ring()
+            RESOLVE.send()
             return []
 
 
@@ -348,7 +348,7 @@ def release(resolutions: Sequence[Resolution]) -> None:
             ):
                 Waiter.objects.filter(resolution=resolution.pk).update(due_at=F("since"))
     completion.drop_unwanted([resolution.pk for resolution in resolutions])
-    RESOLVE.ring(min(len(resolutions), settings.PAVE_WORKERS))
+    RESOLVE.send(min(len(resolutions), settings.PAVE_WORKERS))
 
 
 def sweep(*, now: datetime | None = None) -> None:
@@ -359,7 +359,7 @@ def sweep(*, now: datetime | None = None) -> None:
         _make_wait(now)
     due = Waiter.objects.due(now)[: settings.PAVE_WORKERS].count()
     if due:
-        RESOLVE.ring(due)
+        RESOLVE.send(due)
 
 
 def _make_wait(now: datetime) -> None:
@@ -397,7 +397,7 @@ def _make_wait(now: datetime) -> None:
     )
 
 
-def hand_back(*, worker: str) -> None:
+def requeue(*, worker: str) -> None:
     """End the attempts of the dead ``worker``, or of all workers of a dead cluster."""
     _end_lost(Resolution.objects.filter(status=Status.RUNNING, claimed_by__startswith=worker))
 

@@ -31,7 +31,7 @@ from merchants.requests.questions import (
 )
 from merchants.wakeups import REVISE
 from pave.operations.cluster import shutdown
-from pave.operations.cluster.db_retry import AWAY
+from pave.operations.cluster.db_retry import DATABASE_ERRORS
 from pave.operations.cluster.worker_names import worker_name
 from webhooks.publishing import publish
 
@@ -61,19 +61,19 @@ def revise() -> int:
         if not _advance(revision, looked_at, changed):
             return examined  # a newer ruleset has taken over
     Revision.objects.filter(pk=revision.pk).update(lease_expires_at=None, claimed_by="")
-    REVISE.ring()
+    REVISE.send()
     return examined
 
 
 def sweep() -> None:
-    """Ring for a revision that nobody works on; tell of what one that was overtaken corrected."""
+    """Wake a worker for an unclaimed revision; notify of what an overtaken one corrected."""
     if _unclaimed().exists():
-        REVISE.ring()
+        REVISE.send()
     if not Revision.objects.filter(status=Revision.Status.RUNNING).exists():
         batches.tell_corrections()
 
 
-def hand_back(*, worker: str) -> None:
+def requeue(*, worker: str) -> None:
     """Let somebody else go on where the dead ``worker``, or any of its cluster, ended."""
     Revision.objects.filter(status=Revision.Status.RUNNING, claimed_by__startswith=worker).update(
         lease_expires_at=None, claimed_by=""
@@ -150,7 +150,7 @@ def _affected(
         try:
             if request.resolution and may_differ(request, request.resolution, ruleset):
                 affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
-        except AWAY:
+        except DATABASE_ERRORS:
             raise
         except Exception:
             # It keeps its answer, and the others get theirs.

@@ -19,7 +19,7 @@ Status = NormalizationRequest.Status
 
 
 def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:
-    """Take a transaction: one row, which is all that acceptance costs, and the cluster's bell.
+    """Take a transaction: one row, which is all that acceptance costs, and a wake-up.
 
     Args:
         client: Who asks.
@@ -39,5 +39,5 @@ def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:
             request.save(force_insert=True)
     # The one line that ties the HTTP request's id to this request's own, which later lines bear.
     logger.info("request.accepted request=%s client=%s", request.pk, client.client_id)
-    ADMIT.ring()
+    ADMIT.send()
     return request

@@ -23,7 +23,7 @@ from merchants.requests.heuristic_run import Answer, HeuristicTimeout, run
 from merchants.requests.resolving import Claim, begin, claim, finish, give_up, release, settle_up
 from merchants.wakeups import RESOLVE
 from pave.operations.cluster import shutdown
-from pave.operations.cluster.db_retry import AWAY, persist
+from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import LOOK_SECONDS
 from pave.operations.cluster.worker_names import worker_name
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 TURN_SECONDS = 5.0
 # How long an answer is kept in mind while the database is away, in seconds. (A worker that hangs
 # is ended by its cluster in any case.)
-PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 60.0
 # So many questions are claimed as would be answered in this time, in seconds, if each took as long
 # as the slowest before; and no more than the number.
 HANDFUL_SECONDS = 0.1
@@ -67,7 +67,7 @@ def resolve_due(*, linger: float = 0.0) -> int:
         else:
             time.sleep(LOOK_SECONDS)
     if Waiter.objects.due(timezone.now()).exists():
-        RESOLVE.ring()
+        RESOLVE.send()
     return worked
 
 
@@ -87,7 +87,9 @@ def work(claimed: Sequence[Claim]) -> float:
         hand.put_down()
     seconds = time.monotonic() - begun
     client = claimed[0].client
-    persist(lambda: settle_up(client=client, seconds=seconds), seconds=PATIENCE_SECONDS)
+    retry_while_unavailable(
+        lambda: settle_up(client=client, seconds=seconds), seconds=RETRY_SECONDS
+    )
     return hand.slowest
 
 
@@ -113,7 +115,9 @@ class _Hand:
                 if not self._left:
                     return None
                 taken = self._left.pop()
-            if self._alone or persist(partial(begin, taken.resolution), seconds=PATIENCE_SECONDS):
+            if self._alone or retry_while_unavailable(
+                partial(begin, taken.resolution), seconds=RETRY_SECONDS
+            ):
                 return taken
 
     def work_on(self, taken: Claim) -> None:
@@ -142,7 +146,7 @@ class _Hand:
             left, self._left = self._left, []
         if left:
             resolutions = [taken.resolution for taken in left]
-            persist(lambda: release(resolutions), seconds=PATIENCE_SECONDS)
+            retry_while_unavailable(lambda: release(resolutions), seconds=RETRY_SECONDS)
         if answered:
             _store(answered)
 
@@ -184,8 +188,8 @@ class _Hand:
 def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
     """Store answers together; one that cannot be stored costs the others nothing."""
     try:
-        persist(lambda: finish(answered), seconds=PATIENCE_SECONDS)
-    except AWAY:
+        retry_while_unavailable(lambda: finish(answered), seconds=RETRY_SECONDS)
+    except DATABASE_ERRORS:
         raise
     except Exception as error:
         if len(answered) > 1:
@@ -199,4 +203,4 @@ def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
 
 def _give_up(resolution: Resolution, error: str) -> None:
     # Each time from the resolution as it was begun: a try that fails may have changed it.
-    persist(lambda: give_up(copy.copy(resolution), error), seconds=PATIENCE_SECONDS)
+    retry_while_unavailable(lambda: give_up(copy.copy(resolution), error), seconds=RETRY_SECONDS)

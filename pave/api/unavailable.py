@@ -7,7 +7,7 @@ from django import db
 from django.http import HttpRequest, HttpResponse
 
 from pave.api.errors import problem_page
-from pave.operations.cluster.db_retry import AWAY
+from pave.operations.cluster.db_retry import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ class UnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return a problem for an error of the database's; None for others."""
-        if not isinstance(exception, AWAY):
+        if not isinstance(exception, DATABASE_ERRORS):
             return None
         logger.error(
-            "database.away method=%s path=%s error=%s",
+            "database.unavailable method=%s path=%s error=%s",
             request.method,
             request.path,
             str(exception).strip().partition("\n")[0],

@@ -16,7 +16,7 @@ from pave.staff.widgets import SPANS
 APPS = ("merchants", "webhooks", "clients", "operations", "staff", "auth", "axes")
 
 NAMES = {"auth": "Accounts", "staff": "Record"}
-# Tasks of django-q2 are only bells, and what there is to do stands in rows; Pave has keys of its
+# Tasks of django-q2 are only wake-ups, and what there is to do stands in rows; Pave has keys of its
 # own.
 NOT_SHOWN = {"django_q", "rest_framework_api_key"}
 

@@ -15,7 +15,7 @@ from merchants.models import Feedback, Merchant, Rule
 from merchants.requests import erasure
 from pave.core import advisory_locks
 from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
-from tests.merchants.test_canceling import another_connection
+from tests.merchants.test_cancellation import another_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

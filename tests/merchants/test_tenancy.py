@@ -14,7 +14,7 @@ from merchants.catalogue import feedback, rulesets
 from merchants.matching.heuristic import PaveHeuristic, Transaction
 from merchants.models import Alias, Merchant, NormalizationRequest, Resolution
 from merchants.requests import admission, cancellation, resolving, revision, submission, worker
-from tests.merchants.test_erasing import erase, everything_stored
+from tests.merchants.test_erasure import erase, everything_stored
 from webhooks.models import Event
 
 LABELLED = Path(__file__).parent / "data" / "labelled.csv"

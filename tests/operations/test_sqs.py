@@ -7,9 +7,9 @@ from django_q.signing import SignedPackage
 from moto import mock_aws
 
 from pave.operations.cluster.brokers import sqs
-from pave.operations.cluster.wakeup import MAX_WAITING, Bell
+from pave.operations.cluster.wakeup import MAX_WAITING, Wakeup
 
-BELL = Bell(task="merchants.tasks.resolve", queue="heuristic", flag=False)
+WAKEUP = Wakeup(task="merchants.tasks.resolve", queue="heuristic", debounced=False)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def aws(monkeypatch):
 
 
 def test_a_bell_goes_through_the_queue_and_is_acknowledged():
-    BELL._ring(1)
+    WAKEUP._send(1)
     broker = sqs.broker("heuristic")
     assert broker.queue_size() == 1
     [(receipt, package)] = broker.dequeue()
@@ -37,7 +37,7 @@ def test_a_bell_goes_through_the_queue_and_is_acknowledged():
 
 def test_no_more_bells_wait_than_may():
     for _ in range(5):
-        BELL._ring(4)
+        WAKEUP._send(4)
     assert sqs.broker("heuristic").queue_size() == MAX_WAITING
 
 

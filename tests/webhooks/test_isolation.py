@@ -165,38 +165,38 @@ def test_a_steady_endpoint_that_begins_to_hang_loses_its_privilege(
 
 
 @pytest.fixture
-def rung(monkeypatch):
-    """The bells of a sender, which note that they are rung."""
-    bells = {name: Mock(name=name) for name in ("SEND", "HELP")}
-    for name, bell in bells.items():
-        monkeypatch.setattr(f"webhooks.delivery.dispatcher.{name}", bell)
+def wakeups(monkeypatch):
+    """The wake-ups of a sender, which count how often they are sent."""
+    wakeups = {name: Mock(name=name) for name in ("SEND", "HELP")}
+    for name, wakeup in wakeups.items():
+        monkeypatch.setattr(f"webhooks.delivery.dispatcher.{name}", wakeup)
     monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
-    return bells
+    return wakeups
 
 
-def test_a_sender_that_is_full_rings_for_help_now_and_then(endpoint, receiver, rung):
+def test_a_sender_that_is_full_asks_for_help_now_and_then(endpoint, receiver, wakeups):
     receiver.behaviour = always(Reply(delay=0.3))
     endpoint("/", 8, steady=True, window=8, max_in_flight=8)
-    Sender(threads=2, bell=rung["SEND"]).run(seconds=1.2)
-    assert 1 <= rung["HELP"].ring.call_count <= 2
+    Sender(threads=2, wakeup=wakeups["SEND"]).run(seconds=1.2)
+    assert 1 <= wakeups["HELP"].send.call_count <= 2
 
 
-def test_a_sender_with_room_does_not(endpoint, receiver, rung):
+def test_a_sender_with_room_does_not(endpoint, receiver, wakeups):
     endpoint("/", 8)
-    Sender(threads=16, bell=rung["SEND"]).run(seconds=5)
-    rung["HELP"].ring.assert_not_called()
+    Sender(threads=16, wakeup=wakeups["SEND"]).run(seconds=5)
+    wakeups["HELP"].send.assert_not_called()
 
 
-def test_a_sender_whose_time_is_over_rings_if_work_is_left(endpoint, receiver, rung):
+def test_a_sender_whose_time_is_over_wakes_another_if_work_is_left(endpoint, receiver, wakeups):
     receiver.behaviour = always(Reply(delay=0.2))
     endpoint("/", 20)
-    Sender(threads=2, bell=rung["SEND"]).run(seconds=0.3)
-    rung["SEND"].ring.assert_called()
-    rung["SEND"].fall_asleep.assert_called_once()
+    Sender(threads=2, wakeup=wakeups["SEND"]).run(seconds=0.3)
+    wakeups["SEND"].send.assert_called()
+    wakeups["SEND"].mark_idle.assert_called_once()
 
 
-def test_a_helper_does_not_keep_helping(endpoint, receiver, rung):
+def test_a_helper_does_not_keep_helping(endpoint, receiver, wakeups):
     receiver.behaviour = always(Reply(delay=0.2))
     endpoint("/", 20)
-    Sender(threads=2, bell=rung["HELP"]).run(seconds=0.3)
-    rung["SEND"].ring.assert_not_called()
+    Sender(threads=2, wakeup=wakeups["HELP"]).run(seconds=0.3)
+    wakeups["SEND"].send.assert_not_called()

@@ -12,7 +12,7 @@ from tests.factories import (
     WebhookFactory,
 )
 from tests.webhooks import senders
-from webhooks.delivery.housekeeping import hand_back
+from webhooks.delivery.housekeeping import requeue
 from webhooks.models import Delivery, DeliveryAttempt
 from webhooks.receiver.application import Reply, always
 
@@ -53,7 +53,7 @@ def test_a_sender_killed_between_post_and_record_loses_nothing(deliveries, recei
     assert len(names) == 1
     in_doubt = {str(pk) for pk in lost.values_list("event_id", flat=True)}
     assert in_doubt
-    hand_back(worker=names.pop())
+    requeue(worker=names.pop())
     assert senders.start().wait(40) == 0
     assert set(Delivery.objects.values_list("status", flat=True)) == {"succeeded"}
     sent = Counter(message.webhook_id for message in receiver.messages)

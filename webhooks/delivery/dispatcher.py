@@ -11,9 +11,9 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from pave.operations.cluster.db_retry import persist
-from pave.operations.cluster.wakeup import Bell
-from pave.operations.cluster.work_loop import Shift
+from pave.operations.cluster.db_retry import retry_while_unavailable
+from pave.operations.cluster.wakeup import Wakeup
+from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name
 from webhooks.delivery import worker_slots
 from webhooks.delivery.claims import Claim, Claimer
@@ -41,13 +41,13 @@ LOOK_EVERY = 0.02
 # What comes back within this time is recorded together, up to so many.
 GATHER_SECONDS = 0.01
 GATHER_COUNT = 128
-# A helper's shift is short, so that a cluster whose workers all send is soon of use again.
+# A helper's loop is short, so that a cluster whose workers all send is soon of use again.
 HELP_SECONDS = 5.0
 HELP_EVERY = 1.0
 # How long a sender waits for a database that is away, in seconds: with no more to lose than its
 # turn, and with what came of messages in its hands. A sender that hangs is ended by its cluster.
 CLAIM_PATIENCE = 5.0
-RECORD_PATIENCE = 60.0
+RECORD_RETRY_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -70,12 +70,12 @@ class Sender:
 
     Args:
         threads: how many messages can be under way at once.
-        bell: the bell that woke it.
+        wakeup: what woke it.
     """
 
-    def __init__(self, *, threads: int = THREADS, bell: Bell = SEND) -> None:
+    def __init__(self, *, threads: int = THREADS, wakeup: Wakeup = SEND) -> None:
         self._threads = threads
-        self._bell = bell
+        self._wakeup = wakeup
         self._worker = worker_name()
         self._claimer = Claimer(self._worker)
         self._under_way: dict[UUID, _UnderWay] = {}
@@ -92,19 +92,19 @@ class Sender:
             How many attempts were made.
         """
         made = 0
-        shift = Shift(self._bell, seconds=seconds)
+        loop = WorkLoop(self._wakeup, seconds=seconds)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
             try:
-                while shift.goes_on():
-                    claims = persist(self._claim, seconds=CLAIM_PATIENCE)
+                while loop.should_continue():
+                    claims = retry_while_unavailable(self._claim, seconds=CLAIM_PATIENCE)
                     for one in claims:
                         pool.submit(self._send, one)
                     recorded = self._record()
                     made += recorded
                     if claims or recorded or self._under_way:
-                        shift.worked()
-                self._bell.fall_asleep()
-                self._hand_over(busy=shift.ended_busy)
+                        loop.touch()
+                self._wakeup.mark_idle()
+                self._hand_over(busy=loop.was_busy)
             finally:
                 # Also when the database was away for longer than this sender could wait.
                 while self._under_way:
@@ -156,7 +156,7 @@ class Sender:
         now = time.monotonic()
         if now >= self._help_at:
             self._help_at = now + HELP_EVERY
-            HELP.ring()
+            HELP.send()
 
     def _send(self, claimed: Claim) -> None:
         """Make one attempt; runs in a thread of its own, and whatever happens there is noted."""
@@ -178,9 +178,9 @@ class Sender:
         except queue.Empty:
             pass
         # What was sent was sent: while the database is away, it is kept in mind.
-        persist(
+        retry_while_unavailable(
             lambda: record(sent, now=timezone.now(), worker=self._worker),
-            seconds=RECORD_PATIENCE,
+            seconds=RECORD_RETRY_SECONDS,
         )
         for one in sent:
             del self._under_way[one.claim.delivery_id]
@@ -188,8 +188,8 @@ class Sender:
 
     def _hand_over(self, *, busy: bool = False) -> None:
         """Wake another sender if there is work left, or likely."""
-        if self._bell is SEND and (busy or is_work_waiting(timezone.now())):
-            self._bell.ring()
+        if self._wakeup is SEND and (busy or is_work_waiting(timezone.now())):
+            self._wakeup.send()
 
 
 def attempt(transport: Transport, claimed: Claim) -> Sent:
@@ -213,7 +213,7 @@ def send_due() -> int:
 def help_send() -> int:
     """Send beside another sender that has too much to do, for a short while."""
     with worker_slots.seat() as seated:
-        return Sender(bell=HELP).run(seconds=HELP_SECONDS) if seated else 0
+        return Sender(wakeup=HELP).run(seconds=HELP_SECONDS) if seated else 0
 
 
 def _interrupted(error: Exception) -> Outcome:

@@ -25,18 +25,18 @@ def sweep(*, now: datetime | None = None) -> None:
     _put_back(Delivery.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH], now)
     enabling.settle(now=now)
     if Recovery.objects.running().exists():
-        RECOVER.ring()
+        RECOVER.send()
     if Webhook.objects.untold().exists():
-        TELL_STAFF.ring()
+        TELL_STAFF.send()
     if is_work_waiting(now):
-        SEND.ring()
+        SEND.send()
 
 
-def hand_back(*, worker: str) -> None:
+def requeue(*, worker: str) -> None:
     """Put back what the dead ``worker``, or all workers of a dead cluster, had claimed."""
     lost = Delivery.objects.under_way().filter(claimed_by__startswith=worker)
     if _put_back(lost, timezone.now()):
-        SEND.ring()
+        SEND.send()
 
 
 def _put_back(lost: QuerySet[Delivery], now: datetime) -> int:

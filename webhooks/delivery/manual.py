@@ -49,7 +49,7 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
         delivery = Delivery.objects.get(pk=delivery_id)
         if not changed and delivery.status != Status.PENDING:
             raise NotNow(_reason(delivery))
-        SEND.ring()
+        SEND.send()
     if changed:
         logger.info(
             "delivery.retried_by_hand delivery=%s was=%s", delivery.pk, delivery.resume_status

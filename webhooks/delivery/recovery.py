@@ -73,7 +73,7 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
             )
         recovery = Recovery(webhook=webhook, since=since, until=until, total=total, created_at=now)
         if total:
-            RECOVER.ring()
+            RECOVER.send()
         else:
             _complete(recovery, now)
         recovery.save(force_insert=True)
@@ -87,7 +87,7 @@ def advance_all() -> None:
     for pk in list(_with_something_to_do().order_by("?").values_list("pk", flat=True)):
         while advance(pk):
             if time.monotonic() > end or shutdown.requested():
-                return  # the sweep rings again
+                return  # the sweep wakes a worker again
 
 
 def _with_something_to_do() -> QuerySet[Recovery]:
@@ -182,4 +182,4 @@ def _queue_batch(recovery: Recovery, now: datetime) -> None:
             finished_at=None,
         )
     )
-    SEND.ring()
+    SEND.send()

@@ -39,7 +39,7 @@ def disable(*, webhook_id: UUID, by: Webhook.DisabledBy, now: datetime | None = 
         held = hold(webhook)
         subscriptions.forget(webhook.client_id)
         if by in Webhook.BY_THEMSELVES:
-            TELL_STAFF.ring()
+            TELL_STAFF.send()
         transaction.on_commit(lambda: _log(webhook, held))
     return True
 
@@ -73,7 +73,7 @@ def enable(*, webhook: Webhook, now: datetime | None = None) -> int:
             return 0
         released = release(webhook.pk)
         subscriptions.forget(webhook.client_id)
-        SEND.ring()
+        SEND.send()
     webhook.refresh_from_db()
     logger.info("webhook.enabled webhook=%s released=%s", webhook.pk, released)
     return released
@@ -134,7 +134,7 @@ def settle(*, now: datetime) -> None:
     )
     for webhook in held.existing().filter(enabled=True):
         if release(webhook.pk):
-            SEND.ring()
+            SEND.send()
     for webhook in [*waiting.exclude(deleted_at=None), *held.exclude(deleted_at=None)]:
         cancel(webhook.pk, now=now)
 

@@ -23,7 +23,7 @@ from merchants.management.demo_stack import (
 from webhooks.management.commands.listen import DEFAULT_PORT as RECEIVER_PORT
 
 # Over and above the time that the heuristic burns.
-PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 60.0
 
 
 class Command(BaseCommand):
@@ -84,7 +84,7 @@ class Command(BaseCommand):
         asked = samples()
         self.console.print(f"\nPosting {len(asked)} transactions of client {CLIENT_ID}.\n")
         posted = demo.post_all(asked)
-        patience = PATIENCE_SECONDS + settings.PAVE_HEURISTIC_SECONDS * len(asked)
+        patience = RETRY_SECONDS + settings.PAVE_HEURISTIC_SECONDS * len(asked)
         told: dict[str, Told] = {}
         for arrived in demo.arrivals(until=time.monotonic() + patience):
             if arrived.request_id not in posted or arrived.request_id in told:

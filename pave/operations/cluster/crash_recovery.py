@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 logger = logging.getLogger(__name__)
 
 
-def hand_back(worker: str) -> bool:
+def requeue(worker: str) -> bool:
     """Let every app put back what ``worker`` had claimed.
 
     Never raises. Whoever gets False does well to try again; else what was not given back here is
@@ -19,10 +19,10 @@ def hand_back(worker: str) -> bool:
             (``pave.operations.cluster.worker_names``).
     """
     done = True
-    for path in settings.PAVE_HAND_BACKS:
+    for path in settings.PAVE_CRASH_RECOVERIES:
         try:
             import_string(path)(worker)
         except Exception as error:
             done = False
-            logger.warning("hand_back.failed worker=%s by=%s error=%s", worker, path, error)
+            logger.warning("requeue.failed worker=%s by=%s error=%s", worker, path, error)
     return done

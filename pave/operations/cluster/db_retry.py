@@ -1,4 +1,4 @@
-"""Going on when the database or the broker is away for a while."""
+"""Going on when the database or the broker does not answer for a while."""
 
 import logging
 import time
@@ -12,14 +12,14 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-AWAY = (db.OperationalError, db.InterfaceError)
+DATABASE_ERRORS = (db.OperationalError, db.InterfaceError)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 # django-q2's pusher sleeps for ten seconds after an error, and then ends.
 _BROKER_PAUSE = 1.0
 
 
-def persist(work: Callable[[], Result], *, seconds: float) -> Result:
-    """Return what ``work`` returns, doing it again while the database is away.
+def retry_while_unavailable(work: Callable[[], Result], *, seconds: float) -> Result:
+    """Return what ``work`` returns, doing it again while the database is unavailable.
 
     For what would be lost otherwise, such as the answer of a run of half a minute. ``work`` must
     be a transaction of its own that may be repeated. Not for use inside a transaction.
@@ -33,16 +33,16 @@ def persist(work: Callable[[], Result], *, seconds: float) -> Result:
     while True:
         try:
             return work()
-        except AWAY as error:
+        except DATABASE_ERRORS as error:
             if time.monotonic() + pause > end or db.connection.in_atomic_block:
                 raise
-            logger.warning("database.away error=%s", str(error).strip().partition("\n")[0])
+            logger.warning("database.unavailable error=%s", str(error).strip().partition("\n")[0])
         db.connections.close_all()
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-class PatientBroker:
+class ResilientBroker:
     """A broker of django-q2's that raises nothing, and says when it looked for tasks.
 
     Args:
@@ -60,14 +60,14 @@ class PatientBroker:
         try:
             tasks = self._broker.dequeue()
         except Exception as error:
-            logger.warning("broker.away error=%s", str(error).strip().partition("\n")[0])
+            logger.warning("broker.unavailable error=%s", str(error).strip().partition("\n")[0])
             db.connections.close_all()
             time.sleep(_BROKER_PAUSE)
         self._looked()
         return tasks
 
     def acknowledge(self, task_id: Any) -> None:
-        """Take a task off the queue; one that stays there is only a bell that rings again."""
+        """Take a task off the queue; one that stays there is a wake-up that comes twice."""
         self._quietly(self._broker.acknowledge, task_id)
 
     def fail(self, task_id: Any) -> None:
@@ -81,5 +81,5 @@ class PatientBroker:
         try:
             action(task_id)
         except Exception as error:
-            logger.warning("broker.away error=%s", str(error).strip().partition("\n")[0])
+            logger.warning("broker.unavailable error=%s", str(error).strip().partition("\n")[0])
             db.connections.close_all()

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from pave.operations.cluster.cluster_process import ClusterProcess
-from pave.operations.cluster.crash_recovery import hand_back
+from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.models import ClusterBeat
 from pave.operations.monitoring.counters import Counter
 
@@ -81,7 +81,7 @@ class Clock(threading.Thread):
             self._owed.add(name)
             if how != "stopped":
                 self._uncounted.append((f"{what}s_lost", how))
-        self._owed = {name for name in self._owed if not hand_back(name)}
+        self._owed = {name for name in self._owed if not requeue(name)}
         if self._uncounted:
             counter = Counter(timezone.now())
             for name, label in self._uncounted:
@@ -116,7 +116,7 @@ class Clock(threading.Thread):
             work()
         except db.OperationalError as error:
             logger.warning(
-                "database.away in=%s error=%s",
+                "database.unavailable in=%s error=%s",
                 getattr(work, "__name__", work),
                 str(error).strip().partition("\n")[0],
             )

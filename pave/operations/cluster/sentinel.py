@@ -24,8 +24,8 @@ from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 from django_q.worker import worker
 
 from pave.operations.cluster import process_control, shutdown
-from pave.operations.cluster.crash_recovery import hand_back
-from pave.operations.cluster.db_retry import PatientBroker
+from pave.operations.cluster.crash_recovery import requeue
+from pave.operations.cluster.db_retry import ResilientBroker
 from pave.operations.cluster.stall_detector import Progress
 from pave.operations.cluster.status_pipe import STALLED, Reporter
 from pave.operations.cluster.worker_names import worker_name
@@ -58,7 +58,7 @@ def _before_task(**kwargs: Any) -> None:
     """Give back what a task that failed had claimed; a worker has one task at a time."""
     global _failed
     if _failed:
-        _failed = not hand_back(worker_name())
+        _failed = not requeue(worker_name())
 
 
 class GuardedSentinel(Sentinel):
@@ -88,7 +88,7 @@ class GuardedSentinel(Sentinel):
         super().__init__(
             multiprocessing.Event(), multiprocessing.Event(), uuid.uuid4(), start=False
         )
-        self.broker = PatientBroker(self.broker, self._count_fetched)
+        self.broker = ResilientBroker(self.broker, self._count_fetched)
         shutdown.bind(self.stop_event)
         # Only noted: an event that is set from within a signal waits for itself for ever, if
         # the signal came while the event was waited for.
@@ -218,7 +218,7 @@ class GuardedSentinel(Sentinel):
     def stop(self) -> None:
         """Drop what was fetched and not begun, let running tasks end, and end.
 
-        Rows are the truth, so a dropped task is a bell that rings again; and stopping takes no
+        Rows are the truth, so a dropped task is a wake-up that is sent again; and stopping takes no
         longer than the tasks that are running.
         """
         # Whoever waits below may wait for a lock that a dead process holds.

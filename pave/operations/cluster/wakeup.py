@@ -1,8 +1,8 @@
-"""The bells that wake the cluster.
+"""Wake-ups: tasks of django-q2 that tell a worker to look at the rows.
 
-Rows are the truth: they say what there is to do. A task of django-q2 is only a bell, which says
-"look now". So a bell may be lost (the supervisor's sweep rings again within about a second), may
-ring twice (the second finds nothing to do), and need not ring while somebody is looking anyway.
+Rows are the truth: they say what there is to do. So a wake-up may be lost (the supervisor's sweep
+sends it again within about a second), may come twice (the second finds nothing to do), and need
+not be sent while a worker is looking anyway.
 """
 
 import logging
@@ -19,107 +19,106 @@ from django_q.tasks import async_task
 
 logger = logging.getLogger(__name__)
 
-# A bell that has rung is taken to be heard for this long; then it is rung again.
-RUNG_SECONDS = 2
-# Whoever is awake says so at least this often, in seconds; see ``stay_awake``.
+# A wake-up that was sent is not sent again for this long.
+SENT_SECONDS = 2
+# A worker that is awake says so at least this often, in seconds; see ``mark_awake``.
 AWAKE_SECONDS = 3
-# Whoever found a listener awake need not look again for this long: the listener has its row to work
-# on first, and stays awake for work_loop.LINGER_SECONDS after that, which is longer.
+# A process that found a worker awake does not ask again for this long. The worker has that row to
+# work on first, and stays awake for work_loop.LINGER_SECONDS after that, which is longer.
 QUIET_SECONDS = 0.5
-# However often bells are rung into a cluster that is away, they add no task while so many wait for
-# it; those of which one ring is spared by another, while twice as many do.
+# While the cluster is down, no task is added to a queue of this length; wake-ups that are sent
+# once for many rows may add up to twice as many, so that the others cannot crowd them out.
 MAX_WAITING = 8
-# How long a listener may be the only one at its work, in seconds, if it dies at it.
-ALONE_SECONDS = 10
+# How long a worker that died keeps others from exclusive work, in seconds.
+EXCLUSIVE_SECONDS = 10
 
-# Until when this process need not look at a bell, by its task; seconds of the monotonic clock.
+# Until when this process need not send a wake-up, by its task; seconds of the monotonic clock.
 _quiet_until: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
+class Wakeup:
     """A task that works through rows until none is due.
 
     Args:
         task: Dotted path of the task; it takes no arguments.
-        queue: The queue of the cluster that hears it.
-        flag: Whether the listener stays awake and says so (``stay_awake``), so that ringing can be
-            spared.
-        once: Whether one look sees all that there is, so that ringing can be spared from one ring
-            until a listener looks (``hear``).
+        queue: The queue of the cluster that runs it.
+        debounced: Whether its worker stays awake for a while and says so (``mark_awake``): it is
+            not sent meanwhile.
+        once: Whether one look sees all rows: it is not sent again until a worker looks
+            (``acknowledge``).
 
-    With neither, a ring is spared only while enough tasks wait.
+    With neither, it is held back only while ``MAX_WAITING`` tasks wait.
     """
 
     task: str
     queue: str
-    flag: bool = True
+    debounced: bool = True
     once: bool = False
 
-    def ring(self, times: int = 1) -> None:
-        """Wake a listener once the open transaction is committed. Never raises."""
-        transaction.on_commit(lambda: self._ring(times))
+    def send(self, times: int = 1) -> None:
+        """Wake a worker once the open transaction is committed. Never raises."""
+        transaction.on_commit(lambda: self._send(times))
 
-    def _ring(self, times: int) -> None:
+    def _send(self, times: int) -> None:
         try:
-            if self.flag:
+            if self.debounced:
                 now = time.monotonic()
                 if now < _quiet_until.get(self.task, 0.0):
                     return
                 _quiet_until[self.task] = now + QUIET_SECONDS
                 if cache.get(self._key):
                     return
-                cache.set(self._key, "rung", RUNG_SECONDS)
-            elif self.once and not cache.add(self._key, "rung", RUNG_SECONDS):
+                cache.set(self._key, "sent", SENT_SECONDS)
+            elif self.once and not cache.add(self._key, "sent", SENT_SECONDS):
                 return
-            # Those that ring in a row are not to keep the others out.
-            most = MAX_WAITING * (2 if self.flag or self.once else 1)
+            limit = MAX_WAITING * (2 if self.debounced or self.once else 1)
             waiting = get_broker(self.queue).queue_size()
-            if waiting >= most:
-                self._take_back()
-            for _ in range(min(times, most - waiting)):
+            if waiting >= limit:
+                self._forget()
+            for _ in range(min(times, limit - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
             with suppress(Exception):
-                self._take_back()
-            # The rows are committed; the sweep will ring when the broker is back.
-            logger.warning("bell.not_rung task=%s", self.task, exc_info=True)
+                self._forget()
+            # The rows are committed; the sweep sends it again when the broker is back.
+            logger.warning("wakeup.not_sent task=%s", self.task, exc_info=True)
 
-    def _take_back(self) -> None:
-        """Let the next ring be heard: this one was not."""
+    def _forget(self) -> None:
+        """Let the next one be sent, since this one was not."""
         _quiet_until.pop(self.task, None)
         cache.delete(self._key)
 
-    def stay_awake(self) -> None:
-        """Say that a listener is looking, so that nobody needs to ring for a while."""
+    def mark_awake(self) -> None:
+        """Say that a worker is looking, so that nobody needs to send for a while."""
         cache.set(self._key, "awake", AWAKE_SECONDS)
 
-    def hear(self) -> None:
-        """Say that a listener looks now: whoever rings from here on, rings for another look."""
+    def acknowledge(self) -> None:
+        """Say that a worker looks now: what is sent from here on is for another look."""
         cache.delete(self._key)
 
     @contextmanager
-    def alone(self) -> Iterator[bool]:
-        """Look now, and say whether nobody else is at such work: it has one worker of a queue.
+    def exclusive(self) -> Iterator[bool]:
+        """Look now, and say whether no other worker of the queue is at exclusive work.
 
-        Such work is no hurry and may be much of it, and the other workers are for what is.
+        For work that is not urgent and may be much: the other workers stay free for what is urgent.
         """
-        self.hear()
-        key, mine = f"bell:alone:{self.queue}", uuid4().hex
-        alone = cache.add(key, mine, ALONE_SECONDS)
+        self.acknowledge()
+        key, token = f"wakeup:exclusive:{self.queue}", uuid4().hex
+        acquired = cache.add(key, token, EXCLUSIVE_SECONDS)
         try:
-            yield alone
+            yield acquired
         finally:
-            if cache.get(key) == mine:
+            if cache.get(key) == token:
                 cache.delete(key)
 
-    def fall_asleep(self) -> None:
-        """Take back ``stay_awake``. The listener must look at the rows once more after this.
+    def mark_idle(self) -> None:
+        """Take back ``mark_awake``. The worker must look at the rows once more after this.
 
-        Whoever found the bell ringing had committed its row before, so that last look finds it.
+        Whoever did not send had committed its row before, so that last look finds it.
         """
         cache.delete(self._key)
 
     @property
     def _key(self) -> str:
-        return f"bell:{self.task}"
+        return f"wakeup:{self.task}"

@@ -36,7 +36,7 @@ TRIAL_SECONDS = 1.0
 AGAIN_SECONDS = 60.0
 
 
-class Ear:
+class NotificationListener:
     """Hears what is sent to a channel of PostgreSQL's, on a connection of its own.
 
     Args:
@@ -126,7 +126,7 @@ class ListeningBroker(orm.ORM):
     def __init__(self, list_key: str) -> None:
         super().__init__(list_key)
         self._channel = f"pave_{list_key}"
-        self._ear = Ear(self._channel)
+        self._ear = NotificationListener(self._channel)
 
     def enqueue(self, task: str) -> Any:
         """Write a task, and tell of it."""

@@ -135,7 +135,7 @@ def test_a_revision_goes_on_where_a_dead_worker_ended(answered, webhook, netflix
     )
     run_revision()
     assert updates() == []
-    revising.hand_back(worker="host/1/")
+    revising.requeue(worker="host/1/")
     run_revision()
     assert len(updates()) == 1
 

@@ -88,11 +88,11 @@ def test_disabled_again_is_told_again_but_once_an_hour(webhook, staff, mailoutbo
 
 
 def test_the_sweep_rings_until_it_is_told(webhook, monkeypatch):
-    bell = Mock()
-    monkeypatch.setattr("webhooks.delivery.housekeeping.TELL_STAFF", bell)
+    wakeup = Mock()
+    monkeypatch.setattr("webhooks.delivery.housekeeping.TELL_STAFF", wakeup)
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
     sweep()
-    bell.ring.assert_called_once()
+    wakeup.send.assert_called_once()
     staff_alerts.tell_staff()
     sweep()
-    bell.ring.assert_called_once()
+    wakeup.send.assert_called_once()

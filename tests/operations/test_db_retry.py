@@ -25,14 +25,14 @@ def away_for(times):
 
 def test_work_is_done_again_until_the_database_is_back():
     work, calls = away_for(3)
-    assert db_retry.persist(work, seconds=60) == "done"
+    assert db_retry.retry_while_unavailable(work, seconds=60) == "done"
     assert len(calls) == 4
 
 
 def test_in_the_end_it_gives_up():
     work, _ = away_for(1000)
     with pytest.raises(OperationalError):
-        db_retry.persist(work, seconds=0)
+        db_retry.retry_while_unavailable(work, seconds=0)
 
 
 def test_other_errors_are_not_waited_out():
@@ -40,7 +40,7 @@ def test_other_errors_are_not_waited_out():
         raise ValueError("of another kind")
 
     with pytest.raises(ValueError, match="another kind"):
-        db_retry.persist(work, seconds=60)
+        db_retry.retry_while_unavailable(work, seconds=60)
 
 
 class Away:
@@ -55,7 +55,7 @@ class Away:
 
 def test_a_broker_that_is_away_ends_nothing():
     looks = []
-    broker = db_retry.PatientBroker(Away(), lambda: looks.append(1))
+    broker = db_retry.ResilientBroker(Away(), lambda: looks.append(1))
     assert broker.dequeue() is None
     broker.acknowledge(1)
     assert looks == [1]

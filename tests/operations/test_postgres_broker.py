@@ -7,7 +7,7 @@ from django.db import OperationalError, connection, connections
 from django_q.models import OrmQ
 
 from pave.operations.cluster.brokers import postgres
-from pave.operations.cluster.brokers.postgres import Ear, ListeningBroker, notify
+from pave.operations.cluster.brokers.postgres import ListeningBroker, NotificationListener, notify
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 on_postgresql = pytest.mark.skipif(
@@ -18,7 +18,7 @@ LONG = 30.0
 
 @pytest.fixture
 def ear():
-    ear = Ear("pave_test")
+    ear = NotificationListener("pave_test")
     yield ear
     ear.close()
 
@@ -84,7 +84,7 @@ def test_where_nothing_arrives_it_asks_as_django_q_does(ear, monkeypatch, caplog
 @on_postgresql
 def test_it_does_not_listen_where_it_is_told_not_to(settings):
     settings.PAVE_LISTEN = False
-    ear = Ear("pave_test")
+    ear = NotificationListener("pave_test")
     ear.wait(LONG)  # does not last
     assert ear._connection is None
     assert backends() == []

@@ -1,6 +1,6 @@
 import os
 
-from pave.operations.cluster.crash_recovery import hand_back
+from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.worker_names import cluster_name, worker_name
 
 
@@ -15,12 +15,12 @@ def test_a_worker_names_itself_as_its_cluster_does():
 
 
 def test_what_one_app_cannot_give_back_does_not_hinder_the_others(settings):
-    settings.PAVE_HAND_BACKS = [f"{__name__}.fails", f"{__name__}.works"]
+    settings.PAVE_CRASH_RECOVERIES = [f"{__name__}.fails", f"{__name__}.works"]
     given_back.clear()
-    assert hand_back("host/1/2/") is False
+    assert requeue("host/1/2/") is False
     assert given_back == ["host/1/2/"]
-    settings.PAVE_HAND_BACKS = [f"{__name__}.works"]
-    assert hand_back("host/1/2/") is True
+    settings.PAVE_CRASH_RECOVERIES = [f"{__name__}.works"]
+    assert requeue("host/1/2/") is True
 
 
 given_back = []

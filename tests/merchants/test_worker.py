@@ -123,7 +123,7 @@ def test_only_what_was_begun_is_counted_when_the_worker_dies(asked):
     first, *_ = resolving.claim(worker="host/1/2", limit=3)
     assert resolving.begin(first.resolution)
 
-    resolving.hand_back(worker="host/1/2")
+    resolving.requeue(worker="host/1/2")
 
     attempts = dict(Resolution.objects.values_list("key", "attempts"))
     assert attempts == {"one": 1, "two": 0, "three": 0}
@@ -135,7 +135,7 @@ def test_only_what_was_begun_is_counted_when_the_worker_dies(asked):
 def test_what_was_given_back_meanwhile_is_not_begun(asked):
     asked("ONE", "TWO")
     claimed = resolving.claim(worker="host/1/2", limit=2)
-    resolving.hand_back(worker="host/1/2")
+    resolving.requeue(worker="host/1/2")
     worker.work(claimed)
     assert Waits.seen == []
     assert set(states().values()) == {"pending"}

@@ -31,7 +31,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def given_back(monkeypatch):
     names = []
-    monkeypatch.setattr(clocks, "hand_back", lambda name: names.append(name) or True)
+    monkeypatch.setattr(clocks, "requeue", lambda name: names.append(name) or True)
     return names
 
 
@@ -56,7 +56,7 @@ def test_a_cluster_that_was_stopped_is_no_loss(clock, given_back):
 
 def test_what_could_not_be_given_back_is_tried_again(clock, monkeypatch):
     tries = []
-    monkeypatch.setattr(clocks, "hand_back", lambda name: tries.append(name) or len(tries) > 2)
+    monkeypatch.setattr(clocks, "requeue", lambda name: tries.append(name) or len(tries) > 2)
     clock.lost("worker", "died", "host/1/2/")
     for _ in range(5):
         clock._settle_losses()

@@ -168,7 +168,7 @@ def test_what_is_admitted_alone_takes_turns_and_one_worker(monkeypatch):
     claimed = admission._claim_suspect()
     assert claimed.requests == [mine]
     assert admission._claim_suspect() is None
-    admission.hand_back(worker="")
+    admission.requeue(worker="")
     mine.refresh_from_db()
     assert mine.admission_attempts == 2
 
@@ -187,7 +187,7 @@ def test_one_whose_texts_kill_workers_pays_for_each():
             admission._admit_claimed(claimed.claim, keyed_as_is(claimed), current())
             fair_share.settle_up(other.pk, 0.01, admission.ALONE.wall)
         else:
-            admission.hand_back(worker="")  # its worker died
+            admission.requeue(worker="")  # its worker died
     assert [request in taken_along for request in chosen] == [False, True, True, False]
     assert chosen[0] != chosen[3]  # others of its own before a second attempt
 
@@ -208,7 +208,7 @@ def test_a_flow_of_fresh_ones_keeps_no_other_client_from_its_next_attempt():
         submit(hostile, f"FRESH {number}")
         NormalizationRequest.objects.filter(admission_attempts=0).update(admission_attempts=1)
         chosen += admission._claim_suspect().requests
-        admission.hand_back(worker="")
+        admission.requeue(worker="")
     assert mine in chosen
 
 

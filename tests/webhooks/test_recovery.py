@@ -117,14 +117,14 @@ def test_a_kill_between_two_batches_loses_nothing(send, inside, window, webhook,
 
 
 def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook, monkeypatch):
-    bell = Mock()
-    monkeypatch.setattr("webhooks.delivery.housekeeping.RECOVER", bell)
+    wakeup = Mock()
+    monkeypatch.setattr("webhooks.delivery.housekeeping.RECOVER", wakeup)
     sweep()
-    bell.ring.assert_not_called()
+    wakeup.send.assert_not_called()
     inside("failed")
     recovering.start(webhook=webhook, **window)
     sweep()
-    bell.ring.assert_called_once()
+    wakeup.send.assert_called_once()
 
 
 def test_what_is_recovered_begins_its_retries_anew(send, inside, window, receiver, webhook):

@@ -265,13 +265,13 @@ def test_a_key_that_ends_its_process_takes_no_others_along(submit):
     # A worker that died while it worked out their keys.
     admission._claim(10)
     assert admission.admit_batch() == 0
-    admission.hand_back(worker=worker_name())
+    admission.requeue(worker=worker_name())
     for _ in range(1 + admission.MAX_ALONE):
         # The fatal one is claimed, and its worker dies; the attempt is counted all the same.
         dying = mock.patch.object(admission, "_key", side_effect=die_for("FATAL"))
         with dying, contextlib.suppress(Died):
             admission.admit_suspects()
-        admission.hand_back(worker=worker_name())
+        admission.requeue(worker=worker_name())
     admission.admit_suspects()
     run_cluster()
     fatal.refresh_from_db()
@@ -299,7 +299,7 @@ def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
     request = submit("NETFLIX 1")
     admission.admit_batch()
     resolving.claim(worker="host/1/2")
-    resolving.hand_back(worker="host/1/")
+    resolving.requeue(worker="host/1/")
     resolution = Resolution.objects.get()
     assert (resolution.status, resolution.attempts) == ("pending", 1)
     make_due()
@@ -323,7 +323,7 @@ def test_an_answer_that_comes_after_the_lease_changes_nothing(submit):
     submit("NETFLIX 1")
     admission.admit_batch()
     [late] = [claim.resolution for claim in resolving.claim(worker="host/1/2")]
-    resolving.hand_back(worker="host/1/2")
+    resolving.requeue(worker="host/1/2")
     make_due()
     [claim] = resolving.claim(worker=worker_name())
     now, answer = claim.resolution, Answer(FirstWord().match(claim.transaction), 1)

@@ -205,20 +205,20 @@ def test_rows_of_a_batch_that_is_being_canceled_keep_no_others_waiting(api, monk
 
 
 def test_rows_of_a_batch_that_is_being_canceled_wake_no_admission(api, monkeypatch):
-    """They would for as long as they are there: it would find nothing, and ring for itself."""
+    """They would for as long as they are there: it would find nothing, and wake itself."""
     monkeypatch.setattr(cancellation, "CANCEL_BATCH", 3)
     rows = [{"description": f"WRONG{number}"} for number in range(8)]
     wrong = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
     api.post(f"/v1/batches/{wrong}/cancel")
-    bell = mock.Mock()
-    monkeypatch.setattr(admission, "ADMIT", bell)
+    wakeup = mock.Mock()
+    monkeypatch.setattr(admission, "ADMIT", wakeup)
     admission.sweep()
-    bell.ring.assert_not_called()
+    wakeup.send.assert_not_called()
     assert NormalizationRequest.objects.queued().count() == 5
     api.post("/v1/normalizations", {"description": "RIGHT"}, format="json")
-    bell.reset_mock()
+    wakeup.reset_mock()
     admission.sweep()
-    bell.ring.assert_called_once()
+    wakeup.send.assert_called_once()
 
 
 def test_a_worker_goes_on_with_cancels_for_a_while_only(api, monkeypatch):

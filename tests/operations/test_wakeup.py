@@ -1,0 +1,124 @@
+import pytest
+from django.core.cache import cache
+from django_q.models import OrmQ
+
+from pave.operations.cluster import wakeup as wakeups
+from pave.operations.cluster.wakeup import Wakeup
+from pave.operations.cluster.work_loop import WorkLoop
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
+
+WAKEUP = Wakeup(task="pave.operations.cluster.canary", queue="quick")
+
+
+def later(monkeypatch):
+    """Let the time go by in which this process need not look."""
+    monkeypatch.setattr(wakeups, "_quiet_until", {})
+
+
+def test_a_bell_that_rings_already_is_not_rung_again(monkeypatch):
+    for _ in range(5):
+        WAKEUP.send()
+        later(monkeypatch)
+    assert OrmQ.objects.count() == 1
+
+
+def test_nobody_needs_to_ring_while_a_listener_is_awake(monkeypatch):
+    WAKEUP.mark_awake()
+    WAKEUP.send()
+    assert OrmQ.objects.count() == 0
+    WAKEUP.mark_idle()
+    later(monkeypatch)
+    WAKEUP.send()
+    assert OrmQ.objects.count() == 1
+
+
+def test_ringing_twice_in_a_moment_costs_one_look(django_assert_num_queries):
+    WAKEUP.send()
+    with django_assert_num_queries(0):
+        WAKEUP.send()
+
+
+def test_a_lost_queue_is_rung_into_again(monkeypatch):
+    WAKEUP.send()
+    OrmQ.objects.all().delete()
+    cache.clear()
+    later(monkeypatch)
+    WAKEUP.send()
+    assert OrmQ.objects.count() == 1
+
+
+def test_no_more_than_a_few_bells_wait_for_a_cluster_that_is_away(monkeypatch):
+    for _ in range(50):
+        cache.clear()
+        later(monkeypatch)
+        WAKEUP.send()
+    assert OrmQ.objects.count() == 2 * wakeups.MAX_WAITING
+
+
+def test_a_broker_that_is_away_breaks_nothing(monkeypatch):
+    def away(queue):
+        raise ConnectionError
+
+    monkeypatch.setattr(wakeups, "get_broker", away)
+    WAKEUP.send()
+
+
+def test_a_shift_that_ends_in_the_middle_of_work_says_so(monkeypatch):
+    loop = WorkLoop(WAKEUP, seconds=0)
+    assert not loop.should_continue()
+    assert loop.was_busy
+
+
+def test_what_one_look_sees_is_sent_once_until_somebody_looks():
+    wakeup = Wakeup(
+        task="pave.operations.cluster.canary", queue="quick", debounced=False, once=True
+    )
+    for _ in range(5):
+        wakeup.send()
+    assert OrmQ.objects.count() == 1
+    wakeup.acknowledge()
+    for _ in range(5):
+        wakeup.send()
+    assert OrmQ.objects.count() == 2
+
+
+ONCE = Wakeup(task="pave.operations.cluster.once", queue="quick", debounced=False, once=True)
+
+
+def fill():
+    """Have no more room for tasks."""
+    ONCE.send()
+    (task,) = OrmQ.objects.all()
+    ONCE.acknowledge()
+    OrmQ.objects.bulk_create(
+        OrmQ(key=task.key, payload=task.payload, lock=task.lock)
+        for _ in range(2 * wakeups.MAX_WAITING)
+    )
+
+
+def test_those_that_ring_in_a_row_keep_none_of_the_others_out():
+    Wakeup(task="pave.operations.cluster.many", queue="quick", debounced=False).send(times=50)
+    assert OrmQ.objects.count() == wakeups.MAX_WAITING
+    WAKEUP.send()
+    ONCE.send()
+    assert OrmQ.objects.count() == wakeups.MAX_WAITING + 2
+
+
+@pytest.mark.parametrize("wakeup", [WAKEUP, ONCE])
+def test_one_that_found_no_room_is_sent_when_there_is_some(wakeup):
+    fill()
+    wakeup.send()
+    OrmQ.objects.all().delete()
+    wakeup.send()
+    assert OrmQ.objects.count() == 1
+
+
+def test_such_work_has_one_worker():
+    other = Wakeup(
+        task="pave.operations.cluster.another", queue="quick", debounced=False, once=True
+    )
+    with ONCE.exclusive() as first, other.exclusive() as second:
+        assert (first, second) == (True, False)
+    with other.exclusive() as exclusive:
+        assert exclusive
