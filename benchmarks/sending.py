@@ -242,7 +242,7 @@ def claims(count: int, room: int) -> list[float]:
     from django.utils import timezone
 
     from webhooks.delivery.claims import Claimer
-    from webhooks.delivery.fair_share import Room
+    from webhooks.delivery.fair_share import Capacity
     from webhooks.models import Delivery
 
     claimer = Claimer("bench/1/1")
@@ -250,11 +250,11 @@ def claims(count: int, room: int) -> list[float]:
     for _ in range(count):
         now = timezone.now()
         began = time.perf_counter()
-        claimed = claimer.claim(now=now, room=Room(room, room, room))
+        claimed = claimer.claim(now=now, capacity=Capacity(room, room, room))
         times.append(time.perf_counter() - began)
         if len(claimed) != room:
             raise SystemExit(f"claimed {len(claimed)} of {room}")
-        Delivery.objects.under_way().update(
+        Delivery.objects.in_flight().update(
             status=Delivery.Status.PENDING, claimed_by="", lease_expires_at=None, attempts=0
         )
     return times

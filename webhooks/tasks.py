@@ -40,4 +40,4 @@ def requeue(worker: str) -> None:
 
 def preload() -> None:
     """Lay out the seats that the workers share, before they are forked."""
-    worker_slots.lay_out()
+    worker_slots.create()

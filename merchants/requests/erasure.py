@@ -99,7 +99,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
 def _under_way(client: Client) -> bool:
     """Return whether a message is on its way to the client, or a question of its own is asked."""
     return (
-        Delivery.objects.under_way().filter(webhook__client=client).exists()
+        Delivery.objects.in_flight().filter(webhook__client=client).exists()
         or Resolution.objects.filter(client=client, status=Resolution.Status.RUNNING).exists()
     )
 

@@ -203,8 +203,8 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
 
 def _is_used(row: IdempotencyKey, now: datetime) -> bool:
     """Return whether a key has its answer, or somebody is at it."""
-    under_way = row.lease_expires_at is not None and row.lease_expires_at > now
-    return row.expires_at > now and (under_way or row.body is not None)
+    in_flight = row.lease_expires_at is not None and row.lease_expires_at > now
+    return row.expires_at > now and (in_flight or row.body is not None)
 
 
 def release(claimed: Claim) -> None:

@@ -39,7 +39,7 @@ def test_after_a_restore_nothing_is_lost_but_what_came_after_the_backup(
     cluster = stack.start_cluster()
     finished = [stack.post(key, "SHOP DONE") for _ in range(5)]
     endpoint.wait_for(5, 30)
-    under_way = [stack.post(key, f"SHOP {number}") for number in range(4)]
+    in_flight = [stack.post(key, f"SHOP {number}") for number in range(4)]
     stack.wait_for(lambda: len(stack.runs()) > 1, 30)
     dump = tmp_path / "pave.dump"
 
@@ -70,13 +70,13 @@ def test_after_a_restore_nothing_is_lost_but_what_came_after_the_backup(
         stack.start_web()
 
         # 3. What was accepted before the backup is there, and is finished now.
-        for request_id in [*finished, *under_way]:
+        for request_id in [*finished, *in_flight]:
             stack.wait_for(
                 lambda pk=request_id: stack.get(key, pk)["status"] == "completed", LEASE + 90
             )
         stack.wait_for(
             lambda: (
-                {*finished, *under_way}
+                {*finished, *in_flight}
                 <= {message.json["request_id"] for message in endpoint.messages}
             ),
             30,

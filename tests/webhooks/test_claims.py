@@ -17,7 +17,7 @@ from tests.factories import (
     WebhookFactory,
 )
 from webhooks.delivery.claims import Claimer
-from webhooks.delivery.fair_share import Room, is_work_waiting, with_work
+from webhooks.delivery.fair_share import Capacity, is_work_waiting, webhooks_with_due
 from webhooks.models import Delivery, Event, Webhook, claim_queries
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -60,7 +60,7 @@ def backlog(webhook, count, *, minutes=60, **fields):
 
 def claim(claimer=None, *, room=16, unproven=16, suspect=16, worker="here/1/2", late=()):
     claimer = claimer or Claimer(worker)
-    return claimer.claim(now=timezone.now(), room=Room(room, unproven, suspect), late=late)
+    return claimer.claim(now=timezone.now(), capacity=Capacity(room, unproven, suspect), late=late)
 
 
 def by_webhook(claims):
@@ -244,7 +244,7 @@ def test_webhooks_that_have_nothing_do_not_take_part_in_the_search():
         make_webhook()
     busy = make_webhook()
     backlog(busy, 2)
-    assert [webhook.pk for webhook in with_work(timezone.now())] == [busy.pk]
+    assert [webhook.pk for webhook in webhooks_with_due(timezone.now())] == [busy.pk]
 
 
 def test_a_claim_costs_the_same_queries_for_one_webhook_and_for_many(
@@ -298,7 +298,7 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
     index = ("Index Scan", "Index Only Scan")
 
     search = str(
-        Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.PENDING))
         .values("pk")
         .query
     )
@@ -314,7 +314,7 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
     assert found[0][0] in index
 
     asked = str(
-        Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.ASKED_FOR))
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.ASKED_FOR))
         .values("pk")
         .query
     )
@@ -324,12 +324,12 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
     ((_, name),) = scans(plan(due, params))
     assert name in ("delivery_next", "delivery_due")
 
-    under_way, params = Delivery.objects.under_way().query.sql_with_params()
-    assert scans(plan(under_way, params))[0][1] == "delivery_under_way"
+    in_flight, params = Delivery.objects.in_flight().query.sql_with_params()
+    assert scans(plan(in_flight, params))[0][1] == "delivery_under_way"
 
     held = str(
         Webhook.objects.filter(
-            pk__in=claim_queries.webhooks_with(claim_queries.HELD, order="webhook_id, status, id")
+            pk__in=claim_queries.webhooks_having(claim_queries.HELD, order="webhook_id, status, id")
         )
         .values("pk")
         .query
@@ -341,7 +341,7 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
 def test_the_search_hops_over_backlogs(many_finished_rows):
     """It reads as many rows as there are webhooks with work, not as there are deliveries."""
     search = str(
-        Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.PENDING))
         .values("pk")
         .query
     )
@@ -381,7 +381,7 @@ def test_a_client_with_many_webhooks_has_no_larger_share_than_one_that_has_one()
     backlog(one, 30, minutes=1)
     claimer, taken = Claimer("w"), Counter()
     for _ in range(10):
-        for claim in claimer.claim(now=timezone.now(), room=Room(5, 5, 5)):
+        for claim in claimer.claim(now=timezone.now(), capacity=Capacity(5, 5, 5)):
             taken[claim.webhook_id == one.pk] += 1
     assert abs(taken[True] - taken[False]) <= 2, taken
 
@@ -390,13 +390,15 @@ def test_a_client_takes_no_more_than_its_part_of_a_sender():
     many = ClientFactory()
     for _ in range(5):
         backlog(make_webhook(client=many), 10)
-    claimer, room = Claimer("w"), Room(20, 20, 20)
-    claims = claimer.claim(now=timezone.now(), room=room, room_of=lambda client: Room(3, 3, 3))
+    claimer, capacity = Claimer("w"), Capacity(20, 20, 20)
+    claims = claimer.claim(
+        now=timezone.now(), capacity=capacity, capacity_of=lambda client: Capacity(3, 3, 3)
+    )
     assert len(claims) == 3
     backlog(make_webhook(), 10)
-    left = {many.pk: Room(0, 0, 0)}
+    left = {many.pk: Capacity(0, 0, 0)}
     claims = claimer.claim(
-        now=timezone.now(), room=room, room_of=lambda client: left.get(client, room)
+        now=timezone.now(), capacity=capacity, capacity_of=lambda client: left.get(client, capacity)
     )
     assert len(claims) == 10
     assert many.pk not in {claim.client_id for claim in claims}
@@ -408,7 +410,9 @@ def test_neither_of_what_is_left_to_slow_endpoints():
         backlog(make_webhook(client=slow, steady=False), 10)
     backlog(make_webhook(client=others_slow, steady=False), 10, minutes=1)
     claims = Claimer("w").claim(
-        now=timezone.now(), room=Room(20, 8, 8), room_of=lambda client: Room(15, 6, 6)
+        now=timezone.now(),
+        capacity=Capacity(20, 8, 8),
+        capacity_of=lambda client: Capacity(15, 6, 6),
     )
     taken = Counter(claim.client_id for claim in claims)
     assert taken == {slow.pk: 4, others_slow.pk: 4}

@@ -53,10 +53,10 @@ def test_disabling_twice_keeps_the_first_reason(deliver, webhook):
 
 def test_disabling_touches_nothing_else(deliver, webhook):
     done = deliver(status="succeeded", next_attempt_at=None)
-    under_way = deliver(status="delivering")
+    in_flight = deliver(status="delivering")
     other = deliver(services.create(client=webhook.client, url=webhook.url)[0])
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
-    for delivery, status in ((done, "succeeded"), (under_way, "delivering"), (other, "pending")):
+    for delivery, status in ((done, "succeeded"), (in_flight, "delivering"), (other, "pending")):
         delivery.refresh_from_db()
         assert delivery.status == status
 

@@ -154,7 +154,7 @@ def test_a_steady_endpoint_that_begins_to_hang_loses_its_privilege(
     claim = Claimer.claim
 
     def watched(self, **options):
-        seen.append((options["room"].suspect, len(options["late"])))
+        seen.append((options["capacity"].suspect, len(options["late"])))
         return claim(self, **options)
 
     monkeypatch.setattr(Claimer, "claim", watched)

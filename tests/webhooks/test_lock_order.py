@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from webhooks.delivery import claims
 from webhooks.delivery import recovery as recovering
-from webhooks.delivery.fair_share import Room
+from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling
 from webhooks.models import Delivery, Webhook
 
@@ -38,7 +38,7 @@ def recover(webhook):
 
 
 def claim(webhook):
-    claims.Claimer("w").claim(now=timezone.now(), room=Room(9, 9, 9))
+    claims.Claimer("w").claim(now=timezone.now(), capacity=Capacity(9, 9, 9))
 
 
 @pytest.mark.parametrize(

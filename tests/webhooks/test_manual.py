@@ -109,11 +109,11 @@ def test_asking_twice_is_asking_once(send, waiting, receiver):
 
 
 def test_what_is_under_way_is_not_retried(deliver):
-    under_way = deliver(status="delivering", attempts=1)
+    in_flight = deliver(status="delivering", attempts=1)
     with pytest.raises(manual.NotNow, match="under way"):
-        manual.retry(delivery_id=under_way.pk)
-    under_way.refresh_from_db()
-    assert under_way.status == "delivering"
+        manual.retry(delivery_id=in_flight.pk)
+    in_flight.refresh_from_db()
+    assert in_flight.status == "delivering"
 
 
 def test_what_was_canceled_is_not_retried(deliver, webhook):

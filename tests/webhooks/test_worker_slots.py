@@ -25,8 +25,8 @@ def in_a_worker(script):
 
 
 def taken():
-    with worker_slots.seat() as seated:
-        return seated
+    with worker_slots.acquire() as acquired:
+        return acquired
 
 
 def test_outside_of_a_cluster_there_is_always_one():
@@ -38,12 +38,12 @@ def test_there_is_one_less_than_workers(settings):
 
 
 def test_whoever_comes_when_all_are_taken_gets_none_until_one_is_free():
-    worker_slots.lay_out()
+    worker_slots.create()
     read, write = os.pipe()
 
     def sit():
-        with worker_slots.seat() as seated:
-            os.write(write, b"y" if seated else b"n")
+        with worker_slots.acquire() as acquired:
+            os.write(write, b"y" if acquired else b"n")
             signal.pause()
 
     workers = [in_a_worker(sit) for _ in range(worker_slots.count())]

@@ -10,7 +10,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from webhooks.delivery.fair_share import Room, Turn, in_flight, share_out, with_work
+from webhooks.delivery.fair_share import (
+    Candidate,
+    Capacity,
+    distribute,
+    in_flight_by_webhook,
+    webhooks_with_due,
+)
 from webhooks.models import Delivery, SigningSecret, Webhook, claim_queries
 
 # A search for webhooks with work that takes longer than this, in seconds, since there are very
@@ -63,54 +69,55 @@ class Claimer:
         self,
         *,
         now: datetime,
-        room: Room,
+        capacity: Capacity,
         late: Collection[UUID] = (),
-        room_of: Callable[[int], Room] | None = None,
+        capacity_of: Callable[[int], Capacity] | None = None,
     ) -> list[Claim]:
         """Claim deliveries that are due.
 
         Args:
             now: the present.
-            room: how many messages can be sent at once.
+            capacity: how many messages can be sent at once.
             late: webhooks that keep this sender waiting at this moment; they count as suspect.
-            room_of: of these, how many of a client, by its primary key; without it all.
+            capacity_of: of these, how many of a client, by its primary key; without it all.
         """
-        if room.all < 1 or not Delivery.objects.due(now).exists():
+        if capacity.all < 1 or not Delivery.objects.due(now).exists():
             return []
-        under_way = in_flight()
-        turns = [
-            Turn(
-                found.pk,
-                found.client_id,
-                room=found.room(under_way.get(found.pk, 0)),
-                steady=found.steady if found.pk not in late else False,
+        in_flight = in_flight_by_webhook()
+        candidates = [
+            Candidate(
+                webhook.pk,
+                webhook.client_id,
+                limit=webhook.room(in_flight.get(webhook.pk, 0)),
+                steady=webhook.steady if webhook.pk not in late else False,
             )
-            for found in self._search(now)
+            for webhook in self._search(now)
         ]
-        share = share_out(turns, room, room_of)
+        share = distribute(candidates, capacity, capacity_of)
         if not share:
             return []
         claims = _take(
             share,
             now=now,
             worker=self._worker,
-            steady={turn.webhook_id: turn.steady for turn in turns},
+            steady={candidate.webhook_id: candidate.steady for candidate in candidates},
         )
         moment = time.monotonic()
         # Those first next time that came last now, and may have got one less.
-        for turn in reversed(turns):
-            if turn.webhook_id in share:
+        for candidate in reversed(candidates):
+            if candidate.webhook_id in share:
                 moment += 1e-9
-                self._served[turn.webhook_id] = self._clients_served[turn.client_id] = moment
+                self._served[candidate.webhook_id] = moment
+                self._clients_served[candidate.client_id] = moment
         missed = share.keys() - {claim.webhook_id for claim in claims}
         self._found = [webhook for webhook in self._found if webhook.pk not in missed]
         return claims
 
     def _search(self, now: datetime) -> list[Webhook]:
-        """Return the webhooks with work, in the order of their turns."""
+        """Return the webhooks with work, those first that were served longest ago."""
         begun = time.monotonic()
         if begun >= self._search_at:
-            self._found = with_work(now)
+            self._found = webhooks_with_due(now)
             took = time.monotonic() - begun
             self._search_at = begun + took / SEARCH_SHARE if took > SEARCH_FREE else 0.0
             if len(self._served) > 10 * max(1000, len(self._found)):
@@ -151,14 +158,16 @@ def _take(
             .select_for_update(skip_locked=True, no_key=True)
         }
         # Counted anew under the lock: it may have grown before that was taken.
-        under_way = in_flight(webhooks)
+        in_flight = in_flight_by_webhook(webhooks)
         wanted: dict[str, dict[UUID, int]] = {}
         for pk, webhook in webhooks.items():
-            count = min(share[pk], webhook.room(under_way.get(pk, 0)))
+            count = min(share[pk], webhook.room(in_flight.get(pk, 0)))
             if count:
                 wanted.setdefault(_kind(webhook, now), {})[pk] = count
         ids = [
-            pk for kind, counts in wanted.items() for pk in claim_queries.next_of(counts, kind, now)
+            pk
+            for kind, counts in wanted.items()
+            for pk in claim_queries.next_due_per_webhook(counts, kind, now)
         ]
         if not ids:
             return []
@@ -169,7 +178,7 @@ def _take(
             claimed_by=worker,
         )
         deliveries = list(
-            Delivery.objects.under_way()
+            Delivery.objects.in_flight()
             .filter(pk__in=ids, claimed_by=worker)
             .select_related("event")
         )

@@ -17,7 +17,7 @@ from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name
 from webhooks.delivery import worker_slots
 from webhooks.delivery.claims import Claim, Claimer
-from webhooks.delivery.fair_share import Room, is_work_waiting
+from webhooks.delivery.fair_share import Capacity, is_work_waiting
 from webhooks.delivery.results import INTERRUPTED, Sent, record
 from webhooks.endpoints import services
 from webhooks.http.outcome import Outcome
@@ -46,12 +46,12 @@ HELP_SECONDS = 5.0
 HELP_EVERY = 1.0
 # How long a sender waits for a database that is away, in seconds: with no more to lose than its
 # turn, and with what came of messages in its hands. A sender that hangs is ended by its cluster.
-CLAIM_PATIENCE = 5.0
+CLAIM_RETRY_SECONDS = 5.0
 RECORD_RETRY_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class _UnderWay:
+class _InFlight:
     webhook_id: UUID
     client_id: int
     begun: float
@@ -78,7 +78,7 @@ class Sender:
         self._wakeup = wakeup
         self._worker = worker_name()
         self._claimer = Claimer(self._worker)
-        self._under_way: dict[UUID, _UnderWay] = {}
+        self._in_flight: dict[UUID, _InFlight] = {}
         self._done: queue.SimpleQueue[Sent] = queue.SimpleQueue()
         self._help_at = 0.0
         self._transport = Transport(
@@ -96,56 +96,56 @@ class Sender:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
             try:
                 while loop.should_continue():
-                    claims = retry_while_unavailable(self._claim, seconds=CLAIM_PATIENCE)
+                    claims = retry_while_unavailable(self._claim, seconds=CLAIM_RETRY_SECONDS)
                     for one in claims:
                         pool.submit(self._send, one)
                     recorded = self._record()
                     made += recorded
-                    if claims or recorded or self._under_way:
+                    if claims or recorded or self._in_flight:
                         loop.touch()
                 self._wakeup.mark_idle()
-                self._hand_over(busy=loop.was_busy)
+                self._wake_next(busy=loop.was_busy)
             finally:
                 # Also when the database was away for longer than this sender could wait.
-                while self._under_way:
+                while self._in_flight:
                     made += self._record()
                 self._transport.close()
         # What was full with this sender's own messages has room now.
-        self._hand_over()
+        self._wake_next()
         return made
 
     def _claim(self) -> list[Claim]:
-        room = self._threads - len(self._under_way)
-        if not room:
+        free = self._threads - len(self._in_flight)
+        if not free:
             self._ask_for_help()
             return []
         moment = time.monotonic()
-        late = {one.webhook_id for one in self._under_way.values() if one.is_late(moment)}
-        left = self._room(1.0)
-        most = self._room(CLIENT_PART)
-        left_of: dict[int, Room] = {}
-        for one in self._under_way.values():
+        late = {one.webhook_id for one in self._in_flight.values() if one.is_late(moment)}
+        left = self._capacity(1.0)
+        most = self._capacity(CLIENT_PART)
+        left_of: dict[int, Capacity] = {}
+        for one in self._in_flight.values():
             steady = False if one.webhook_id in late else one.steady
-            left = left.less(steady)
-            left_of[one.client_id] = left_of.get(one.client_id, most).less(steady)
-        if any(room_left.all < 1 for room_left in left_of.values()):
+            left = left.minus(steady)
+            left_of[one.client_id] = left_of.get(one.client_id, most).minus(steady)
+        if any(capacity.all < 1 for capacity in left_of.values()):
             self._ask_for_help()
         claims = self._claimer.claim(
             now=timezone.now(),
-            room=replace(left, all=room),
+            capacity=replace(left, all=free),
             late=late,
-            room_of=lambda client_id: left_of.get(client_id, most),
+            capacity_of=lambda client_id: left_of.get(client_id, most),
         )
         for claimed in claims:
-            self._under_way[claimed.delivery_id] = _UnderWay(
+            self._in_flight[claimed.delivery_id] = _InFlight(
                 claimed.webhook_id, claimed.client_id, moment, claimed.steady
             )
         return claims
 
-    def _room(self, part: float) -> Room:
-        """Return the room for a part of all messages that this sender can take."""
+    def _capacity(self, part: float) -> Capacity:
+        """Return the capacity for a part of all messages that this sender can take."""
         threads = self._threads * part
-        return Room(
+        return Capacity(
             max(1, int(threads)),
             max(1, int(threads * UNPROVEN_PART)),
             max(1, int(threads * SUSPECT_PART)),
@@ -173,7 +173,7 @@ class Sender:
         try:
             sent.append(self._done.get(timeout=LOOK_EVERY))
             gathered_at = time.monotonic() + GATHER_SECONDS
-            while len(sent) < min(GATHER_COUNT, len(self._under_way)):
+            while len(sent) < min(GATHER_COUNT, len(self._in_flight)):
                 sent.append(self._done.get(timeout=max(0.0, gathered_at - time.monotonic())))
         except queue.Empty:
             pass
@@ -183,10 +183,10 @@ class Sender:
             seconds=RECORD_RETRY_SECONDS,
         )
         for one in sent:
-            del self._under_way[one.claim.delivery_id]
+            del self._in_flight[one.claim.delivery_id]
         return len(sent)
 
-    def _hand_over(self, *, busy: bool = False) -> None:
+    def _wake_next(self, *, busy: bool = False) -> None:
         """Wake another sender if there is work left, or likely."""
         if self._wakeup is SEND and (busy or is_work_waiting(timezone.now())):
             self._wakeup.send()
@@ -206,14 +206,14 @@ def attempt(transport: Transport, claimed: Claim) -> Sent:
 
 def send_due() -> int:
     """Send due deliveries for a slice of time; return how many attempts were made."""
-    with worker_slots.seat() as seated:
-        return Sender().run(seconds=settings.PAVE_TASK_SLICE) if seated else 0
+    with worker_slots.acquire() as acquired:
+        return Sender().run(seconds=settings.PAVE_TASK_SLICE) if acquired else 0
 
 
 def help_send() -> int:
     """Send beside another sender that has too much to do, for a short while."""
-    with worker_slots.seat() as seated:
-        return Sender(wakeup=HELP).run(seconds=HELP_SECONDS) if seated else 0
+    with worker_slots.acquire() as acquired:
+        return Sender(wakeup=HELP).run(seconds=HELP_SECONDS) if acquired else 0
 
 
 def _interrupted(error: Exception) -> Outcome:

@@ -1,4 +1,4 @@
-"""Whose turn it is: which webhooks have work, and how a sender's room is shared out among them."""
+"""Which webhooks have due deliveries, and how a sender's capacity is distributed among them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ MAX_CLAIM = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Capacity:
     """How many messages a sender can take.
 
     Args:
@@ -29,30 +29,30 @@ class Room:
     unproven: int
     suspect: int
 
-    def less(self, steady: bool | None) -> "Room":
+    def minus(self, steady: bool | None) -> "Capacity":
         """Return what is left when one message goes to a webhook that is or is not steady."""
-        return Room(
+        return Capacity(
             self.all - 1,
             self.unproven - (not steady),
             self.suspect - (steady is False),
         )
 
-    def has(self, steady: bool | None) -> bool:
-        """Return whether there is room for a message to a webhook that is or is not steady."""
+    def allows(self, steady: bool | None) -> bool:
+        """Return whether there is capacity for a message to a webhook that is or is not steady."""
         if self.all < 1 or (not steady and self.unproven < 1):
             return False
         return steady is not False or self.suspect > 0
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Candidate:
     webhook_id: UUID
     client_id: int
-    room: int
+    limit: int
     steady: bool | None
 
 
-def with_work(now: datetime) -> list[Webhook]:
+def webhooks_with_due(now: datetime) -> list[Webhook]:
     """Return the webhooks that a sender has something to do for, longest waiting first.
 
     An endpoint that is to be left alone has none, but for what somebody retries by hand. A
@@ -61,7 +61,7 @@ def with_work(now: datetime) -> list[Webhook]:
     fields = ("id", "client", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
     open_ones = (
         Webhook.objects.open_for_business(now)
-        .filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+        .filter(pk__in=claim_queries.webhooks_having(claim_queries.PENDING))
         .annotate(due_at=_first_due(Delivery.objects.waiting()))
         .filter(due_at__lte=now)
         .only(*fields)
@@ -70,7 +70,7 @@ def with_work(now: datetime) -> list[Webhook]:
     asked = (
         Webhook.objects.existing()
         .filter(Q(enabled=False) | Q(paused_until__gt=now))
-        .filter(pk__in=claim_queries.webhooks_with(claim_queries.ASKED_FOR))
+        .filter(pk__in=claim_queries.webhooks_having(claim_queries.ASKED_FOR))
         .annotate(
             due_at=_first_due(Delivery.objects.asked_for()),
             by_hand_at=_first_due(
@@ -92,57 +92,61 @@ def is_work_waiting(now: datetime) -> bool:
     """Return whether a sender would find anything to send."""
     if not Delivery.objects.due(now).exists():
         return False
-    under_way = in_flight()
-    return any(webhook.room(under_way.get(webhook.pk, 0)) for webhook in with_work(now))
+    in_flight = in_flight_by_webhook()
+    return any(webhook.room(in_flight.get(webhook.pk, 0)) for webhook in webhooks_with_due(now))
 
 
-def in_flight(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
+def in_flight_by_webhook(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
     """Return how many messages are under way, of all senders, by webhook."""
-    under_way = Delivery.objects.under_way()
+    in_flight = Delivery.objects.in_flight()
     if webhooks is not None:
-        under_way = under_way.filter(webhook__in=list(webhooks))
-    return dict(under_way.order_by().values_list("webhook").annotate(Count("pk")))
+        in_flight = in_flight.filter(webhook__in=list(webhooks))
+    return dict(in_flight.order_by().values_list("webhook").annotate(Count("pk")))
 
 
-def share_out(
-    turns: Iterable[Turn], room: Room, room_of: Callable[[int], Room] | None = None
+def distribute(
+    candidates: Iterable[Candidate],
+    capacity: Capacity,
+    capacity_of: Callable[[int], Capacity] | None = None,
 ) -> dict[UUID, int]:
-    """Return how many messages each webhook may send now, in the order of the turns.
+    """Return how many messages each webhook may send now, in the order of the candidates.
 
     Clients get one after the other, each for its next webhook, so that a client with a hundred
     webhooks sends no more than one that has one.
 
     Args:
-        turns: The webhooks with work.
-        room: How many messages there may be.
-        room_of: Of these, how many of a client, by its primary key; without it all.
+        candidates: The webhooks with due deliveries.
+        capacity: How many messages there may be.
+        capacity_of: Of these, how many of a client, by its primary key; without it all.
     """
-    room = replace(room, all=min(room.all, MAX_CLAIM))
-    lines: dict[int, deque[Turn]] = {}
-    for turn in turns:
-        lines.setdefault(turn.client_id, deque()).append(turn)
-    own = {client_id: room_of(client_id) if room_of else room for client_id in lines}
+    capacity = replace(capacity, all=min(capacity.all, MAX_CLAIM))
+    lines: dict[int, deque[Candidate]] = {}
+    for candidate in candidates:
+        lines.setdefault(candidate.client_id, deque()).append(candidate)
+    own = {client_id: capacity_of(client_id) if capacity_of else capacity for client_id in lines}
     share: dict[UUID, int] = {}
-    while lines and room.all > 0:
+    while lines and capacity.all > 0:
         for client_id, line in list(lines.items()):
-            if (chosen := _next(line, share, (room, own[client_id]))) is None:
+            if (chosen := _next(line, share, (capacity, own[client_id]))) is None:
                 del lines[client_id]
                 continue
             share[chosen.webhook_id] = share.get(chosen.webhook_id, 0) + 1
-            room = room.less(chosen.steady)
-            own[client_id] = own[client_id].less(chosen.steady)
+            capacity = capacity.minus(chosen.steady)
+            own[client_id] = own[client_id].minus(chosen.steady)
             line.append(chosen)
     return share
 
 
-def _next(line: deque[Turn], share: dict[UUID, int], rooms: Iterable[Room]) -> Turn | None:
+def _next(
+    line: deque[Candidate], share: dict[UUID, int], capacities: Iterable[Capacity]
+) -> Candidate | None:
     """Take the client's next webhook from its line that may send one more message."""
     while line:
-        turn = line.popleft()
-        taken = share.get(turn.webhook_id, 0)
-        is_room = all(room.has(turn.steady) for room in rooms)
-        if taken < turn.room and is_room and (taken or len(share) < MAX_WEBHOOKS):
-            return turn
+        candidate = line.popleft()
+        taken = share.get(candidate.webhook_id, 0)
+        allowed = all(capacity.allows(candidate.steady) for capacity in capacities)
+        if taken < candidate.limit and allowed and (taken or len(share) < MAX_WEBHOOKS):
+            return candidate
     return None
 
 

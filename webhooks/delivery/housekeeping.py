@@ -34,7 +34,7 @@ def sweep(*, now: datetime | None = None) -> None:
 
 def requeue(*, worker: str) -> None:
     """Put back what the dead ``worker``, or all workers of a dead cluster, had claimed."""
-    lost = Delivery.objects.under_way().filter(claimed_by__startswith=worker)
+    lost = Delivery.objects.in_flight().filter(claimed_by__startswith=worker)
     if _put_back(lost, timezone.now()):
         SEND.send()
 
@@ -73,7 +73,7 @@ def _put_back(lost: QuerySet[Delivery], now: datetime) -> int:
         some.filter(trigger=Delivery.Trigger.TEST).update(
             status=Delivery.Status.FAILED, finished_at=now, **free
         )
-        some.under_way().update(status=Delivery.Status.PENDING, next_attempt_at=now, **free)
+        some.in_flight().update(status=Delivery.Status.PENDING, next_attempt_at=now, **free)
     for delivery in deliveries:
         logger.warning(
             "delivery.put_back delivery=%s attempt=%s worker=%s",

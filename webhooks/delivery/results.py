@@ -77,7 +77,7 @@ def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
         )
         ours = {
             delivery.pk: delivery
-            for delivery in Delivery.objects.under_way()
+            for delivery in Delivery.objects.in_flight()
             .select_for_update(no_key=True)
             .order_by("id")
             .filter(pk__in=[one.claim.delivery_id for one in sent], claimed_by=worker)

@@ -1,8 +1,8 @@
 """How many workers of one cluster may send at the same time.
 
-Others must stay free: what comes in is admitted by the same cluster. A seat is a byte of a file
-that has no name and that the workers inherit from their cluster; whoever locks the byte has the
-seat. The kernel gives it back when its holder ends, however that comes about.
+Others must stay free: what comes in is admitted by the same cluster. A slot is a byte of a file
+without a name that the workers inherit from their cluster; whoever locks the byte holds the slot.
+The kernel releases it when its holder ends, however that comes about.
 """
 
 import fcntl
@@ -16,15 +16,15 @@ from django.conf import settings
 _file: IO[bytes] | None = None
 
 
-def lay_out() -> None:
-    """Make the seats of this cluster; call it before its workers are forked."""
+def create() -> None:
+    """Make the slots of this cluster; call it before its workers are forked."""
     global _file
     _file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives
 
 
 @contextmanager
-def seat() -> Iterator[bool]:
-    """Take a seat for the time of the block, and say whether there was one."""
+def acquire() -> Iterator[bool]:
+    """Hold a slot for the time of the block, and say whether there was one."""
     if _file is None:  # not in a cluster: nobody to share with
         yield True
         return
@@ -37,7 +37,7 @@ def seat() -> Iterator[bool]:
 
 
 def count() -> int:
-    """Return how many seats there are: all workers of the quick queue's cluster but one."""
+    """Return how many slots there are: all workers of the quick queue's cluster but one."""
     return max(1, settings.Q_CLUSTER["workers"] - 1)
 
 

@@ -126,11 +126,11 @@ def settle(*, now: datetime) -> None:
     Disabling and enabling begin with a batch; this goes on with it. And an event may be published
     in the very moment in which its webhook changes, by a process that has not seen it yet.
     """
-    waiting = Webhook.objects.filter(pk__in=claim_queries.webhooks_with(claim_queries.PENDING))
+    waiting = Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.PENDING))
     for webhook in waiting.existing().filter(enabled=False):
         hold(webhook)
     held = Webhook.objects.filter(
-        pk__in=claim_queries.webhooks_with(claim_queries.HELD, order="webhook_id, status, id")
+        pk__in=claim_queries.webhooks_having(claim_queries.HELD, order="webhook_id, status, id")
     )
     for webhook in held.existing().filter(enabled=True):
         if release(webhook.pk):

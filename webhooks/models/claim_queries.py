@@ -1,6 +1,6 @@
 """The two questions of the claim that the ORM has no words for.
 
-Which webhooks have deliveries of a kind? A recursive query hops from webhook to webhook in a
+Which webhooks have deliveries of a kind? A recursive query steps from webhook to webhook in a
 partial index ("loose index scan"): its cost grows with the number of such webhooks, and not with
 their backlogs, nor with the webhooks that have nothing, nor with the finished rows.
 
@@ -30,7 +30,7 @@ HELD = "status = 'held' AND status IN ('held', 'failed')"
 _TABLE = Delivery._meta.db_table
 
 
-def webhooks_with(kind: str, *, order: str = "webhook_id, next_attempt_at, id") -> RawSQL:
+def webhooks_having(kind: str, *, order: str = "webhook_id, next_attempt_at, id") -> RawSQL:
     """Return an expression for the ids of the webhooks that have deliveries of a kind.
 
     Args:
@@ -39,18 +39,18 @@ def webhooks_with(kind: str, *, order: str = "webhook_id, next_attempt_at, id") 
     """
     probe = f"SELECT webhook_id FROM {_TABLE} WHERE {kind}"  # noqa: S608 - constants only
     return RawSQL(  # noqa: S611 - no parameter comes from outside
-        f"WITH RECURSIVE lane(webhook_id) AS ("  # noqa: S608
+        f"WITH RECURSIVE found(webhook_id) AS ("  # noqa: S608
         f"SELECT ({probe} ORDER BY {order} LIMIT 1) "
         f"UNION ALL "
-        f"SELECT ({probe} AND {_TABLE}.webhook_id > lane.webhook_id ORDER BY {order} LIMIT 1) "
-        f"FROM lane WHERE lane.webhook_id IS NOT NULL"
-        f") SELECT webhook_id FROM lane WHERE webhook_id IS NOT NULL",
+        f"SELECT ({probe} AND {_TABLE}.webhook_id > found.webhook_id ORDER BY {order} LIMIT 1) "
+        f"FROM found WHERE found.webhook_id IS NOT NULL"
+        f") SELECT webhook_id FROM found WHERE webhook_id IS NOT NULL",
         (),
         output_field=UUIDField(),
     )
 
 
-def next_of(wanted: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
+def next_due_per_webhook(wanted: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
     """Return ids of deliveries that are due: for each webhook its oldest, as many as wanted.
 
     Args:

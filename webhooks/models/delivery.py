@@ -28,13 +28,13 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Those whose next attempt somebody asked for: a disabled webhook gets these too."""
         return self.waiting().filter(trigger__in=Delivery.ASKED_FOR)
 
-    def under_way(self) -> "DeliveryQuerySet":
+    def in_flight(self) -> "DeliveryQuerySet":
         """Those that a sender is attempting now."""
         return self.filter(status=Delivery.Status.DELIVERING)
 
     def stale(self, now: datetime) -> "DeliveryQuerySet":
         """Those under way whose sender has not been heard of within its lease."""
-        return self.under_way().filter(lease_expires_at__lte=now)
+        return self.in_flight().filter(lease_expires_at__lte=now)
 
     def held(self) -> "DeliveryQuerySet":
         """Those that wait for their webhook to be enabled."""
