@@ -1,6 +1,61 @@
-from django.apps import AppConfig
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+
+from pave.core import app_config
 
 
-class MerchantsConfig(AppConfig):
+class MerchantsConfig(app_config.PaveAppConfig):
     name = "merchants"
     verbose_name = "Merchants"
+
+    def sweep(self) -> None:
+        from merchants.requests import admission, batches, cancellation, resolving, revision
+
+        for part in (admission, cancellation, batches, resolving, revision):
+            part.sweep()
+
+    def requeue(self, worker: str) -> None:
+        from merchants.requests import admission, resolving, revision
+
+        for part in (admission, resolving, revision):
+            part.requeue(worker=worker)
+
+    def preload(self) -> None:
+        from merchants.catalogue import rulesets
+        from merchants.matching.reading import read
+        from merchants.matching.types import Transaction
+
+        rulesets.heuristic_for(rulesets.current().number)
+        for text in ("PAYMENT TO JANE DOE", "FERN CAFE SAO PAULO BR"):  # names; spellings of towns
+            read(Transaction(text))
+
+    def gauges(self) -> Iterable[Any]:
+        from merchants import metrics
+
+        return metrics.gauges()
+
+    def expiries(self, *, now: datetime, cutoff: datetime) -> Iterable[Any]:
+        from merchants import retention
+
+        return retention.expiries(now=now, cutoff=cutoff)
+
+    def dashboard(self, span: Any, now: datetime) -> Iterable[Any]:
+        from merchants.admin import dashboard
+
+        return dashboard.parts(span, now)
+
+    def client_panel(self, request: HttpRequest, client: Any) -> tuple[str, dict[str, Any]]:
+        from merchants.admin import client_panel
+
+        return client_panel.panel(request, client)
+
+    def search(self, text: str) -> Iterable[Any]:
+        from merchants.admin import global_search
+
+        return global_search.find(text)
+
+    def describe_routes(self) -> None:
+        from merchants.api.openapi import events, operations  # noqa: F401

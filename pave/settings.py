@@ -252,40 +252,6 @@ PAVE_SHARE_UNKNOWN = env.bool("PAVE_SHARE_UNKNOWN", default=False)
 PAVE_CLIENT_QUEUE_DEPTH = env.int("PAVE_CLIENT_QUEUE_DEPTH", default=200_000)
 PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=1_000_000)
 
-# Called by the supervisor about once a second, by name, since it stands below these apps:
-# each releases what dead workers had claimed, and wakes workers for what is due.
-PAVE_SWEEPS = ["webhooks.tasks.sweep", "merchants.tasks.sweep", "pave.operations.upkeep.sweep"]
-# What each app tells of the state of its tables, for /metrics and the admin's home page.
-PAVE_GAUGES = [
-    "pave.operations.monitoring.gauges.cluster_gauges",
-    "webhooks.metrics.gauges",
-    "merchants.metrics.gauges",
-]
-# What each app puts on the admin's home page and a client's page, and finds in its search.
-PAVE_HOME = [
-    "pave.operations.dashboard.parts",
-    "webhooks.admin.dashboard.parts",
-    "merchants.admin.dashboard.parts",
-]
-PAVE_CLIENT_PANELS = ["webhooks.admin.client_panel.panel", "merchants.admin.client_panel.panel"]
-PAVE_SEARCHES = [
-    "merchants.admin.global_search.find",
-    "webhooks.admin.global_search.find",
-    "pave.clients.global_search.find",
-]
-# What each app keeps for how long; what refers to rows before those rows.
-PAVE_RETENTIONS = [
-    "webhooks.retention.expiries",
-    "merchants.retention.expiries",
-    "pave.api.retention.expiries",
-    "pave.clients.retention.expiries",
-    "pave.operations.retention.own_expiries",
-]
-# Called in a cluster before it forks its workers.
-PAVE_PRELOADS = ["webhooks.tasks.preload", "merchants.tasks.preload"]
-# Called with a worker's name when that worker died: each gives back what it had claimed.
-PAVE_CRASH_RECOVERIES = ["webhooks.tasks.requeue", "merchants.tasks.requeue"]
-
 # --- The cluster ----------------------------------------------------------------------------
 
 # The slices of time that the cluster's processes work in, in seconds. A task that works through
@@ -352,13 +318,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "pave.api.openapi.registry.Schema",
     "UNAUTHENTICATED_USER": None,
 }
-# Where the routes' descriptions are, for /openapi.json; see pave/api/openapi/registry.py.
-PAVE_SCHEMAS = [
-    "pave.api.openapi.common",
-    "webhooks.api.openapi.operations",
-    "merchants.api.openapi.operations",
-    "merchants.api.openapi.events",
-]
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pave",
     "VERSION": "1.0.0",

@@ -1,6 +1,6 @@
 """Entry points for django-q2 and the supervisor."""
 
-from webhooks.delivery import dispatcher, housekeeping, recovery, worker_slots
+from webhooks.delivery import dispatcher, recovery
 from webhooks.endpoints import staff_alerts
 from webhooks.wakeups import RECOVER, TELL_STAFF
 
@@ -26,18 +26,3 @@ def tell_staff() -> int:
     """Tell staff of webhooks that were disabled by no person."""
     TELL_STAFF.acknowledge()
     return staff_alerts.tell_staff()
-
-
-def sweep() -> None:
-    """Release what dead workers had claimed, and wake workers for what is due."""
-    housekeeping.sweep()
-
-
-def requeue(worker: str) -> None:
-    """Put back what a dead worker had claimed."""
-    housekeeping.requeue(worker=worker)
-
-
-def preload() -> None:
-    """Lay out the seats that the workers share, before they are forked."""
-    worker_slots.create()

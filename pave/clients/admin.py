@@ -3,18 +3,17 @@
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
 from pave.clients import api_keys, quotas
 from pave.clients.models import ApiKey, Client
+from pave.core.app_config import pave_apps
 from pave.staff.button_views import shown_once
 from pave.staff.buttons import Result, button
 from pave.staff.model_admin import StaffAdmin
@@ -84,8 +83,7 @@ class ClientAdmin(StaffAdmin):
             "quota_used": quotas.used(client=obj, now=now) if obj.monthly_quota else None,
         }
         panels = list(self.panels_above)
-        for path in settings.PAVE_CLIENT_PANELS:
-            template, more = import_string(path)(request, obj)
+        for template, more in filter(None, (app.client_panel(request, obj) for app in pave_apps())):
             panels.append(template)
             context |= more
         return context | {"panels_above": panels}

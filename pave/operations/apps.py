@@ -1,7 +1,11 @@
-from django.apps import AppConfig
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pave.core import app_config
 
 
-class OperationsConfig(AppConfig):
+class OperationsConfig(app_config.PaveAppConfig):
     name = "pave.operations"
     label = "operations"
     verbose_name = "Operations"
@@ -11,3 +15,23 @@ class OperationsConfig(AppConfig):
         from pave.operations.monitoring import telemetry
 
         telemetry.start()
+
+    def sweep(self) -> None:
+        from pave.operations import upkeep
+
+        upkeep.sweep()
+
+    def gauges(self) -> Iterable[Any]:
+        from pave.operations.monitoring import gauges
+
+        return gauges.cluster_gauges()
+
+    def expiries(self, *, now: datetime, cutoff: datetime) -> Iterable[Any]:
+        from pave.operations import retention
+
+        return retention.own_expiries(now=now, cutoff=cutoff)
+
+    def dashboard(self, span: Any, now: datetime) -> Iterable[Any]:
+        from pave.operations import dashboard
+
+        return dashboard.parts(span, now)

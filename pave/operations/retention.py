@@ -10,8 +10,9 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django_q.models import Task
+
+from pave.core.app_config import pave_apps
 
 # Rows looked at, and removed at most, in one transaction.
 BATCH = 500
@@ -68,8 +69,8 @@ def expiries(*, now: datetime | None = None) -> Iterator[Expiry]:
     """Yield what goes, in an order in which what refers to rows goes before them."""
     now = now or timezone.now()
     cutoff = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
-    for path in settings.PAVE_RETENTIONS:
-        yield from import_string(path)(now=now, cutoff=cutoff)
+    for app in reversed(pave_apps()):
+        yield from app.expiries(now=now, cutoff=cutoff)
 
 
 def prune(*, now: datetime | None = None) -> Iterator[int]:

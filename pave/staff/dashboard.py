@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from django.apps import apps
-from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
+from pave.core.app_config import pave_apps
 from pave.staff.widgets import SPANS, Home, Part, Span
 
 # Plots and rankings sum up tens of thousands of tallies. What needs a person is never remembered.
@@ -21,27 +19,18 @@ def span_of(request: HttpRequest) -> Span:
 
 
 def home(request: HttpRequest) -> Home:
-    """Return what every app has to tell (``PAVE_HOME``) for the span that is asked for.
+    """Return what every app has to tell for the span that is asked for.
 
     Those who may see nothing of an app are told nothing of it.
     """
     now = timezone.now()
     collected = Home()
-    may_see = [
-        path
-        for path in settings.PAVE_HOME
-        if request.user.has_module_perms(_app_of(import_string(path)))
-    ]
-    for path in may_see:
-        for part in import_string(path)(span_of(request), now):
-            collected.add(part)
+    for app in pave_apps():
+        if request.user.has_module_perms(app.label):
+            for part in app.dashboard(span_of(request), now):
+                collected.add(part)
     collected.attention.sort(key=lambda one: (one.level != "bad", one.since or now))
     return collected
-
-
-def _app_of(function: Callable[..., object]) -> str:
-    app = apps.get_containing_app_config(function.__module__)
-    return app.label if app else ""
 
 
 def remembered(name: str, span: Span, make: Callable[[], Iterable[Part]]) -> list[Part]:

@@ -2,24 +2,23 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
+from pave.core.app_config import pave_apps
 from pave.staff.widgets import Found
 
 LONGEST = 500
 
 
 def search(request: HttpRequest, text: str) -> list[Found]:
-    """Return what the apps find (``PAVE_SEARCHES``) and the request's user may see."""
+    """Return what the apps find and the request's user may see."""
     text = text.strip()[:LONGEST].replace("\0", "")
     if not text:
         return []
     found = [
         one
-        for path in settings.PAVE_SEARCHES
-        for one in import_string(path)(text)
+        for app in reversed(pave_apps())
+        for one in app.search(text)
         if request.user.has_perm(one.permission)
     ]
     found.sort(key=lambda one: not one.exact)

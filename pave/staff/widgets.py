@@ -1,6 +1,6 @@
 """What the home page and the search are made of.
 
-Each app tells its own: ``PAVE_HOME`` and ``PAVE_SEARCHES`` name the functions.
+Each app tells its own: ``PaveAppConfig.dashboard`` and ``search``.
 """
 
 from collections.abc import Sequence

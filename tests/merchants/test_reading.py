@@ -4,10 +4,10 @@ import json
 import string
 
 import pytest
+from django.apps import apps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merchants import tasks
 from merchants.matching.booking import kind as kinds
 from merchants.matching.booking import persons
 from merchants.matching.booking.kind import NAMING_NOBODY
@@ -668,5 +668,5 @@ def test_no_transaction_waits_for_a_list_to_be_read_from_its_file() -> None:
     lists = (persons._first_names, persons._surnames, city_spelling._spellings)
     for names in lists:
         names.cache_clear()
-    tasks.preload()
+    apps.get_app_config("merchants").preload()
     assert all(names.cache_info().currsize for names in lists)

@@ -1,5 +1,7 @@
 import os
 
+from django.apps import apps
+
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.worker_names import cluster_name, worker_name
 
@@ -14,21 +16,16 @@ def test_a_worker_names_itself_as_its_cluster_does():
     assert worker_name() == worker_name(os.getpid(), cluster=os.getppid())
 
 
-def test_what_one_app_cannot_give_back_does_not_hinder_the_others(settings):
-    settings.PAVE_CRASH_RECOVERIES = [f"{__name__}.fails", f"{__name__}.works"]
-    given_back.clear()
+def test_what_one_app_cannot_requeue_does_not_hinder_the_others(monkeypatch):
+    webhooks, merchants = apps.get_app_config("webhooks"), apps.get_app_config("merchants")
+    requeued = []
+    monkeypatch.setattr(merchants, "requeue", requeued.append)
+    monkeypatch.setattr(webhooks, "requeue", _fail)
     assert requeue("host/1/2/") is False
-    assert given_back == ["host/1/2/"]
-    settings.PAVE_CRASH_RECOVERIES = [f"{__name__}.works"]
+    monkeypatch.setattr(webhooks, "requeue", requeued.append)
     assert requeue("host/1/2/") is True
+    assert requeued == ["host/1/2/"] * 3
 
 
-given_back = []
-
-
-def fails(worker):
+def _fail(worker):
     raise OSError("away")
-
-
-def works(worker):
-    given_back.append(worker)

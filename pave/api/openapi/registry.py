@@ -1,18 +1,18 @@
 """The OpenAPI description: how operations are described, and how the whole is put together.
 
-drf-spectacular walks the routes; what each does is told by the apps' modules named in
-``PAVE_SCHEMAS``, with the words of this module. A route that nobody describes is an error, so the
-description is complete.
+drf-spectacular walks the routes; what each does is told by modules of the apps, which their
+``describe_routes`` import, with the words of this module. A route that nobody describes is an
+error, so the description is complete.
 """
 
 import copy
 from http import HTTPStatus
-from importlib import import_module
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.views import APIView
+
+from pave.core.app_config import pave_apps
 
 Described = dict[str, Any]
 
@@ -262,14 +262,14 @@ class Schema(AutoSchema):
         """
         key = (type(self.view), method.lower())
         if key not in _operations:
-            raise LookupError(f"{key[1]} of {key[0].__name__} is not described; see PAVE_SCHEMAS.")
+            raise LookupError(f"{key[1]} of {key[0].__name__} is not described.")
         return copy.deepcopy(_operations[key])
 
 
 def load(endpoints: list[Any]) -> list[Any]:
     """Have the apps tell what their routes do (a hook before the routes are walked)."""
-    for name in settings.PAVE_SCHEMAS:
-        import_module(name)
+    for app in pave_apps():
+        app.describe_routes()
     return endpoints
 
 

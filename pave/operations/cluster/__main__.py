@@ -36,14 +36,13 @@ def main(queue: str, report_pipe: int, supervisor: int) -> None:
     import django
 
     django.setup()
-    from django.conf import settings
-    from django.utils.module_loading import import_string
 
+    from pave.core.app_config import pave_apps
     from pave.operations.cluster import sentinel
 
     # Before the workers are forked, so that none of them has to do it, and all share the memory.
-    for path in settings.PAVE_PRELOADS:
-        import_string(path)()
+    for app in pave_apps():
+        app.preload()
     sentinel.start(queue=queue, reporter=Reporter(report_pipe))
 
 

@@ -2,8 +2,7 @@
 
 import logging
 
-from django.conf import settings
-from django.utils.module_loading import import_string
+from pave.core.app_config import pave_apps
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +18,10 @@ def requeue(worker: str) -> bool:
             (``pave.operations.cluster.worker_names``).
     """
     done = True
-    for path in settings.PAVE_CRASH_RECOVERIES:
+    for app in pave_apps():
         try:
-            import_string(path)(worker)
+            app.requeue(worker)
         except Exception as error:
             done = False
-            logger.warning("requeue.failed worker=%s by=%s error=%s", worker, path, error)
+            logger.warning("requeue.failed worker=%s by=%s error=%s", worker, app.label, error)
     return done

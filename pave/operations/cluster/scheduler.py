@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django import db
-from django.conf import settings
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
+from pave.core.app_config import pave_apps
 from pave.operations.cluster.cluster_process import ClusterProcess
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.models import ClusterBeat
@@ -62,17 +61,17 @@ class Clock(threading.Thread):
         """Go round."""
         while not self._stopping.is_set():
             now = time.monotonic()
-            self._guarded(self._settle_losses)
+            self._guarded(self._settle_losses, "requeue")
             if now - self._swept >= SWEEP_EVERY:
                 self._swept = now
-                for path in settings.PAVE_SWEEPS:
-                    self._guarded(import_string(path))
+                for app in pave_apps():
+                    self._guarded(app.sweep, app.label)
             if now - self._beaten >= BEAT_EVERY:
                 self._beaten = now
-                self._guarded(self._beat)
+                self._guarded(self._beat, "heartbeat")
             self._stopping.wait(ROUND_SECONDS)
-        self._guarded(self._settle_losses)
-        self._guarded(self._sign_off)
+        self._guarded(self._settle_losses, "requeue")
+        self._guarded(self._sign_off, "sign off")
         db.connections.close_all()
 
     def _settle_losses(self) -> None:
@@ -109,18 +108,18 @@ class Clock(threading.Thread):
     def _sign_off(self) -> None:
         ClusterBeat.objects.filter(host=socket.gethostname(), supervisor=os.getpid()).delete()
 
-    def _guarded(self, work: Callable[[], object]) -> None:
-        """Do ``work``; a database that is away must not end the clock."""
+    def _guarded(self, work: Callable[[], object], name: str) -> None:
+        """Do ``work``; a database that is unavailable must not end the scheduler."""
         try:
             db.close_old_connections()
             work()
         except db.OperationalError as error:
             logger.warning(
                 "database.unavailable in=%s error=%s",
-                getattr(work, "__name__", work),
+                name,
                 str(error).strip().partition("\n")[0],
             )
             db.connections.close_all()
         except Exception:
-            logger.exception("clock.failed in=%s", getattr(work, "__name__", work))
+            logger.exception("scheduler.failed in=%s", name)
             db.connections.close_all()

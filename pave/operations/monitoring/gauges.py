@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from django.conf import settings
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
+from pave.core.app_config import pave_apps
 from pave.operations.models import ClusterBeat
 
 
@@ -28,9 +27,9 @@ class Gauge:
 
 
 def gauges() -> Iterator[Gauge]:
-    """Yield the gauges of every app (``PAVE_GAUGES``)."""
-    for path in settings.PAVE_GAUGES:
-        yield from import_string(path)()
+    """Yield the gauges of every app."""
+    for app in pave_apps():
+        yield from app.gauges()
 
 
 def cluster_gauges() -> Iterator[Gauge]:
