@@ -109,7 +109,8 @@ def admit_the_rest(resolutions: Collection[UUID]) -> None:
     while time.monotonic() < end:
         with transaction.atomic():
             locked = waiting.select_for_update(skip_locked=True, of=("self",))
-            some = list(locked.values_list("pk", flat=True)[:SETTLE_BATCH])
+            # Not in the order of ids, which would be looked for among all clients' requests.
+            some = list(locked.order_by().values_list("pk", flat=True)[:SETTLE_BATCH])
             admit_anew(NormalizationRequest.objects.filter(pk__in=some))
         if not some:
             break

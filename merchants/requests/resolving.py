@@ -223,8 +223,9 @@ def _put_back(outdated: Sequence[Resolution]) -> None:
     Args:
         outdated: Locked ones. Those of which some are left still have their waiters.
     """
-    waiting = NormalizationRequest.objects.waiting_for(outdated).values_list("pk", flat=True)
-    some = list(waiting[: completion.SETTLE_BATCH])
+    # Not in the order of ids, which would be looked for among all clients' requests.
+    waiting = NormalizationRequest.objects.waiting_for(outdated).order_by()
+    some = list(waiting.values_list("pk", flat=True)[: completion.SETTLE_BATCH])
     completion.admit_anew(NormalizationRequest.objects.filter(pk__in=some))
     if len(some) < completion.SETTLE_BATCH:
         pks = [resolution.pk for resolution in outdated]
@@ -379,7 +380,7 @@ def _make_wait(now: datetime) -> None:
     waited_for = Waiter.objects.filter(resolution__in=page).order_by()
     lost = set(page) - set(waited_for.values_list("resolution", flat=True))
     asking = NormalizationRequest.objects.filter(status=NormalizationRequest.Status.PROCESSING)
-    firsts = [asking.filter(resolution=pk).order_by("id").first() for pk in sorted(lost)]
+    firsts = [next(iter(asking.filter(resolution=pk).order_by()[:1]), None) for pk in sorted(lost)]
     Waiter.objects.bulk_create(
         [
             Waiter(

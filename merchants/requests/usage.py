@@ -47,10 +47,12 @@ def counts(client: Client, *, now: datetime) -> dict[str, int]:
     found = cache.get(key)
     if found is None:
         month = NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start))
-        found = {"total": month.count()}
-        for status in (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELED):
-            found[str(status)] = month.filter(status=status).count()
-        found["completed"] = 2 * found["total"] - sum(found.values())
+        others = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELED)
+        by_status = {str(status): month.filter(status=status).count() for status in others}
+        # Last: what is posted meanwhile must not be missing in it.
+        total = month.count()
+        completed = max(0, total - sum(by_status.values()))
+        found = {"total": total, **by_status, "completed": completed}
         cache.set(key, found, _CACHED_SECONDS)
     return found
 

@@ -208,8 +208,11 @@ def _is_used(row: IdempotencyKey, now: datetime) -> bool:
 
 
 def release(claimed: Claim) -> None:
-    """Give a key back whose request was refused."""
-    IdempotencyKey.objects.filter(pk=claimed.pk, token=claimed.token).delete()
+    """Give a key back whose request was refused.
+
+    One that has an answer stays: it was committed, and only the word of it was lost.
+    """
+    IdempotencyKey.objects.filter(pk=claimed.pk, token=claimed.token, body=None).delete()
 
 
 def sweep(*, now: datetime | None = None) -> None:

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from cryptography.fernet import Fernet
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -157,6 +157,22 @@ def test_a_fault_of_ours_frees_the_key(api, monkeypatch):
     assert post(api, "k-1").status_code == 500
     monkeypatch.undo()
     assert post(api, "k-1").status_code == 202
+
+
+def test_a_commit_of_which_no_word_came_back_is_not_made_twice(api, monkeypatch):
+    committed = idempotency._committed
+
+    def lost(claimed, do):
+        committed(claimed, do)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(idempotency, "_committed", lost)
+    problem(post(api, "k-1"), 503)
+    monkeypatch.undo()
+    repeated = post(api, "k-1")
+    assert repeated.status_code == 202
+    assert repeated["Idempotency-Replayed"] == "true"
+    assert NormalizationRequest.objects.count() == 1
 
 
 def test_a_key_is_kept_for_24_hours(api):

@@ -12,8 +12,8 @@ from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from webhooks.delivery import claims
 from webhooks.delivery import recovery as recovering
 from webhooks.delivery.fair_share import Capacity
-from webhooks.endpoints import enabling
-from webhooks.models import Delivery, Webhook
+from webhooks.endpoints import enabling, services
+from webhooks.models import Delivery, Recovery, Webhook
 
 # SQLite has one writer at a time.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,6 +69,27 @@ def test_rows_are_locked_in_the_order_of_their_ids(change, state):
         rows.get(pk=last.pk)
     worker.join(timeout=20)
     assert not worker.is_alive()
+
+
+def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhile():
+    webhook = WebhookFactory()
+    delivery = DeliveryFactory(webhook=webhook, event=EventFactory(), attempts=1)
+    now = timezone.now()
+    since = now - timedelta(hours=1)
+    recovery = recovering.start(webhook=webhook, since=since, until=now + timedelta(hours=1))
+    worker = threading.Thread(target=_and_disconnect, args=(delete, webhook))
+    with transaction.atomic():
+        Recovery.objects.select_for_update(no_key=True).get(pk=recovery.pk)
+        worker.start()
+        _wait_until_somebody_waits()
+        Delivery.objects.select_for_update(no_key=True, nowait=True).get(pk=delivery.pk)
+    worker.join(timeout=20)
+    recovery.refresh_from_db()
+    assert recovery.status == "canceled"
+
+
+def delete(webhook):
+    services.delete(webhook=webhook)
 
 
 def _and_disconnect(change, webhook):

@@ -71,6 +71,25 @@ def test_what_has_succeeded_can_be_sent_again_and_stays_a_success(send, deliver,
     assert (done.status, done.attempts) == ("succeeded", 2)
 
 
+def test_what_has_succeeded_is_no_failure_when_its_repeat_is_refused(send, deliver, receiver):
+    delivery = deliver()
+    send()
+    retrying.retry(delivery_id=delivery.pk)
+    receiver.behaviour = always(Reply(status=500, headers={"Webhook-Delivery": "abort-message"}))
+    send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("succeeded", 2)
+
+
+def test_what_has_succeeded_is_not_held(send, deliver, webhook):
+    delivery = deliver()
+    send()
+    retrying.retry(delivery_id=delivery.pk)
+    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    delivery.refresh_from_db()
+    assert delivery.status == "succeeded"
+
+
 def test_what_is_held_can_be_retried_while_its_webhook_is_disabled(
     send, deliver, receiver, webhook
 ):

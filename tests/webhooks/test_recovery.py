@@ -116,6 +116,60 @@ def test_a_kill_between_two_batches_loses_nothing(send, inside, window, webhook,
     assert recovery.queued == 10
 
 
+def test_an_endpoint_that_is_gone_gets_no_more_of_it(
+    send, inside, window, receiver, webhook, monkeypatch
+):
+    monkeypatch.setattr(recovering, "BATCH", 4)
+    receiver.behaviour = always(Reply(status=410))
+    inside("failed", 20)
+    recovery = recovering.start(webhook=webhook, **window)
+    for _ in range(5):
+        run(recovery)
+        send()
+    assert recovery.status == "canceled"
+    assert len(receiver.messages) <= 8
+    assert Delivery.objects.filter(status="held").exists()
+    assert not Delivery.objects.filter(status="pending").exists()
+
+
+def test_nor_does_one_that_is_gone_while_its_webhook_is_disabled(
+    send, inside, window, receiver, webhook, monkeypatch
+):
+    monkeypatch.setattr(recovering, "BATCH", 4)
+    receiver.behaviour = always(Reply(status=410))
+    inside("failed", 20)
+    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
+    recovery = recovering.start(webhook=webhook, **window)
+    for _ in range(5):
+        run(recovery)
+        send()
+    assert recovery.status == "canceled"
+    assert len(receiver.messages) <= 8
+    webhook.refresh_from_db()
+    assert webhook.disabled_by == "staff"
+
+
+def test_disabling_ends_a_recovery_and_holds_what_it_had_put_on_its_way(
+    send, inside, window, receiver, webhook, monkeypatch
+):
+    monkeypatch.setattr(recovering, "BATCH", 4)
+    inside("failed", 20)
+    recovery = recovering.start(webhook=webhook, **window)
+    recovering.advance(recovery.pk, now=timezone.now() + timedelta(seconds=5))  # a clock ahead
+    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    run(recovery)
+    assert (recovery.status, recovery.queued) == ("canceled", 4)
+    assert Delivery.objects.filter(status="held").count() == 4
+    assert send() == 0
+
+
+def test_a_recovery_of_a_webhook_that_is_just_deleted_has_nothing_to_do(inside, window, webhook):
+    inside("failed", 3)
+    Webhook.objects.update(deleted_at=timezone.now())
+    recovery = recovering.start(webhook=webhook, **window)
+    assert (recovery.status, recovery.total) == ("completed", 0)
+
+
 def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook, monkeypatch):
     wakeup = Mock()
     monkeypatch.setattr("webhooks.delivery.housekeeping.RECOVER", wakeup)

@@ -65,7 +65,9 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
     total = sum(count(webhook=webhook, since=since, until=until).values())
     now = timezone.now()
     with transaction.atomic():
-        Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        webhook = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        if webhook.deleted_at:
+            total = 0
         if running := Recovery.objects.running().filter(webhook=webhook).first():
             raise AlreadyRunning(
                 f"The recovery {running.pk} of this webhook is not through yet. "

@@ -219,7 +219,9 @@ def _settle_failures(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -
         delivery.lease_expires_at = None
         delivery.claimed_by = ""
         aborted = health.ABORT in health.controls(one.outcome)
-        if aborted or delivery.trigger == Trigger.TEST:
+        if delivery.resume_status == Status.SUCCEEDED:
+            _resume(delivery, now)  # whatever comes of a repeat, it has arrived
+        elif aborted or delivery.trigger == Trigger.TEST:
             _fail(delivery, now)
         elif delivery.trigger == Trigger.MANUAL and delivery.resume_status:
             _resume(delivery, now)

@@ -5,11 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from webhooks.endpoints import subscriptions
-from webhooks.models import Delivery, Recovery, Webhook, claim_queries
+from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook, claim_queries
 from webhooks.wakeups import SEND, TELL_STAFF
 
 logger = logging.getLogger(__name__)
@@ -21,22 +21,28 @@ BATCH = 2000
 
 
 def disable(*, webhook_id: UUID, by: Webhook.DisabledBy, now: datetime | None = None) -> bool:
-    """Stop sending to a webhook and hold its waiting deliveries.
+    """Stop sending to a webhook, end its recovery, and hold its waiting deliveries.
+
+    A disabled one still gets what somebody has asked for since; if its endpoint then says again
+    that it wants nothing, that ends too.
 
     Returns:
         Whether it was enabled before.
     """
     now = now or timezone.now()
     with transaction.atomic():
-        changed = (
-            Webhook.objects.existing()
-            .filter(pk=webhook_id, enabled=True)
-            .update(enabled=False, disabled_by=by, disabled_at=now)
+        existing = Webhook.objects.existing().filter(pk=webhook_id)
+        changed = existing.filter(enabled=True).update(
+            enabled=False, disabled_by=by, disabled_at=now
         )
-        if not changed:
+        if not changed and by not in Webhook.BY_ENDPOINT:
+            return False
+        if not _end_recovery(webhook_id, now) and not changed:
             return False
         webhook = Webhook.objects.select_related("client").get(pk=webhook_id)
         held = hold(webhook)
+        if not changed:
+            return False
         subscriptions.forget(webhook.client_id)
         if by in Webhook.BY_THEMSELVES:
             TELL_STAFF.send()
@@ -89,11 +95,17 @@ def hold(webhook: Webhook) -> int:
     if webhook.disabled_at:
         # What somebody asks for while it is disabled is sent all the same.
         waiting = waiting.exclude(
-            trigger__in=Delivery.ASKED_FOR, next_attempt_at__gt=webhook.disabled_at
+            ~Q(recovery__status=Recovery.Status.CANCELED),
+            trigger__in=Delivery.ASKED_FOR,
+            next_attempt_at__gt=webhook.disabled_at,
         )
+    # What had arrived before somebody sent it again has.
+    arrived = waiting.filter(resume_status=Status.SUCCEEDED).order_by("id")
+    Delivery.objects.waiting().filter(pk__in=_some(arrived)).update_in_order(
+        status=Status.SUCCEEDED, next_attempt_at=None, resume_status="", resume_at=None
+    )
     return Delivery.objects.filter(
-        pk__in=list(waiting.order_by("next_attempt_at", "id").values_list("pk", flat=True)[:BATCH]),
-        status=Status.PENDING,
+        pk__in=_some(waiting.order_by("next_attempt_at", "id")), status=Status.PENDING
     ).update_in_order(
         status=Status.HELD,
         held_by=webhook.disabled_by,
@@ -115,7 +127,7 @@ def release(webhook_id: UUID) -> int:
     held = Delivery.objects.held().filter(webhook=webhook_id).order_by("id")
     return (
         Delivery.objects.held()
-        .filter(pk__in=list(held.values_list("pk", flat=True)[:BATCH]))
+        .filter(pk__in=_some(held))
         .update_in_order(status=Status.PENDING, held_by="", next_attempt_at=F("created_at"))
     )
 
@@ -141,17 +153,25 @@ def settle(*, now: datetime) -> None:
 
 def cancel(webhook_id: UUID, *, now: datetime) -> int:
     """Cancel what still waits for a deleted webhook; return how many, a batch at most."""
+    # Before its deliveries, as it does itself.
+    _end_recovery(webhook_id, now)
     unsent = Delivery.objects.filter(
         webhook=webhook_id, status__in=[Status.PENDING, Status.HELD]
     ).order_by("status", "id")
-    canceled = Delivery.objects.filter(
-        pk__in=list(unsent.values_list("pk", flat=True)[:BATCH]),
+    return Delivery.objects.filter(
+        pk__in=_some(unsent),
         status__in=[Status.PENDING, Status.HELD],
     ).update_in_order(status=Status.CANCELED, next_attempt_at=None, finished_at=now)
-    Recovery.objects.running().filter(webhook=webhook_id).update(
-        status=Recovery.Status.CANCELED, completed_at=now
-    )
-    return canceled
+
+
+def _end_recovery(webhook_id: UUID, now: datetime) -> int:
+    """End the running recovery of a webhook; return how many there were."""
+    running = Recovery.objects.running().filter(webhook=webhook_id).order_by()
+    return running.update(status=Recovery.Status.CANCELED, completed_at=now)
+
+
+def _some(deliveries: DeliveryQuerySet) -> list[UUID]:
+    return list(deliveries.values_list("pk", flat=True)[:BATCH])
 
 
 def _log(webhook: Webhook, held: int) -> None:

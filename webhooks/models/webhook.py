@@ -62,6 +62,8 @@ class Webhook(models.Model):
 
     # Reasons that no person decided on, so that people have to be told.
     BY_THEMSELVES = (DisabledBy.GONE, DisabledBy.ASKED, DisabledBy.FAILING)
+    # What the endpoint itself has said.
+    BY_ENDPOINT = (DisabledBy.GONE, DisabledBy.ASKED)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="webhooks")
