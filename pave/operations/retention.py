@@ -66,10 +66,10 @@ class Expiry:
 
 
 def expiries(*, now: datetime | None = None) -> Iterator[Expiry]:
-    """Yield what goes, in an order in which what refers to rows goes before them."""
+    """Yield what goes: events before the requests that they are of, so an app before those on it."""
     now = now or timezone.now()
     cutoff = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
-    for app in reversed(pave_apps()):
+    for app in pave_apps():
         yield from app.expiries(now=now, cutoff=cutoff)
 
 

@@ -94,5 +94,5 @@ def test_no_error_ends_the_clock(clock, caplog, error):
     def fails():
         raise error
 
-    clock._guarded(fails)
-    assert "in=fails" in caplog.text
+    clock._guarded(fails, "webhooks")
+    assert "in=webhooks" in caplog.text

@@ -74,7 +74,7 @@ def test_what_has_succeeded_can_be_sent_again_and_stays_a_success(send, deliver,
 def test_what_has_succeeded_is_no_failure_when_its_repeat_is_refused(send, deliver, receiver):
     delivery = deliver()
     send()
-    retrying.retry(delivery_id=delivery.pk)
+    manual.retry(delivery_id=delivery.pk)
     receiver.behaviour = always(Reply(status=500, headers={"Webhook-Delivery": "abort-message"}))
     send()
     delivery.refresh_from_db()
@@ -84,8 +84,8 @@ def test_what_has_succeeded_is_no_failure_when_its_repeat_is_refused(send, deliv
 def test_what_has_succeeded_is_not_held(send, deliver, webhook):
     delivery = deliver()
     send()
-    retrying.retry(delivery_id=delivery.pk)
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    manual.retry(delivery_id=delivery.pk)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
     delivery.refresh_from_db()
     assert delivery.status == "succeeded"
 

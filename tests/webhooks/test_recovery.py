@@ -138,7 +138,7 @@ def test_nor_does_one_that_is_gone_while_its_webhook_is_disabled(
     monkeypatch.setattr(recovering, "BATCH", 4)
     receiver.behaviour = always(Reply(status=410))
     inside("failed", 20)
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
     recovery = recovering.start(webhook=webhook, **window)
     for _ in range(5):
         run(recovery)
@@ -156,7 +156,7 @@ def test_disabling_ends_a_recovery_and_holds_what_it_had_put_on_its_way(
     inside("failed", 20)
     recovery = recovering.start(webhook=webhook, **window)
     recovering.advance(recovery.pk, now=timezone.now() + timedelta(seconds=5))  # a clock ahead
-    holding.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
     run(recovery)
     assert (recovery.status, recovery.queued) == ("canceled", 4)
     assert Delivery.objects.filter(status="held").count() == 4
