@@ -66,7 +66,7 @@ class Expiry:
 
 
 def expiries(*, now: datetime | None = None) -> Iterator[Expiry]:
-    """Yield what goes: events before their requests, and so an app before those that stand on it."""
+    """Yield what goes: events before their requests, so each app before those that stand on it."""
     now = now or timezone.now()
     cutoff = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
     for app in pave_apps():
