@@ -78,5 +78,7 @@ def _not_asked(resolutions: QuerySet[Any]) -> QuerySet[Any]:
 
 def _without_answers(rulesets: QuerySet[Any]) -> QuerySet[Any]:
     """Leave out those from the oldest on that an answer is of: each tells what it changed."""
-    answering = Resolution.objects.order_by("ruleset").values_list("ruleset", flat=True).first()
+    answering = (
+        Resolution.objects.order_by("ruleset_id").values_list("ruleset_id", flat=True).first()
+    )
     return rulesets if answering is None else rulesets.filter(number__lt=answering)

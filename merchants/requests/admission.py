@@ -320,7 +320,7 @@ def _claim_suspect() -> _Claimed | None:
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
         suspects = NormalizationRequest.objects.suspect()
-        clients = suspects.order_by("client").values_list("client_id", flat=True).distinct()
+        clients = suspects.order_by("client_id").values_list("client_id", flat=True).distinct()
         for client in fair_share.by_use(list(clients)):
             # Those first that have had fewest attempts: one may have taken the others along.
             of_client = suspects.filter(client=client).order_by("admission_attempts", "id")

@@ -158,7 +158,7 @@ def _still_valid(
     found: dict[str, Resolution] = {}
     for resolution in Resolution.objects.filter(
         key__in=askers, status=Resolution.Status.RESOLVED, ruleset__lt=ruleset.number
-    ).order_by("ruleset"):
+    ).order_by("ruleset_id"):
         found[resolution.key] = resolution  # the newest stays
     return {
         key: resolution

@@ -364,6 +364,22 @@ def test_many_rulesets_later_an_answer_still_counts_unless_one_of_them_changed_i
     assert unpacked == []
 
 
+def test_what_was_changed_long_ago_is_known_again_once_it_is_answered(answered, submit, netflix):
+    """The newest answer counts, and not the one from before the change."""
+    Alias.objects.create(merchant=netflix, text="QYC9 STREAMING")
+    rulesets.publish(note="netflix", by="test")
+    submit("NETFLIX.COM")
+    run_cluster()
+    Merchant.objects.create(name="Zalando")
+    rulesets.publish(note="another", by="test")
+    resolutions = Resolution.objects.count()
+    known = submit("NETFLIX.COM")
+    admission.admit_batch()
+    known.refresh_from_db()
+    assert known.status == "completed"
+    assert Resolution.objects.count() == resolutions
+
+
 def test_a_ruleset_of_a_release_that_wrote_no_changes_down_is_compared_with_the_one_before(
     answered, submit, netflix
 ):
