@@ -34,7 +34,7 @@ put_down = threading.Event()
 
 @pytest.fixture(autouse=True)
 def heuristic(settings):
-    settings.PAVE_HEURISTIC = "tests.merchants.test_working.Waits"
+    settings.PAVE_HEURISTIC = "tests.merchants.test_worker.Waits"
     Waits.seen = []
     put_down.clear()
 
