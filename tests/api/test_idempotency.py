@@ -159,6 +159,7 @@ def test_a_fault_of_ours_frees_the_key(api, monkeypatch):
     assert post(api, "k-1").status_code == 202
 
 
+@pytest.mark.django_db(transaction=True)  # the connection is closed
 def test_a_commit_of_which_no_word_came_back_is_not_made_twice(api, monkeypatch):
     committed = idempotency._committed
 
