@@ -58,4 +58,4 @@ class MerchantsConfig(app_config.PaveAppConfig):
         return global_search.find(text)
 
     def describe_routes(self) -> None:
-        from merchants.api.openapi import events, operations  # noqa: F401
+        from merchants.api.openapi import events, operations  # noqa: F401 - they register

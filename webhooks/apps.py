@@ -52,4 +52,4 @@ class WebhooksConfig(app_config.PaveAppConfig):
         return global_search.find(text)
 
     def describe_routes(self) -> None:
-        from webhooks.api.openapi import operations  # noqa: F401
+        from webhooks.api.openapi import operations  # noqa: F401 - they register

@@ -1,4 +1,4 @@
-"""Resolutions: claimed, begun, finished, tried again. Every change of a resolution's state."""
+"""Resolutions: claimed by workers, begun, finished, tried again."""
 
 import copy
 import logging

@@ -16,4 +16,4 @@ class ApiConfig(app_config.PaveAppConfig):
         return retention.expiries(now=now, cutoff=cutoff)
 
     def describe_routes(self) -> None:
-        from pave.api.openapi import common  # noqa: F401
+        from pave.api.openapi import probes, problem  # noqa: F401 - each registers what it describes

@@ -183,7 +183,7 @@ class Stack:
         # One by one: workers lock these rows in an order of their own.
         for (pk,) in self.database.rows("SELECT id FROM merchants_waiter"):
             self.database.rows(
-                f"UPDATE merchants_waiter SET due_at = CURRENT_TIMESTAMP WHERE id = {pk}"  # noqa: S608
+                "UPDATE merchants_waiter SET due_at = CURRENT_TIMESTAMP WHERE id = %s", pk
             )
 
     def runs(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Seats: never do all workers of a cluster send."""
+"""Never do all workers of a cluster send."""
 
 import os
 import signal
@@ -50,7 +50,7 @@ def test_whoever_comes_when_all_are_taken_gets_none_until_one_is_free():
     try:
         assert b"".join(os.read(read, 1) for _ in workers) == b"y" * len(workers)
         assert not taken()
-        # Killed, not asked: the kernel gives the seat back.
+        # Killed, not asked: the kernel releases the slot.
         os.kill(workers[0], signal.SIGKILL)
         os.waitpid(workers.pop(0), 0)
         assert taken()

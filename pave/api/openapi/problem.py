@@ -1,6 +1,6 @@
-"""What the API's description says of problems, and of Pave's own running."""
+"""The error of every route, as the API's description has it."""
 
-from pave.api.openapi.registry import array, content, number, obj, plain_path, schemas, text
+from pave.api.openapi.registry import array, number, obj, schemas, text
 
 schemas(
     Problem=obj(
@@ -42,33 +42,4 @@ schemas(
             }
         ],
     ),
-)
-
-_STATUS = obj({"status": text()})
-plain_path(
-    "/livez",
-    {
-        "get": {
-            "operationId": "getLiveness",
-            "tags": ["Operations"],
-            "summary": "Whether the process serves requests",
-            "security": [],
-            "responses": {"200": {"description": "It does.", "content": content(_STATUS)}},
-        }
-    },
-)
-plain_path(
-    "/readyz",
-    {
-        "get": {
-            "operationId": "getReadiness",
-            "tags": ["Operations"],
-            "summary": "Whether the database and the cache are there",
-            "security": [],
-            "responses": {
-                "200": {"description": "They are.", "content": content(_STATUS)},
-                "503": {"description": "One is not; it is named.", "content": content(_STATUS)},
-            },
-        }
-    },
 )
