@@ -1,7 +1,6 @@
 """Entry points for django-q2 and the supervisor."""
 
-from merchants.requests import admission, cancellation, revision
-from merchants.requests import worker as working
+from merchants.requests import admission, cancellation, revision, worker
 from merchants.wakeups import CANCEL, REVISE, SUSPECTS
 from pave.operations.cluster.work_loop import LINGER_SECONDS
 
@@ -25,7 +24,7 @@ def cancel_batches() -> int:
 
 def resolve() -> int:
     """Run the heuristic on what is due."""
-    return working.resolve_due(linger=LINGER_SECONDS)
+    return worker.resolve_due(linger=LINGER_SECONDS)
 
 
 def revise() -> int:

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,13 +15,11 @@ from merchants.models import (
     NormalizationRequestQuerySet,
     Resolution,
 )
-from merchants.requests import batches
-from merchants.requests.completion import drop_unwanted, end_wait, finish, tally
+from merchants.requests import batches, completion, heuristic_queue
 from merchants.wakeups import CANCEL
 from pave.operations.cluster import shutdown
 
 logger = logging.getLogger(__name__)
-Status = NormalizationRequest.Status
 # Requests taken back in one transaction; the pause before those that are locked are tried again,
 # and how long that is tried for a single one, in seconds.
 CANCEL_BATCH = 1000
@@ -34,7 +34,7 @@ class InUse(Exception):
 
 
 class AlreadyFinal(Exception):
-    """The request has its end: nothing can be changed about it."""
+    """The request is final: nothing can be changed about it."""
 
 
 def cancel(*, request: NormalizationRequest) -> None:
@@ -79,16 +79,18 @@ def cancel_batches() -> int:
     """
     canceled = 0
     end = time.monotonic() + CANCEL_SLICE_SECONDS
-    batches_left = Batch.objects.canceling().order_by("?").values_list("pk", flat=True)
-    while batch_pks := list(batches_left):
-        count = 0
-        for batch_pk in batch_pks:
-            if time.monotonic() > end or shutdown.requested():
-                return canceled + count  # the sweep wakes a worker again
-            count += _cancel_some(NormalizationRequest.objects.filter(batch=batch_pk))
-        canceled += count
-        if not count:
-            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
+    some_left = True
+    while some_left:
+        some_left = False
+        batches = Batch.objects.canceling().order_by("?").values_list("pk", flat=True)
+        for batch_pk in list(batches):
+            if time.monotonic() > end:
+                return canceled
+            for count in _walk(NormalizationRequest.objects.filter(batch=batch_pk)):
+                some_left = True
+                canceled += count
+                if time.monotonic() > end or shutdown.requested():
+                    return canceled  # the sweep wakes a worker again
     return canceled
 
 
@@ -97,21 +99,43 @@ def cancel_all(requests: NormalizationRequestQuerySet) -> int:
 
     What nobody waits for any more leaves the heuristic's queue.
     """
-    canceled = 0
-    while requests.unfinished().exists():
-        count = _cancel_some(requests)
-        canceled += count
-        if not count:
-            time.sleep(CANCEL_PAUSE)
+    canceled, found_any = 0, True
+    while found_any:
+        found_any = False
+        for count in _walk(requests):
+            found_any = True
+            canceled += count
     return canceled
 
 
+def _walk(requests: NormalizationRequestQuerySet) -> Iterator[int]:
+    """Go through unfinished requests once, taking them back; yield of each page how many it was.
+
+    From the first of each client or batch on there may be very many that are finished: they are
+    passed by once, and not for each page.
+    """
+    unfinished = requests.unfinished().order_by("id").values_list("pk", "resolution")
+    page = list(unfinished[:CANCEL_BATCH])
+    while page:
+        count = _cancel(page)
+        if not count:
+            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
+        yield count
+        page = list(unfinished.filter(pk__gt=page[-1][0])[:CANCEL_BATCH])
+
+
 def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
-    """Take back some that nobody is admitting or answering just now; wait for nobody's lock."""
+    """Take back the first of unfinished requests; return how many."""
+    return next(_walk(requests), 0)
+
+
+def _cancel(found: Sequence[tuple[UUID, UUID | None]]) -> int:
+    """Take back those that nobody is admitting or answering just now; wait for nobody's lock.
+
+    Args:
+        found: Requests and their resolutions, by primary keys.
+    """
     now = timezone.now()
-    found = list(
-        requests.unfinished().order_by("id").values_list("pk", "resolution")[:CANCEL_BATCH]
-    )
     with transaction.atomic():
         # Resolutions before their requests, as those lock them who answer.
         asked = set(
@@ -126,12 +150,10 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
             .select_for_update(skip_locked=True, of=("self",))
             .order_by("id")
         )
-        for request in taken:
-            request.resolution = None
-        finish(taken, Status.CANCELED, now)
-        tally(taken, now)
-        end_wait(asked, {request.client_id for request in taken}, but_revisions=True)
-        drop_unwanted(asked)
+        completion.cancel(taken, now)
+        clients = {request.client_id for request in taken}
+        heuristic_queue.remove(asked, clients, but_revisions=True)
+        heuristic_queue.drop_unawaited(asked)
         batches.count(taken, now=now)
     return len(taken)
 

@@ -111,6 +111,7 @@ def test_enabling_gives_a_clean_slate(webhook):
 def test_enabling_what_is_enabled_changes_nothing(deliver, webhook):
     Webhook.objects.update(failing_since=timezone.now())
     assert enabling.enable(webhook=webhook) == 0
+    webhook.refresh_from_db()
     assert webhook.failing_since is not None
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import retry_while_unavailable
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
@@ -86,7 +87,7 @@ class Sender:
         )
 
     def run(self, *, seconds: float) -> int:
-        """Send what is due for up to ``seconds``, and then wait for what is under way.
+        """Send what is due for up to ``seconds``, and then wait for what is in flight.
 
         Returns:
             How many attempts were made.
@@ -96,15 +97,14 @@ class Sender:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
             try:
                 while loop.should_continue():
-                    claims = retry_while_unavailable(self._claim, seconds=CLAIM_RETRY_SECONDS)
-                    for one in claims:
-                        pool.submit(self._send, one)
+                    claimed = self._start(pool)
                     recorded = self._record()
                     made += recorded
-                    if claims or recorded or self._in_flight:
+                    if claimed or recorded or self._in_flight:
                         loop.touch()
                 self._wakeup.mark_idle()
                 self._wake_next(busy=loop.was_busy)
+                made += self._wait_for_slow(pool)
             finally:
                 # Also when the database was away for longer than this sender could wait.
                 while self._in_flight:
@@ -114,7 +114,30 @@ class Sender:
         self._wake_next()
         return made
 
-    def _claim(self) -> list[Claim]:
+    def _start(self, pool: ThreadPoolExecutor, *, steady_only: bool = False) -> int:
+        """Claim what is due, and begin to send it; return how many messages that is."""
+        claims = retry_while_unavailable(
+            lambda: self._claim(steady_only=steady_only), seconds=CLAIM_RETRY_SECONDS
+        )
+        for one in claims:
+            pool.submit(self._send, one)
+        return len(claims)
+
+    def _wait_for_slow(self, pool: ThreadPoolExecutor) -> int:
+        """Wait for what is in flight, and meanwhile send to the endpoints that answer promptly.
+
+        Else all clients would wait for the slowest endpoint of one, whenever all senders are at the
+        end of their time.
+        """
+        made = 0
+        slow = set(self._in_flight)
+        end = time.monotonic() + settings.PAVE_WEBHOOK_TIMEOUT
+        while slow & self._in_flight.keys() and time.monotonic() < end and not shutdown.requested():
+            self._start(pool, steady_only=True)
+            made += self._record()
+        return made
+
+    def _claim(self, *, steady_only: bool = False) -> list[Claim]:
         free = self._threads - len(self._in_flight)
         if not free:
             self._ask_for_help()
@@ -130,6 +153,8 @@ class Sender:
             left_of[one.client_id] = left_of.get(one.client_id, most).minus(steady)
         if any(capacity.all < 1 for capacity in left_of.values()):
             self._ask_for_help()
+        if steady_only:
+            left = replace(left, unproven=min(left.unproven, 0), suspect=min(left.suspect, 0))
         claims = self._claimer.claim(
             now=timezone.now(),
             capacity=replace(left, all=free),

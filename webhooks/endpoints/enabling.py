@@ -50,33 +50,44 @@ def disable(*, webhook_id: UUID, by: Webhook.DisabledBy, now: datetime | None = 
     return True
 
 
-def enable(*, webhook: Webhook, now: datetime | None = None) -> int:
+class DisabledByStaff(Exception):
+    """Only staff may enable the webhook; the message is a sentence for the client."""
+
+
+def enable(*, webhook: Webhook, by_client: bool = False, now: datetime | None = None) -> int:
     """Send to a webhook again, and release what is held for it, oldest first.
 
     It begins with a clean slate: what its endpoint did before it was disabled is forgotten.
+
+    Args:
+        webhook: The one, as it may have been a while ago.
+        by_client: Whether its client asks for it.
+        now: The present.
+
+    Raises:
+        DisabledByStaff: The client asks, and staff have disabled it.
 
     Returns:
         How many deliveries were released by now; the sweep releases the others.
     """
     now = now or timezone.now()
     with transaction.atomic():
-        webhook.refresh_from_db()
-        changed = (
-            Webhook.objects.existing()
-            .filter(pk=webhook.pk, enabled=False)
-            .update(
-                enabled=True,
-                disabled_by="",
-                disabled_at=None,
-                failing_since=None,
-                breaker_failures=0,
-                breaker_failed_at=None,
-                breaker_opened_at=None,
-                paused_until=None,
-            )
-        )
-        if not changed:
+        disabled = Webhook.objects.existing().filter(pk=webhook.pk, enabled=False)
+        locked = disabled.select_for_update(no_key=True).first()
+        if locked is None:
             return 0
+        if by_client and locked.disabled_by == Webhook.DisabledBy.STAFF:
+            raise DisabledByStaff("Our staff disabled this webhook; please ask them to enable it.")
+        disabled.update(
+            enabled=True,
+            disabled_by="",
+            disabled_at=None,
+            failing_since=None,
+            breaker_failures=0,
+            breaker_failed_at=None,
+            breaker_opened_at=None,
+            paused_until=None,
+        )
         released = release(webhook.pk)
         subscriptions.forget(webhook.client_id)
         SEND.send()
@@ -93,9 +104,13 @@ def hold(webhook: Webhook) -> int:
     """
     waiting = Delivery.objects.waiting().filter(webhook=webhook)
     if webhook.disabled_at:
-        # What somebody asks for while it is disabled is sent all the same.
+        # What somebody asks for while it is disabled is sent all the same. (A recovery that ended
+        # with it asks no more; what it has put on its way may be due only later.)
+        of_ended_recovery = Q(
+            trigger=Delivery.Trigger.RECOVER, recovery__status=Recovery.Status.CANCELED
+        )
         waiting = waiting.exclude(
-            ~Q(recovery__status=Recovery.Status.CANCELED),
+            ~of_ended_recovery,
             trigger__in=Delivery.ASKED_FOR,
             next_attempt_at__gt=webhook.disabled_at,
         )
@@ -128,7 +143,12 @@ def release(webhook_id: UUID) -> int:
     return (
         Delivery.objects.held()
         .filter(pk__in=_some(held))
-        .update_in_order(status=Status.PENDING, held_by="", next_attempt_at=F("created_at"))
+        .update_in_order(
+            status=Status.PENDING,
+            held_by="",
+            trigger=Delivery.Trigger.AUTOMATIC,
+            next_attempt_at=F("created_at"),
+        )
     )
 
 

@@ -29,6 +29,10 @@ class ErrorClass(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class TooLarge(Exception):
+    """More of an answer has come than is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one attempt, with the evidence for it.
@@ -106,6 +110,8 @@ def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:
             return ErrorClass.REFUSED, "The connection was refused."
         case http.client.IncompleteRead() | ConnectionError():
             return ErrorClass.RESET, "The connection was closed before the answer was complete."
+        case TooLarge():
+            return ErrorClass.TOO_LARGE, "The answer is too large."
         case http.client.LineTooLong():
             return ErrorClass.TOO_LARGE, "The answer has a line that is too long."
         case http.client.HTTPException() if "more than" in str(cause):
