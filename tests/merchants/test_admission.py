@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from merchants.catalogue import rulesets
 from merchants.matching.heuristic import Key
-from merchants.models import NormalizationRequest, Resolution, Ruleset, Waiter
+from merchants.models import AdmissionClaim, NormalizationRequest, Resolution, Ruleset, Waiter
 from merchants.requests import admission, completion, submission, worker
 from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions import attempts, claims
@@ -240,6 +240,22 @@ def test_many_keys_that_never_come_leave_time_for_the_others(
         run_cluster()
     assert NormalizationRequest.objects.get(description="NETFLIX").status == "completed"
     assert NormalizationRequest.objects.suspect().count() == 5
+
+
+def test_texts_that_take_long_do_not_hold_up_who_has_sent_others(submit, stranger, monkeypatch):
+    monkeypatch.setattr("merchants.requests.admission.KEYING_SECONDS", 0.12)
+    monkeypatch.setattr(FirstWord, "key", slow_key(seconds=0.05))
+    for number in range(20):
+        submit(f"SLOW{number}")
+    submission.submit(client=stranger.client, fields={"description": "NETFLIX"})
+
+    admission.admit_batch()
+
+    assert not NormalizationRequest.objects.queued().filter(client=stranger.client).exists()
+    left = NormalizationRequest.objects.queued()
+    assert 15 < left.count() < 20
+    assert set(left.values_list("admission_attempts", flat=True)) == {0}  # as if never claimed
+    assert not AdmissionClaim.objects.exists()
 
 
 def test_a_busy_machine_fails_nothing(submit, short_limits, monkeypatch):

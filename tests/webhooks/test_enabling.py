@@ -115,6 +115,24 @@ def test_enabling_what_is_enabled_changes_nothing(deliver, webhook):
     assert webhook.failing_since is not None
 
 
+def test_what_is_released_goes_out_as_what_comes_by_itself(deliver, webhook):
+    """Also what was retried by hand while it was held, in vain."""
+    delivery = deliver(status="held", held_by="client", trigger="manual", next_attempt_at=None)
+    Webhook.objects.update(enabled=False, disabled_by="client")
+    enabling.enable(webhook=webhook)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.trigger) == ("pending", "automatic")
+
+
+def test_a_client_does_not_enable_what_staff_have_just_disabled(webhook):
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.STAFF)
+    assert webhook.enabled  # as it was read before
+    with pytest.raises(enabling.DisabledByStaff):
+        enabling.enable(webhook=webhook, by_client=True)
+    webhook.refresh_from_db()
+    assert not webhook.enabled
+
+
 def test_large_backlogs_change_hands_in_batches(deliver, webhook, monkeypatch):
     monkeypatch.setattr(enabling, "BATCH", 3)
     for _ in range(8):

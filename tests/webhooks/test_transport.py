@@ -106,8 +106,18 @@ def test_a_body_of_64_kib_is_read_and_4_kib_are_kept(
         ),
         Reply(raw=itertools.chain([OK], itertools.repeat(b"X-More: and more\r\n"))),
         Reply(raw=[OK, b"X-Long: " + b"x" * 70_000]),
+        Reply(raw=itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)),
+        Reply(
+            raw=itertools.chain(
+                [OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"],
+                itertools.repeat(b"X-Trailer: and more\r\n" * 100),
+            )
+        ),
     ],
-    ids=["content-length", "endless", "endless chunks", "endless headers", "long header"],
+    ids=[
+        *("content-length", "endless", "endless chunks", "endless headers", "long header"),
+        *("endless interim answers", "endless trailers"),
+    ],
 )
 def test_too_long_an_answer_is_too_large(
     transport: Transport, endpoint: Receiver, reply: Reply
