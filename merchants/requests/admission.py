@@ -125,8 +125,8 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     held_up: dict[int, bool] = {}
     left: list[NormalizationRequest] = []
     for turn, request in _by_turns(claimed.requests):
-        limit = KEYING_SECONDS if turn else MAX_KEYING_SECONDS
-        if request.client_id in held_up or time.monotonic() - begun > limit:
+        seconds = KEYING_SECONDS if turn else MAX_KEYING_SECONDS
+        if request.client_id in held_up or time.monotonic() - begun > seconds:
             left.append(request)
         elif error := _key(request, heuristic, IN_A_BATCH, keyed):
             held_up[request.client_id] = isinstance(error, TimeoutError)

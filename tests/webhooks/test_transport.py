@@ -3,6 +3,7 @@
 import gzip
 import itertools
 from contextlib import closing
+from unittest.mock import Mock
 
 import pytest
 
@@ -223,6 +224,14 @@ def test_an_interim_answer_is_not_taken_for_the_next_ones(
     endpoint.behaviour = in_turn(Reply(raw=[early]), Reply())
     assert post(transport, endpoint.url()).status == 103
     assert post(transport, endpoint.url()).ok
+
+
+def test_a_fault_of_ours_is_not_put_down_to_the_webhook(
+    transport: Transport, endpoint: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_read", Mock(side_effect=ValueError("a bug")))
+    with pytest.raises(ValueError, match="a bug"):
+        post(transport, endpoint.url())
 
 
 @pytest.mark.parametrize("headers", [{"x-a": "1\r\nX-B: 2"}, {"x-a": "☕"}, {"x-a\r\nx-b": "1"}])
