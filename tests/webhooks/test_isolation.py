@@ -147,12 +147,12 @@ def test_who_waits_for_slow_endpoints_at_the_end_still_sends_to_steady_ones(
     receiver.behaviour = hangs
     endpoint("/hangs", 1)
     steady = endpoint("/prompt", 0, steady=True, window=2)
-    new = endpoint("/new", 0)
+    suspect = endpoint("/suspect", 0, steady=False)
     sender = Sender(threads=8)
     wait = sender._wait_for_slow
 
     def and_something_comes(pool):
-        for webhook in (steady, new):
+        for webhook in (steady, suspect):
             DeliveryFactory(webhook=webhook, event=EventFactory(client=webhook.client))
         return wait(pool)
 

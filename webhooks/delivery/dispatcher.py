@@ -35,6 +35,8 @@ THREADS = 512
 # together; see webhooks/policies/circuit_breaker.py.
 SUSPECT_PART = 0.25
 UNPROVEN_PART = 0.5
+# How many go to new webhooks while a sender waits for slow ones at the end of its time.
+NEW_MEANWHILE = 8
 # The part that one client's messages may take, to however many webhooks.
 CLIENT_PART = 0.75
 # How often the rows are looked at while a sender is awake, in seconds.
@@ -114,10 +116,10 @@ class Sender:
         self._wake_next()
         return made
 
-    def _start(self, pool: ThreadPoolExecutor, *, steady_only: bool = False) -> int:
+    def _start(self, pool: ThreadPoolExecutor, *, not_suspect: bool = False) -> int:
         """Claim what is due, and begin to send it; return how many messages that is."""
         claims = retry_while_unavailable(
-            lambda: self._claim(steady_only=steady_only), seconds=CLAIM_RETRY_SECONDS
+            lambda: self._claim(not_suspect=not_suspect), seconds=CLAIM_RETRY_SECONDS
         )
         for one in claims:
             pool.submit(self._send, one)
@@ -126,6 +128,8 @@ class Sender:
     def _wait_for_slow(self, pool: ThreadPoolExecutor) -> int:
         """Wait for what is in flight, and meanwhile send to the endpoints that answer promptly.
 
+        And to a few new ones, of which nothing is known yet.
+
         Else all clients would wait for the slowest endpoint of one, whenever all senders are at the
         end of their time.
         """
@@ -133,11 +137,11 @@ class Sender:
         slow = set(self._in_flight)
         end = time.monotonic() + settings.PAVE_WEBHOOK_TIMEOUT
         while slow & self._in_flight.keys() and time.monotonic() < end and not shutdown.requested():
-            self._start(pool, steady_only=True)
+            self._start(pool, not_suspect=True)
             made += self._record()
         return made
 
-    def _claim(self, *, steady_only: bool = False) -> list[Claim]:
+    def _claim(self, *, not_suspect: bool = False) -> list[Claim]:
         free = self._threads - len(self._in_flight)
         if not free:
             self._ask_for_help()
@@ -153,8 +157,10 @@ class Sender:
             left_of[one.client_id] = left_of.get(one.client_id, most).minus(steady)
         if any(capacity.all < 1 for capacity in left_of.values()):
             self._ask_for_help()
-        if steady_only:
-            left = replace(left, unproven=min(left.unproven, 0), suspect=min(left.suspect, 0))
+        if not_suspect:
+            left = replace(
+                left, unproven=min(left.unproven, NEW_MEANWHILE), suspect=min(left.suspect, 0)
+            )
         claims = self._claimer.claim(
             now=timezone.now(),
             capacity=replace(left, all=free),
