@@ -17,9 +17,11 @@ def admit_suspects() -> int:
 
 
 def cancel_batches() -> int:
-    """Take back what is left of batches that are to be canceled."""
+    """Take back what is left of batches that are to be canceled, and admit others' meanwhile."""
     with CANCEL.exclusive() as exclusive:
-        return cancellation.cancel_batches() if exclusive else 0
+        if not exclusive:
+            return 0
+        return cancellation.cancel_batches(between=admission.admit_batch)
 
 
 def resolve() -> int:

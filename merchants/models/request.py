@@ -12,6 +12,7 @@ from merchants.matching.reading import Reading, read
 from merchants.matching.types import Transaction
 from merchants.models.resolution import Resolution
 from pave.clients.models import Client
+from pave.core.along_index import just
 from pave.core.ids import new_id
 
 
@@ -138,13 +139,11 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
     def waiting_along_index(self, resolution_pk: UUID) -> "NormalizationRequestQuerySet":
         """Those that wait for one resolution, along the index of who does, for a first few.
 
-        As a range and in its order: where many wait, a plan for any few reads the whole table,
-        and one for the first by id all that came since.
+        Where many wait, a plan for any few of them reads the whole table, and one for the first by
+        id all that came since.
         """
         return self.filter(
-            resolution__gte=resolution_pk,
-            resolution__lte=resolution_pk,
-            status=NormalizationRequest.Status.PROCESSING,
+            **just("resolution", resolution_pk), status=NormalizationRequest.Status.PROCESSING
         ).order_by("resolution_id", "status")
 
     def answered(self, since: datetime) -> "NormalizationRequestQuerySet":

@@ -34,8 +34,8 @@ from merchants.requests.resolutions.keys import (
 from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
 from pave.core import advisory_locks
+from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
-from pave.core.exists_along import exists_along
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name

@@ -23,6 +23,7 @@ from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
 from pave.core import advisory_locks
+from pave.core.along_index import exists_along, just
 from pave.core.card_masking import masked_value, without_card_numbers
 from webhooks.publishing import publish
 
@@ -216,7 +217,8 @@ def sweep(*, now: datetime | None = None) -> None:
     now = now or timezone.now()
     stuck = Batch.objects.open().filter(created_at__lt=now - _RECOUNT_AFTER)
     for batch_id in stuck.order_by("id").values_list("pk", flat=True):
-        if not NormalizationRequest.objects.unfinished().filter(batch=batch_id).exists():
+        rows = NormalizationRequest.objects.filter(**just("batch", batch_id))
+        if not exists_along(rows.unfinished(), "batch_id", "-id"):
             _recount(batch_id, now)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -22,11 +22,11 @@ from pave.operations.cluster import shutdown
 logger = logging.getLogger(__name__)
 # Requests taken back in one transaction; the pause before those that are locked are tried again,
 # and how long that is tried for a single one, in seconds.
-CANCEL_BATCH = 1000
+CANCEL_BATCH = 500
 CANCEL_PAUSE = 0.05
 CANCEL_SECONDS = 5.0
 # For so long, in seconds, a worker goes on with batches while others wait for it.
-CANCEL_SLICE_SECONDS = 2.0
+CANCEL_SLICE_SECONDS = 1.0
 
 
 class InUse(Exception):
@@ -71,8 +71,11 @@ def cancel_batch(*, batch: Batch) -> None:
     batch.refresh_from_db()
 
 
-def cancel_batches() -> int:
+def cancel_batches(*, between: Callable[[], object] = lambda: None) -> int:
     """Go on with batches that are to be canceled, for a slice of time, in any order.
+
+    Args:
+        between: What is done after each page: who waits for it has no other worker, perhaps.
 
     Returns:
         How many rows were taken back.
@@ -89,6 +92,7 @@ def cancel_batches() -> int:
             for count in _walk(NormalizationRequest.objects.filter(batch=batch_pk)):
                 some_left = True
                 canceled += count
+                between()
                 if time.monotonic() > end or shutdown.requested():
                     return canceled  # the sweep wakes a worker again
     return canceled
@@ -148,6 +152,7 @@ def _cancel(found: Sequence[tuple[UUID, UUID | None]]) -> int:
             NormalizationRequest.objects.unfinished()
             .filter(Q(resolution=None) | Q(resolution__in=asked), pk__in=[pk for pk, _ in found])
             .select_for_update(skip_locked=True, of=("self",))
+            .only("client_id", "batch_id", "created_at")
             .order_by("id")
         )
         completion.cancel(taken, now)

@@ -30,6 +30,7 @@ from pave.api.models import IdempotencyKey
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import advisory_locks
+from pave.core.along_index import just
 from pave.operations.retention import Expiry
 from pave.staff.models import AuditEntry
 from webhooks.endpoints import subscriptions
@@ -79,12 +80,12 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     yield from _erase_proposals(client)
     requests = NormalizationRequest.objects.filter(client=client)
     yield from _erase_requests(client)
-    yield from _erase_batchwise("answers", Resolution.objects.filter(client=client))
+    yield from _erase_batchwise("answers", Resolution, client)
     # Of a text that clients share (PAVE_SHARE_UNKNOWN), where nobody is left who sent it.
     of_shared_texts = Resolution.objects.filter(key__startswith="all:")
     for _, erased in Expiry("answers", of_shared_texts, _unasked).walk():
         yield "answers", erased
-    yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
+    yield from _erase_batchwise("batches", Batch, client)
     yield "webhooks", _erase(Webhook.objects.filter(client=client))
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
     _forget_history_of_what_is_gone()
@@ -102,10 +103,10 @@ def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
     cancellation.cancel_all(requests)
     while _is_in_flight(client):
         time.sleep(LOOK_EVERY)
-    yield from _erase_batchwise("events", Event.objects.filter(client=client))
-    yield from _erase_batchwise("requests", requests)
+    yield from _erase_batchwise("events", Event, client)
+    yield from _erase_batchwise("requests", NormalizationRequest, client)
     # A worker may have published an event of a request in the meantime.
-    yield from _erase_batchwise("events", Event.objects.filter(client=client))
+    yield from _erase_batchwise("events", Event, client)
 
 
 def _is_in_flight(client: Client) -> bool:
@@ -189,12 +190,15 @@ def _blank(model: type[models.Model], ids: Collection[str]) -> None:
     )
 
 
-def _erase_batchwise(name: str, rows: models.QuerySet[Any]) -> Iterator[tuple[str, int]]:
+def _erase_batchwise(
+    name: str, model: type[models.Model], client: Client
+) -> Iterator[tuple[str, int]]:
+    rows = model._default_manager.filter(**just("client", client.pk)).order_by("client_id")
     while True:
-        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        pks = list(rows.values_list("pk", flat=True)[:BATCH])
         if not pks:
             return
-        _erase(rows.model._default_manager.filter(pk__in=pks))
+        _erase(model._default_manager.filter(pk__in=pks))
         yield name, len(pks)
 
 

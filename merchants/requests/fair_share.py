@@ -24,7 +24,7 @@ from django.utils import timezone
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from merchants.requests.events import BATCH_COMPLETED, OF_REQUESTS
 from pave.clients.models import Client
-from pave.core.exists_along import exists_along
+from pave.core.along_index import exists_along
 from webhooks.publishing import MAX_FAN_OUT, fan_out
 
 Request = TypeVar("Request")

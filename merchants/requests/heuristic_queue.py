@@ -120,6 +120,8 @@ def restore_missing(now: datetime) -> None:
     lost = set(page) - set(waited_for.values_list("resolution", flat=True))
     asking = NormalizationRequest.objects.filter(status=NormalizationRequest.Status.PROCESSING)
     firsts = [next(iter(asking.filter(resolution=pk).order_by()[:1]), None) for pk in sorted(lost)]
+    waited_for_by_some = {request.resolution_id for request in firsts if request is not None}
+    drop_unawaited(lost - waited_for_by_some)
     Waiter.objects.bulk_create(
         [
             Waiter(

@@ -23,6 +23,7 @@ from merchants.requests.resolutions.claims import claim
 from merchants.requests.resolutions.keys import ALONE, StoredKey, key_of
 from merchants.requests.resolutions.lookup import RequestsByKey, find_or_create, lock_answers
 from merchants.wakeups import REVISE
+from pave.core.ids import first_id_at
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS
 from pave.operations.cluster.worker_names import worker_name
@@ -95,6 +96,8 @@ def _lease() -> datetime:
 def _next_batch(revision: Revision) -> list[NormalizationRequest]:
     """Return the next older answered requests, with their resolutions."""
     requests = NormalizationRequest.objects.answered(revision.since).select_related("resolution")
+    # So that it ends where the window begins, and reads nothing of what is older.
+    requests = requests.filter(pk__gte=first_id_at(revision.since))
     if revision.position:
         requests = requests.filter(pk__lt=revision.position)
     return list(requests.order_by("-id")[:BATCH])

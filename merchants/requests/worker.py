@@ -23,7 +23,7 @@ from merchants.requests.heuristic_run import Answer, HeuristicTimeout, run
 from merchants.requests.resolutions.attempts import begin, fail, finish, release
 from merchants.requests.resolutions.claims import Claim, charge_actual, claim
 from merchants.wakeups import RESOLVE
-from pave.core.exists_along import exists_along
+from pave.core.along_index import exists_along
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import LOOK_SECONDS

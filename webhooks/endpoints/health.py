@@ -49,7 +49,10 @@ def note(outcomes: Sequence[tuple[UUID, Outcome]], *, now: datetime) -> None:
     well = {
         pk
         for pk, some in by_webhook.items()
-        if all(outcome.ok and outcome.duration_ms < LATE_MS for outcome in some)
+        if all(
+            outcome.ok and outcome.duration_ms < LATE_MS and DISABLE not in controls(outcome)
+            for outcome in some
+        )
     }
     others = by_webhook.keys() - well
     changing = Webhook.objects.filter(_NOT_AT_ITS_BEST, pk__in=well) | Webhook.objects.filter(
@@ -61,9 +64,9 @@ def note(outcomes: Sequence[tuple[UUID, Outcome]], *, now: datetime) -> None:
     _note_others([webhook for webhook in locked if webhook.pk in others], by_webhook, now)
     for pk, some in by_webhook.items():
         if any(outcome.status == GONE for outcome in some):
-            enabling.disable(webhook_id=pk, by=Webhook.DisabledBy.GONE, now=now)
+            _disable(pk, Webhook.DisabledBy.GONE, now)
         elif any(DISABLE in controls(outcome) for outcome in some):
-            enabling.disable(webhook_id=pk, by=Webhook.DisabledBy.ASKED, now=now)
+            _disable(pk, Webhook.DisabledBy.ASKED, now)
 
 
 def controls(outcome: Outcome) -> frozenset[str]:
@@ -110,4 +113,8 @@ def _note_others(
     Webhook.objects.bulk_update(webhooks, _FIELDS, batch_size=200)
     for webhook in webhooks:
         if webhook.failing_since is not None and webhook.failing_since <= now - FAILING_LIMIT:
-            enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.FAILING, now=now)
+            _disable(webhook.pk, Webhook.DisabledBy.FAILING, now)
+
+
+def _disable(webhook_id: UUID, by: Webhook.DisabledBy, now: datetime) -> None:
+    enabling.disable(webhook_id=webhook_id, by=by, now=now, hold_at_once=False)
