@@ -16,7 +16,7 @@ from merchants.matching.lookup.cleaned import cleaned_confidence, no_merchant
 from merchants.matching.lookup.name_index import BrandIndex
 from merchants.matching.lookup.tie_break import Found
 from merchants.matching.rules import RuleBook
-from merchants.matching.text.titlecase import written_well
+from merchants.matching.text.titlecase import title_case
 from merchants.matching.types import (
     NO_NAME,
     CatalogueMerchant,
@@ -146,7 +146,7 @@ class PaveHeuristic:
         if found is not None:
             return _found(found, Method.FUZZY, who)
         return Match(
-            written_well(question.text),
+            title_case(question.text),
             Method.CLEANED.value,
             cleaned_confidence(descriptor, question.country),
             intermediary=who,

@@ -15,7 +15,7 @@ from merchants.matching.booking.counterparties import (
     marketplace_of,
 )
 from merchants.matching.booking.kind import KINDS, kind_of
-from merchants.matching.descriptor.city_spelling import city_written_well
+from merchants.matching.descriptor.city_spelling import spelled_city
 from merchants.matching.descriptor.parser import Descriptor, parse
 from merchants.matching.types import Transaction
 
@@ -120,7 +120,7 @@ def read(transaction: Transaction) -> Reading:
         intermediary=descriptor.intermediary,
         store_number=number,
         address=descriptor.street,
-        city=city_written_well(city, region, descriptor.country) if city else "",
+        city=spelled_city(city, region, descriptor.country) if city else "",
         region=region.partition("-")[2],
         country=descriptor.country,
         postal_code=descriptor.postal_code,

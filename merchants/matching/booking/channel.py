@@ -11,7 +11,7 @@ from merchants.matching.booking.counterparties import marketplace_of
 from merchants.matching.booking.kind import Kind
 from merchants.matching.descriptor.parser import Descriptor
 from merchants.matching.descriptor.processors import ONLINE
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 # Processors whose business is terminals.
 _TERMINALS = frozenset(
@@ -21,7 +21,7 @@ _TERMINALS = frozenset(
     }
 )  # fmt: skip
 # Addresses that terminals' processors print for shops of brick and mortar.
-_PROCESSORS_OWN = listed("gosq.com squareup.com toasttab.com sumup.com zettle.com clover.com")
+_PROCESSORS_OWN = word_set("gosq.com squareup.com toasttab.com sumup.com zettle.com clover.com")
 
 
 CHANNELS = ("in_store", "online", "unknown")

@@ -1,7 +1,7 @@
 """What the wording says about where and with what a card was used, and whom it names."""
 
 from merchants.matching.booking.phrasebook import Wording
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 ONLINE = Wording(
     anywhere="""online purchase, internet purchase, web purchase, ecom purchase, ecom pur,
@@ -89,12 +89,12 @@ SHOPS_AND_PEOPLE = Wording(
 )
 
 # Of one company each: behind somebody's name they say through whom, or what the money was for.
-BRANDS = listed(
+BRANDS = word_set(
     """amazon netflix google apple microsoft robinhood coinbase vanguard fidelity schwab wise
     revolut monzo edf engie vattenfall"""
 )
 # A name with one of these words is a company's (beside legal forms and kinds of shop).
-COMPANY_WORDS = BRANDS | listed(
+COMPANY_WORDS = BRANDS | word_set(
     """stadtwerke energie energi energia energy strom gas wasser water electric electricity power
     utilities utility versicherung versicherungen insurance assurance assurances mutuelle
     seguros assicurazioni verzekeringen forsikring försäkring vakuutus ubezpieczenia pojistovna
@@ -110,7 +110,7 @@ COMPANY_WORDS = BRANDS | listed(
     pharmacy restaurant cafe garage dental svenska payments marketing agency"""
 )
 # To one of these, money is moved between accounts.
-BANK_WORDS = listed(
+BANK_WORDS = word_set(
     """paypal venmo cashapp bank banque banco banca sparkasse volksbank raiffeisen amex visa
     mastercard brokerage securities investments invest robinhood coinbase vanguard fidelity
     schwab wise revolut monzo cba netbank anz westpac chase citi citibank hsbc barclays lloyds
@@ -118,12 +118,12 @@ BANK_WORDS = listed(
     nordea handelsbanken seb swedbank danske nubank itau bradesco sbi hdfc icici"""
 )
 # A title: whoever is named behind it is a person.
-TITLES = listed(
+TITLES = word_set(
     """mr mrs ms miss mme mlle monsieur madame herr frau herrn dhr mevr mw sig sigra sr sra srta
     senor senora pan pani"""
 )
 # What stands between the wording and a name, or says what the money was for.
-PARTICLES = listed(
+PARTICLES = word_set(
     """to from for by a an au aux de du des da do di del della le la el los las von vom naar van
     voor aan met bij till fran til fra per para pelo pela por pour chez vers em en favor favore
     faveur ordine na od dla pre pro ref reference name naam nom nombre sent received enviado
@@ -142,7 +142,7 @@ PARTICLES = listed(
     kontonummer verwendungszweck svwz eref"""
 )
 # How money is handed over and what for, in front of a name or behind it: never a purchase by card.
-PURPOSES = listed(
+PURPOSES = word_set(
     """payment pago pagamento pagto pgto paiement zahlung betaling betalning maksu platba uhrada
     plata odeme bacs sct draft cashier cashiers giro ibg fast payout credito debito internet web
     movil child support sent received rent rente miete loyer alquiler affitto huur hyra husleie

@@ -11,7 +11,7 @@ from merchants.matching.booking.kind import Kind
 from merchants.matching.descriptor.marketplaces import MARKETPLACES
 from merchants.matching.descriptor.parser import Descriptor, is_noise
 from merchants.matching.text.normalize import words_of
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 TYPES = ("marketplace", "processor", "wallet", "bank", "person")
 
@@ -57,7 +57,7 @@ _DELIVERY = {
     "Too Good To Go": "too good to go, toogoodtogo",
 }
 # Behind a delivery service these are its own words, no shop's.
-_NO_SHOP = listed(
+_NO_SHOP = word_set(
     """eats trip pending help order orders online delivery dashpass pass plus one pro prime gold
     subscription subscr membership member fee tip wallet express food com www gift card cards inc
     ltd limited llc bv gmbh sa uk us ca au de fr nl es it br in mx ie ae usa canada india brasil

@@ -17,8 +17,7 @@ from merchants.matching.booking.phrasebook import Found, Phrasebook
 from merchants.matching.descriptor.parser import Descriptor, tidied
 from merchants.matching.lookup.cleaned import no_merchant
 from merchants.matching.text.normalize import words_of
-from merchants.matching.text.word_lists import NO_MERCHANT
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import NON_MERCHANT_WORDS, word_set
 
 # The first that the text speaks of is what it was: a fee for a transfer is a fee.
 _ORDER = (
@@ -91,13 +90,13 @@ _PARTY = re.compile(
 )
 _CUSTOMER = re.compile(r"\bIND(?:N| NAME| ID)\s?:.*", re.IGNORECASE | re.DOTALL)
 _TERMINALS = frozenset({"terminal", "point of sale"})
-_CARD_WORDS = listed(
+_CARD_WORDS = word_set(
     """card crd visa mastercard maestro girocard pos dbt checkcard karte carte carta tarjeta cartao
     kaart betaalpas debetkaart bancontact kort kortti karta karty kartou"""
 )
 _COMPANY = COMPANY - channel_phrases.BRANDS
 _CASH_APP = "SQC"  # before a star
-_NOT_IN_NAMES = channel_phrases.PARTICLES | NO_MERCHANT
+_NOT_IN_NAMES = channel_phrases.PARTICLES | NON_MERCHANT_WORDS
 # What a shop's address at UPI begins or ends with.
 _UPI_OF_A_SHOP = re.compile(
     r"\b(?:q\d{6,}|paytm[-.\w]{0,12}\d|paytmqr|bharatpe|pinelabs|razorpay|payu|ccavenue|billdesk"

@@ -17,44 +17,53 @@ from merchants.matching.booking.channel_phrases import (
     PURPOSES,
     TITLES,
 )
-from merchants.matching.text.word_lists import KINDS, LEGAL_FORMS, NO_MERCHANT, is_english
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import (
+    LEGAL_FORMS,
+    NON_MERCHANT_WORDS,
+    SHOP_WORDS,
+    is_english,
+    word_set,
+)
 
 _DATA = Path(__file__).parents[2] / "data"
-COMPANY = (COMPANY_WORDS | KINDS | LEGAL_FORMS | listed("dds dmd md dvm dpm cpa esq")) - NO_MERCHANT
+COMPANY = (
+    COMPANY_WORDS | SHOP_WORDS | LEGAL_FORMS | word_set("dds dmd md dvm dpm cpa esq")
+) - NON_MERCHANT_WORDS
 # Around a name these say what the money was for or whose it is; they are no part of the name.
-_AROUND = PARTICLES | NO_MERCHANT | PURPOSES
+_AROUND = PARTICLES | NON_MERCHANT_WORDS | PURPOSES
 # Of these, the ones that say that money was handed over; the others stand in shops' names as well.
-_MONEY = (NO_MERCHANT | PURPOSES) - listed("a and at de du des from in la le no of on the to")
+_MONEY = (NON_MERCHANT_WORDS | PURPOSES) - word_set(
+    "a and at de du des from in la le no of on the to"
+)
 # And these say so whatever stands between them and the name.
-_HANDED_OVER = listed(
+_HANDED_OVER = word_set(
     """transfer transfers xfer wire payment payments inward remittance allowance babysitter sto blik
     wise"""
 )
 # Nobody but a person gets money for these: a first name beside one is enough.
-_FOR_SOMEBODY = listed(
+_FOR_SOMEBODY = word_set(
     """allowance babysitter babysitting alimony iou owed birthday bday gift dinner rent rente miete
     loyer alquiler affitto huur hyra husleie czynsz payback repayment reimbursement unterhalt
     taschengeld geschenk geburtstag mesada zakgeld"""
 )
-_LENT = listed("loan loans darlehen prestamo emprestimo prestito lening")  # in front: SOFI LOAN
+_LENT = word_set("loan loans darlehen prestamo emprestimo prestito lening")  # in front: SOFI LOAN
 # Behind these stands to or from whom.
-_LEADING_TO = listed("to from for an von fur fuer para por pour till fran til fra od dla naar")
+_LEADING_TO = word_set("to from for an von fur fuer para por pour till fran til fra od dla naar")
 # From these on the text says what the money was for: JANE DOE FOR GAS.
-_ABOUT = listed(
+_ABOUT = word_set(
     """for ref reference re memo note fur fuer pour para por per za dla voor
     verwendungszweck svwz betreff concepto motif causale motivo omschrijving mandat mandate"""
 )
-_INSIDE_NAMES = listed(
+_INSIDE_NAMES = word_set(
     """de da di do du dos das del della der den ten ter van von vom zu la le al el bin ibn ben st y
     e and und et en och og"""
 )
-_RELATIVES = listed(
+_RELATIVES = word_set(
     """mom mum mummy mommy dad daddy papa mama grandma grandpa wife husband brother sister son
     daughter"""
 )
 # Words of the bank's own that behind a name are a company's: JOHN LEWIS FINANCE.
-_TRADING = listed("finance mortgage service services bank membership")
+_TRADING = word_set("finance mortgage service services bank membership")
 # Compounds that end so are a company's or an office's, whatever stands before.
 _COMPOUNDS = (
     "werk", "werke", "bank", "kasse", "markt", "verein", "schaft", "versicherung", "verwaltung",
@@ -68,11 +77,11 @@ _FAMILY_ENDINGS = (
 )  # fmt: skip
 _MOST_WORDS = 5  # of a name, initials included
 # First names that are English words, too, but mostly names.
-_ALSO_WORDS = listed(
+_ALSO_WORDS = word_set(
     "bob carol frank harry jack ken maria mark martin mike nick peter sally victor"
 )
 # First names by which cities and states, and what is named after them, are known as well.
-_ALSO_PLACES = listed(
+_ALSO_PLACES = word_set(
     """austin dallas denver houston jackson madison charlotte savannah brooklyn chelsea florence
     georgia virginia carolina dakota montana arizona tennessee sydney victoria adelaide london
     paris milan roma sofia vienna lourdes santiago lincoln orlando phoenix kent devon lorraine

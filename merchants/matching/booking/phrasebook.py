@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from merchants.matching.descriptor.bank_patterns import DOUBTFUL_WORDS, FIRM_WORDS, LOOSE_WORDS
-from merchants.matching.text.normalize import germanic, words_of
-from merchants.matching.text.word_lists import NO_MERCHANT
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.normalize import spell_out_umlauts, words_of
+from merchants.matching.text.word_lists import NON_MERCHANT_WORDS, word_set
 
 LONGEST = 48  # words of a text that are looked at
 # Words of the bank's own: what stands before or behind only these stands at the text's edge.
 _BANK_WORDS = (
-    NO_MERCHANT
+    NON_MERCHANT_WORDS
     | {word.lower() for word in FIRM_WORDS | LOOSE_WORDS | DOUBTFUL_WORDS}
-    | listed(
+    | word_set(
         """sepa visa mastercard maestro girocard ec eur usd gbp chf sek nok dkk pln czk huf brl mxn
         inr cad aud nzd karte kort karta kartou karty tarjeta cartao carta kaart kortti jan feb mar
         apr may jun jul aug sep oct nov dec posted on am pm op du del vom le den
@@ -55,7 +54,7 @@ class Phrasebook:
         for sense, wording in wordings.items():
             for place, phrases in zip(_PLACES, wording, strict=True):
                 for phrase in phrases.split(","):
-                    for spelled in {phrase, germanic(phrase) or phrase}:
+                    for spelled in {phrase, spell_out_umlauts(phrase) or phrase}:
                         first, *rest = words_of(spelled) or [""]
                         senses = by_first.setdefault(first, {}).setdefault(tuple(rest), {})
                         senses[sense] = senses.get(sense, 0) | place

@@ -5,7 +5,7 @@ Clients write the texts: what could be matched in several ways, as two runs of b
 certain between, has to be possessive (`\\s++`), or some text takes minutes.
 """
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 # Cash and the bank's own bookings: whatever follows, no merchant took part.
 CASH = (
@@ -292,15 +292,15 @@ BEHIND = (
 )
 
 # Words that a rail prints in front, one by one: a run of them with a firm one among them.
-FIRM_WORDS = listed(
+FIRM_WORDS = word_set(
     """PURCHASE PUR PURCH PURCHSE PMT PYMT POS DEBIT WITHDRAWAL WTHDRWL WDL WD ACH TRAN TRANS TXN
     TRANSACTION RECUR RECURRING CHECKCARD CRD DBT DDA RTRN RETURN REFUND AUTHORIZED AUTHORISED
     PREAUTHORIZED PREAUTHORISED CKCD CHKCARD POINT-OF-SALE INTL INT'L EFTPOS
     NON-PIN AUTH"""
 )
-LOOSE_WORDS = listed("VISA MASTERCARD MCARD CARD CHECK DEB MOBILE CONTACTLESS")
+LOOSE_WORDS = word_set("VISA MASTERCARD MCARD CARD CHECK DEB MOBILE CONTACTLESS")
 # The same, but also the first word of many a merchant: only behind a dash or between the others.
-DOUBTFUL_WORDS = listed(
+DOUBTFUL_WORDS = word_set(
     """SIGNATURE SIG PIN DIGITAL MERCHANT TERMINAL ELECTRONIC ELEC CREDIT ATM ONLINE EXTERNAL WEB
     MC DB DR DIRECT POINT OF SALE CHIP TAP BANK AUTO PENDING REF AP LOCAL DOMESTIC FOREIGN
     INTERNATIONAL"""

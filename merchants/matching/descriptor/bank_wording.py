@@ -16,7 +16,7 @@ from merchants.matching.descriptor.bank_patterns import (
     LOOSE_WORDS,
     MOVEMENTS,
 )
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 _DATE = (
     r"(?:\d{1,2}[/.\-]\d{1,2}(?:[/.\-]\d{2,4})?"
@@ -294,7 +294,7 @@ _LOOKED_AT = 120  # characters that a movement is recognised by
 
 
 # What may stand between the rail's words and the merchant, each a word of its own.
-_LEFTOVERS = listed(
+_LEFTOVERS = word_set(
     """VISA MASTERCARD MAESTRO VPAY GIROCARD DEBITKARTE KREDITKARTE DEBITKARTENUMSATZ
     DEBETKAART DEBITCARD CREDITCARD BETAALPAS CARTA KARTA KARTY KARTĄ KARTOU TARJETA CARTAO
     CARTÃO ORE LNK EFT-POS EFTPOS KAARTNUMMER PŁATNOŚĆ PLATNOSC DOP PLN CZK"""

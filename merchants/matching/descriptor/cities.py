@@ -5,8 +5,7 @@ import re
 from merchants.matching.descriptor.gazetteer import Gazetteer, gazetteer
 from merchants.matching.descriptor.place import Place, city_key, upper
 from merchants.matching.text.normalize import fold
-from merchants.matching.text.word_lists import KINDS, is_everyday
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import SHOP_WORDS, is_everyday, word_set
 
 # Columns (0-based) at which fixed layouts print the city behind the name without a space.
 _COLUMNS = frozenset({16, 20, 21, 22, 23, 24, 25})
@@ -98,8 +97,8 @@ def hinted(place: Place) -> Place:
     return place
 
 
-_NO_CITY_BEGINS = listed("& AND OF AT IN -")
-_NOT_BEFORE_A_CITY = listed("OF DE DU DI DA AT THE LE LA EL & AND IN VON VAN DEL CITY")
+_NO_CITY_BEGINS = word_set("& AND OF AT IN -")
+_NOT_BEFORE_A_CITY = word_set("OF DE DU DI DA AT THE LE LA EL & AND IN VON VAN DEL CITY")
 
 
 def strip_lone_city(place: Place, country: str, likely: str) -> Place:
@@ -127,7 +126,7 @@ def strip_lone_city(place: Place, country: str, likely: str) -> Place:
         if country and not any(found[:2] == country for found in regions):
             continue
         rest = words[:-count]
-        only_a_kind = len(rest) == 1 and fold(rest[0]) in KINDS
+        only_a_kind = len(rest) == 1 and fold(rest[0]) in SHOP_WORDS
         if only_a_kind or rest[-1].upper() in _NOT_BEFORE_A_CITY:
             continue
         at = place.name.rstrip().rfind(" ".join(words[-count:]))

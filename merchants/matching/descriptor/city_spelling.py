@@ -5,8 +5,8 @@ from pathlib import Path
 
 from merchants.matching.descriptor.gazetteer import gazetteer
 from merchants.matching.descriptor.place import city_key
-from merchants.matching.text.normalize import germanic
-from merchants.matching.text.titlecase import place_written_well
+from merchants.matching.text.normalize import spell_out_umlauts
+from merchants.matching.text.titlecase import title_case_city
 
 # Lines of a country, a tab, and its towns whose letters rails do not print.
 _DATA_FILE = Path(__file__).parents[2] / "data" / "city_spellings.tsv"
@@ -21,11 +21,11 @@ def _spellings() -> dict[tuple[str, str], str]:
         (country, city_key(printed)): name
         for country, names in (line.split("\t") for line in lines)
         for name in names.split("|")
-        for printed in (name, germanic(name) or name)
+        for printed in (name, spell_out_umlauts(name) or name)
     }
 
 
-def city_written_well(city: str, region: str, country: str) -> str:
+def spelled_city(city: str, region: str, country: str) -> str:
     """`city` as it is printed, written as a name; `region` as `US-CA`, both "" if not known.
 
     What a column cut off is completed, if only one town of the region begins so.
@@ -48,4 +48,4 @@ def city_written_well(city: str, region: str, country: str) -> str:
     first = city.split(maxsplit=1)[0].upper().rstrip(".")
     if first not in ("ST", "STE") and len(key) > len(city):
         city = key  # a short form in front was written out: S LAKE TAHOE
-    return place_written_well(city)
+    return title_case_city(city)

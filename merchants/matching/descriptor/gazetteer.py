@@ -9,16 +9,16 @@ from bisect import bisect_left
 from functools import cache
 from pathlib import Path
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 DATA_FILE = Path(__file__).parents[2] / "data" / "places.tsv.gz"
 
-US_STATES = listed(
+US_STATES = word_set(
     """AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH
     NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR"""
 )
-CANADIAN_PROVINCES = listed("AB BC MB NB NL NS NT NU ON PE QC SK YT")
-AUSTRALIAN_STATES = listed("ACT NSW QLD SA TAS VIC NT WA")
+CANADIAN_PROVINCES = word_set("AB BC MB NB NL NS NT NU ON PE QC SK YT")
+AUSTRALIAN_STATES = word_set("ACT NSW QLD SA TAS VIC NT WA")
 
 # Country codes and names as rails print them behind a place.
 COUNTRIES: dict[str, str] = {

@@ -22,7 +22,7 @@ from merchants.matching.descriptor.place import Place, city_key
 from merchants.matching.descriptor.postcodes import is_postcode
 from merchants.matching.descriptor.processors import ONLINE, split_intermediary
 from merchants.matching.text.normalize import words_of
-from merchants.matching.text.word_lists import LEGAL_FORMS, NO_MERCHANT, is_everyday
+from merchants.matching.text.word_lists import LEGAL_FORMS, NON_MERCHANT_WORDS, is_everyday
 
 LONGEST = 500
 # Wider gaps say no more than this one, which is as wide as the widest name's column.
@@ -213,7 +213,7 @@ def _postal_code(place: Place) -> str:
 
 def _is_all_banks(name: str) -> bool:
     """Whether a name is nothing but words that the bank prints in front of one."""
-    return all(word in NO_MERCHANT or word.upper() in _BANK_WORDS for word in words_of(name))
+    return all(word in NON_MERCHANT_WORDS or word.upper() in _BANK_WORDS for word in words_of(name))
 
 
 def _is_place(text: str) -> bool:
@@ -263,7 +263,9 @@ def _is_noise_token(token: str) -> bool:
         and all(len(word) <= 2 or word == "and" for word in words)
     ):
         return False  # initials: AT&T, H-E-B
-    return all(word in NO_MERCHANT or len(word) == 1 or _mostly_digits(word) for word in words)
+    return all(
+        word in NON_MERCHANT_WORDS or len(word) == 1 or _mostly_digits(word) for word in words
+    )
 
 
 def _mostly_digits(word: str) -> bool:

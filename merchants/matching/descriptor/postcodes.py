@@ -2,7 +2,7 @@
 
 import re
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 # Country -> what its postcodes look like. A country without one here has none, or none is printed.
 _SHAPES = {
@@ -30,7 +30,7 @@ _ZIPS = {
     state: [tuple(map(int, part.split("-"))) for part in ranges.split(",")]
     for state, ranges in (
         entry.split(":")
-        for entry in listed(
+        for entry in word_set(
             """AL:350-369 AK:995-999 AZ:850-865 AR:716-729 CA:900-961 CO:800-816 CT:60-69 DE:197-199
             DC:200-205 FL:320-349 GA:300-319,398-399 HI:967-968 ID:832-838 IL:600-629 IN:460-479
             IA:500-528 KS:660-679 KY:400-427 LA:700-714 ME:39-49 MD:206-219 MA:10-27 MI:480-499

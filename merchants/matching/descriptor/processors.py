@@ -6,7 +6,7 @@ Marketplaces and delivery services (DoorDash, Uber Eats, Instacart) are not here
 import re
 from typing import NamedTuple
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 # Processor -> what it prints before a star. A word here is compared without spaces and case.
 STARRED: dict[str, str] = {
@@ -168,7 +168,7 @@ def split_intermediary(body: str) -> Split:
 
 
 # Short words before a star that are merchants themselves.
-_SHORT_MERCHANTS = listed(
+_SHORT_MERCHANTS = word_set(
     """BP EE O2 IKE KFC UPS DHL H3G HBO AWS APL EA NYT WSJ AA JD IFD SXM HLU ATT AT T X OF UBR
     NS GAP DNH WW AAA QVC HSN UBS"""
 )

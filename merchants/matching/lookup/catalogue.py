@@ -10,7 +10,7 @@ from merchants.matching.lookup.inexact import DamagedNames
 from merchants.matching.lookup.name_index import BrandIndex, Hit, host_of
 from merchants.matching.lookup.suffix import goes_on, tail_kind
 from merchants.matching.lookup.tie_break import Choice, Clues, Found, choose
-from merchants.matching.text.normalize import compact, join, words_of
+from merchants.matching.text.normalize import compact, compact_words, words_of
 from merchants.matching.text.word_lists import is_common, is_everyday
 from merchants.matching.types import CatalogueMerchant
 
@@ -34,7 +34,7 @@ class CatalogueMatcher:
     def knows(self, descriptor: Descriptor) -> bool:
         """Whether a merchant has exactly this name, of several words: `T-MOBILE`, `1&1`."""
         words = words_of(descriptor.text)
-        return len(words) > 1 and bool(self._index.exact(join(words)))
+        return len(words) > 1 and bool(self._index.exact(compact_words(words)))
 
     def named(self, descriptor: Descriptor, mcc: str, country: str) -> Found | None:
         """The merchant whose name or web address the descriptor carries.
@@ -68,9 +68,11 @@ class CatalogueMatcher:
         words = clues.descriptor.words
         if not (clues.descriptor.starred and words and words[0] in _RESELLERS):
             return None
-        if self._index.exact(join(list(words))):
+        if self._index.exact(compact_words(list(words))):
             return None
-        choice = self._choose(self._index.exact(join(words_of(clues.descriptor.starred))), clues)
+        choice = self._choose(
+            self._index.exact(compact_words(words_of(clues.descriptor.starred))), clues
+        )
         return choice.found(confidence.RESOLD, f"sold by {words[0].title()}") if choice else None
 
     def _by_code(self, clues: Clues) -> Found | None:

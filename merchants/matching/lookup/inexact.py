@@ -9,8 +9,8 @@ from merchants.matching.lookup import confidence
 from merchants.matching.lookup.name_index import BrandIndex, Hit
 from merchants.matching.lookup.suffix import is_number
 from merchants.matching.lookup.tie_break import Choice, Clues, Found, choose
-from merchants.matching.text.normalize import compact, join, words_of
-from merchants.matching.text.word_lists import ANY_TRADE, KINDS, TAILS, is_common
+from merchants.matching.text.normalize import compact, compact_words, words_of
+from merchants.matching.text.word_lists import ANY_TRADE_WORDS, SHOP_WORDS, SUFFIX_WORDS, is_common
 from merchants.matching.types import CatalogueMerchant
 
 _SHORTEST_GLUED = 7  # letters of a name that stands glued to something else
@@ -65,7 +65,7 @@ class DamagedNames:
 
     def cut_off(self, clues: Clues, words: Sequence[str]) -> Found | None:
         """A name that its column cut off: `SHOPPERS DRUG MA`."""
-        start = join(list(words))
+        start = compact_words(list(words))
         if len(words) < 2 or len(start) < _SHORTEST_CUT:
             return None
         places = {
@@ -85,11 +85,11 @@ class DamagedNames:
         words = words_of(clues.descriptor.text)
         while (
             len(words) > 1
-            and words[-1] in TAILS
-            and (words[-1] not in KINDS or words[-1] in ANY_TRADE)
+            and words[-1] in SUFFIX_WORDS
+            and (words[-1] not in SHOP_WORDS or words[-1] in ANY_TRADE_WORDS)
         ):
             words.pop()
-        spelling = join(words)
+        spelling = compact_words(words)
         # Correctly spelled everyday words are a name of their own, not a misspelt one.
         if len(spelling) < _SHORTEST_ALIKE or all(is_common(word) for word in words):
             return None
@@ -97,7 +97,7 @@ class DamagedNames:
         best = process.extractOne(spelling, block, scorer=fuzz.ratio, score_cutoff=_ALIKE_CUTOFF)
         if best is None or _digits(best[0]) != _digits(spelling):
             return None
-        kinds = [word for word in words if word in KINDS]
+        kinds = [word for word in words if word in SHOP_WORDS]
         if kinds and not _alike_without(spelling, best[0], kinds):
             return None
         hit = Hit(best[0], len(words), self._index.exact(best[0]))

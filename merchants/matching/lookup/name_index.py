@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from merchants.matching.descriptor.gazetteer import gazetteer
-from merchants.matching.text.normalize import compact, germanic, join, words_of
-from merchants.matching.text.word_lists import KINDS, LEGAL_FORMS, is_common
+from merchants.matching.text.normalize import compact, compact_words, spell_out_umlauts, words_of
+from merchants.matching.text.word_lists import LEGAL_FORMS, SHOP_WORDS, is_common
 
 LONGEST_NAME = 7  # words of a descriptor that may form one name
 _BLOCK = 3  # first letters that a misspelt name shares with the right one
@@ -145,17 +145,17 @@ class BrandIndex:
                 hit.spelling.upper()
             )
         # Several everyday words together are a name of their own, unless all say only what it is.
-        kinds = [word for word in own if word in KINDS or word in LEGAL_FORMS or len(word) < 2]
+        kinds = [word for word in own if word in SHOP_WORDS or word in LEGAL_FORMS or len(word) < 2]
         return len(own) >= 2 and len(own) > len(kinds) and len(hit.spelling) >= 9
 
 
 def _spellings(name: str, words: list[str]) -> Iterable[tuple[str, int]]:
     """The ways in which a name is looked up, and of how many words each is made."""
-    yield join(words), len(words)
-    if not name.isascii() and (spelled := germanic(name)):
+    yield compact_words(words), len(words)
+    if not name.isascii() and (spelled := spell_out_umlauts(name)):
         yield compact(spelled), len(words)
     if len(words) > 1 and words[-1] in LEGAL_FORMS and words[-1] not in ("co", "company"):
-        yield join(words[:-1]), len(words) - 1
+        yield compact_words(words[:-1]), len(words) - 1
 
 
 def host_of(website: str) -> str:

@@ -5,7 +5,14 @@ from itertools import takewhile
 
 from merchants.matching.descriptor.gazetteer import US_STATES, gazetteer
 from merchants.matching.lookup import confidence
-from merchants.matching.text.word_lists import ANY_TRADE, KINDS, STREETS, TAILS, TRADES, is_everyday
+from merchants.matching.text.word_lists import (
+    ANY_TRADE_WORDS,
+    SHOP_WORDS,
+    STREET_WORDS,
+    SUFFIX_WORDS,
+    TRADE_MCCS,
+    is_everyday,
+)
 
 
 def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
@@ -20,15 +27,17 @@ def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
     places = gazetteer()
     if len(words) == 1 and len(tail) > 1 and words[0].upper() in US_STATES:
         return "none"  # FIVE GUYS VA 1022
-    rest = [word for word in words if word not in TAILS and len(word) > 1]
-    if len(words) > 1 and words[-1] in STREETS:
+    rest = [word for word in words if word not in SUFFIX_WORDS and len(word) > 1]
+    if len(words) > 1 and words[-1] in STREET_WORDS:
         return "benign"
-    trades = [confidence.mcc_agrees(TRADES[word], mccs) for word in words if word in TRADES]
+    trades = [confidence.mcc_agrees(TRADE_MCCS[word], mccs) for word in words if word in TRADE_MCCS]
     if trades and not all(trades):
         return "other"
-    kinds = [at for at, word in enumerate(words) if word in KINDS and word not in ANY_TRADE]
+    kinds = [
+        at for at, word in enumerate(words) if word in SHOP_WORDS and word not in ANY_TRADE_WORDS
+    ]
     first = words.index(rest[0]) if rest else len(words)
-    if any(words[at] not in TRADES or at > first for at in kinds):
+    if any(words[at] not in TRADE_MCCS or at > first for at in kinds):
         return "unknown"  # what comes behind a place or is no trade is part of a longer name
     if not rest:
         return "trade" if trades else "benign"
@@ -52,4 +61,6 @@ def goes_on(tail: Sequence[str], truncated: bool) -> bool:
     """
     if truncated and len(tail) > 1 and len(tail[-1]) <= 3:
         return False
-    return len(tail) > 1 and tail[0] == "and" and any(word not in TAILS for word in tail[1:3])
+    return (
+        len(tail) > 1 and tail[0] == "and" and any(word not in SUFFIX_WORDS for word in tail[1:3])
+    )
