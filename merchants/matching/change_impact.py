@@ -62,7 +62,7 @@ class Changes:
         # All by which the catalogue is asked: also the processor, and codes before a star.
         words = words_of(
             f"{descriptor.text} {descriptor.domain} {descriptor.intermediary or ''}"
-            f" {descriptor.code} {descriptor.starred}"
+            f" {descriptor.code} {descriptor.after_star}"
         )
         glued = "".join((*words, *words_of(descriptor.raw)))
         return any(opening in glued for opening in self._openings) or any(

@@ -107,8 +107,8 @@ def read(transaction: Transaction) -> Reading:
     given = (transaction.description, transaction.country.upper(), transaction.city)
     descriptor = parse(*given)
     kind = kind_of(descriptor, transaction.mcc)
-    if kind.is_placeless or _may_be_a_seller(descriptor, transaction.city):
-        descriptor = parse(*given, placeless=True)
+    if kind.has_no_location or _may_be_a_seller(descriptor, transaction.city):
+        descriptor = parse(*given, without_location=True)
     number = ""
     if kind.kind in _AT_SHOPS and descriptor.store_number != descriptor.postal_code:
         found = _STORE_NUMBER.fullmatch(descriptor.store_number)
@@ -138,5 +138,5 @@ def read(transaction: Transaction) -> Reading:
 
 def _may_be_a_seller(descriptor: Descriptor, city: str) -> bool:
     """Whether the town right behind a marketplace's name may be who sold there: ALIEXPRESS ACME."""
-    alone = len(descriptor.words) == 1 and bool(descriptor.nearby) and not city
+    alone = len(descriptor.words) == 1 and bool(descriptor.possible_countries) and not city
     return alone and bool(marketplace_of(descriptor))

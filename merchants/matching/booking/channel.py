@@ -52,7 +52,7 @@ def channel_of(descriptor: Descriptor, kind: Kind, store_number: str) -> Channel
 
 
 def _strong_online(descriptor: Descriptor, kind: Kind) -> str:
-    if (descriptor.domain and descriptor.domain not in _PROCESSORS_OWN) or descriptor.hint:
+    if (descriptor.domain and descriptor.domain not in _PROCESSORS_OWN) or descriptor.cut_domain:
         return "web address"
     if "online" in kind.found.senses:
         return "online wording"
@@ -82,7 +82,7 @@ def _weak_in_store(descriptor: Descriptor, kind: Kind, store_number: str) -> str
         return "store number"
     if "point of sale" in kind.found.senses:
         return "terminal wording"
-    if descriptor.starred or descriptor.reference:
+    if descriptor.after_star or descriptor.reference:
         return ""  # UBER *TRIP SAN FRANCISCO: the seat of a service
     return "town" if descriptor.city and (descriptor.region or descriptor.country) else ""
 

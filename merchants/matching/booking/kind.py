@@ -14,7 +14,7 @@ from merchants.matching.booking.persons import (
     named_person,
 )
 from merchants.matching.booking.phrasebook import Found, Phrasebook
-from merchants.matching.descriptor.parser import Descriptor, tidied
+from merchants.matching.descriptor.parser import Descriptor, sanitize
 from merchants.matching.lookup.cleaned import no_merchant
 from merchants.matching.text.normalize import words_of
 from merchants.matching.text.word_lists import NON_MERCHANT_WORDS, word_set
@@ -70,7 +70,7 @@ _UNSPACED = [
     for kind, phrases in kind_phrases.UNSPACED.items()
     for phrase in phrases.split()
 ]
-_PLACELESS = frozenset({"person_to_person", "unknown"})
+_WITHOUT_LOCATION = frozenset({"person_to_person", "unknown"})
 # What the client's MCC says where the text says nothing of its own.
 _BY_MCC = {
     "6010": "cash", "6011": "cash", "9311": "tax", "4829": "transfer", "6536": "transfer",
@@ -119,15 +119,15 @@ class Kind(NamedTuple):
         return self.person or self.kind in NAMING_NOBODY
 
     @property
-    def is_placeless(self) -> bool:
+    def has_no_location(self) -> bool:
         """Whether what looks like a town may be a person's surname: TRANSFER TO JANE PARIS."""
-        return self.person or self.kind in _PLACELESS
+        return self.person or self.kind in _WITHOUT_LOCATION
 
 
 @lru_cache(maxsize=4096)  # as descriptors are, and for the same reason
 def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
     """What a transaction was; `mcc` decides only where the text says nothing."""
-    text = tidied(descriptor.raw)
+    text = sanitize(descriptor.raw)
     words = words_of(text)
     nameless = no_merchant(descriptor) or descriptor.is_cash or descriptor.is_movement
     found = _BOOK.find(words, nameless)
@@ -191,7 +191,7 @@ def _is_no_shop(descriptor: Descriptor, found: Found) -> bool:
     person = named_person(found.rest) or named_person(descriptor.words)
     if person and not any(map(is_also_place, descriptor.words[:1])):
         return True
-    return not descriptor.signs_of_a_shop and not _is_companys(found.rest)
+    return not descriptor.shop_signals and not _is_companys(found.rest)
 
 
 def _names_person(found: Found, text: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from merchants.matching.descriptor.bank_patterns import DOUBTFUL_WORDS, FIRM_WORDS, LOOSE_WORDS
+from merchants.matching.descriptor.bank_patterns import AMBIGUOUS_WORDS, STRONG_WORDS, WEAK_WORDS
 from merchants.matching.text.normalize import spell_out_umlauts, words_of
 from merchants.matching.text.word_lists import NON_MERCHANT_WORDS, word_set
 
@@ -11,7 +11,7 @@ LONGEST = 48  # words of a text that are looked at
 # Words of the bank's own: what stands before or behind only these stands at the text's edge.
 _BANK_WORDS = (
     NON_MERCHANT_WORDS
-    | {word.lower() for word in FIRM_WORDS | LOOSE_WORDS | DOUBTFUL_WORDS}
+    | {word.lower() for word in STRONG_WORDS | WEAK_WORDS | AMBIGUOUS_WORDS}
     | word_set(
         """sepa visa mastercard maestro girocard ec eur usd gbp chf sek nok dkk pln czk huf brl mxn
         inr cad aud nzd karte kort karta kartou karty tarjeta cartao carta kaart kortti jan feb mar

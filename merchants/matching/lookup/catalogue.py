@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from merchants.matching.descriptor.gazetteer import gazetteer
+from merchants.matching.descriptor.gazetteer import load_gazetteer
 from merchants.matching.descriptor.parser import Descriptor
 from merchants.matching.lookup import confidence
 from merchants.matching.lookup.inexact import DamagedNames
@@ -41,7 +41,7 @@ class CatalogueMatcher:
 
         Bounded work: look-ups by key and by sorted prefix, no comparison of spellings.
         """
-        clues = Clues(descriptor, mcc, country, descriptor.nearby)
+        clues = Clues(descriptor, mcc, country, descriptor.possible_countries)
         words = descriptor.words
         hits = self._index.prefixes(words)
         return (
@@ -66,12 +66,12 @@ class CatalogueMatcher:
     def _resold(self, clues: Clues) -> Found | None:
         """`GOOGLE *DUOLINGO`: what stands behind a reseller's star, if the catalogue knows it."""
         words = clues.descriptor.words
-        if not (clues.descriptor.starred and words and words[0] in _RESELLERS):
+        if not (clues.descriptor.after_star and words and words[0] in _RESELLERS):
             return None
         if self._index.exact(compact_words(list(words))):
             return None
         choice = self._choose(
-            self._index.exact(compact_words(words_of(clues.descriptor.starred))), clues
+            self._index.exact(compact_words(words_of(clues.descriptor.after_star))), clues
         )
         return choice.found(confidence.RESOLD, f"sold by {words[0].title()}") if choice else None
 
@@ -109,7 +109,7 @@ class CatalogueMatcher:
                 distinctive=self._index.is_distinctive(hit, words),
                 letters=len(hit.spelling),
                 words=hit.length,
-                shop=clues.descriptor.signs_of_a_shop,
+                shop=clues.descriptor.shop_signals,
                 mcc=choice.mcc,
                 country=choice.country,
                 intermediary=clues.intermediary,
@@ -140,22 +140,26 @@ class CatalogueMatcher:
 
     def _with_its_place(self, clues: Clues) -> Found | None:
         """`ANN TAYLOR TX`, `AIR CANADA`: what looked like the place may be the end of a name."""
-        words, printed = clues.descriptor.words, clues.descriptor.printed
-        if not words or printed[: len(words)] != words or len(printed) == len(words):
+        words, words_with_location = clues.descriptor.words, clues.descriptor.words_with_location
+        if (
+            not words
+            or words_with_location[: len(words)] != words
+            or len(words_with_location) == len(words)
+        ):
             return None
-        hits = self._index.prefixes(printed)
+        hits = self._index.prefixes(words_with_location)
         if not hits or hits[0].length <= len(words):
             return None
         if clues.country == clues.descriptor.country:
             # The country was told by a town that is none.
-            clues = replace(clues, country="", nearby=())
-        return self._by_words(clues, printed[: hits[0].length], hits, whole=True)
+            clues = replace(clues, country="", possible_countries=())
+        return self._by_words(clues, words_with_location[: hits[0].length], hits, whole=True)
 
     def _behind_its_city(self, clues: Clues) -> Found | None:
         """`SOUTH LAKE TAHOE ACE HARDWARE`: the branch's town stands in front."""
         words, descriptor = clues.descriptor.words, clues.descriptor
         for count in range(min(3, len(words) - 1), 0, -1):
-            regions = gazetteer().regions(" ".join(words[:count]).upper())
+            regions = load_gazetteer().regions(" ".join(words[:count]).upper())
             if not regions or (count == 1 and is_everyday(words[0])):
                 continue
             if descriptor.region and descriptor.region not in regions:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from merchants.matching.descriptor.gazetteer import gazetteer
+from merchants.matching.descriptor.gazetteer import load_gazetteer
 from merchants.matching.text.normalize import compact, compact_words, spell_out_umlauts, words_of
 from merchants.matching.text.word_lists import LEGAL_FORMS, SHOP_WORDS, is_common
 
@@ -131,7 +131,7 @@ class BrandIndex:
             and not word.isdigit()
             and not is_common(word)
             and not (word.endswith("s") and is_common(word[:-1]))
-            and not (len(own) < 3 and gazetteer().regions(word.upper()))
+            and not (len(own) < 3 and load_gazetteer().regions(word.upper()))
         ]
 
     def is_distinctive(self, hit: Hit, words: Sequence[str]) -> bool:
@@ -141,7 +141,7 @@ class BrandIndex:
         if telling and (len(telling[0]) >= 5 or len(own) > 1):
             return True
         if telling:
-            return self.word_count(hit.spelling) == 1 and not gazetteer().regions(
+            return self.word_count(hit.spelling) == 1 and not load_gazetteer().regions(
                 hit.spelling.upper()
             )
         # Several everyday words together are a name of their own, unless all say only what it is.

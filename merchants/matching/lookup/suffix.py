@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from merchants.matching.descriptor.gazetteer import US_STATES, gazetteer
+from merchants.matching.descriptor.gazetteer import US_STATES, load_gazetteer
 from merchants.matching.lookup import confidence
 from merchants.matching.text.word_lists import (
     ANY_TRADE_WORDS,
@@ -24,7 +24,7 @@ def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
     words = list(takewhile(lambda word: not is_number(word), tail))
     if not words:
         return "none"
-    places = gazetteer()
+    places = load_gazetteer()
     if len(words) == 1 and len(tail) > 1 and words[0].upper() in US_STATES:
         return "none"  # FIVE GUYS VA 1022
     rest = [word for word in words if word not in SUFFIX_WORDS and len(word) > 1]
@@ -43,7 +43,7 @@ def tail_kind(tail: Sequence[str], mccs: Sequence[str]) -> str:
         return "trade" if trades else "benign"
     for town in (" ".join(rest).upper(), " ".join(words).upper()):
         if (places.regions(town) and not is_everyday(town.lower())) or (
-            len(town) >= 5 and places.begins(town)
+            len(town) >= 5 and places.any_begins_with(town)
         ):
             return "benign"
     return "unknown"

@@ -30,12 +30,12 @@ class Clues:
     descriptor: Descriptor
     mcc: str
     country: str
-    nearby: tuple[str, ...] = ()  # countries that have a town of the printed name
+    possible_countries: tuple[str, ...] = ()  # countries that have a town of the printed name
 
     @property
     def before_star(self) -> int:
         """How many words stand before a merchant's star; 0 without one."""
-        behind = self.descriptor.starred
+        behind = self.descriptor.after_star
         return len(self.descriptor.words) - len(words_of(behind)) if behind else 0
 
     @property
@@ -93,7 +93,7 @@ def choose(
             name == spelling,
             home is True,
             trade is True,
-            any(country in merchant.countries for country in clues.nearby),
+            any(country in merchant.countries for country in clues.possible_countries),
             bool(spelling) and spelling.startswith(name),
             not merchant.countries,
             len(merchant.mccs),
