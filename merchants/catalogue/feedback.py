@@ -5,7 +5,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from merchants.matching.booking.persons import mentions_person
-from merchants.matching.heuristic import parsed
+from merchants.matching.heuristic import parse_transaction
 from merchants.matching.text.normalize import words_of
 from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
 from pave.clients.models import Client
@@ -154,4 +154,4 @@ def _review(feedback: Feedback, status: str, merchant: Merchant | None, by: str)
 def descriptor_of(feedback: Feedback) -> str:
     """Return the cleaned descriptor that was answered wrongly, as a rule is asked for it."""
     request = feedback.request
-    return parsed(request.as_transaction()).text or request.description
+    return parse_transaction(request.as_transaction()).text or request.description

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q, Value
 
 from merchants.matching.categories import choices
-from merchants.matching.rules import BadExpression, compiled
+from merchants.matching.rules import InvalidRegex, compile_regex
 from merchants.matching.text.uris import as_uri
 from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked
 from pave.core.ids import new_id
@@ -202,8 +202,8 @@ class Rule(models.Model):
             raise ValidationError({"pattern": CARD_REFUSED})
         if self.kind == self.Kind.REGEX:
             try:
-                compiled(self.pattern)
-            except BadExpression as error:
+                compile_regex(self.pattern)
+            except InvalidRegex as error:
                 raise ValidationError({"pattern": f"Not an expression for RE2: {error}"}) from error
 
 

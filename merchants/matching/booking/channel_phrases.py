@@ -1,4 +1,4 @@
-"""What the wording says about where and with what a card was used, and whom it names."""
+"""Phrases for the channel and means of a payment, and words for parties."""
 
 from merchants.matching.booking.phrasebook import Wording
 from merchants.matching.text.word_lists import word_set
@@ -34,7 +34,7 @@ ONLINE = Wording(
     closing="""ecom, e com, ecomm, online, internet, web, e commerce, ecommerce, onlineshop,
     webshop, online shop, verkkokauppa, internetowa""",
 )
-# The card or a phone was held to a terminal.
+# Contactless, by card or phone, at a terminal.
 TERMINAL = Wording(
     anywhere="""contactless, tap and pay, tap and go, tap n go, paypass, paywave, chip purchase,
     chip pin, chip and pin, card present, pin purchase, tap purchase, swiped, in store purchase,
@@ -48,7 +48,7 @@ TERMINAL = Wording(
     proximite, cash back purchase""",
     opening="bea, ec, tap, chip",
 )
-# A terminal's usual wording, which some banks print for all that is paid by card.
+# The usual wording of terminals, which some banks print for every card payment.
 POINT_OF_SALE = Wording(
     anywhere="""point of sale, eftpos, pos purchase, pos debit, pos pur, pos withdrawal, pos
     transaction, pos einkauf, acquisto pos, pagamento pos, pagamento tramite pos, compra pos, tpv,
@@ -73,7 +73,7 @@ WALLETS = {
     "TWINT": Wording(opening="twint, twint an, twint von, twint p2p, twint geld senden"),
 }
 
-# The money came in: whoever stands behind these words was not paid.
+# Incoming money: the party named after these was not paid.
 INCOMING = Wording(
     anywhere="""receipt, received, incoming, credit from, from, gutschrift, eingang, geldeingang,
     recu, reçu, recibida, recibido, recebida, recebido, accredito, bonifico da, bijschrijving,
@@ -88,12 +88,12 @@ SHOPS_AND_PEOPLE = Wording(
     zalopay, tng ewallet, kakaopay, bancomat pay, ropay, keks pay, transfiya, palmpay"""
 )
 
-# Of one company each: behind somebody's name they say through whom, or what the money was for.
+# Brands that after a person's name say through whom, or what for, money was sent.
 BRANDS = word_set(
     """amazon netflix google apple microsoft robinhood coinbase vanguard fidelity schwab wise
     revolut monzo edf engie vattenfall"""
 )
-# A name with one of these words is a company's (beside legal forms and kinds of shop).
+# Words of companies' names, besides legal forms and kinds of shop.
 COMPANY_WORDS = BRANDS | word_set(
     """stadtwerke energie energi energia energy strom gas wasser water electric electricity power
     utilities utility versicherung versicherungen insurance assurance assurances mutuelle
@@ -109,7 +109,7 @@ COMPANY_WORDS = BRANDS | word_set(
     companies industries international plumbing construction builders accountants media apotheke
     pharmacy restaurant cafe garage dental svenska payments marketing agency"""
 )
-# To one of these, money is moved between accounts.
+# A bank as the other party: a transfer between accounts.
 BANK_WORDS = word_set(
     """paypal venmo cashapp bank banque banco banca sparkasse volksbank raiffeisen amex visa
     mastercard brokerage securities investments invest robinhood coinbase vanguard fidelity
@@ -117,12 +117,12 @@ BANK_WORDS = word_set(
     natwest santander bbva caixabank ing rabo rabobank abn knab bunq n26 dkb comdirect postbank
     nordea handelsbanken seb swedbank danske nubank itau bradesco sbi hdfc icici"""
 )
-# A title: whoever is named behind it is a person.
+# Titles: a person's name follows.
 TITLES = word_set(
     """mr mrs ms miss mme mlle monsieur madame herr frau herrn dhr mevr mw sig sigra sr sra srta
     senor senora pan pani"""
 )
-# What stands between the wording and a name, or says what the money was for.
+# Words between a phrase and a name, or before the purpose.
 PARTICLES = word_set(
     """to from for by a an au aux de du des da do di del della le la el los las von vom naar van
     voor aan met bij till fran til fra per para pelo pela por pour chez vers em en favor favore
@@ -141,7 +141,7 @@ PARTICLES = word_set(
     febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre mandat
     kontonummer verwendungszweck svwz eref"""
 )
-# How money is handed over and what for, in front of a name or behind it: never a purchase by card.
+# Words around a person's name that say how or why money was sent: never a card purchase.
 PURPOSES = word_set(
     """payment pago pagamento pagto pgto paiement zahlung betaling betalning maksu platba uhrada
     plata odeme bacs sct draft cashier cashiers giro ibg fast payout credito debito internet web

@@ -124,6 +124,11 @@ class Descriptor:
     names_customer: bool = False  # the customer's name follows the merchant's
 
     @property
+    def names_no_merchant(self) -> bool:
+        """Whether nothing but bank wording and numbers is left."""
+        return not self.domain and is_noise(self.text)
+
+    @property
     def shop_signals(self) -> int:
         """How many things are printed that only merchants have: a store number, a location, ..."""
         return (
