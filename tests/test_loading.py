@@ -81,7 +81,7 @@ def test_who_previews_the_same_draft_at_once_waits_for_one_preview(
         return preview.preview()
 
     monkeypatch.setattr(draft, "preview", slowly)
-    got = at_once(lambda: draft.preview_of_draft(work_it_out=True))
+    got = at_once(lambda: draft.preview_of_draft(compute=True))
     assert [found.examined for found in got] == [1] * THREADS
     assert len(worked_out) == 1
 

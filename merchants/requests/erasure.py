@@ -53,7 +53,7 @@ def count(*, client: Client) -> dict[str, int]:
     return {
         "requests": NormalizationRequest.objects.filter(client=client).count(),
         "answers": Resolution.objects.filter(client=client).count(),
-        "new merchants": feedback.proposed(of=client).count(),
+        "new merchants": feedback.merchants_only_from(client=client).count(),
         "batches": Batch.objects.filter(client=client).count(),
         "events": Event.objects.filter(client=client).count(),
         "webhooks": Webhook.objects.filter(client=client).count(),
@@ -127,7 +127,7 @@ def _erase_proposals(client: Client) -> Iterator[tuple[str, int]]:
     """Erase the merchants that its feedback has made, as far as nobody has been shown them."""
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
-        pks = list(feedback.proposed(of=client).values_list("pk", flat=True))
+        pks = list(feedback.merchants_only_from(client=client).values_list("pk", flat=True))
         Rule.objects.filter(merchant__in=pks).delete()
         _erase(Merchant.objects.filter(pk__in=pks))
         _blank(Merchant, [str(pk) for pk in pks])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.feed import feed, found_share, mixed_share
-from merchants.catalogue.sources.shipped import load_builtin
+from merchants.catalogue.sources.shipped import load_shipped
 from merchants.matching.evaluation import Report, comparable, is_right, score
 from merchants.matching.heuristic import (
     CatalogueMerchant,
@@ -30,7 +30,7 @@ def catalogue() -> list[CatalogueMerchant]:
             record.key, record.name, record.website, record.mccs, record.countries,
             record.category, record.aliases,
         )
-        for record in load_builtin()
+        for record in load_shipped()
     ]  # fmt: skip
 
 
