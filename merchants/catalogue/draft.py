@@ -15,7 +15,7 @@ from merchants.matching.heuristic import PaveHeuristic
 from merchants.matching.types import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from merchants.models import Alias, Merchant, Rule, Ruleset
 from pave.core import advisory_locks
-from pave.core.loading import loaded
+from pave.core.loading import load_once
 
 # A preview takes seconds of CPU, and publishing after it must not wait again.
 _PREVIEW_CACHE_SECONDS = 3600
@@ -137,14 +137,14 @@ def try_out(transaction: Transaction) -> TrialResult:
     )
 
 
-@loaded()
+@load_once()
 def _published_heuristic(number: int) -> PaveHeuristic:
     """Return Pave's own heuristic of a ruleset."""
     content = rulesets.content_of(number)
     return PaveHeuristic(content.merchants, content.rules)
 
 
-@loaded()
+@load_once()
 def _draft_heuristic(seen_fingerprint: str) -> PaveHeuristic:
     """Return the heuristic of the draft, cached by its fingerprint."""
     content = rulesets.draft()

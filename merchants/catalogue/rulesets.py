@@ -33,7 +33,7 @@ from merchants.models import (
 from merchants.wakeups import REVISE
 from pave.core import advisory_locks
 from pave.core.card_masking import masked
-from pave.core.loading import loaded, without_collection
+from pave.core.loading import load_once, without_garbage_collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Content:
         """
         if not stored:
             return cls()
-        with without_collection():
+        with without_garbage_collection():
             rows = json.loads(gzip.decompress(stored))
             return cls(
                 merchants=tuple(
@@ -76,7 +76,7 @@ class CatalogueHeuristic:
 
     def __init__(self, content: Content | None = None) -> None:
         content = current_content() if content is None else content
-        with without_collection():
+        with without_garbage_collection():
             self._heuristic = PaveHeuristic(content.merchants, content.rules)
         self.merchants = {merchant.id: merchant for merchant in content.merchants}
 
@@ -113,13 +113,13 @@ def current_content() -> Content:
     return content_of(current().number)
 
 
-@loaded(most=2)
+@load_once(maxsize=2)
 def content_of(number: int) -> Content:
     """Return the content of a ruleset; it never changes."""
     return _stored_content(number)
 
 
-@loaded()
+@load_once()
 def heuristic_for(number: int) -> Heuristic:
     """Return the heuristic that PAVE_HEURISTIC names, a new one for each ruleset."""
     heuristic_class = import_string(settings.PAVE_HEURISTIC)

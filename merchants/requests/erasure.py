@@ -69,12 +69,12 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     """
     with transaction.atomic():
         Client.objects.filter(pk=client.pk).update(active=False)
-        api_keys.forget_client(client=client)
+        api_keys.drop_cached_keys(client=client)
         Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
         subscriptions.forget(client.pk)
     with transaction.atomic():
         # A batch that is being taken is taken whole; from here on none is.
-        advisory_locks.take_own(advisory_locks.Lock.TAKING_BATCHES, client.pk)
+        advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)
     _forget_history(client)
     yield from _erase_proposals(client)
     requests = NormalizationRequest.objects.filter(client=client)

@@ -1,4 +1,4 @@
-"""Whether a large table has such rows, asked along an index."""
+"""An EXISTS query that is forced along an index."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from django.db.models import QuerySet
 
 
 def exists_along(rows: QuerySet[Any], *fields: str) -> bool:
-    """Return whether there are ``rows``, by the index that has them in the order of ``fields``.
+    """Return whether there are ``rows``, by the index that orders them by ``fields``.
 
-    ``QuerySet.exists()`` has no order. With statistics from a time when nearly all rows were such
-    ones, PostgreSQL then reads the table from its beginning, where there is none any more.
+    ``QuerySet.exists()`` has no order. With stale statistics, from when nearly all rows matched,
+    PostgreSQL would then scan the table from its beginning, where none match any more.
     """
     return bool(rows.order_by(*fields).values_list("pk")[:1])
