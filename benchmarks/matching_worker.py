@@ -18,9 +18,9 @@ ROWS = 20_000
 def pack(path: str) -> None:
     """Write the shipped catalogue as a ruleset's content."""
     _set_up()
-    from merchants.catalogue.importer import shipped
+    from merchants.catalogue.importer import shipped_content
 
-    Path(path).write_bytes(shipped().packed())
+    Path(path).write_bytes(shipped_content().packed())
 
 
 def measure(path: str, seed: int) -> dict[str, float]:

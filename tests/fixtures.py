@@ -93,9 +93,9 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     # A test's ruleset is rolled back, and its number given out again.
     rulesets.heuristic_for.cache_clear()
     rulesets.content_of.cache_clear()
-    rulesets.changes.cache_clear()
+    rulesets.changes_between.cache_clear()
     rulesets._changed_by.cache_clear()
-    monkeypatch.setattr("pave.clients.api_keys._noted", {})
+    monkeypatch.setattr("pave.clients.api_keys._last_recorded", {})
     # Nobody looks at the queue's depth within a test, but for those about that.
     monkeypatch.setattr("merchants.api.backpressure.depth", lambda most, **of: 0)
     monkeypatch.setattr("merchants.api.backpressure._of_clients", {})

@@ -47,7 +47,7 @@ def test_a_column_of_nothing_but_nulls_is_written(rows):
 
 
 def test_very_many_rows_take_more_than_one_statement(rows, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(bulk_update, "_MOST", 4)
+    monkeypatch.setattr(bulk_update, "_MAX_VALUES", 4)
     for number, row in enumerate(rows):
         row.error = str(number)
     with django_assert_num_queries(3):

@@ -96,13 +96,13 @@ def written(draw):
     one = draw(st.sampled_from(GAPS))
     every = draw(st.sampled_from([1, 4, 20]))
     mixed = draw(st.booleans())
-    text, places = "", []
+    text, positions = "", []
     for place, char in enumerate(number):
         if place and place % every == 0:
             text += draw(st.sampled_from(GAPS)) if mixed else one
-        places.append(len(text))
+        positions.append(len(text))
         text += char
-    return text, places
+    return text, positions
 
 
 AROUND = st.text(max_size=20) | st.text("0123456789 -/.*XA", max_size=20)
@@ -116,21 +116,21 @@ AROUND = st.text(max_size=20) | st.text("0123456789 -/.*XA", max_size=20)
 )
 @example("", (VISA, list(range(16))), "0528")
 def test_no_card_number_gets_through_whatever_stands_around_it(before, number, after):
-    number, places = number
+    number, positions = number
     text = before + number + after
     shown = masked(text)
     assert len(shown) == len(text)
     assert all(new in (old, "*") for old, new in zip(text, shown, strict=True))
-    clear = [shown[len(before) + place] != "*" for place in places[6:-4]]
+    clear = [shown[len(before) + place] != "*" for place in positions[6:-4]]
     assert "1" * 7 not in "".join("01"[one] for one in clear)
     assert masked(shown) == shown
 
 
 @given(written())
 def test_of_a_number_alone_the_first_six_and_the_last_four_digits_are_shown(number):
-    number, places = number
+    number, positions = number
     text = f"PAID BY {number} NETFLIX"
-    hidden = {place + len("PAID BY ") for place in places[6:-4]}
+    hidden = {place + len("PAID BY ") for place in positions[6:-4]}
     for place, char in enumerate(masked(text)):
         if place in hidden:
             assert char == "*"

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from merchants.catalogue import draft, preview, rulesets
 from merchants.matching.types import Match, Transaction
 from pave.api.openapi.views import description
-from pave.core.loading import loaded
+from pave.core.loading import load_once
 from tests.factories import NormalizationRequestFactory
 
 THREADS = 8
@@ -81,7 +81,7 @@ def test_who_previews_the_same_draft_at_once_waits_for_one_preview(
         return preview.preview()
 
     monkeypatch.setattr(draft, "preview", slowly)
-    got = at_once(lambda: draft.preview_of_draft(work_it_out=True))
+    got = at_once(lambda: draft.preview_of_draft(compute=True))
     assert [found.examined for found in got] == [1] * THREADS
     assert len(worked_out) == 1
 
@@ -89,7 +89,7 @@ def test_who_previews_the_same_draft_at_once_waits_for_one_preview(
 def test_after_a_load_that_fails_the_next_one_tries_again() -> None:
     tries = []
 
-    @loaded()
+    @load_once()
     def flaky() -> str:
         tries.append("try")
         if len(tries) == 1:
@@ -105,7 +105,7 @@ def test_after_a_load_that_fails_the_next_one_tries_again() -> None:
 def test_only_the_latest_are_kept() -> None:
     made = []
 
-    @loaded(most=2)
+    @load_once(maxsize=2)
     def content_of(number: int) -> int:
         """Return what a ruleset holds."""
         made.append(number)

@@ -57,7 +57,7 @@ class AcceptForm(forms.Form):
         if sum(given) != 1:
             raise forms.ValidationError("Give one of the three.")
         for name in ("new_name", "text"):
-            if not data.get("keep") and corrections.names_person(data.get(name) or ""):
+            if not data.get("keep") and corrections.may_name_person(data.get(name) or ""):
                 self.add_error(name, PERSON)
         return data
 
@@ -136,7 +136,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
                 by=request.user.get_username(),
                 new_name=data["new_name"],
                 text=data["text"],
-                keep=data["keep"],
+                allow_person_name=data["keep"],
             )
         except corrections.NotOpen as error:
             raise Refused("Somebody has decided on it already.") from error

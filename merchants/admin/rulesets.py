@@ -129,7 +129,7 @@ class RulesetAdmin(ReadOnlyAdmin):
                 return self._publish(request, form.cleaned_data)
         differences = draft.differences()
         wanted = "preview" in request.GET
-        preview = draft.preview_of_draft(work_it_out=wanted) if differences else None
+        preview = draft.preview_of_draft(compute=wanted) if differences else None
         return TemplateResponse(
             request,
             "merchants/draft.html",
@@ -153,7 +153,9 @@ class RulesetAdmin(ReadOnlyAdmin):
         before = rulesets.current()
         try:
             ruleset = draft.publish(
-                looked_at=data["fingerprint"], note=data["note"], by=request.user.get_username()
+                seen_fingerprint=data["fingerprint"],
+                note=data["note"],
+                by=request.user.get_username(),
             )
         except draft.DraftChanged:
             messages.error(request, "The draft has changed since you looked. Look again.")
@@ -188,7 +190,7 @@ class RulesetAdmin(ReadOnlyAdmin):
                 "opts": self.opts,
                 "form": form,
                 "tried": tried,
-                "another_answers": not rulesets.is_ours(),
+                "another_answers": not rulesets.uses_rulesets(),
                 "current": rulesets.current(),
             },
         )

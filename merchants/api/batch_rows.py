@@ -7,7 +7,7 @@ from rest_framework.exceptions import ValidationError
 from merchants.api.serializers import TransactionSerializer
 from merchants.api.transaction_validation import Checker
 from pave.api.errors import field_errors
-from pave.clients.authentication import names_another
+from pave.clients.authentication import names_other_client
 
 _checker = Checker(TransactionSerializer())
 
@@ -24,7 +24,7 @@ class RowChecker:
 
     def check(self, row: Any) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
         """Return the model's fields, or None and the errors of the row."""
-        if isinstance(row, dict) and names_another(row.get("client_id"), self._client_id):
+        if isinstance(row, dict) and names_other_client(row.get("client_id"), self._client_id):
             detail = "This is another client than the API key's."
             return None, [{"pointer": "/client_id", "detail": detail}]
         try:

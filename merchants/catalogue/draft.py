@@ -1,4 +1,4 @@
-"""The draft beside what is published: what differs, what it would answer, what it would change."""
+"""The draft compared with the published ruleset: differences, trial answers, preview."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,19 +11,19 @@ from django.db.models import Count, Max
 
 from merchants.catalogue import rulesets
 from merchants.catalogue.preview import Example, Preview, preview
-from merchants.catalogue.preview import examples_of as worked_out
+from merchants.catalogue.preview import examples_of as preview_examples
 from merchants.catalogue.rulesets import CatalogueHeuristic
 from merchants.matching.heuristic import PaveHeuristic
 from merchants.matching.types import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from merchants.models import Alias, Merchant, Rule, Ruleset
 from pave.core import advisory_locks
-from pave.core.loading import loaded
+from pave.core.loading import load_once
 
-# A preview takes some seconds of CPU; whoever publishes after it must not wait again.
-_PREVIEW_SECONDS = 3600
+# A preview takes seconds of CPU, and publishing after it must not wait again.
+_PREVIEW_CACHE_SECONDS = 3600
 
-# While one works a preview out, the others wait: it is most likely the same one.
-_previewing = threading.Lock()
+# Concurrent requests mostly want the same preview: one computes it, the others wait.
+_preview_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Difference:
     Args:
         what: ``merchant`` or ``rule``.
         kind: ``added``, ``removed`` or ``changed``.
-        name: What it is called.
-        fields: Field -> before and after.
+        name: Its display name.
+        fields: Values before and after, by field.
     """
 
     what: str
@@ -44,8 +44,8 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """What a transaction is answered by the published ruleset, and would be by the draft."""
+class TrialResult:
+    """A transaction's answers by the published ruleset and by the draft."""
 
     key: Key
     published: Match
@@ -61,29 +61,29 @@ class Tried:
 
 
 class DraftChanged(Exception):
-    """The draft is another one than was looked at."""
+    """The draft has changed since it was reviewed."""
 
 
-def publish(*, looked_at: str, note: str, by: str) -> Ruleset:
-    """Publish the draft, if it is the one that somebody has looked at.
+def publish(*, seen_fingerprint: str, note: str, by: str) -> Ruleset:
+    """Publish the draft, unless it has changed since it was reviewed.
 
     Args:
-        looked_at: Its fingerprint then.
+        seen_fingerprint: Its fingerprint when it was reviewed.
         note: What changed, for staff.
         by: Who publishes it.
 
     Raises:
-        DraftChanged: It is another one now.
+        DraftChanged: It has changed.
     """
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
-        if fingerprint() != looked_at:
+        if fingerprint() != seen_fingerprint:
             raise DraftChanged
         return rulesets.publish(note=note, by=by)
 
 
 def fingerprint() -> str:
-    """Return a text that is another one whenever the draft, or what is published, has changed."""
+    """Return a text that changes with the draft and with the published ruleset."""
     merchants = Merchant.objects.aggregate(Count("pk"), Max("updated_at"))
     aliases = Alias.objects.aggregate(Count("pk"), Max("pk"))
     rules = Rule.objects.aggregate(Count("pk"), Max("updated_at"))
@@ -92,41 +92,41 @@ def fingerprint() -> str:
 
 
 def differences() -> list[Difference]:
-    """Return what publishing the draft would change in the catalogue and its rules."""
+    """Return the merchants and rules that publishing the draft would change."""
     older, newer = rulesets.current_content(), rulesets.draft()
     names = {merchant.id: merchant.name for merchant in (*older.merchants, *newer.merchants)}
     return [
-        *_paired(older.rules, newer.rules, "rule", names),
-        *_paired(older.merchants, newer.merchants, "merchant", names),
+        *_differences_between(older.rules, newer.rules, "rule", names),
+        *_differences_between(older.merchants, newer.merchants, "merchant", names),
     ]
 
 
-def preview_of_draft(*, work_it_out: bool) -> Preview | None:
-    """Return what publishing the draft would change for clients.
+def preview_of_draft(*, compute: bool) -> Preview | None:
+    """Return what publishing the draft would change for clients; None if not yet computed.
 
     Args:
-        work_it_out: Whether to do the work, some seconds of it, if nobody has yet.
+        compute: Whether to compute it, which takes seconds, if it is not cached.
     """
     key = f"preview:{fingerprint()}".replace(" ", "_")
-    found = cache.get(key)
-    if found is None and work_it_out:
-        with _previewing:
-            found = cache.get(key)
-            if found is None:
-                found = preview()
-                cache.set(key, found, _PREVIEW_SECONDS)
-    return found
+    cached_preview = cache.get(key)
+    if cached_preview is None and compute:
+        with _preview_lock:
+            cached_preview = cache.get(key)
+            if cached_preview is None:
+                cached_preview = preview()
+                cache.set(key, cached_preview, _PREVIEW_CACHE_SECONDS)
+    return cached_preview
 
 
-def examples_of(seen: Preview) -> dict[str, list[Example]]:
-    """Return the examples of a preview of the draft, worked out anew from what is still there."""
-    return worked_out(seen, _published_heuristic(), _draft_heuristic(fingerprint()))
+def examples_of(result: Preview) -> dict[str, list[Example]]:
+    """Return the examples of a preview of the draft, of requests that still exist."""
+    return preview_examples(result, _published_heuristic(), _draft_heuristic(fingerprint()))
 
 
-def try_out(transaction: Transaction) -> Tried:
-    """Return what Pave's own heuristic answers a transaction, and would answer it, and why."""
+def try_out(transaction: Transaction) -> TrialResult:
+    """Return what Pave's own heuristic answers, as published and as the draft has it."""
     published = _published_heuristic()
-    return Tried(
+    return TrialResult(
         key=published.key(transaction),
         published=published.match(transaction),
         draft=_draft_heuristic(fingerprint()).match(transaction),
@@ -134,53 +134,53 @@ def try_out(transaction: Transaction) -> Tried:
 
 
 def _published_heuristic() -> CatalogueHeuristic | PaveHeuristic:
-    """Return Pave's own heuristic of the published ruleset: another one may take any time."""
+    """Return Pave's own heuristic of the published ruleset: a custom one may take any time."""
     number = rulesets.current().number
-    if rulesets.is_ours():
+    if rulesets.uses_rulesets():
         return cast(CatalogueHeuristic, rulesets.heuristic_for(number))
     return _own_heuristic(number)
 
 
-@loaded()
+@load_once()
 def _own_heuristic(number: int) -> PaveHeuristic:
     content = rulesets.content_of(number)
     return PaveHeuristic(content.merchants, content.rules)
 
 
-@loaded()
-def _draft_heuristic(of: str) -> PaveHeuristic:
-    """Return the heuristic of the draft, kept as long as the draft's fingerprint is ``of``."""
+@load_once()
+def _draft_heuristic(seen_fingerprint: str) -> PaveHeuristic:
+    """Return the heuristic of the draft, cached by its fingerprint."""
     content = rulesets.draft()
     return PaveHeuristic(content.merchants, content.rules)
 
 
-def _paired(
+def _differences_between(
     older: Iterable[CatalogueMerchant | MatchRule],
     newer: Iterable[CatalogueMerchant | MatchRule],
     what: str,
     names: dict[str, str],
 ) -> Iterator[Difference]:
-    old_ones, new_ones = set(older), set(newer)
-    before = {one.id: one for one in old_ones - new_ones}
-    after = {one.id: one for one in new_ones - old_ones}
+    old_rows, new_rows = set(older), set(newer)
+    before = {row.id: row for row in old_rows - new_rows}
+    after = {row.id: row for row in new_rows - old_rows}
     ids = sorted(before.keys() | after.keys())
     for pk in ids:
         old, new = before.get(pk), after.get(pk)
         kind = "changed" if old and new else "added" if new else "removed"
-        first = asdict(old) if old else {}
-        last = asdict(new) if new else {}
+        old_fields = asdict(old) if old else {}
+        new_fields = asdict(new) if new else {}
         fields = {
-            name: (_text(first.get(name), names), _text(last.get(name), names))
-            for name in (last or first)
-            if name != "id" and (first.get(name) or "") != (last.get(name) or "")
+            name: (_text(old_fields.get(name), names), _text(new_fields.get(name), names))
+            for name in (new_fields or old_fields)
+            if name != "id" and (old_fields.get(name) or "") != (new_fields.get(name) or "")
         }
-        yield Difference(what, kind, _name(new or old), fields)
+        yield Difference(what, kind, _display_name(new or old), fields)
 
 
-def _name(one: CatalogueMerchant | MatchRule | None) -> str:
-    if isinstance(one, MatchRule):
-        return f"{one.kind} “{one.pattern}”"
-    return one.name if one else ""
+def _display_name(row: CatalogueMerchant | MatchRule | None) -> str:
+    if isinstance(row, MatchRule):
+        return f"{row.kind} “{row.pattern}”"
+    return row.name if row else ""
 
 
 def _text(value: object, names: dict[str, str]) -> str:

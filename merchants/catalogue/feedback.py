@@ -1,48 +1,47 @@
-"""Corrections: somebody says that an answer is wrong, and staff decide."""
+"""Feedback: corrections of answers, on which staff decide."""
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from merchants.matching.booking.persons import mentions_person
-from merchants.matching.heuristic import parsed
+from merchants.matching.heuristic import parse_transaction
 from merchants.matching.text.normalize import words_of
 from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
 from pave.clients.models import Client
 from pave.core import advisory_locks
 from pave.core.card_masking import masked
 
-# An alias this short stands in too many texts; for such a descriptor a rule is written, which
-# compares the whole of it.
+# A shorter alias would match too many texts: such a descriptor becomes an exact rule instead.
 SHORTEST_ALIAS = 5
 
 
 class NotOpen(Exception):
-    """Somebody has decided on this feedback already."""
+    """This feedback has been decided on already."""
 
 
 class ClientInactive(Exception):
-    """Its client is not active any more, and may be about to be erased with all that it said."""
+    """Its client is no longer active, and may be about to be erased with its feedback."""
 
 
 class MerchantGone(Exception):
-    """The merchant has been hidden or has gone since it was chosen."""
+    """The merchant was deactivated or deleted since it was chosen."""
 
 
 class NamesPerson(ValueError):
-    """The words that would become the catalogue's may hold a person's name."""
+    """The words for the catalogue may contain a person's name."""
 
 
 def give(
     *, request: NormalizationRequest, merchant: str, comment: str = "", by: str = ""
 ) -> Feedback:
-    """Put a correction on the review list.
+    """Add a correction to the review list.
 
     Args:
         request: The request whose answer is wrong.
         merchant: The right name.
-        comment: What else there is to say.
-        by: The staff member who says so; empty for the client.
+        comment: Anything else.
+        by: The staff member who gives it; empty for the client.
     """
     return Feedback.objects.create(
         request=request, merchant_name=masked(merchant), comment=masked(comment), given_by=by
@@ -56,47 +55,47 @@ def accept(
     by: str,
     new_name: str = "",
     text: str = "",
-    keep: bool = False,
+    allow_person_name: bool = False,
 ) -> Alias | Rule:
-    """Write what makes such descriptors lead to the right merchant into the draft.
+    """Add an alias or a rule to the draft that leads such descriptors to the right merchant.
 
-    It counts once the draft is published, and then reaches earlier requests too.
+    It takes effect once the draft is published, for earlier requests too.
 
     Args:
         feedback: The correction.
-        merchant: The right merchant; None: there is no merchant in such a text, or a new one.
+        merchant: The right merchant; None for a new one, or for no merchant in such a text.
         by: The staff member who decides.
-        new_name: What a new merchant is called. No client sees it before it is published.
-        text: The words of the descriptor that stand for the merchant, without those that are the
-            transaction's own. Empty: all that was read from it.
-        keep: Whether the staff member keeps words that look like a person's name.
+        new_name: The name of a new merchant, which is hidden from clients until published.
+        text: The descriptor's words for the merchant, without those of the transaction itself.
+            Empty: the cleaned descriptor.
+        allow_person_name: Whether to accept words that look like a person's name.
 
     Raises:
-        NotOpen: It has been decided on before.
+        NotOpen: It has been decided on already.
         ClientInactive: Its client is not active.
-        MerchantGone: The merchant is not active any more, and was merged into none.
-        NamesPerson: The name or the words look like a person's, and are not to be kept.
+        MerchantGone: The merchant is no longer active, and was merged into none.
+        NamesPerson: The name or the words look like a person's, which is not allowed.
     """
     new_name, text = masked(new_name), masked(text) or descriptor_of(feedback)
-    if not keep and (names_person(new_name) or names_person(text)):
+    if not allow_person_name and (may_name_person(new_name) or may_name_person(text)):
         raise NamesPerson
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
         if not Client.objects.filter(requests=feedback.request_id, active=True).exists():
             raise ClientInactive
         if merchant is not None:
-            merchant = _as_it_is_now(merchant)
+            merchant = _current_merchant(merchant)
         if new_name:
             merchant = Merchant.objects.create(name=new_name, published=False)
         _review(feedback, Feedback.Status.ACCEPTED, merchant, by)
         if merchant is None or len("".join(words_of(text))) < SHORTEST_ALIAS:
-            # Only a rule without conditions, and one that counts, says the same already.
-            same = Rule.objects.filter(
+            # Only an active rule without conditions is equivalent.
+            existing_rules = Rule.objects.filter(
                 kind=Rule.Kind.EXACT, pattern=text[:300], merchant=merchant, active=True,
                 mcc="", country="", intermediary="",
             )  # fmt: skip
             note = f"From feedback of {feedback.created_at:%Y-%m-%d}"
-            return same.first() or Rule.objects.create(
+            return existing_rules.first() or Rule.objects.create(
                 kind=Rule.Kind.EXACT, pattern=text[:300], merchant=merchant, note=note
             )
         alias, _ = Alias.objects.get_or_create(
@@ -106,41 +105,41 @@ def accept(
 
 
 def reject(*, feedback: Feedback, by: str) -> None:
-    """Leave the answer as it is.
+    """Reject a correction: the answer stays.
 
     Raises:
-        NotOpen: It has been decided on before.
+        NotOpen: It has been decided on already.
     """
     _review(feedback, Feedback.Status.REJECTED, None, by)
 
 
-def names_person(text: str) -> bool:
-    """Return whether somebody has to look at words before they become the catalogue's."""
+def may_name_person(text: str) -> bool:
+    """Return whether words may contain a person's name, so that staff must confirm them."""
     return mentions_person(words_of(text))
 
 
-def proposed(*, of: Client) -> QuerySet[Merchant]:
-    """Return the merchants that only a client's feedback has made, and that nobody has seen yet."""
+def merchants_only_from(*, client: Client) -> QuerySet[Merchant]:
+    """Return the unpublished merchants that only one client's feedback has created."""
     return Merchant.objects.filter(
-        Exists(Feedback.objects.filter(merchant=OuterRef("pk"), request__client=of)),
-        ~Exists(Feedback.objects.filter(merchant=OuterRef("pk")).exclude(request__client=of)),
+        Exists(Feedback.objects.filter(merchant=OuterRef("pk"), request__client=client)),
+        ~Exists(Feedback.objects.filter(merchant=OuterRef("pk")).exclude(request__client=client)),
         published=False,
         merged=None,
     )
 
 
 def likely_merchant(feedback: Feedback) -> Merchant | None:
-    """Return the active merchant that bears the name given, for staff to begin with."""
+    """Return the active merchant of the given name, as a suggestion for staff."""
     return Merchant.objects.filter(active=True, name__iexact=feedback.merchant_name).first()
 
 
-def _as_it_is_now(merchant: Merchant) -> Merchant:
-    """Return the merchant or, if somebody has just merged it, its successor."""
-    now = Merchant.objects.filter(pk=merchant.pk).select_related("merged_into").first()
-    now = now.merged_into if now and now.merged_into else now
-    if now is None or not now.active:
+def _current_merchant(merchant: Merchant) -> Merchant:
+    """Return the merchant or, if it has just been merged, its successor."""
+    current = Merchant.objects.filter(pk=merchant.pk).select_related("merged_into").first()
+    current = current.merged_into if current and current.merged_into else current
+    if current is None or not current.active:
         raise MerchantGone
-    return now
+    return current
 
 
 def _review(feedback: Feedback, status: str, merchant: Merchant | None, by: str) -> None:
@@ -152,6 +151,6 @@ def _review(feedback: Feedback, status: str, merchant: Merchant | None, by: str)
 
 
 def descriptor_of(feedback: Feedback) -> str:
-    """Return the cleaned descriptor that was answered wrongly, as a rule is asked for it."""
+    """Return the request's cleaned descriptor, as rules are matched with it."""
     request = feedback.request
-    return parsed(request.as_transaction()).text or request.description
+    return parse_transaction(request.as_transaction()).text or request.description

@@ -1,4 +1,4 @@
-"""The merchants in the database: loaded and refreshed from a source."""
+"""Imports merchants from a source into the database."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,44 +9,44 @@ from django.utils import timezone
 
 from merchants.catalogue import rulesets
 from merchants.catalogue.sources.records import MerchantRecord
-from merchants.catalogue.sources.shipped import load_builtin
+from merchants.catalogue.sources.shipped import load_shipped
 from merchants.matching.heuristic import Heuristic
 from merchants.matching.types import CatalogueMerchant
 from merchants.models import Alias, Merchant
 from pave.core import advisory_locks
 
-# Ids of imported merchants are made from their keys in the source, so that they are the same in
-# every installation and after every import.
+# Ids of imported merchants derive from their keys in the source, so that every installation and
+# every import has the same ones.
 NAMESPACE = UUID("6f1c1d4e-9f0b-5b1e-8c57-3d2f6a0b7a11")
 _BATCH = 500
 _FIELDS = ["name", "website", "wikidata", "mccs", "countries", "category", "logo_url", "websites"]
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import did to the merchants."""
+class ImportResult:
+    """How many merchants an import added, changed and left unchanged."""
 
     added: int
     changed: int
-    left: int
+    unchanged: int
 
 
-def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
+def import_records(records: Iterable[MerchantRecord], *, note: str) -> ImportResult:
     """Load or refresh merchants by their source keys, and publish a ruleset if any changed.
 
-    Merchants that staff made, and those that are no longer in the source, are left alone: an id
-    that was once given out stays valid.
+    Merchants that staff created, and those no longer in the source, are kept: an id that clients
+    have received stays valid.
     """
     by_key = {record.key: record for record in records}
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
-        known = {
+        existing = {
             merchant.source_key or "": merchant
             for merchant in Merchant.objects.exclude(source_key=None).prefetch_related("aliases")
         }
-        new = [key for key in by_key if key not in known]
+        new = [key for key in by_key if key not in existing]
         changed = []
-        for key, merchant in known.items():
+        for key, merchant in existing.items():
             if key in by_key and _refresh(merchant, by_key[key]):
                 changed.append(merchant)
         Merchant.objects.bulk_create(
@@ -56,23 +56,27 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> Imported:
         for merchant in changed:
             merchant.updated_at = now
         Merchant.objects.bulk_update(changed, [*_FIELDS, "updated_at"], batch_size=_BATCH)
-        spelled = {
+        existing_aliases = {
             merchant.pk: {alias.text for alias in merchant.aliases.all()}
-            for merchant in known.values()
+            for merchant in existing.values()
         }
         aliases = [
             Alias(merchant_id=_merchant_id(key), text=text)
             for key, record in by_key.items()
             for text in dict.fromkeys(record.aliases)
-            if text not in spelled.get(_merchant_id(key), ())
+            if text not in existing_aliases.get(_merchant_id(key), ())
         ]
         Alias.objects.bulk_create(aliases, batch_size=_BATCH, ignore_conflicts=True)
-        respelled = {alias.merchant_id for alias in aliases} - {_merchant_id(key) for key in new}
-        Merchant.objects.filter(pk__in=respelled).update(updated_at=now)
+        with_new_aliases = {alias.merchant_id for alias in aliases} - {
+            _merchant_id(key) for key in new
+        }
+        Merchant.objects.filter(pk__in=with_new_aliases).update(updated_at=now)
         if new or changed or aliases:
             rulesets.publish(note=note, by="import")
-    touched = len({merchant.pk for merchant in changed} | respelled)
-    return Imported(added=len(new), changed=touched, left=len(by_key) - len(new) - touched)
+    changed_count = len({merchant.pk for merchant in changed} | with_new_aliases)
+    return ImportResult(
+        added=len(new), changed=changed_count, unchanged=len(by_key) - len(new) - changed_count
+    )
 
 
 def _merchant_id(source_key: str) -> UUID:
@@ -103,33 +107,33 @@ def _refresh(merchant: Merchant, record: MerchantRecord) -> bool:
 def offline_heuristic() -> Heuristic:
     """Return the heuristic for work outside the queue.
 
-    That is the one which answers online. Where nothing has been published yet, or there is no
-    database at all, it is Pave's own over the catalogue that comes with it.
+    It is the one in use online. If nothing has been published yet, or there is no database, it is
+    Pave's own over the shipped catalogue.
     """
-    if rulesets.is_ours():
+    if rulesets.uses_rulesets():
         try:
-            nothing = not rulesets.current_content().merchants
+            is_empty = not rulesets.current_content().merchants
         except DatabaseError:
-            nothing = True
-        if nothing:
-            return rulesets.CatalogueHeuristic(shipped())
+            is_empty = True
+        if is_empty:
+            return rulesets.CatalogueHeuristic(shipped_content())
     return rulesets.heuristic_for(rulesets.current().number)
 
 
 def offline_merchants() -> dict[str, Merchant]:
-    """Return the merchants that `offline_heuristic` answers with, by the text of their ids."""
+    """Return the merchants that `offline_heuristic` answers with, by id as text."""
     try:
         merchants = {str(merchant.pk): merchant for merchant in Merchant.objects.all()}
     except DatabaseError:
         merchants = {}
     return merchants or {
         str(_merchant_id(record.key)): _refreshed(_new_merchant(record.key), record)
-        for record in load_builtin()
+        for record in load_shipped()
     }
 
 
-def shipped() -> rulesets.Content:
-    """Return the catalogue that comes with Pave, as a ruleset holds it."""
+def shipped_content() -> rulesets.Content:
+    """Return the shipped catalogue as a ruleset's content."""
     return rulesets.Content(
         merchants=tuple(
             CatalogueMerchant(
@@ -141,6 +145,6 @@ def shipped() -> rulesets.Content:
                 category=record.category,
                 aliases=record.aliases,
             )
-            for record in load_builtin()
+            for record in load_shipped()
         )
     )

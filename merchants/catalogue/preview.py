@@ -1,4 +1,4 @@
-"""What publishing the draft would change, before it is published."""
+"""The preview: what publishing the draft would change, on a sample of transactions."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +12,10 @@ from merchants.matching.heuristic import Heuristic, PaveHeuristic
 from merchants.matching.types import Match, Transaction
 from merchants.models import Feedback, NormalizationRequest
 
-# How many of the latest requests are looked at, and how many examples of a kind are shown.
+# The latest requests that are examined, and the examples that are kept of each kind.
 RECENT = 3000
 EXAMPLES = 20
-# A thread of a web process works it out. Ordinary rows take some seconds, the slowest a minute.
+# It runs in a thread of a web process. Ordinary rows take seconds, the slowest a minute.
 CPU_SECONDS = 10
 
 _Row = TypeVar("_Row")
@@ -23,7 +23,7 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One transaction and its answers before and after."""
+    """A transaction and its answers before and after."""
 
     description: str
     before: str
@@ -35,15 +35,15 @@ class Example:
 class Preview:
     """Differences between two contents, over a sample of transactions.
 
-    Gained: a merchant of the catalogue where there was none. Lost: the other way round. Changed:
-    another merchant, or another name where neither is in the catalogue.
+    Gained: a merchant of the catalogue instead of none. Lost: the reverse. Changed: another
+    merchant, or another name where neither is in the catalogue.
     """
 
     examined: int = 0
     gained: int = 0
     lost: int = 0
     changed: int = 0
-    # Ids of requests: it is kept for a while, and their texts are not.
+    # Ids of requests: a preview is cached, their texts must not be.
     examples: dict[str, list[UUID]] = field(
         default_factory=lambda: {"gained": [], "lost": [], "changed": []}
     )
@@ -53,10 +53,10 @@ class Preview:
 
 
 def preview(content: rulesets.Content | None = None) -> Preview:
-    """Compare what answers now with ``content``, by default the draft.
+    """Compare the published ruleset with ``content``, by default the draft.
 
-    Looks at recent requests, and at those whose right name is known from accepted feedback; at
-    fewer of each if they take more than ``CPU_SECONDS``.
+    Examines recent requests, and those with accepted feedback, whose right name is known; fewer of
+    each if they take more than ``CPU_SECONDS``.
     """
     older = rulesets.current_content()
     newer = rulesets.draft() if content is None else content
@@ -65,32 +65,32 @@ def preview(content: rulesets.Content | None = None) -> Preview:
     before = PaveHeuristic(older.merchants, older.rules)
     after = PaveHeuristic(newer.merchants, newer.rules)
     result = Preview()
-    for request in _for_a_while(_recent()):
+    for request in _within_cpu_limit(_recent()):
         transaction = request.as_transaction()
         result.examined += 1
         if changes.may_affect(transaction, None):
-            _note(result, request, before.match(transaction), after.match(transaction))
+            _record_difference(result, request, before.match(transaction), after.match(transaction))
         else:
             match = before.match(transaction)
             if changes.may_affect(transaction, {"merchant": {"id": match.merchant_id}}):
-                _note(result, request, match, after.match(transaction))
+                _record_difference(result, request, match, after.match(transaction))
     _score(result, before.match, after.match)
     return result
 
 
-def examples_of(seen: Preview, before: Heuristic, after: Heuristic) -> dict[str, list[Example]]:
-    """Return a preview's examples, of those requests that are still there.
+def examples_of(result: Preview, before: Heuristic, after: Heuristic) -> dict[str, list[Example]]:
+    """Return a preview's examples, of requests that still exist.
 
     Args:
-        seen: The preview.
-        before: What answers now.
-        after: What would.
+        result: The preview.
+        before: The published heuristic.
+        after: The draft's heuristic.
     """
-    pks = [pk for some in seen.examples.values() for pk in some]
-    there = NormalizationRequest.objects.in_bulk(pks)
+    request_ids = [pk for ids in result.examples.values() for pk in ids]
+    requests = NormalizationRequest.objects.in_bulk(request_ids)
     return {
-        kind: [_example(there[pk], before, after) for pk in some if pk in there]
-        for kind, some in seen.examples.items()
+        kind: [_example(requests[pk], before, after) for pk in ids if pk in requests]
+        for kind, ids in result.examples.items()
     }
 
 
@@ -100,25 +100,27 @@ def _example(request: NormalizationRequest, before: Heuristic, after: Heuristic)
     return Example(request.description, before.match(transaction).name, match.name, match.method)
 
 
-def _for_a_while(rows: Iterable[_Row]) -> Iterator[_Row]:
-    """Yield rows until what is done with them has taken ``CPU_SECONDS``."""
-    begun = time.thread_time()
+def _within_cpu_limit(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Yield rows until the caller has spent ``CPU_SECONDS`` on them."""
+    started = time.thread_time()
     for row in rows:
         yield row
-        if time.thread_time() - begun >= CPU_SECONDS:
+        if time.thread_time() - started >= CPU_SECONDS:
             break
 
 
 def _recent() -> Iterator[NormalizationRequest]:
     """Yield the latest requests, each text once."""
-    seen: set[str] = set()
+    descriptions: set[str] = set()
     for request in NormalizationRequest.objects.order_by("-id")[:RECENT].iterator():
-        if request.description not in seen:
-            seen.add(request.description)
+        if request.description not in descriptions:
+            descriptions.add(request.description)
             yield request
 
 
-def _note(result: Preview, request: NormalizationRequest, before: Match, after: Match) -> None:
+def _record_difference(
+    result: Preview, request: NormalizationRequest, before: Match, after: Match
+) -> None:
     if (before.merchant_id, before.name) == (after.merchant_id, after.name):
         return
     if after.merchant_id and not before.merchant_id:
@@ -142,9 +144,9 @@ def _score(
         .select_related("request", "merchant")
         .order_by("-id")[:RECENT]
     )
-    for feedback in _for_a_while(accepted):
-        right = feedback.merchant.name if feedback.merchant else "n/a"
+    for feedback in _within_cpu_limit(accepted):
+        right_name = feedback.merchant.name if feedback.merchant else "n/a"
         transaction = feedback.request.as_transaction()
         result.labelled += 1
-        result.right_before += before(transaction).name == right
-        result.right_after += after(transaction).name == right
+        result.right_before += before(transaction).name == right_name
+        result.right_after += after(transaction).name == right_name

@@ -1,6 +1,6 @@
-"""Rulesets: the draft that staff edit, what is published of it, and the heuristic that it makes.
+"""Rulesets: the draft that staff edit, its published versions, and the heuristic made of them.
 
-The rows of merchants, aliases and rules are the draft. What answers is the content of the newest
+The rows of merchants, aliases and rules are the draft. Requests are answered from the newest
 ruleset: a copy of the draft at the moment of its publication.
 """
 
@@ -33,7 +33,7 @@ from merchants.models import (
 from merchants.wakeups import REVISE
 from pave.core import advisory_locks
 from pave.core.card_masking import masked
-from pave.core.loading import loaded, without_collection
+from pave.core.loading import load_once, without_garbage_collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +45,29 @@ class Content:
 
     def packed(self) -> bytes:
         """Return it as it is stored: rows of values, without their names."""
-        plain = {
+        rows = {
             "merchants": [astuple(merchant) for merchant in self.merchants],
             "rules": [astuple(rule) for rule in self.rules],
         }
-        # No time stamp inside: equal contents are equal bytes.
-        return gzip.compress(json.dumps(plain, separators=(",", ":")).encode(), 6, mtime=0)
+        # Without a time stamp, so that equal contents give equal bytes.
+        return gzip.compress(json.dumps(rows, separators=(",", ":")).encode(), 6, mtime=0)
 
     @classmethod
     def unpacked(cls, stored: bytes) -> "Content":
-        """Return what ``packed`` made bytes of; nothing of no bytes.
+        """Return the content that ``packed`` stored; an empty one for no bytes.
 
-        Rulesets from before there was a published list of categories hold other words for them.
-        They are read as the list has them: otherwise every merchant would differ from the draft.
+        Rulesets from before the published list of categories hold other words for them, which are
+        mapped to the list: otherwise every merchant would differ from the draft.
         """
         if not stored:
             return cls()
-        with without_collection():
-            plain = json.loads(gzip.decompress(stored))
+        with without_garbage_collection():
+            rows = json.loads(gzip.decompress(stored))
             return cls(
                 merchants=tuple(
-                    _categorized(CatalogueMerchant(*map(_tupled, row)))
-                    for row in plain["merchants"]
+                    _categorized(CatalogueMerchant(*map(_tupled, row))) for row in rows["merchants"]
                 ),
-                rules=tuple(MatchRule(*row) for row in plain["rules"]),
+                rules=tuple(MatchRule(*row) for row in rows["rules"]),
             )
 
 
@@ -77,100 +76,102 @@ class CatalogueHeuristic:
 
     def __init__(self, content: Content | None = None) -> None:
         content = current_content() if content is None else content
-        with without_collection():
+        with without_garbage_collection():
             self._heuristic = PaveHeuristic(content.merchants, content.rules)
         self.merchants = {merchant.id: merchant for merchant in content.merchants}
 
     def key(self, transaction: Transaction) -> Key:
-        """Return what makes two transactions the same question."""
+        """Return the resolution key of ``transaction``."""
         return self._heuristic.key(transaction)
 
     def match(self, transaction: Transaction) -> Match:
-        """Return the merchant of ``transaction``; pure CPU, and possibly much of it."""
+        """Return the merchant of ``transaction``; CPU-bound and possibly slow."""
         return self._heuristic.match(transaction)
 
 
 def current() -> Ruleset:
-    """Return the newest ruleset, without its content; an empty first one where there is none."""
+    """Return the newest ruleset, without its content; creates an empty one if there is none."""
     ruleset = Ruleset.objects.first()
     if ruleset is None:
-        # Two processes may both do this on an empty database: two empty ones do no harm.
+        # Two processes may race here on an empty database: two empty rulesets do no harm.
         ruleset = Ruleset.objects.create(note="Nothing published yet", content=b"")
     return ruleset
 
 
-def steady() -> Ruleset:
-    """Return the newest ruleset; none is published until the open transaction ends.
+def lock_current() -> Ruleset:
+    """Return the newest ruleset, and let none be published until the open transaction ends.
 
-    Who gives answers out does it under this lock, so that a revision finds what was answered by
-    an older ruleset: all of it was committed before the newer one was.
+    Answers are committed under this lock, so that a revision finds all that were given by an older
+    ruleset: they were committed before the newer one was published.
     """
     advisory_locks.take(advisory_locks.Lock.PUBLISHING, shared=True)
     return current()
 
 
 def current_content() -> Content:
-    """Return what the newest ruleset holds."""
+    """Return the content of the newest ruleset."""
     return content_of(current().number)
 
 
-@loaded(most=2)
+@load_once(maxsize=2)
 def content_of(number: int) -> Content:
-    """Return what a ruleset holds; it never changes."""
+    """Return the content of a ruleset; it never changes."""
     return _stored_content(number)
 
 
-@loaded()
+@load_once()
 def heuristic_for(number: int) -> Heuristic:
-    """Return the heuristic that PAVE_HEURISTIC names, made anew for each ruleset's number."""
+    """Return the heuristic that PAVE_HEURISTIC names, a new one for each ruleset."""
     heuristic_class = import_string(settings.PAVE_HEURISTIC)
-    return heuristic_class(content_of(number)) if is_ours(heuristic_class) else heuristic_class()
+    return (
+        heuristic_class(content_of(number)) if uses_rulesets(heuristic_class) else heuristic_class()
+    )
 
 
 def merchants_of(heuristic: object) -> dict[str, CatalogueMerchant]:
-    """Return the merchants of the ruleset that a heuristic answers from, by id; else none."""
+    """Return the merchants that a heuristic answers with, by id; none if it uses no ruleset."""
     return heuristic.merchants if isinstance(heuristic, CatalogueHeuristic) else {}
 
 
-def is_ours(heuristic_class: object = None) -> bool:
-    """Return whether PAVE_HEURISTIC is one that answers from rulesets."""
+def uses_rulesets(heuristic_class: object = None) -> bool:
+    """Return whether a heuristic, by default PAVE_HEURISTIC's, answers from rulesets."""
     heuristic_class = heuristic_class or import_string(settings.PAVE_HEURISTIC)
     return isinstance(heuristic_class, type) and issubclass(heuristic_class, CatalogueHeuristic)
 
 
 @lru_cache(maxsize=1000)
-def changes(older: int, newer: int) -> Changes:
-    """Return what the rulesets after ``older``, up to ``newer``, have changed, by their numbers.
+def changes_between(older: int, newer: int) -> Changes:
+    """Return what the rulesets after number ``older``, up to ``newer``, have changed.
 
-    What one has changed and a later one changed back is in it. It is put together of what each
-    has changed, which is little, since two whole contents take a third of a second to compare.
+    It includes what one changed and a later one changed back: it joins the few changes of each,
+    since comparing two whole contents takes a third of a second.
     """
     merchants: set[CatalogueMerchant] = set()
     rules: set[MatchRule] = set()
     numbers = Ruleset.objects.filter(number__gt=older, number__lte=newer)
     for number in numbers.values_list("number", flat=True):
-        step = _changed_by(number)
-        merchants.update(step.merchants)
-        rules.update(step.rules)
+        changed = _changed_by(number)
+        merchants.update(changed.merchants)
+        rules.update(changed.rules)
     return Changes(merchants=tuple(merchants), rules=tuple(rules))
 
 
 def may_differ(request: NormalizationRequest, resolution: Resolution, ruleset: Ruleset) -> bool:
-    """Return whether ``ruleset`` may answer ``request`` otherwise than an older resolution."""
-    if resolution.ruleset_id == ruleset.number or not is_ours():
+    """Return whether ``ruleset`` may give ``request`` another answer than an older resolution's."""
+    if resolution.ruleset_id == ruleset.number or not uses_rulesets():
         return False
-    published = changes(resolution.ruleset_id, ruleset.number)
-    return published.may_affect(request.as_transaction(), resolution.answer)
+    changes = changes_between(resolution.ruleset_id, ruleset.number)
+    return changes.may_affect(request.as_transaction(), resolution.answer)
 
 
 @lru_cache(maxsize=1000)
 def _changed_by(number: int) -> Content:
-    """Return in what a ruleset differs from the one before, in both versions."""
+    """Return what a ruleset changed since the one before, in both versions."""
     ruleset = Ruleset.objects.filter(number=number)
     changed = ruleset.values_list("changed", flat=True).get()
     if changed is not None:
         return Content.unpacked(bytes(changed))
-    # It was published by a release that did not write it down.
+    # Published by a release that did not store its changes.
     before = Ruleset.objects.filter(number__lt=number).values_list("number", flat=True).first()
     older = Content() if before is None else _stored_content(before)
     return difference(older, _stored_content(number))
@@ -185,7 +186,7 @@ def difference(older: Content, newer: Content) -> Content:
 
 
 def draft() -> Content:
-    """Return what would be published now."""
+    """Return the content that would be published now."""
     aliases: dict[UUID, list[str]] = {}
     for merchant_id, text in Alias.objects.order_by("merchant_id", "id").values_list(
         "merchant_id", "text"
@@ -217,7 +218,7 @@ def draft() -> Content:
                 country=rule.country,
                 intermediary=rule.intermediary,
             )
-            # One for a merchant that is hidden would say that there is none in the text.
+            # A rule for an inactive merchant would answer that there is none.
             for rule in Rule.objects.filter(active=True)
             .exclude(merchant__active=False)
             .order_by("id")
@@ -226,14 +227,14 @@ def draft() -> Content:
 
 
 def publish(*, note: str, by: str) -> Ruleset:
-    """Let the draft answer from now on, and have earlier answers looked at.
+    """Publish the draft, and start the revision of earlier answers.
 
     Args:
         note: What changed, for staff.
         by: Who publishes it.
 
     Returns:
-        The new ruleset; the present one if the draft is no different.
+        The new ruleset; the current one if the draft equals it.
     """
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
@@ -241,9 +242,9 @@ def publish(*, note: str, by: str) -> Ruleset:
 
 
 def roll_back(*, to: Ruleset, by: str) -> Ruleset:
-    """Let an earlier ruleset answer again, as a new one with its content.
+    """Publish an earlier ruleset's content again, as a new ruleset.
 
-    The draft stays as it is: what was wrong in it can be mended and published.
+    The draft stays as it is, to be corrected and published.
     """
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
@@ -251,16 +252,16 @@ def roll_back(*, to: Ruleset, by: str) -> Ruleset:
 
 
 def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None = None) -> Ruleset:
-    """Publish ``content``, holding the draft's lock: nobody else publishes, or changes many rows.
+    """Publish ``content``. The caller holds the draft's lock, so nothing else is published.
 
-    What takes its time comes before the lock that all answers wait for.
+    The slow parts come before the lock that all answers wait for.
     """
     now = timezone.now()
     since = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
-    present = current()
-    older = _stored_content(present.number)
+    current_ruleset = current()
+    older = _stored_content(current_ruleset.number)
     if older == content:
-        return present
+        return current_ruleset
     ruleset = Ruleset(
         note=note[:300],
         content=content.packed(),
@@ -271,8 +272,8 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
     total = NormalizationRequest.objects.answered(since).count()
     advisory_locks.take(advisory_locks.Lock.PUBLISHING)
     ruleset.save(force_insert=True)
-    _show(content)
-    # One look at earlier answers is enough, with the newest ruleset.
+    _publish_merchants(content)
+    # One revision is enough, with the newest ruleset.
     Revision.objects.filter(status=Revision.Status.RUNNING).update(
         status=Revision.Status.DONE, finished_at=now
     )
@@ -281,12 +282,12 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
     return ruleset
 
 
-def _show(content: Content) -> None:
-    """Let clients see those merchants that were hidden until a ruleset holds them."""
+def _publish_merchants(content: Content) -> None:
+    """Show clients the hidden merchants that ``content`` holds."""
     hidden = set(Merchant.objects.filter(published=False).values_list("pk", flat=True))
     if hidden:
-        held = hidden & {UUID(merchant.id) for merchant in content.merchants}
-        Merchant.objects.filter(pk__in=held).update(published=True)
+        published = hidden & {UUID(merchant.id) for merchant in content.merchants}
+        Merchant.objects.filter(pk__in=published).update(published=True)
 
 
 def _stored_content(number: int) -> Content:
@@ -295,7 +296,7 @@ def _stored_content(number: int) -> Content:
 
 
 def _categorized(merchant: CatalogueMerchant) -> CatalogueMerchant:
-    """Return a merchant with its category as it is answered: left blank, that of its MCCs."""
+    """Return a merchant with its published category; a blank one becomes that of its MCCs."""
     word = stored_word(merchant.category, merchant.mccs)
     return merchant if word == merchant.category else replace(merchant, category=word)
 

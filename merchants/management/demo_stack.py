@@ -1,6 +1,6 @@
-"""The demo: all of Pave on this machine, on a SQLite file of its own, and transactions to try.
+"""The demo: all of Pave on this machine, on its own SQLite file, with sample transactions.
 
-It is what ``make demo`` and ``make run`` show; `merchants/management/commands/demo.py` prints it.
+Used by ``make demo`` and ``make run``; `merchants/management/commands/demo.py` prints it.
 """
 
 import csv
@@ -34,12 +34,12 @@ SAMPLES = Path(__file__).parents[1] / "data" / "sample_transactions.csv"
 START_SECONDS = 60.0
 
 
-class DemoFailed(Exception):
-    """The demo cannot go on; the text says why."""
+class DemoError(Exception):
+    """The demo cannot continue; the message says why."""
 
 
 def environment(database: Path) -> dict[str, str]:
-    """Return the settings of the demo that do not follow the caller's environment."""
+    """Return the settings that the demo fixes, whatever the caller's environment."""
     return {
         "DATABASE_URL": f"sqlite:///{database}",
         "REDIS_URL": "",
@@ -62,22 +62,22 @@ def samples() -> list[dict[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A webhook that has arrived."""
+class ReceivedWebhook:
+    """A webhook that the demo's receiver got."""
 
     body: dict[str, Any]
     verified: bool
-    # From the post of its transaction; None where that was not the demo's.
+    # Since the post of its transaction; None if the demo did not post it.
     seconds: float | None
 
     @property
     def request_id(self) -> str:
-        """The request that it is about."""
+        """The id of its request."""
         return str(self.body.get("request_id"))
 
 
 class Demo:
-    """Web server, cluster and receiver; a context manager that stops all of it.
+    """Web server, cluster and receiver; a context manager that stops them.
 
     Args:
         port: The web server's.
@@ -85,20 +85,20 @@ class Demo:
         log: Where the processes write.
 
     Raises:
-        DemoFailed: A port is taken.
+        DemoError: A port is taken.
     """
 
     def __init__(self, *, port: int, receiver_port: int, log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
-        self._listening = _listen(port)
-        # Found out now, before anything is touched; the receiver itself needs the secret first.
-        with _listen(receiver_port) as free:
-            self._receiver_port = int(free.getsockname()[1])
+        self._web_socket = _listen(port)
+        # Checked before anything is changed; the receiver starts later, with the secret.
+        with _listen(receiver_port) as probe:
+            self._receiver_port = int(probe.getsockname()[1])
         self._processes: list[subprocess.Popen[bytes]] = []
         self._receiver: Receiver | None = None
         self._arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._posted: dict[str, float] = {}
+        self._posted_at: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -112,22 +112,22 @@ class Demo:
         self.stop()
 
     def prepare(self) -> str:
-        """Make the tables and load the catalogue; return what the import says."""
+        """Migrate the database and load the catalogue; return the import's output."""
         call_command("migrate", verbosity=0)
-        said = io.StringIO()
-        call_command("import_merchants", stdout=said)
-        return said.getvalue().strip()
+        output = io.StringIO()
+        call_command("import_merchants", stdout=output)
+        return output.getvalue().strip()
 
     def start(self) -> None:
-        """Make client 1234 with its webhook, and start everything.
+        """Create client 1234 with its webhook, and start all processes.
 
         Raises:
-            DemoFailed: It does not come up.
+            DemoError: The web server does not start.
         """
-        made = io.StringIO()
+        output = io.StringIO()
         url = f"http://127.0.0.1:{self._receiver_port}/webhook"
-        call_command("create_client", CLIENT_ID, webhook_url=url, json=True, stdout=made)
-        client = json.loads(made.getvalue())
+        call_command("create_client", CLIENT_ID, webhook_url=url, json=True, stdout=output)
+        client = json.loads(output.getvalue())
         self.api_key: str = client["api_key"]
         self._receiver = Receiver(
             secrets=[client["webhook"]["secret"]],
@@ -138,8 +138,8 @@ class Demo:
         self._receiver.start()
         self._run(
             "-m", "gunicorn", "-c", "python:pave.gunicorn", "--graceful-timeout=5",
-            f"--bind=fd://{self._listening.fileno()}", "pave.wsgi",
-            pass_fds=[self._listening.fileno()],
+            f"--bind=fd://{self._web_socket.fileno()}", "pave.wsgi",
+            pass_fds=[self._web_socket.fileno()],
         )  # fmt: skip
         self._run("manage.py", "qcluster")
         self._wait_for_web()
@@ -154,25 +154,25 @@ class Demo:
                 timeout=30,
             )
         if response.status_code != 202:
-            raise DemoFailed(f"{transaction} was answered {response.status_code}: {response.text}")
+            raise DemoError(f"{transaction} was answered {response.status_code}: {response.text}")
         return str(response.json()["request_id"])
 
     def post_all(self, transactions: list[dict[str, str]]) -> dict[str, dict[str, str]]:
-        """Post transactions, one after the other; return them by their request_ids."""
+        """Post transactions one by one; return them by request_id."""
         posted = {}
         for transaction in transactions:
-            self._posted[transaction["reference"]] = time.time()
+            self._posted_at[transaction["reference"]] = time.time()
             posted[self.post(transaction)] = transaction
         return posted
 
-    def arrivals(self, *, until: float | None = None) -> Iterator[Told]:
+    def arrivals(self, *, until: float | None = None) -> Iterator[ReceivedWebhook]:
         """Yield webhooks as they arrive.
 
         Args:
             until: When to give up, on the monotonic clock; None for never.
 
         Raises:
-            DemoFailed: A process has ended.
+            DemoError: A process has ended.
         """
         while until is None or time.monotonic() < until:
             try:
@@ -182,11 +182,11 @@ class Demo:
                 continue
             body = message.json if isinstance(message.json, dict) else {}
             reference = body.get("data", {}).get("transaction", {}).get("reference")
-            posted = self._posted.get(reference)
-            yield Told(
+            posted_at = self._posted_at.get(reference)
+            yield ReceivedWebhook(
                 body=body,
                 verified=bool(message.verified),
-                seconds=message.received_at.timestamp() - posted if posted else None,
+                seconds=message.received_at.timestamp() - posted_at if posted_at else None,
             )
 
     def heuristic_runs(self) -> int:
@@ -194,7 +194,7 @@ class Demo:
         return Resolution.objects.aggregate(runs=Sum("attempts", default=0))["runs"]
 
     def make_staff(self) -> tuple[str, str]:
-        """Make the staff login ``admin``, or give it a new password; return both."""
+        """Create the staff login ``admin`` or reset its password; return both."""
         password = secrets.token_urlsafe(12)
         user, _ = get_user_model().objects.get_or_create(
             username="admin", defaults={"is_staff": True, "is_superuser": True}
@@ -204,7 +204,7 @@ class Demo:
         return user.get_username(), password
 
     def stop(self) -> None:
-        """Stop everything and wait for it; a further Ctrl-C cuts the grace time short."""
+        """Stop all processes and wait; another Ctrl-C cuts the grace time short."""
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -215,7 +215,7 @@ class Demo:
                     process.terminate()
         if self._receiver is not None:
             self._receiver.stop()
-        self._listening.close()
+        self._web_socket.close()
 
     def _run(self, *arguments: str, pass_fds: list[int] | None = None) -> None:
         with self.log.open("ab") as log:
@@ -226,28 +226,28 @@ class Demo:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=pass_fds or [],
-                # Ctrl-C is ours to hear; the processes are then stopped in order.
+                # Only this process gets Ctrl-C, and stops the others in order.
                 start_new_session=True,
             )
         self._processes.append(process)
 
     def _wait_for_web(self) -> None:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
             self._check_processes()
             try:
                 with _session() as session:
                     if session.get(f"{self.url}/readyz", timeout=5).status_code == 200:
                         return
             except requests.RequestException:
-                pass  # it is on its way
+                pass  # not ready yet
             time.sleep(0.1)
-        raise DemoFailed(f"The web server does not answer; {self.log} may say why.")
+        raise DemoError(f"The web server does not answer; {self.log} may say why.")
 
     def _check_processes(self) -> None:
         for process in self._processes:
             if process.poll() is not None:
-                raise DemoFailed(f"A process of Pave's has ended; {self.log} may say why.")
+                raise DemoError(f"A process of Pave's has ended; {self.log} may say why.")
 
 
 def _listen(port: int) -> socket.socket:
@@ -255,22 +255,22 @@ def _listen(port: int) -> socket.socket:
         return socket.create_server(("127.0.0.1", port), backlog=1024)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            raise DemoFailed(f"Cannot listen on port {port}: {error.strerror}.") from error
-        raise DemoFailed(
+            raise DemoError(f"Cannot listen on port {port}: {error.strerror}.") from error
+        raise DemoError(
             f"Port {port} is taken. Stop what listens there; the web server's can also be another "
             "one, as in `make run PORT=8000`."
         ) from error
 
 
 def _session() -> requests.Session:
-    """Return a session that no proxy of the environment's comes between."""
+    """Return a session that ignores the environment's proxies."""
     session = requests.Session()
     session.trust_env = False
     return session
 
 
 def restart_with(values: dict[str, str]) -> None:
-    """Start this command anew with settings, unless it has them: they are read but once."""
+    """Re-execute this command with settings, unless it has them: they are read only once."""
     if any(os.environ.get(name) != value for name, value in values.items()):
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **values})  # noqa: S606

@@ -1,11 +1,10 @@
-"""The published list of categories: two levels of words that say what a merchant sells.
+"""The published list of categories: two levels that say what a merchant sells.
 
 Pure. ``data/categories.csv`` has a row for each category. Its ``mccs`` are those of ISO 18245 that
-mean it (a range for codes that card networks give to single airlines, hotels and car rentals): an
-MCC alone gives a category. Its ``plaid`` is the code of Plaid's personal finance categories that
-is nearest. Its ``words`` are what sources of merchants, and the catalogue before there was this
-list, call it; ``word@mcc`` is what a word means for a merchant whose first MCC is that one, where
-it says more than the word does.
+map to it (a range for codes that card networks give to single airlines, hotels and car rentals).
+Its ``plaid`` is the code of the nearest of Plaid's personal finance categories. Its ``words`` are
+what sources of merchants and the catalogue before this list call it; ``word@mcc`` is the meaning of
+a word for a merchant with that first MCC, where the word alone is too vague.
 """
 
 import csv
@@ -60,16 +59,16 @@ def of_mcc(mcc: str) -> Category | None:
     return _BY_MCC.get(mcc)
 
 
-@lru_cache(maxsize=4096)  # a catalogue has a few hundred words, and each of them often
+@lru_cache(maxsize=4096)  # a catalogue repeats a few hundred words
 def of_word(word: str, mcc: str = "") -> Category | None:
     """Return the category that a word means, of the list or of a source of merchants.
 
-    Case, blanks, hyphens and underscores do not count, and of a path of the Name Suggestion Index
-    (``amenity/fast_food``) only the end does.
+    Ignores case, blanks, hyphens and underscores; of a path of the Name Suggestion Index
+    (``amenity/fast_food``) only the end counts.
 
     Args:
         word: The word.
-        mcc: The merchant's first MCC. It decides where the word alone says little: ``transport``
+        mcc: The merchant's first MCC. It decides where the word alone is too vague: ``transport``
             is a train for one, a bus for another.
     """
     plain = re.sub(r"[\W_]+", "_", word.rpartition("/")[2].casefold()).strip("_")
@@ -78,8 +77,8 @@ def of_word(word: str, mcc: str = "") -> Category | None:
 
 def of_merchant(word: str, mccs: Sequence[str]) -> Category | None:
     """Return the category of a merchant: its word's, else that of its first MCC that has one."""
-    found = of_word(word, mccs[0] if mccs else "") if word else None
-    return found or next(filter(None, map(of_mcc, mccs)), None)
+    category = of_word(word, mccs[0] if mccs else "") if word else None
+    return category or next(filter(None, map(of_mcc, mccs)), None)
 
 
 def stored_word(word: str, mccs: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
-"""What a change of the rules and the catalogue can affect.
+"""Which answers a change of the rules and the catalogue may affect.
 
-Pure. Publishing must not ask every question anew, since one may take half a minute; so it is worth
-telling, cheaply, which transactions a change cannot concern. In doubt it says that it may: that
-costs a run of the heuristic, while the other mistake would leave a wrong answer.
+Pure. Publishing must not run the heuristic for every request again, since a run may take half a
+minute. This check cheaply excludes transactions that a change cannot affect. A false alarm costs a
+run; a miss would leave a wrong answer, so in doubt the answer is yes.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
-from merchants.matching.heuristic import parsed
-from merchants.matching.rules import RuleBook
+from merchants.matching.heuristic import parse_transaction
+from merchants.matching.rules import RuleMatcher
 from merchants.matching.text.normalize import words_of
 from merchants.matching.types import CatalogueMerchant, MatchRule, Transaction
 
-# With more merchants changed than this, as after an import, comparing costs more than it saves.
-TOO_MANY = 300
-# The likeness (0 to 100) from which a word of the text may be a misspelt first word of a name;
-# well below what the fuzzy match itself asks for.
-ALIKE = 60
+# With more changed merchants, as after an import, checking costs more than it saves.
+MAX_MERCHANTS = 300
+# The similarity (0 to 100) from which a word may be a misspelt first word of a name; well below
+# the cutoff of the fuzzy match itself.
+MIN_SIMILARITY = 60
 
 
 class Changes:
@@ -34,44 +34,48 @@ class Changes:
     def __init__(
         self, *, merchants: Sequence[CatalogueMerchant], rules: Sequence[MatchRule]
     ) -> None:
-        self._too_many = len(merchants) > TOO_MANY
-        if self._too_many:
+        self._all_affected = len(merchants) > MAX_MERCHANTS
+        if self._all_affected:
             return
         self._merchant_ids = {merchant.id for merchant in merchants}
-        self._openings = _openings(merchants)
-        # Conditions are left out: which MCC or country counts is the heuristic's own matter.
-        self._rules = RuleBook(replace(rule, mcc="", country="", intermediary="") for rule in rules)
+        self._first_words = _first_words(merchants)
+        # Without conditions: which MCC or country counts is up to the heuristic.
+        self._rules = RuleMatcher(
+            replace(rule, mcc="", country="", intermediary="") for rule in rules
+        )
 
     def may_affect(self, transaction: Transaction, answer: dict[str, Any] | None) -> bool:
-        """Return whether the answer for ``transaction`` may be another one now.
+        """Return whether the answer for ``transaction`` may have changed.
 
         Args:
-            transaction: What was asked.
-            answer: The answer before, with the API's members ``merchant`` and ``match``.
+            transaction: The request's.
+            answer: The earlier answer, with the API's members ``merchant`` and ``match``.
         """
-        if self._too_many:
+        if self._all_affected:
             return True
         merchant = ((answer or {}).get("merchant") or {}).get("id")
         if merchant in self._merchant_ids:
             return True
-        descriptor = parsed(transaction)
-        if self._rules.find(descriptor.text, "", "", "") is not None:
+        descriptor = parse_transaction(transaction)
+        if self._rules.first_match(descriptor.text, "", "", "") is not None:
             return True
-        if not self._openings:
+        if not self._first_words:
             return False
-        # All by which the catalogue is asked: also the processor, and codes before a star.
+        # All that the catalogue is looked up by, the processor and codes before a star included.
         words = words_of(
             f"{descriptor.text} {descriptor.domain} {descriptor.intermediary or ''}"
-            f" {descriptor.code} {descriptor.starred}"
+            f" {descriptor.code} {descriptor.after_star}"
         )
         glued = "".join((*words, *words_of(descriptor.raw)))
-        return any(opening in glued for opening in self._openings) or any(
-            process.extractOne(word, self._openings, scorer=fuzz.ratio, score_cutoff=ALIKE)
+        return any(first_word in glued for first_word in self._first_words) or any(
+            process.extractOne(
+                word, self._first_words, scorer=fuzz.ratio, score_cutoff=MIN_SIMILARITY
+            )
             for word in set(words)
         )
 
 
-def _openings(merchants: Sequence[CatalogueMerchant]) -> set[str]:
+def _first_words(merchants: Sequence[CatalogueMerchant]) -> set[str]:
     """Return the first word of every spelling of the merchants, and of their domains."""
     spellings = [
         spelling
@@ -81,10 +85,10 @@ def _openings(merchants: Sequence[CatalogueMerchant]) -> set[str]:
     return {
         word
         for spelling in spellings
-        for word in words_of(_bare(spelling).removeprefix("The "))[:1]
+        for word in words_of(_without_scheme(spelling).removeprefix("The "))[:1]
     }
 
 
-def _bare(address: str) -> str:
-    """Return a web address without its beginning, and any other text as it is."""
+def _without_scheme(address: str) -> str:
+    """Return a web address without scheme and ``www``, and any other text as it is."""
     return address.removeprefix("https://").removeprefix("http://").removeprefix("www.")

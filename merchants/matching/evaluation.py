@@ -1,8 +1,8 @@
-"""How good a heuristic is on labelled transactions: accuracy, precision, coverage, calibration.
+"""Scores a heuristic on labelled transactions: accuracy, precision, coverage, calibration.
 
 A name is right if it equals the label or one of its accepted other names, without regard to case,
-accents, punctuation and a leading "The"; or, where the rail cut the name off, if it is the
-beginning of one of them with at least 60 % of its letters.
+accents, punctuation and a leading "The"; or if it is a cut-off one with at least 60 % of its
+letters.
 """
 
 import re
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
-SHORTEST_SHARE = 0.6
-_EDGES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
+MIN_SHARE = 0.6
+_BIN_EDGES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01)
 
 
 class Answer(Protocol):
-    """What is scored of a match."""
+    """The parts of a match that are scored."""
 
     @property
     def name(self) -> str: ...
@@ -28,7 +28,7 @@ class Answer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredAnswer:
     """One labelled transaction and its answer."""
 
     description: str
@@ -59,7 +59,7 @@ class CalibrationBin:
 class Report:
     """The figures over all scored answers."""
 
-    rows: list[Scored] = field(default_factory=list)
+    rows: list[ScoredAnswer] = field(default_factory=list)
 
     @property
     def accuracy(self) -> float:
@@ -77,14 +77,14 @@ class Report:
         return _share(row.merchant_id is not None for row in self.rows)
 
     @property
-    def misses(self) -> list[Scored]:
+    def misses(self) -> list[ScoredAnswer]:
         """The wrong answers, the most confident (worst) first."""
         return sorted((row for row in self.rows if not row.right), key=lambda row: -row.confidence)
 
     def calibration(self) -> list[CalibrationBin]:
         """Confidence against the share that is right, in bands; empty bands are left out."""
         bins = []
-        for low, high in pairwise(_EDGES):
+        for low, high in pairwise(_BIN_EDGES):
             inside = [row for row in self.rows if low <= row.confidence < high]
             if inside:
                 bins.append(
@@ -94,13 +94,13 @@ class Report:
 
     def groups(self) -> dict[str, tuple[int, float]]:
         """For each group of labelled rows: how many there are, and their accuracy."""
-        found = sorted({row.group for row in self.rows})
+        names = sorted({row.group for row in self.rows})
         return {
             group: (
                 sum(row.group == group for row in self.rows),
                 _share(row.right for row in self.rows if row.group == group),
             )
-            for group in found
+            for group in names
         }
 
 
@@ -111,15 +111,15 @@ def score(
 ) -> Report:
     """Compare answers with rows of (description, label, group), in the same order.
 
-    `accepted` gives other right names by label.
+    `accepted` maps labels to other right names.
     """
     report = Report()
     for (description, label, group), answer in zip(labelled, answers, strict=True):
-        others = (accepted or {}).get(label, ())
+        other_names = (accepted or {}).get(label, ())
         report.rows.append(
-            Scored(
+            ScoredAnswer(
                 description, label, answer.name, answer.merchant_id, answer.confidence,
-                is_right(answer.name, label, others), group,
+                is_right(answer.name, label, other_names), group,
             )
         )  # fmt: skip
     return report
@@ -127,8 +127,8 @@ def score(
 
 def is_right(name: str, label: str, accepted: Sequence[str] = ()) -> bool:
     """Whether `name` is the label or an accepted other name, or was cut off one of them."""
-    plain = comparable(name)
-    return any(_same_or_cut(plain, comparable(right)) for right in (label, *accepted))
+    answered = comparable(name)
+    return any(_same_or_cut(answered, comparable(right)) for right in (label, *accepted))
 
 
 def comparable(name: str) -> str:
@@ -139,13 +139,13 @@ def comparable(name: str) -> str:
     return re.sub(r"\s+", " ", letters).strip().removeprefix("the ")
 
 
-def _same_or_cut(plain: str, right: str) -> bool:
-    if plain == right:
-        return bool(plain)
-    letters, whole = plain.replace(" ", ""), right.replace(" ", "")
-    return right.startswith(plain) and len(letters) >= SHORTEST_SHARE * len(whole) > 0
+def _same_or_cut(name: str, right: str) -> bool:
+    if name == right:
+        return bool(name)
+    letters, right_letters = name.replace(" ", ""), right.replace(" ", "")
+    return right.startswith(name) and len(letters) >= MIN_SHARE * len(right_letters) > 0
 
 
 def _share(values: Iterable[bool]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else 0.0
+    outcomes = list(values)
+    return sum(outcomes) / len(outcomes) if outcomes else 0.0

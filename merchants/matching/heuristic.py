@@ -1,7 +1,6 @@
-"""The matcher: a transaction, the catalogue and staff's rules give a merchant and a confidence.
+"""Pave's heuristic: matches a transaction with the catalogue and the staff's rules.
 
-Pure: no database, no settings; everything it knows is given to it. `docs/matching.md` explains how
-it decides.
+Pure: no database, no settings. `docs/matching.md` explains how it decides.
 """
 
 from collections.abc import Iterable
@@ -11,12 +10,12 @@ from typing import NamedTuple, Protocol
 from merchants.matching.booking.kind import kind_of
 from merchants.matching.descriptor.gazetteer import CURRENCY_COUNTRIES
 from merchants.matching.descriptor.parser import Descriptor, parse
+from merchants.matching.lookup import confidence
 from merchants.matching.lookup.catalogue import CatalogueMatcher
-from merchants.matching.lookup.cleaned import cleaned_confidence, no_merchant
-from merchants.matching.lookup.name_index import BrandIndex
-from merchants.matching.lookup.tie_break import Found
-from merchants.matching.rules import RuleBook
-from merchants.matching.text.titlecase import written_well
+from merchants.matching.lookup.name_index import NameIndex
+from merchants.matching.lookup.tie_break import CatalogueMatch
+from merchants.matching.rules import RuleMatcher
+from merchants.matching.text.titlecase import title_case
 from merchants.matching.types import (
     NO_NAME,
     CatalogueMerchant,
@@ -38,26 +37,26 @@ __all__ = [
     "Transaction",
 ]
 
-# Behind these stands whom the money was sent to, mostly somebody.
-_BETWEEN_PEOPLE = frozenset({"Venmo", "Cash App"})
-_CERTAIN = 0.99  # of a rule: staff have said so
+# The name after these is mostly a person's.
+_PERSON_TO_PERSON_APPS = frozenset({"Venmo", "Cash App"})
+_RULE_CONFIDENCE = 0.99
 
 
 class Heuristic(Protocol):
-    """What Pave asks of a heuristic; another one can be set with PAVE_HEURISTIC."""
+    """The interface of a heuristic; PAVE_HEURISTIC names the one in use."""
 
     def key(self, transaction: Transaction) -> Key | str:
-        """What two transactions share only if their answers are the same.
+        """Return the resolution key: transactions with equal keys have equal answers.
 
-        A plain text is a key that is not shared between clients. A second of CPU time at most.
+        A plain text is a key that is not shared between clients. May take a second of CPU time.
         """
 
     def match(self, transaction: Transaction) -> Match:
-        """The merchant of a transaction."""
+        """Return the merchant of a transaction."""
 
 
-class _Question(NamedTuple):
-    """All that the answer depends on where the catalogue does not name the merchant outright."""
+class _FuzzyQuery(NamedTuple):
+    """All that a match by spelling depends on."""
 
     text: str
     mcc: str
@@ -70,9 +69,9 @@ class _Question(NamedTuple):
 class PaveHeuristic:
     """Pave's own heuristic over one catalogue and one set of rules.
 
-    What needs little work is decided by `_at_once`, and the key is then the decision itself. All
-    else is decided by `_by_comparison`, which sees a `_Question` and nothing more, and the key is
-    that question. So two transactions with one key have one answer by construction.
+    Cheap matches are made by `_match_directly`, and the resolution key is then the match itself.
+    All others are made by `_match_by_spelling` from a `_FuzzyQuery` alone, which is then the key.
+    So two transactions with one key have one answer by construction.
     """
 
     def __init__(
@@ -81,99 +80,101 @@ class PaveHeuristic:
         # Ordered by id, so that the answer does not depend on the order of the rows.
         self._merchants = sorted(merchants, key=lambda merchant: merchant.id)
         self._by_id = {merchant.id: merchant for merchant in self._merchants}
-        self._catalogue = CatalogueMatcher(self._merchants, BrandIndex(self._merchants))
-        self._rules = RuleBook(rules)
+        self._catalogue = CatalogueMatcher(self._merchants, NameIndex(self._merchants))
+        self._rules = RuleMatcher(rules)
 
     def key(self, transaction: Transaction) -> Key:
-        """The decision or the question that a transaction comes to; see the class.
+        """The resolution key of a transaction: its direct match or its fuzzy query, see the class.
 
-        A decision holds words of the catalogue's and of Pave's own lists only, and is shared. A
-        question holds the descriptor, which is the client's.
+        A direct match holds only words of the catalogue and of Pave's own lists, and is shared. A
+        fuzzy query holds the descriptor, which is the client's.
         """
-        descriptor, country = _read(transaction)
-        match = self._at_once(descriptor, transaction.mcc, country)
+        descriptor, country = _descriptor_and_country(transaction)
+        match = self._match_directly(descriptor, transaction.mcc, country)
         if match is None:
-            question = _question(descriptor, transaction.mcc, country)
-            return Key(f"q:{tuple(question)!r}")
-        who = match.intermediary or ""
+            query = _fuzzy_query(descriptor, transaction.mcc, country)
+            return Key(f"q:{tuple(query)!r}")
+        intermediary = match.intermediary or ""
         if match.rule_id:
-            return Key(f"r:{match.rule_id}:{who}", shared=True)
+            return Key(f"r:{match.rule_id}:{intermediary}", shared=True)
         if match.merchant_id:
-            return Key(f"m:{match.merchant_id}:{match.confidence:.2f}:{who}", shared=True)
-        return Key(f"n:{match.name}:{match.method}:{match.confidence:.2f}:{who}", shared=True)
+            return Key(f"m:{match.merchant_id}:{match.confidence:.2f}:{intermediary}", shared=True)
+        return Key(
+            f"n:{match.name}:{match.method}:{match.confidence:.2f}:{intermediary}", shared=True
+        )
 
     def match(self, transaction: Transaction) -> Match:
         """The merchant of a transaction, by the first step that is sure enough."""
-        descriptor, country = _read(transaction)
-        match = self._at_once(descriptor, transaction.mcc, country)
+        descriptor, country = _descriptor_and_country(transaction)
+        match = self._match_directly(descriptor, transaction.mcc, country)
         if match is None:
-            match = self._by_comparison(_question(descriptor, transaction.mcc, country))
+            match = self._match_by_spelling(_fuzzy_query(descriptor, transaction.mcc, country))
         return replace(match, descriptor=descriptor.text)
 
-    def _at_once(self, descriptor: Descriptor, mcc: str, country: str) -> Match | None:
-        """The answer, where rules, the catalogue's names and the bank's words decide it."""
-        who = descriptor.intermediary
-        rule = self._rules.find(descriptor.text, mcc, country, who or "")
+    def _match_directly(self, descriptor: Descriptor, mcc: str, country: str) -> Match | None:
+        """The match by rules, exact names and bank wording, if these decide it."""
+        intermediary = descriptor.intermediary
+        rule = self._rules.first_match(descriptor.text, mcc, country, intermediary or "")
         if rule is not None:
-            return self._by_rule(rule, who)
-        if self._names_nobody(descriptor):
-            if who and not descriptor.is_cash:
-                return self._processor_itself(who)
+            return self._by_rule(rule, intermediary)
+        if self._names_no_merchant(descriptor):
+            if intermediary and not descriptor.is_cash:
+                return self._processor_itself(intermediary)
             return _no_merchant(0.9, "only the bank's own words are left")
-        found = self._catalogue.named(descriptor, mcc, country)
-        if found is not None:
-            return _found(found, Method.CATALOGUE, who)
+        match = self._catalogue.match_exact(descriptor, mcc, country)
+        if match is not None:
+            return _catalogue_match(match, Method.CATALOGUE, intermediary)
         if descriptor.is_movement:
             return _no_merchant(0.8, "a movement between accounts or people")
-        if who in _BETWEEN_PEOPLE:
-            return self._processor_itself(who)
-        if kind_of(descriptor, mcc).names_nobody:
+        if intermediary in _PERSON_TO_PERSON_APPS:
+            return self._processor_itself(intermediary)
+        if kind_of(descriptor, mcc).names_no_merchant:
             return _no_merchant(0.8, "a name that is at most a person's")
         return None
 
-    def _by_comparison(self, question: _Question) -> Match:
-        """The answer by comparing spellings: the slow part, of unbounded cost in the catalogue."""
+    def _match_by_spelling(self, query: _FuzzyQuery) -> Match:
+        """The match by comparing spellings: slow, its cost grows with the catalogue."""
         descriptor = Descriptor(
             raw="",
-            text=question.text,
+            text=query.text,
             words=(),
-            intermediary=question.intermediary or None,
-            bank_country=question.bank_country,
-            truncated=question.truncated,
+            intermediary=query.intermediary or None,
+            bank_country=query.bank_country,
+            truncated=query.truncated,
         )
-        who = descriptor.intermediary
-        found = self._catalogue.alike(descriptor, question.mcc, question.country)
-        if found is not None:
-            return _found(found, Method.FUZZY, who)
+        intermediary = descriptor.intermediary
+        match = self._catalogue.match_fuzzy(descriptor, query.mcc, query.country)
+        if match is not None:
+            return _catalogue_match(match, Method.FUZZY, intermediary)
         return Match(
-            written_well(question.text),
+            title_case(query.text),
             Method.CLEANED.value,
-            cleaned_confidence(descriptor, question.country),
-            intermediary=who,
+            confidence.of_cleaned_name(descriptor, query.country),
+            intermediary=intermediary,
             evidence=("not in the catalogue: its name as printed",),
         )
 
-    def _names_nobody(self, descriptor: Descriptor) -> bool:
+    def _names_no_merchant(self, descriptor: Descriptor) -> bool:
         if descriptor.is_cash:
             return True
-        return no_merchant(descriptor) and not self._catalogue.knows(descriptor)
+        return descriptor.names_no_merchant and not self._catalogue.has_name(descriptor)
 
-    def _by_rule(self, rule: MatchRule, who: str | None) -> Match:
+    def _by_rule(self, rule: MatchRule, intermediary: str | None) -> Match:
         merchant = self._by_id.get(rule.merchant_id or "")
         return Match(
             merchant.name if merchant else NO_NAME,
             Method.RULE.value,
-            _CERTAIN,
+            _RULE_CONFIDENCE,
             merchant.id if merchant else None,
-            intermediary=who,
+            intermediary=intermediary,
             rule_id=rule.id,
             evidence=(f"rule: {rule.kind} {rule.pattern!r}",),
         )
 
-    def _processor_itself(self, who: str) -> Match:
-        merchant = self._catalogue.by_name(who)
+    def _processor_itself(self, intermediary: str) -> Match:
+        merchant = self._catalogue.named_exactly(intermediary)
         return Match(
-            merchant.name if merchant else who,
+            merchant.name if merchant else intermediary,
             Method.CATALOGUE.value if merchant else Method.CLEANED.value,
             0.8,
             merchant.id if merchant else None,
@@ -181,14 +182,14 @@ class PaveHeuristic:
         )
 
 
-def parsed(transaction: Transaction) -> Descriptor:
-    """The parts of a transaction's text, as rules and the catalogue are asked for them."""
+def parse_transaction(transaction: Transaction) -> Descriptor:
+    """The parts of a transaction's text, which rules and the catalogue are matched with."""
     return parse(transaction.description, transaction.country.upper(), transaction.city)
 
 
-def _read(transaction: Transaction) -> tuple[Descriptor, str]:
-    """The descriptor's parts and the country, as the client or else the rail tells it."""
-    descriptor = parsed(transaction)
+def _descriptor_and_country(transaction: Transaction) -> tuple[Descriptor, str]:
+    """The descriptor's parts, and the country by client, text or currency."""
+    descriptor = parse_transaction(transaction)
     country = (
         transaction.country.upper()
         or descriptor.country
@@ -197,8 +198,8 @@ def _read(transaction: Transaction) -> tuple[Descriptor, str]:
     return descriptor, country
 
 
-def _question(descriptor: Descriptor, mcc: str, country: str) -> _Question:
-    return _Question(
+def _fuzzy_query(descriptor: Descriptor, mcc: str, country: str) -> _FuzzyQuery:
+    return _FuzzyQuery(
         " ".join(descriptor.text.split()),
         mcc,
         country,
@@ -208,16 +209,16 @@ def _question(descriptor: Descriptor, mcc: str, country: str) -> _Question:
     )
 
 
-def _found(found: Found, method: Method, who: str | None) -> Match:
+def _catalogue_match(match: CatalogueMatch, method: Method, intermediary: str | None) -> Match:
     return Match(
-        found.merchant.name,
+        match.merchant.name,
         method.value,
-        found.confidence,
-        found.merchant.id,
-        intermediary=who,
-        evidence=found.evidence,
+        match.confidence,
+        match.merchant.id,
+        intermediary=intermediary,
+        evidence=match.evidence,
     )
 
 
-def _no_merchant(confidence: float, why: str) -> Match:
-    return Match(NO_NAME, Method.NONE.value, confidence, evidence=(why,))
+def _no_merchant(score: float, reason: str) -> Match:
+    return Match(NO_NAME, Method.NONE.value, score, evidence=(reason,))

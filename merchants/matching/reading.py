@@ -1,7 +1,7 @@
-"""All that is read from one transaction's own text, as it is stored with it.
+"""What is read from one transaction's own text, and stored with it.
 
-Nothing here is shared between transactions: a reading is made of its request's text alone, and is
-erased with it. `docs/matching.md` says what each part rests on.
+A reading is made of its request's text alone, never shared between transactions, and erased with
+its request. `docs/matching.md` explains each part.
 """
 
 import re
@@ -15,13 +15,13 @@ from merchants.matching.booking.counterparties import (
     marketplace_of,
 )
 from merchants.matching.booking.kind import KINDS, kind_of
-from merchants.matching.descriptor.city_spelling import city_written_well
+from merchants.matching.descriptor.city_spelling import spelled_city
 from merchants.matching.descriptor.parser import Descriptor, parse
 from merchants.matching.types import Transaction
 
 __all__ = ["Counterparty", "Reading", "read"]
 
-_AT_SHOPS = frozenset({"purchase", "refund"})  # a machine's number is no store's
+_KINDS_AT_SHOPS = frozenset({"purchase", "refund"})  # elsewhere the number is a machine's
 _STORE_NUMBER = re.compile(
     r"(?:(?:ST|STORE|SHOP|LOC|UNIT|BR|FIL(?:IALE)?|STR|TRM|NO|NR)[\s.:-]?\s?)?\#?-?\s?"
     r"([A-Z]{0,2}-?(?:0\d{1,8}|\d{1,6})|\d{1,4}-\d{1,3}|(?:\d{4}|\d{1,2})-\d{4})",
@@ -31,25 +31,25 @@ _STORE_NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one descriptor says; a part that it does not say is empty."""
+    """What one descriptor says; missing parts are empty."""
 
     descriptor: str = ""  # the merchant as printed, without everything else
     intermediary: str | None = None  # the processor in front
     store_number: str = ""
     address: str = ""  # the street
-    city: str = ""  # written well
-    region: str = ""  # as ISO 3166-2 has it behind the dash: CA
+    city: str = ""  # in its usual spelling
+    region: str = ""  # as in ISO 3166-2 after the dash: CA
     country: str = ""  # alpha-2
     postal_code: str = ""
     phone: str = ""
     domain: str = ""
     kind: str = "unknown"
     channel: str = "unknown"
-    channel_basis: str = ""  # the sign it rests on, in Pave's words
-    counterparties: tuple[Counterparty, ...] = ()  # whom the text shows besides the merchant
+    channel_basis: str = ""  # why, in Pave's own words
+    counterparties: tuple[Counterparty, ...] = ()  # others who took part
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored; members that say nothing are left out."""
+        """As it is stored, without empty members."""
         stored = {
             field.name: value
             for field in fields(self)
@@ -57,30 +57,30 @@ class Reading:
         }
         if self.counterparties:
             stored["counterparties"] = [
-                {"type": other.type, "name": other.name} for other in self.counterparties
+                {"type": party.type, "name": party.name} for party in self.counterparties
             ]
         return stored
 
     @classmethod
     def from_json(cls, stored: dict[str, Any] | None) -> "Reading":
-        """What `to_json` stored, also of a release with other members; None gives an empty one."""
+        """The reading that `to_json` stored, without members of other releases; empty for None."""
         stored = stored or {}
-        known = {
+        values = {
             field.name: value
             for field in fields(cls)
             if field.name != "counterparties" and isinstance(value := stored.get(field.name), str)
         }
-        if known.get("kind") not in KINDS:
-            known.pop("kind", None)
-        if known.get("channel") not in CHANNELS:
-            known.pop("channel", None)
-        others = stored.get("counterparties")
+        if values.get("kind") not in KINDS:
+            values.pop("kind", None)
+        if values.get("channel") not in CHANNELS:
+            values.pop("channel", None)
+        counterparties = stored.get("counterparties")
         return cls(
-            **known,
+            **values,
             counterparties=tuple(
-                Counterparty(other["type"], other.get("name"))
-                for other in (others if isinstance(others, list) else ())
-                if isinstance(other, dict) and isinstance(other.get("type"), str)
+                Counterparty(party["type"], party.get("name"))
+                for party in (counterparties if isinstance(counterparties, list) else ())
+                if isinstance(party, dict) and isinstance(party.get("type"), str)
             ),
         )
 
@@ -103,28 +103,28 @@ class Reading:
 
 
 def read(transaction: Transaction) -> Reading:
-    """All that the transaction's text says. Never raises for any text."""
-    given = (transaction.description, transaction.country.upper(), transaction.city)
-    descriptor = parse(*given)
+    """Read a transaction's text. Never raises for any text."""
+    arguments = (transaction.description, transaction.country.upper(), transaction.city)
+    descriptor = parse(*arguments)
     kind = kind_of(descriptor, transaction.mcc)
-    if kind.is_placeless or _may_be_a_seller(descriptor, transaction.city):
-        descriptor = parse(*given, placeless=True)
-    number = ""
-    if kind.kind in _AT_SHOPS and descriptor.store_number != descriptor.postal_code:
-        found = _STORE_NUMBER.fullmatch(descriptor.store_number)
-        number = found[1] if found else ""
-    channel = channel_of(descriptor, kind, number)
+    if kind.has_no_location or _city_may_be_seller(descriptor, transaction.city):
+        descriptor = parse(*arguments, without_location=True)
+    store_number = ""
+    if kind.kind in _KINDS_AT_SHOPS and descriptor.store_number != descriptor.postal_code:
+        match = _STORE_NUMBER.fullmatch(descriptor.store_number)
+        store_number = match[1] if match else ""
+    channel = channel_of(descriptor, kind, store_number)
     city, region = descriptor.city, descriptor.region
     return Reading(
         descriptor=descriptor.text,
         intermediary=descriptor.intermediary,
-        store_number=number,
+        store_number=store_number,
         address=descriptor.street,
-        city=city_written_well(city, region, descriptor.country) if city else "",
+        city=spelled_city(city, region, descriptor.country) if city else "",
         region=region.partition("-")[2],
         country=descriptor.country,
         postal_code=descriptor.postal_code,
-        # Masked numbers (XXX-XX55611) are nobody's.
+        # Not masked numbers (XXX-XX55611).
         phone=descriptor.phone
         if is_phone(descriptor) and "X" not in descriptor.phone.upper()
         else "",
@@ -136,7 +136,7 @@ def read(transaction: Transaction) -> Reading:
     )
 
 
-def _may_be_a_seller(descriptor: Descriptor, city: str) -> bool:
-    """Whether the town right behind a marketplace's name may be who sold there: ALIEXPRESS ACME."""
-    alone = len(descriptor.words) == 1 and bool(descriptor.nearby) and not city
-    return alone and bool(marketplace_of(descriptor))
+def _city_may_be_seller(descriptor: Descriptor, city: str) -> bool:
+    """Whether a city right after a marketplace's name may be the seller: ALIEXPRESS ACME."""
+    only_one_word = len(descriptor.words) == 1 and bool(descriptor.possible_countries) and not city
+    return only_one_word and bool(marketplace_of(descriptor))

@@ -1,4 +1,4 @@
-"""The terms in which a heuristic is asked and answers: transactions, merchants, rules, matches."""
+"""The types of a heuristic's interface: transactions, merchants, rules, matches."""
 
 import datetime
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ NO_NAME = "n/a"
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What a client tells about one card transaction; only the description is required."""
+    """One card transaction as a client describes it; only the description is required."""
 
     description: str
     amount: Decimal | None = None
@@ -42,18 +42,17 @@ class Match:
     descriptor: str = ""
     intermediary: str | None = None
     rule_id: str | None = None
-    evidence: tuple[str, ...] = ()  # how it was found; stored, so without words of the text
+    evidence: tuple[str, ...] = ()  # why; stored and shared, so without words of the text
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What makes two transactions the same question: those with one key have one answer.
+    """A resolution key: transactions with one key have one answer.
 
     Args:
-        text: Equal for such transactions. It is stored as a digest unless it is shared.
-        shared: Whether one answer may serve all clients. Only where neither the text nor the
-            answer holds words of a client's own; the time of an answer would also tell one client
-            what another has asked.
+        text: Equal for such transactions. Stored as a digest unless it is shared.
+        shared: Whether one answer serves all clients. Only if neither the text nor the answer holds
+            a client's own words: even the speed of an answer would reveal what another asked.
     """
 
     text: str
@@ -62,7 +61,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueMerchant:
-    """What the matcher needs of a merchant; `countries` empty: anywhere."""
+    """A merchant of the catalogue, as the matcher needs it; empty `countries` mean anywhere."""
 
     id: str
     name: str
@@ -75,7 +74,7 @@ class CatalogueMerchant:
 
 @dataclass(frozen=True, slots=True)
 class MatchRule:
-    """A rule of the staff on the cleaned descriptor; empty conditions fit every transaction."""
+    """A rule of the staff on the cleaned descriptor; empty conditions match every transaction."""
 
     id: str
     kind: str  # exact | prefix | contains | regex

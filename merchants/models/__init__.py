@@ -1,4 +1,4 @@
-"""What Pave answers: merchants, the questions asked, and the answers remembered."""
+"""Pave's rows: merchants, rulesets, clients' requests and their resolutions."""
 
 from merchants.models.catalogue import Alias, Merchant, Revision, Rule, Ruleset
 from merchants.models.feedback import Feedback

@@ -1,4 +1,4 @@
-"""The merchants, and what staff and rulesets say of them."""
+"""Merchants with aliases and rules, and the rulesets published from them."""
 
 import re
 
@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q, Value
 
 from merchants.matching.categories import choices
-from merchants.matching.rules import BadExpression, compiled
+from merchants.matching.rules import InvalidRegex, compile_regex
 from merchants.matching.text.uris import as_uri
 from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked
 from pave.core.ids import new_id
@@ -76,9 +76,9 @@ class Merchant(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse lists of anything but codes, and web sites that are none: the matcher reads them.
+        """Validate the lists of codes and the web sites, and turn addresses into URIs.
 
-        Addresses become URIs, since clients are promised these.
+        The matcher depends on the former, and clients on the latter.
 
         Raises:
             ValidationError: With what is wrong, by field.
@@ -131,7 +131,7 @@ class Alias(models.Model):
         return self.text
 
     def clean(self) -> None:
-        """Refuse a card number: descriptors hold none, and all clients see an alias.
+        """Refuse a card number: descriptors contain none, and all clients see aliases.
 
         Raises:
             ValidationError: With what is wrong, by field.
@@ -141,7 +141,7 @@ class Alias(models.Model):
 
 
 class Rule(models.Model):
-    """A decision of the staff's about descriptors; it counts once it is published."""
+    """A decision of the staff on descriptors; it takes effect once it is published."""
 
     class Kind(models.TextChoices):
         EXACT = "exact", "is exactly"
@@ -184,31 +184,31 @@ class Rule(models.Model):
         return f"{self.get_kind_display()} {self.pattern}"
 
     def clean(self) -> None:
-        """Mask card numbers in the note; refuse a pattern that holds one, or cannot be used.
+        """Mask card numbers in the note; refuse a pattern with one, and an invalid pattern.
 
         Raises:
             ValidationError: With what is wrong, by field.
         """
         self.note = masked(self.note)
         if self.active and self.merchant and not self.merchant.active:
-            heir = self.merchant.merged_into
+            successor = self.merchant.merged_into
             raise ValidationError(
                 {
                     "merchant": f"{self.merchant} is not active"
-                    + (f": it was merged into {heir}." if heir else ".")
+                    + (f": it was merged into {successor}." if successor else ".")
                 }
             )
         if holds_card_number(self.pattern):
             raise ValidationError({"pattern": CARD_REFUSED})
         if self.kind == self.Kind.REGEX:
             try:
-                compiled(self.pattern)
-            except BadExpression as error:
+                compile_regex(self.pattern)
+            except InvalidRegex as error:
                 raise ValidationError({"pattern": f"Not an expression for RE2: {error}"}) from error
 
 
 class RulesetManager(models.Manager["Ruleset"]):
-    """Leaves out the content, which is large, until somebody asks for it."""
+    """Defers the large content until it is accessed."""
 
     def get_queryset(self) -> models.QuerySet["Ruleset"]:
         """Return rulesets without their content."""
@@ -216,7 +216,7 @@ class RulesetManager(models.Manager["Ruleset"]):
 
 
 class Ruleset(models.Model):
-    """A published version of the catalogue and its rules; the newest answers."""
+    """A published version of the catalogue and its rules; the newest is in use."""
 
     number = models.AutoField(primary_key=True)
     note = models.CharField(max_length=300, blank=True)
@@ -241,7 +241,7 @@ class Ruleset(models.Model):
 
     class Meta:
         ordering = ["-number"]
-        # Also for what leads here from other rows.
+        # Also for access through foreign keys.
         base_manager_name = "objects"
         permissions = [("publish_ruleset", "Can publish and roll back rulesets")]
 
@@ -250,7 +250,7 @@ class Ruleset(models.Model):
 
 
 class Revision(models.Model):
-    """The look at earlier answers after a ruleset was published, with its progress."""
+    """The revision of earlier answers after a ruleset was published, with its progress."""
 
     class Status(models.TextChoices):
         RUNNING = "running"

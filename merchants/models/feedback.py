@@ -1,4 +1,4 @@
-"""What people say of answers."""
+"""Feedback: corrections of answers by clients and staff."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,7 +9,7 @@ from pave.core.ids import new_id
 
 
 class Feedback(models.Model):
-    """Somebody's word that an answer is wrong, and what became of it."""
+    """A correction of an answer, and the staff's decision on it."""
 
     class Status(models.TextChoices):
         OPEN = "open"

@@ -1,4 +1,4 @@
-"""What clients ask: transactions, alone and in batches."""
+"""Clients' requests: transactions, single and in batches."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,18 +17,18 @@ from pave.core.ids import new_id
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
-    """Domain words for selecting batches."""
+    """Named selections of batches."""
 
     def open(self) -> "BatchQuerySet":
-        """Those that have rows still to be answered."""
+        """Those with unanswered rows."""
         return self.filter(status=Batch.Status.PROCESSING)
 
     def canceling(self) -> "BatchQuerySet":
-        """Those that are to be canceled, and have rows left."""
+        """Those being canceled, with rows left."""
         return self.open().filter(cancel_requested_at__isnull=False).order_by("id")
 
     def for_client(self, client: Client) -> "BatchQuerySet":
-        """The client's own, newest first."""
+        """The client's, newest first."""
         return self.filter(client=client).order_by("-id")
 
 
@@ -78,9 +78,9 @@ class Batch(models.Model):
         indexes = [
             # A client's batches, newest first.
             models.Index(fields=["client", "-id"], name="batch_of_client"),
-            # The sweep's look at batches under way.
+            # The sweep of open batches.
             models.Index(fields=["id"], name="batch_open", condition=Q(status="processing")),
-            # Those whose corrections are still to be told of.
+            # Those with corrections to notify.
             models.Index(
                 fields=["id"],
                 name="batch_corrections",
@@ -93,70 +93,70 @@ class Batch(models.Model):
 
     @property
     def pending(self) -> int:
-        """Rows that have no end yet."""
+        """Rows that are not final yet."""
         return self.accepted - self.completed - self.failed - self.canceled
 
 
 class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
-    """Domain words for selecting requests."""
+    """Named selections of requests."""
 
     def queued(self) -> "NormalizationRequestQuerySet":
-        """Those that wait for admission."""
+        """Those waiting for admission."""
         return self.filter(status=NormalizationRequest.Status.QUEUED)
 
     def suspect(self) -> "NormalizationRequestQuerySet":
-        """Those that wait for an admission by themselves, since one with others has failed."""
+        """Those to be admitted one by one, since an admission with others has failed."""
         return self.queued().filter(admission_attempts__gt=0)
 
     def single(self) -> "NormalizationRequestQuerySet":
-        """Those that came by themselves, oldest first: somebody waits for each."""
-        # By batch as well, which all of them lack: so PostgreSQL sees that the index of what is
-        # queued has them in this order, and neither sorts a backlog nor looks through the table.
+        """Single requests, oldest first: a caller waits for each."""
+        # Ordered by the (empty) batch too, so that PostgreSQL uses the index of queued requests and
+        # neither sorts a backlog nor scans the table.
         return self.filter(batch=None).order_by("batch_id", "id")
 
     def batched(self) -> "NormalizationRequestQuerySet":
-        """Those that came in batches, oldest first."""
+        """Rows of batches, oldest first."""
         return self.filter(batch__isnull=False).order_by("batch_id", "id")
 
     def unfinished(self) -> "NormalizationRequestQuerySet":
-        """Those that have no end yet."""
+        """Those that are not final yet."""
         return self.filter(
             status__in=[NormalizationRequest.Status.QUEUED, NormalizationRequest.Status.PROCESSING]
         )
 
     def finished(self) -> "NormalizationRequestQuerySet":
-        """Those that have their end."""
+        """Those that are final."""
         return self.exclude(
             status__in=[NormalizationRequest.Status.QUEUED, NormalizationRequest.Status.PROCESSING]
         )
 
     def waiting_for(self, resolutions: Iterable[Resolution]) -> "NormalizationRequestQuerySet":
-        """Those that get the resolutions' answers once there are any."""
+        """Those waiting for the answers of resolutions."""
         return self.filter(
             resolution__in=list(resolutions), status=NormalizationRequest.Status.PROCESSING
         )
 
     def waiting_along_index(self, resolution_pk: UUID) -> "NormalizationRequestQuerySet":
-        """Those that wait for one resolution, along the index of who does, for a first few.
+        """Those waiting for one resolution, in index order, to take a first few of.
 
-        Where many wait, a plan for any few of them reads the whole table, and one for the first by
-        id all that came since.
+        A range in index order: where many wait, a plan without an order scans the whole table,
+        and one ordered by id all newer requests.
         """
         return self.filter(
             **just("resolution", resolution_pk), status=NormalizationRequest.Status.PROCESSING
         ).order_by("resolution_id", "status")
 
     def answered(self, since: datetime) -> "NormalizationRequestQuerySet":
-        """Those completed, of all that were made since a time."""
+        """Those completed, of those created since a time."""
         return self.filter(status=NormalizationRequest.Status.COMPLETED, created_at__gte=since)
 
     def for_client(self, client: Client) -> "NormalizationRequestQuerySet":
-        """The client's own, newest first."""
+        """The client's, newest first."""
         return self.filter(client=client).order_by("-id")
 
 
 class NormalizationRequest(models.Model):
-    """A transaction that a client wants to know the merchant of."""
+    """A client's request to normalize a transaction."""
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -171,7 +171,7 @@ class NormalizationRequest(models.Model):
     )
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     description = models.CharField(max_length=500)
-    # The decimal in the client's own digits: it is given back, never reckoned with.
+    # Text, to return the decimal in the client's own digits; never calculated with.
     amount = models.CharField(max_length=40, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     date = models.DateField(null=True, blank=True)
@@ -224,8 +224,8 @@ class NormalizationRequest(models.Model):
         indexes = [
             # A client's requests, newest first: ids begin with the time.
             models.Index(fields=["client", "-id"], name="request_of_client"),
-            # Admission: what each client has queued, single ones and then batches, each oldest
-            # first. As small as the backlog.
+            # Admission: each client's queue, single before batches, oldest first. As small as
+            # the backlog.
             models.Index(
                 fields=["client", "batch", "id"],
                 name="request_queued_of_client",
@@ -236,24 +236,24 @@ class NormalizationRequest(models.Model):
                 name="request_suspect",
                 condition=Q(status="queued", admission_attempts__gt=0),
             ),
-            # A batch's rows in the order of its input.
+            # A batch's rows in input order.
             models.Index(
                 fields=["batch", "row"], name="request_of_batch", condition=Q(batch__isnull=False)
             ),
-            # The client's list of a batch's rows. (In another order the table would be read
-            # backwards through what all clients have sent since.)
+            # The client's list of a batch's rows. (Another order would scan backwards through all
+            # clients' newer requests.)
             models.Index(
                 fields=["batch", "-id"],
                 name="request_of_batch_newest",
                 condition=Q(batch__isnull=False),
             ),
-            # The client's list by a rare status: nearly all rows are completed.
+            # The client's list by a rare status; most rows are completed.
             models.Index(
                 fields=["client", "status", "-id"],
                 name="request_not_completed",
                 condition=Q(status__in=["queued", "processing", "failed", "canceled"]),
             ),
-            # Who waits for a resolution, and who had its answer.
+            # The requests that wait for a resolution or have its answer.
             models.Index(
                 fields=["resolution", "status"],
                 name="request_of_resolution",
@@ -265,7 +265,7 @@ class NormalizationRequest(models.Model):
                 name="request_reference_newest",
                 condition=~Q(reference=""),
             ),
-            # The staff's search by the beginning of a descriptor.
+            # The staff's search by the start of a descriptor.
             models.Index(
                 fields=["description"],
                 name="request_description",
@@ -278,13 +278,13 @@ class NormalizationRequest(models.Model):
 
     @property
     def own_reading(self) -> Reading:
-        """What was read from its text; read now if it has not been admitted, or was long ago."""
+        """What was read from its text; read now if nothing is stored."""
         if self.reading is None:
             return read(self.as_transaction())
         return Reading.from_json(self.reading)
 
     def as_transaction(self) -> Transaction:
-        """Return the transaction as the heuristic takes it."""
+        """Return the transaction in the heuristic's type."""
         return Transaction(
             description=self.description,
             amount=Decimal(self.amount) if self.amount else None,
@@ -297,7 +297,7 @@ class NormalizationRequest(models.Model):
 
 
 class AdmissionClaim(models.Model):
-    """The requests whose keys a worker is about to work out; it outlives only a dead worker."""
+    """The requests that a worker is admitting; the row outlives only a dead worker."""
 
     worker = models.CharField(max_length=128)
     requests = models.JSONField(help_text="Their ids.")

@@ -1,4 +1,4 @@
-"""What is found out once, and who waits for it."""
+"""Resolutions, the shared answers by key, and the clients waiting for them."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from pave.clients.models import Client
 from pave.core.ids import new_id
 
 KEY_LENGTH = 200
-# Answers: what a Resolution says, and a request repeats.
+# How an answer was found.
 METHODS = [
     ("rule", "A rule of the staff's"),
     ("catalogue", "Found in the catalogue"),
@@ -22,26 +22,26 @@ METHODS = [
 
 
 class ResolutionQuerySet(models.QuerySet["Resolution"]):
-    """Domain words for selecting resolutions."""
+    """Named selections of resolutions."""
 
     def stale(self, now: datetime) -> "ResolutionQuerySet":
-        """Those in flight whose worker has not been heard of within its lease."""
+        """Those in flight whose lease has expired."""
         return self.filter(status=Resolution.Status.RUNNING, lease_expires_at__lte=now)
 
     def unfinished(self) -> "ResolutionQuerySet":
-        """Those that are to be answered."""
+        """Those without an answer yet."""
         return self.filter(status__in=[Resolution.Status.PENDING, Resolution.Status.RUNNING])
 
     def finished(self) -> "ResolutionQuerySet":
-        """Those that have their end."""
+        """Those that are final."""
         return self.filter(status__in=[Resolution.Status.RESOLVED, Resolution.Status.FAILED])
 
 
 class Resolution(models.Model):
-    """What one ruleset answers under one key: the unit of slow work.
+    """The answer of one ruleset for one resolution key: the unit of slow work.
 
-    It holds nothing that was read from a transaction. Its answer is shared by all whose
-    transactions have the key, which are those of one client only if `client` is set.
+    It holds nothing that was read from a transaction. Its answer is shared by all transactions
+    with the key, which are one client's only if `client` is set.
     """
 
     class Status(models.TextChoices):
@@ -96,8 +96,8 @@ class Resolution(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            # Single flight: a key has one row, however many ask for it at once. Also the index
-            # by which admission finds what is cached. (A client's own keys differ from others'.)
+            # Single flight: one row for a key, however many ask at once. Also the index by which
+            # admission finds cached answers. (Keys of one client never equal another's.)
             models.UniqueConstraint(fields=["key", "ruleset"], name="one_resolution_a_question")
         ]
         indexes = [
@@ -106,7 +106,7 @@ class Resolution(models.Model):
                 name="resolution_under_way",
                 condition=Q(status="running"),
             ),
-            # The sweep's look for those that nobody waits for.
+            # The sweep for those that nobody waits for.
             models.Index(fields=["id"], name="resolution_pending", condition=Q(status="pending")),
             # The admin's list of failures, newest first.
             models.Index(fields=["-id"], name="resolution_failed", condition=Q(status="failed")),
@@ -126,25 +126,25 @@ class Resolution(models.Model):
 
 
 class WaiterQuerySet(models.QuerySet["Waiter"]):
-    """Domain words for selecting waiters."""
+    """Named selections of waiters."""
 
     def due(self, now: datetime) -> "WaiterQuerySet":
-        """Those whose resolution is to be worked on by ``now``, as far as they know.
+        """Those whose resolution is due at ``now``, as far as their own rows say.
 
-        Of one table alone: joined with the resolutions, a plan that was made before a large batch
-        came would go through all that are pending for each that is not.
+        Without a join to the resolutions: its plan, from before a large batch came, would scan all
+        pending ones for each that is not.
         """
         return self.filter(due_at__lte=now)
 
     def of_client(self, client_pk: int) -> "WaiterQuerySet":
-        """The client's own, in its turn's order: what came by itself before rows of batches."""
+        """The client's, in queue order: single requests before rows of batches."""
         return self.filter(client=client_pk).order_by("bulk", "due_at")
 
 
 class Waiter(models.Model):
-    """A client that waits for a resolution, and the transaction of its own that is to be run.
+    """A client waiting for a resolution, with its own transaction to run the heuristic on.
 
-    The heuristic's queue: clients take turns, so each has its own line of waiters.
+    The heuristic's queue: clients are served in turn, so each has its own waiters.
     """
 
     resolution = models.ForeignKey(
@@ -178,9 +178,9 @@ class Waiter(models.Model):
             )
         ]
         indexes = [
-            # The claim: the client whose turn it is, single requests and then batches.
+            # Claiming a client's next: single requests, then batches.
             models.Index(fields=["client", "bulk", "due_at"], name="waiter_turn"),
-            # How long each client's oldest has waited.
+            # The age of each client's oldest waiter.
             models.Index(fields=["client", "since"], name="waiter_oldest"),
         ]
 
@@ -189,7 +189,7 @@ class Waiter(models.Model):
 
 
 class HeuristicUse(models.Model):
-    """How much of the heuristic's time a client has used lately; see `requests.fair_share`."""
+    """A client's recent use of the heuristic's time; see `requests.fair_share`."""
 
     client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True)
     seconds = models.FloatField(default=0.0, help_text="As of the time below; it fades.")

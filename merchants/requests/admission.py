@@ -209,7 +209,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
     """Tie requests to their resolutions, in one transaction; those that were taken back are out."""
     now = timezone.now()
     with transaction.atomic():
-        if rulesets.steady().number != ruleset.number:
+        if rulesets.lock_current().number != ruleset.number:
             _release(claim)  # another one answers since the keys were worked out
             return
         AdmissionClaim.objects.filter(pk=claim.pk).delete()

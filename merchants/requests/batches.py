@@ -113,7 +113,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         # It lets one transaction write at a time: this one is not to last while rows are read.
         good = iter(list(good))
     with transaction.atomic():
-        if advisory_locks.is_taken(advisory_locks.Lock.TAKING_BATCHES, client.pk):
+        if advisory_locks.is_taken_for(advisory_locks.Lock.TAKING_BATCHES, client.pk):
             raise AnotherUnderWay
         Client.objects.get(pk=client.pk, active=True)
         batch.save(force_insert=True)

@@ -54,7 +54,7 @@ def count(*, client: Client) -> dict[str, int]:
     return {
         "requests": NormalizationRequest.objects.filter(client=client).count(),
         "answers": Resolution.objects.filter(client=client).count(),
-        "new merchants": feedback.proposed(of=client).count(),
+        "new merchants": feedback.merchants_only_from(client=client).count(),
         "batches": Batch.objects.filter(client=client).count(),
         "events": Event.objects.filter(client=client).count(),
         "webhooks": Webhook.objects.filter(client=client).count(),
@@ -70,12 +70,12 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     """
     with transaction.atomic():
         Client.objects.filter(pk=client.pk).update(active=False)
-        api_keys.forget_client(client=client)
+        api_keys.drop_cached_keys(client=client)
         Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
         subscriptions.forget(client.pk)
     with transaction.atomic():
         # A batch that is being taken is taken whole; from here on none is.
-        advisory_locks.take_own(advisory_locks.Lock.TAKING_BATCHES, client.pk)
+        advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)
     _forget_history(client)
     yield from _erase_proposals(client)
     requests = NormalizationRequest.objects.filter(client=client)
@@ -128,7 +128,7 @@ def _erase_proposals(client: Client) -> Iterator[tuple[str, int]]:
     """Erase the merchants that its feedback has made, as far as nobody has been shown them."""
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
-        pks = list(feedback.proposed(of=client).values_list("pk", flat=True))
+        pks = list(feedback.merchants_only_from(client=client).values_list("pk", flat=True))
         Rule.objects.filter(merchant__in=pks).delete()
         _erase(Merchant.objects.filter(pk__in=pks))
         _blank(Merchant, [str(pk) for pk in pks])

@@ -208,7 +208,7 @@ def _apply_some(
 ) -> tuple[int, bool]:
     now = timezone.now()
     with transaction.atomic():
-        if rulesets.steady().number != ruleset.number:
+        if rulesets.lock_current().number != ruleset.number:
             return 0, False
         kept = lock_answers(resolution for _, resolution in changed)
         updated = completion.correct([pair for pair in changed if pair[1].pk in kept], now)

@@ -23,7 +23,9 @@ def count_since(client: Client, start: datetime) -> int:
 
 def left(client: Client, *, now: datetime) -> int | None:
     """Return what is left of the client's quota, before a transaction that takes something."""
-    return quotas.left(client=client, now=now, before=lambda start: count_since(client, start))
+    return quotas.remaining(
+        client=client, now=now, count_since=lambda start: count_since(client, start)
+    )
 
 
 def charge(client: Client, number: int, *, now: datetime) -> None:
@@ -33,7 +35,7 @@ def charge(client: Client, number: int, *, now: datetime) -> None:
         QuotaExceeded: There are not so many left.
     """
     quotas.charge(
-        client=client, number=number, now=now, before=lambda start: count_since(client, start)
+        client=client, number=number, now=now, count_since=lambda start: count_since(client, start)
     )
 
 

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from pave.api.concurrency import OTHERS
 from pave.api.throttling import bounded
-from pave.clients.authentication import refuse_stranger
+from pave.clients.authentication import refuse_other_client
 from pave.clients.models import Client
 
 
@@ -45,4 +45,4 @@ class ClientView(APIView):
             return
         # A large body has been put aside, and is looked at as it is read.
         if isinstance(request.user, Client) and isinstance(request.data, dict):
-            refuse_stranger(request.user, request.data.get("client_id"), "body's client_id")
+            refuse_other_client(request.user, request.data.get("client_id"), "body's client_id")

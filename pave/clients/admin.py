@@ -21,7 +21,7 @@ from pave.staff.templatetags.staff import ago, pill
 
 
 class KeyForm(forms.Form):
-    """What a new key is called."""
+    """The form for a new key."""
 
     name = forms.CharField(
         max_length=50,
@@ -32,7 +32,7 @@ class KeyForm(forms.Form):
 
 
 def key_state(key: ApiKey) -> str:
-    """Return in a word whether a key opens anything."""
+    """Return a key's state: live, revoked or expired."""
     if key.revoked:
         return "revoked"
     return "expired" if key.has_expired else "live"
@@ -61,11 +61,11 @@ class ClientAdmin(StaffAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple:
-        # The id stands in the client's own systems; a renamed one would be another client.
+        # Clients' own systems hold the id; another one would be another client.
         return ("client_id",) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        # With a client all of its requests would go; one that has left is made inactive.
+        # Deleting a client would delete its requests; former clients are deactivated instead.
         return False
 
     def status_of(self, obj: Client) -> SafeString:
@@ -90,7 +90,7 @@ class ClientAdmin(StaffAdmin):
 
     def save(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         obj.save()
-        api_keys.forget_client(client=obj)
+        api_keys.drop_cached_keys(client=obj)
 
     @admin.display(description="state", ordering="active")
     def state(self, client: Client) -> SafeString:
@@ -115,7 +115,7 @@ class ClientAdmin(StaffAdmin):
 
 
 class KeyList(ChangeList):
-    """A key's primary key holds its hash, so URLs have its prefix."""
+    """URLs contain a key's prefix, since its primary key holds the hash."""
 
     def url_for_result(self, result: Any) -> str:
         return reverse("admin:clients_apikey_change", args=[result.prefix])
@@ -157,7 +157,7 @@ class ApiKeyAdmin(StaffAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        # A revoked key stays on record: it tells when it was last used.
+        # A revoked key stays on record with the time of its last use.
         return False
 
     def status_of(self, obj: ApiKey) -> SafeString:

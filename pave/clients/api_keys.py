@@ -1,4 +1,4 @@
-"""Keys: made, looked up, revoked, rotated."""
+"""API keys: issue, authenticate, rotate, revoke."""
 
 import time
 from datetime import timedelta
@@ -11,21 +11,21 @@ from pave.core.cached_lookup import CachedLookup
 from pave.core.card_masking import masked
 
 LAST_USED_EVERY = timedelta(minutes=1)
-# When this process last looked whether a key's last use is to be written, by the key's id.
-_noted: dict[str, float] = {}
+# When this process last recorded a key's use, by the key's id.
+_last_recorded: dict[str, float] = {}
 
 
 def issue(*, client: Client, name: str = "default") -> tuple[ApiKey, str]:
-    """Make a key for ``client`` and return its row and the key itself, which is kept nowhere."""
+    """Create a key for ``client``; return its row and the key itself, which is not stored."""
     row, key = ApiKey.objects.create_key(client=client, name=masked(name))
     assert isinstance(row, ApiKey)  # noqa: S101 - the library's manager is typed for its own model
     return row, key
 
 
 def revoke(*, key: ApiKey) -> None:
-    """End ``key`` at once and for good."""
+    """Revoke ``key`` immediately and permanently."""
     ApiKey.objects.filter(pk=key.pk).update(revoked=True)
-    forget(prefix=key.prefix)
+    drop_cached(prefix=key.prefix)
 
 
 def rotate(*, key: ApiKey) -> tuple[ApiKey, str]:
@@ -35,24 +35,24 @@ def rotate(*, key: ApiKey) -> tuple[ApiKey, str]:
     return replacement
 
 
-def forget(*, prefix: str) -> None:
-    """Let the next use of the key with ``prefix`` see the database."""
-    _by_prefix.forget(prefix)
+def drop_cached(*, prefix: str) -> None:
+    """Drop the key with ``prefix`` from the cache."""
+    _by_prefix.invalidate(prefix)
 
 
-def forget_client(*, client: Client) -> None:
-    """Let the next use of any of the client's keys see the database."""
+def drop_cached_keys(*, client: Client) -> None:
+    """Drop all of the client's keys from the cache."""
     for prefix in ApiKey.objects.filter(client=client).values_list("prefix", flat=True):
-        forget(prefix=prefix)
+        drop_cached(prefix=prefix)
 
 
 def authenticate(secret: str) -> ApiKey | None:
-    """Return the key that ``secret`` is, with its client, or None if it opens nothing.
+    """Return the key for ``secret``, with its client; None if it is not valid.
 
     Costs a cache hit or one query by a unique index.
     """
     prefix, dot, _ = secret.partition(".")
-    # The prefix is part of a cache key: nothing but what Pave itself gives out may get there.
+    # The prefix becomes part of a cache key, so only what Pave issues may get there.
     if not dot or not prefix.isascii() or not prefix.isalnum() or len(prefix) > 8:
         return None
     key = _by_prefix.get(prefix)
@@ -61,13 +61,13 @@ def authenticate(secret: str) -> ApiKey | None:
     return key if key.is_valid(secret) else None
 
 
-def note_use(*, key: ApiKey) -> None:
+def record_use(*, key: ApiKey) -> None:
     """Record that ``key`` is in use, with at most one write a minute."""
     now = time.monotonic()
-    every = LAST_USED_EVERY.total_seconds()
-    if now - _noted.get(key.pk, -every) < every:
+    interval = LAST_USED_EVERY.total_seconds()
+    if now - _last_recorded.get(key.pk, -interval) < interval:
         return
-    _noted[key.pk] = now
+    _last_recorded[key.pk] = now
     moment = timezone.now()
     ApiKey.objects.filter(
         Q(last_used_at=None) | Q(last_used_at__lt=moment - LAST_USED_EVERY), pk=key.pk

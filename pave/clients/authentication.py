@@ -1,4 +1,4 @@
-"""``Authorization: Api-Key <key>`` names the client."""
+"""Authentication by ``Authorization: Api-Key <key>``, which identifies the client."""
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -9,28 +9,28 @@ from pave.clients.models import ApiKey, Client
 
 
 class ClientRequest(Request):
-    """For annotations: a request that ``ApiKeyAuthentication`` has let in."""
+    """For annotations: a request authenticated by ``ApiKeyAuthentication``."""
 
     client: Client
 
 
-def names_another(named: object, client_id: str) -> bool:
-    """Return whether a caller with the key of ``client_id`` has named anybody else.
+def names_other_client(claimed_id: object, client_id: str) -> bool:
+    """Return whether a caller with the key of ``client_id`` names another client.
 
     Args:
-        named: What it sent, of whatever type; None where it sent nothing.
-        client_id: Whose key it is.
+        claimed_id: The id that it sent, of any type; None if it sent none.
+        client_id: The client of its key.
     """
-    return named is not None and named != client_id
+    return claimed_id is not None and claimed_id != client_id
 
 
-def refuse_stranger(client: Client, named: object, where: str) -> None:
+def refuse_other_client(client: Client, claimed_id: object, where: str) -> None:
     """Refuse a request that names another client than its key's.
 
     Raises:
-        PermissionDenied: It does.
+        PermissionDenied: It names another.
     """
-    if names_another(named, client.client_id):
+    if names_other_client(claimed_id, client.client_id):
         raise PermissionDenied(f"The {where} names another client than the API key's.")
 
 
@@ -52,8 +52,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = api_keys.authenticate(secret.strip())
         if key is None:
             raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
-        refuse_stranger(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")
-        api_keys.note_use(key=key)
+        refuse_other_client(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")
+        api_keys.record_use(key=key)
         request.client = key.client  # type: ignore[attr-defined]
         return key.client, key
 

@@ -1,4 +1,4 @@
-"""What of clients a search finds."""
+"""Clients and API keys in the admin's global search."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from django.urls import reverse
 from pave.clients.models import ApiKey, Client
 from pave.staff.widgets import Found
 
-MOST = 10
+MAX_RESULTS = 10
 
 
 def find(text: str) -> Iterator[Found]:
     """Yield clients by id or name, and keys by their beginning."""
     clients = Client.objects.filter(Q(client_id__iexact=text) | Q(name__icontains=text))
-    for client in clients[:MOST]:
+    for client in clients[:MAX_RESULTS]:
         yield Found(
             "client",
             str(client),

@@ -1,4 +1,4 @@
-"""Who calls Pave."""
+"""Clients of Pave, their API keys, rate buckets and usage."""
 
 from collections.abc import Collection
 
@@ -73,13 +73,13 @@ class Client(models.Model):
             raise ValidationError({"client_id": CARD_REFUSED})
 
     def clean(self) -> None:
-        """Mask card numbers in what staff write; part of ``full_clean``, which forms call."""
+        """Mask card numbers in the staff's texts; forms call it through ``full_clean``."""
         self.name = masked(self.name)
         self.notes = masked(self.notes)
 
     @property
     def is_authenticated(self) -> bool:
-        """A client made by authentication is, to REST framework, a signed-in user."""
+        """True: to REST framework, an authenticated client is the signed-in user."""
         return True
 
 
@@ -99,7 +99,7 @@ class ApiKey(AbstractAPIKey):
 
     @property
     def audit_id(self) -> str:
-        """What stands for it in the audit trail; its primary key holds the hash."""
+        """Its id in the audit trail, since its primary key holds the hash."""
         return self.prefix
 
 

@@ -1,4 +1,4 @@
-"""Who may use a route."""
+"""Permissions of the API's routes."""
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -7,7 +7,7 @@ from pave.clients.models import Client
 
 
 class IsClient(BasePermission):
-    """A client's key was given."""
+    """Allows requests with a valid client's key."""
 
     def has_permission(self, request: Request, view: object) -> bool:
         """Return whether the caller is a client."""

@@ -1,7 +1,7 @@
-"""How many transactions a client may send in a month.
+"""Monthly quotas: how many transactions a client may send.
 
-A client without a quota costs nothing here. That of a client with one is counted in the
-transaction that takes what is counted, so that neither can be without the other.
+A client without a quota costs nothing. Otherwise usage is counted in the database transaction that
+accepts the client's transactions, so that both commit or neither.
 """
 
 import datetime
@@ -13,10 +13,10 @@ from pave.clients.models import Client, MonthlyUse
 
 
 class QuotaExceeded(Exception):
-    """The client has not so many transactions left in this month.
+    """The client's quota does not allow so many transactions in this month.
 
     Args:
-        left: How many it has.
+        left: How many it allows.
         until: When the next month begins.
     """
 
@@ -27,33 +27,33 @@ class QuotaExceeded(Exception):
 
 
 def month_of(moment: datetime.datetime) -> tuple[datetime.datetime, datetime.datetime]:
-    """Return the beginning and the end of the calendar month (UTC) that ``moment`` is in."""
+    """Return the start and the end of the calendar month (UTC) of ``moment``."""
     start = moment.astimezone(datetime.UTC).replace(
         day=1, hour=0, minute=0, second=0, microsecond=0
     )
     return start, (start + datetime.timedelta(days=32)).replace(day=1)
 
 
-def left(
+def remaining(
     *,
     client: Client,
     now: datetime.datetime,
-    before: Callable[[datetime.datetime], int],
+    count_since: Callable[[datetime.datetime], int],
 ) -> int | None:
     """Return how many transactions the client may still send in this month; None: any number.
 
-    Call it before the transaction that takes them: it begins to count where the quota is new.
+    Call it before the database transaction that accepts them: it starts the count of a new quota.
 
     Args:
         client: Who sends them.
         now: The present.
-        before: Counts those since a time that nobody counted, when the quota is new.
+        count_since: Returns the number of transactions since a time, for a new quota.
     """
     if client.monthly_quota is None:
         return None
     start, _ = month_of(now)
     if not MonthlyUse.objects.filter(client=client, month=start.date()).exists():
-        _begin(client, start, before)
+        _start_counting(client, start, count_since)
     return max(0, client.monthly_quota - used(client=client, now=now))
 
 
@@ -62,46 +62,48 @@ def charge(
     client: Client,
     number: int,
     now: datetime.datetime,
-    before: Callable[[datetime.datetime], int],
+    count_since: Callable[[datetime.datetime], int],
 ) -> None:
     """Count ``number`` transactions against the client's quota, if it has one.
 
-    Call it in the transaction that takes them, late: the client's others wait for its end.
+    Call it late in the database transaction that accepts them: it blocks the client's other
+    requests until the end.
 
     Args:
         client: Who sends them.
         number: How many.
         now: The present.
-        before: Counts those since a time that nobody counted, when the quota is new.
+        count_since: Returns the number of transactions since a time, for a new quota.
 
     Raises:
-        QuotaExceeded: There are not so many left; nothing is counted.
+        QuotaExceeded: The quota does not allow them; nothing is counted.
     """
     quota = client.monthly_quota
     if quota is None:
         return
     start, end = month_of(now)
     uses = MonthlyUse.objects.filter(client=client, month=start.date())
-    within = uses.filter(used__lte=quota - number)
-    if within.update(used=F("used") + number):
+    within_quota = uses.filter(used__lte=quota - number)
+    if within_quota.update(used=F("used") + number):
         return
     if not uses.exists():
-        _begin(client, start, before)
-        if within.update(used=F("used") + number):
+        _start_counting(client, start, count_since)
+        if within_quota.update(used=F("used") + number):
             return
     raise QuotaExceeded(max(0, quota - used(client=client, now=now)), end)
 
 
-def _begin(
-    client: Client, start: datetime.datetime, before: Callable[[datetime.datetime], int]
+def _start_counting(
+    client: Client, start: datetime.datetime, count_since: Callable[[datetime.datetime], int]
 ) -> None:
     MonthlyUse.objects.bulk_create(
-        [MonthlyUse(client=client, month=start.date(), used=before(start))], ignore_conflicts=True
+        [MonthlyUse(client=client, month=start.date(), used=count_since(start))],
+        ignore_conflicts=True,
     )
 
 
 def used(*, client: Client, now: datetime.datetime) -> int:
-    """Return how many transactions are counted against the quota in this month."""
+    """Return how many transactions count against the quota in this month."""
     start, _ = month_of(now)
     uses = MonthlyUse.objects.filter(client=client, month=start.date())
     return uses.values_list("used", flat=True).first() or 0

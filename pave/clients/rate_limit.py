@@ -1,7 +1,7 @@
-"""How many requests a client may make: a token bucket, exact across processes.
+"""Rate limits per client: a token bucket, exact across processes.
 
-The bucket is kept as one number, the time at which it will be full again (the generic cell rate
-algorithm). In Redis a script moves it; without Redis it is a row, moved by compare-and-set.
+The bucket is stored as one number, the time at which it will be full again (the generic cell rate
+algorithm): in Redis, updated by a script, or else in a row, updated by compare-and-set.
 """
 
 import logging
@@ -17,9 +17,9 @@ from pave.clients.models import Client, RateBucket
 
 logger = logging.getLogger(__name__)
 
-# Takes one token. Arguments: seconds for a token to come, tokens in a full bucket.
-# Returns: 1 or 0, seconds until there is a token, seconds until the bucket is full. One clock
-# counts, that of Redis.
+# Takes one token. Arguments: seconds per token, tokens in a full bucket.
+# Returns: 1 or 0, seconds until a token is available, seconds until the bucket is full. Only the
+# clock of Redis counts.
 _SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
@@ -33,20 +33,20 @@ end
 redis.call('SET', KEYS[1], string.format('%.6f', after), 'PX', math.ceil((after - now) * 1000))
 return {1, '0', tostring(after - now)}
 """
-# With so many processes at one row at once, somebody has always moved it first.
-_TRIES = 50
+# Compare-and-set attempts; fails only with very many processes at one row.
+_MAX_TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of taking a token.
+class TakeResult:
+    """The result of taking a token.
 
     Args:
         allowed: Whether there was one.
         pause: Seconds until there is one.
         until_full: Seconds until the bucket is full.
         size: Tokens in a full bucket.
-        interval: Seconds for a token to come.
+        interval: Seconds per token.
     """
 
     allowed: bool
@@ -66,42 +66,42 @@ class Taken:
         return math.ceil(self.size * self.interval)
 
 
-def take(*, client: Client) -> Taken | None:
+def take(*, client: Client) -> TakeResult | None:
     """Take a token from a client's bucket; None if it has no limit, or Redis is out of reach."""
     if client.requests_per_minute is None:
         return None
     interval = 60 / client.requests_per_minute
     size = client.burst or client.requests_per_minute
     if not settings.REDIS_URL:
-        return Taken(*_take_from_row(client, interval, size), size, interval)
+        return TakeResult(*_take_from_row(client, interval, size), size, interval)
     try:
         connection = get_redis_connection("default")
         allowed, pause, until_full = connection.eval(
             _SCRIPT, 1, f"pave:rate:{client.pk}", interval, size
         )
     except redis.RedisError:
-        # Better too many requests for a while than none.
+        # Fail open: too many requests for a while are better than none.
         logger.warning("rate.no_redis client=%s", client.client_id)
         return None
-    return Taken(bool(allowed), float(pause), float(until_full), size, interval)
+    return TakeResult(bool(allowed), float(pause), float(until_full), size, interval)
 
 
 def _take_from_row(client: Client, interval: float, size: int) -> tuple[bool, float, float]:
     bucket = RateBucket.objects.filter(client=client)
     pause = interval
-    for _ in range(_TRIES):
+    for _ in range(_MAX_TRIES):
         now = time.time()
-        before = bucket.values_list("full_at", flat=True).first()
-        if before is None:
+        full_at_before = bucket.values_list("full_at", flat=True).first()
+        if full_at_before is None:
             RateBucket.objects.bulk_create(
                 [RateBucket(client=client, full_at=now)], ignore_conflicts=True
             )
             continue
-        full_at = max(before, now)
+        full_at = max(full_at_before, now)
         after = full_at + interval
         pause = after - size * interval - now
         if pause > 0:
             return False, pause, full_at - now
-        if bucket.filter(full_at=before).update(full_at=after):
+        if bucket.filter(full_at=full_at_before).update(full_at=after):
             return True, 0.0, after - now
     return False, interval, size * interval

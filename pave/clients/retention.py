@@ -1,4 +1,4 @@
-"""How long API keys that open nothing any more are kept."""
+"""Retention of API keys that are no longer valid."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ from pave.operations.retention import Expiry
 
 
 def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
-    """Yield keys that were revoked or have expired, and were last used before the cut-off."""
+    """Yield revoked and expired keys, last used before the cut-off."""
     yield Expiry(
         "ended API keys",
         ApiKey.objects.filter(

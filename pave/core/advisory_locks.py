@@ -1,4 +1,4 @@
-"""PostgreSQL's advisory locks: names for what is done by one at a time."""
+"""PostgreSQL's advisory locks, for work that must not run concurrently."""
 
 from enum import IntEnum
 
@@ -6,53 +6,53 @@ from django.db import connection
 
 
 class Lock(IntEnum):
-    """What is locked; the numbers are Pave's own, and the same in each of its releases."""
+    """What is locked; the numbers must stay the same in every release."""
 
     PUBLISHING = 7_283_001
     CLAIMING_REQUESTS = 7_283_002
     TAKING_BATCHES = 7_283_003
-    # Before PUBLISHING, where both are taken.
+    # Taken before PUBLISHING where both are needed.
     DRAFT = 7_283_004
 
 
 def take(lock: Lock, *, shared: bool = False) -> None:
-    """Wait for a lock and hold it until the open transaction ends.
+    """Wait for a lock, and hold it until the open transaction ends.
 
     Args:
         lock: Which one.
-        shared: Hold it together with others who share it.
+        shared: Whether to share it with other shared holders.
     """
-    # SQLite lets one transaction write at a time, and needs no more.
+    # SQLite allows only one writing transaction anyway.
     if connection.vendor == "postgresql":
         name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {name}(%s)", [lock.value])
 
 
-def take_own(lock: Lock, whose: int) -> None:
-    """Wait for somebody's own lock and hold it until the open transaction ends.
+def take_for(lock: Lock, owner_pk: int) -> None:
+    """Wait for an owner's lock, and hold it until the open transaction ends.
 
     Args:
         lock: Which one.
-        whose: Who has one of their own, by primary key.
+        owner_pk: The primary key of the lock's owner.
     """
-    _call("pg_advisory_xact_lock", lock, whose)
+    _call("pg_advisory_xact_lock", lock, owner_pk)
 
 
-def is_taken(lock: Lock, whose: int) -> bool:
-    """Return whether another has somebody's own lock; else hold it until the transaction ends.
+def is_taken_for(lock: Lock, owner_pk: int) -> bool:
+    """Return whether another holds an owner's lock; else hold it until the transaction ends.
 
     Args:
         lock: Which one.
-        whose: Who has one of their own, by primary key.
+        owner_pk: The primary key of the lock's owner.
     """
-    return _call("pg_try_advisory_xact_lock", lock, whose) is False
+    return _call("pg_try_advisory_xact_lock", lock, owner_pk) is False
 
 
-def _call(function: str, lock: Lock, whose: int) -> bool | None:
+def _call(function: str, lock: Lock, owner_pk: int) -> bool | None:
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [lock.value, whose & 0x7FFF_FFFF])
-        taken: bool | None = cursor.fetchone()[0]
-        return taken
+        cursor.execute(f"SELECT {function}(%s, %s)", [lock.value, owner_pk & 0x7FFF_FFFF])
+        is_taken: bool | None = cursor.fetchone()[0]
+        return is_taken

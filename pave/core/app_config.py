@@ -1,7 +1,4 @@
-"""What each app gives to the parts that know no app: the supervisor, the admin, the API's document.
-
-These parts stand below the apps and may not import them, so they ask their configs.
-"""
+"""Hooks of Pave's apps, for code that must not import them, such as the supervisor."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,10 +9,10 @@ from django.http import HttpRequest
 
 
 class PaveAppConfig(AppConfig):
-    """An app of Pave's; by default it gives nothing.
+    """The config of one of Pave's apps; every hook is optional.
 
-    The methods import what they call when they are called: an app's modules cannot be imported yet
-    where its config is.
+    Hooks import what they need when they are called, since an app's modules cannot be imported yet
+    when its config is.
     """
 
     def sweep(self) -> None:
@@ -25,25 +22,25 @@ class PaveAppConfig(AppConfig):
         """
 
     def requeue(self, worker: str) -> None:
-        """Put back what a dead worker had claimed.
+        """Requeue what a dead worker had claimed.
 
         Args:
             worker: Its name, or its cluster's (``pave.operations.cluster.worker_names``).
         """
 
     def preload(self) -> None:
-        """Load what all workers of a cluster share; called before they are forked."""
+        """Load what all workers of a cluster share; called before the fork."""
 
     def gauges(self) -> Iterable[Any]:
         """Return the state of the app's tables (``pave.operations.monitoring.gauges.Gauge``)."""
         return ()
 
     def expiries(self, *, now: datetime, cutoff: datetime) -> Iterable[Any]:
-        """Return what has been kept long enough (``pave.operations.retention.Expiry``).
+        """Return the rows past their retention (``pave.operations.retention.Expiry``).
 
         Args:
             now: The present.
-            cutoff: What ended before has been kept long enough.
+            cutoff: What ended before has expired.
         """
         return ()
 
@@ -51,13 +48,13 @@ class PaveAppConfig(AppConfig):
         """Return what the admin's home page shows (``pave.staff.widgets.Part``).
 
         Args:
-            span: The stretch of time that is shown (``pave.staff.widgets.Span``).
+            span: The period that is shown (``pave.staff.widgets.Span``).
             now: The present.
         """
         return ()
 
     def client_panel(self, request: HttpRequest, client: Any) -> tuple[str, dict[str, Any]] | None:
-        """Return a panel of a client's page: its template, and what that needs."""
+        """Return a panel of a client's page: its template and context."""
         return None
 
     def search(self, text: str) -> Iterable[Any]:
@@ -69,5 +66,5 @@ class PaveAppConfig(AppConfig):
 
 
 def pave_apps() -> list[PaveAppConfig]:
-    """Return Pave's apps, each before those that stand on it."""
+    """Return Pave's apps, each before those that import it."""
     return [config for config in apps.get_app_configs() if isinstance(config, PaveAppConfig)]

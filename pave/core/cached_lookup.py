@@ -1,4 +1,4 @@
-"""Look-ups kept in the cache, where a change in the database counts at once."""
+"""Cached look-ups with immediate invalidation."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -9,22 +9,22 @@ from django.db import transaction
 Value = TypeVar("Value")
 
 _CHANGED = "changed"
-# Longer than any request that has read the old row and not yet stored it.
+# Longer than any request that has read the old row but not cached it yet.
 _CHANGED_SECONDS = 30
 
 
 class CachedLookup(Generic[Value]):
-    """One kind of look-up by a key, answered from the cache where it can be.
+    """One kind of look-up by a key, answered from the cache if possible.
 
-    After ``forget`` a mark stands in the place of the value for a while. It sends readers to the
-    database, and since values are stored only where nothing stands, a slow reader cannot put the
-    old value back.
+    ``invalidate`` replaces the value by a marker for a while. It sends readers to the database,
+    and since values are stored only where the cache is empty, a slow reader cannot restore the
+    old value.
 
     Args:
         name: Prefix of the cache's keys.
-        load: Reads the value from the database; None, which is not stored, when there is none.
-        seconds: How long a value may be used. This bounds the harm of a cache that was out of
-            reach when a value was to be forgotten.
+        load: Reads the value from the database; None, which is not cached, if there is none.
+        seconds: How long a value is cached. This bounds the staleness if the cache was out of
+            reach when a value was invalidated.
     """
 
     def __init__(self, name: str, load: Callable[[str], Value | None], seconds: int = 60) -> None:
@@ -42,8 +42,8 @@ class CachedLookup(Generic[Value]):
             cache.add(self._cache_key(key), value, self._seconds)
         return value
 
-    def forget(self, key: str) -> None:
-        """Send readers of ``key`` to the database, now and after the open transaction's end."""
+    def invalidate(self, key: str) -> None:
+        """Send readers of ``key`` to the database, now and again after the open transaction."""
 
         def mark() -> None:
             cache.set(self._cache_key(key), _CHANGED, _CHANGED_SECONDS)

@@ -1,7 +1,7 @@
-"""Indexes that are made and dropped while rows are written; for migrations of large tables.
+"""Creates and drops indexes while rows are written; for migrations of large tables.
 
-PostgreSQL's way, in a migration with ``atomic = False``. Django's own operations know nothing of
-other databases; SQLite, which locks the file for as long as it takes, is given the usual statement.
+This needs PostgreSQL and a migration with ``atomic = False``. Django's own operations support no
+other database; on SQLite, which locks the file anyway, the plain statement is used.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from django.db.migrations.operations import AddIndex, RemoveIndex
 
 
 class _Aside:
-    """Does what comes after it among the bases on PostgreSQL, and as ``plain`` does elsewhere."""
+    """Runs the next base class's operation on PostgreSQL, and ``plain`` elsewhere."""
 
     plain: Any
 
@@ -29,12 +29,12 @@ class _Aside:
 
 
 class AddIndexAside(_Aside, AddIndexConcurrently):
-    """Make an index and lock nobody out."""
+    """Create an index without blocking writes."""
 
     plain = AddIndex
 
 
 class RemoveIndexAside(_Aside, RemoveIndexConcurrently):
-    """Drop an index and lock nobody out."""
+    """Drop an index without blocking writes."""
 
     plain = RemoveIndex

@@ -1,4 +1,4 @@
-"""What a process makes once and keeps, since making it takes a while."""
+"""Loads what is slow to load once per process."""
 
 import gc
 import threading
@@ -12,10 +12,10 @@ Value = TypeVar("Value")
 
 
 @contextmanager
-def without_collection() -> Iterator[None]:
-    """Have the garbage collector rest while very much is made, all of which is kept.
+def without_garbage_collection() -> Iterator[None]:
+    """Disable the garbage collector while many lasting objects are created.
 
-    It would walk through all of it again and again: a fifth of the time that a catalogue takes.
+    It would scan them again and again: a fifth of the time that loading a catalogue takes.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -26,16 +26,16 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
-class Loaded(Generic[Parameters, Value]):
-    """A function whose latest results are kept, and which runs in one thread at a time.
+class LoadOnce(Generic[Parameters, Value]):
+    """A function whose latest results are cached, and which runs in one thread at a time.
 
-    ``lru_cache`` alone lets every thread that comes before the first result make one too: a web
-    process would do the same work once for each thread, just when all are waiting for it.
+    With ``lru_cache`` alone every thread that asks before the first result would compute it too: a
+    web process would do the same work once per thread, just when all wait for it.
     """
 
-    def __init__(self, function: Callable[Parameters, Value], most: int) -> None:
-        self._cached = lru_cache(maxsize=most)(function)
-        # A load may come to ask for what it is about to load: better endless than stuck.
+    def __init__(self, function: Callable[Parameters, Value], maxsize: int) -> None:
+        self._cached = lru_cache(maxsize=maxsize)(function)
+        # Reentrant, so that a load that asks for itself recurses instead of deadlocking.
         self._loading = threading.RLock()
         wraps(function)(self)
 
@@ -44,18 +44,20 @@ class Loaded(Generic[Parameters, Value]):
             return self._cached(*args, **kwargs)  # type: ignore[arg-type] # they are hashable
 
     def cache_clear(self) -> None:
-        """Forget what is kept."""
+        """Drop the cached results."""
         self._cached.cache_clear()
 
 
-def loaded(*, most: int = 1) -> Callable[[Callable[Parameters, Value]], Loaded[Parameters, Value]]:
-    """Decorate a function that loads something: one thread does, and the others wait for it.
+def load_once(
+    *, maxsize: int = 1
+) -> Callable[[Callable[Parameters, Value]], LoadOnce[Parameters, Value]]:
+    """Decorate a function that loads something: one thread runs it, the others wait for it.
 
     Args:
-        most: For so many different arguments, the latest, its results are kept.
+        maxsize: The number of different arguments whose results are kept.
     """
 
-    def decorate(function: Callable[Parameters, Value]) -> Loaded[Parameters, Value]:
-        return Loaded(function, most)
+    def decorate(function: Callable[Parameters, Value]) -> LoadOnce[Parameters, Value]:
+        return LoadOnce(function, maxsize)
 
     return decorate

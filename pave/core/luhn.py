@@ -1,13 +1,12 @@
-"""Which of many digits are a card's number, found for all of them at once.
+"""Finds all card numbers in a run of digits at once.
 
-Pure. A text of nothing but digits is full of card numbers by chance, and a client may fill an
-upload with such texts. So nothing here goes from digit to digit: a byte stands for each digit, all
-of these bytes for one large integer (the first digit the lowest), and sums of neighbours are sums
-of such integers, moved by a byte for each place between.
+Pure. A long run of digits contains many card numbers by chance, and a client may fill an upload
+with such texts. So no loop visits single digits: each digit is a byte of one large integer (the
+first digit the lowest), and sums of neighbours are sums of such integers, shifted by bytes.
 
-A number counts as a card's if its first digits are an issuer's, its length is one that this issuer
-uses, and its check digit is right (the Luhn formula of ISO/IEC 7812-1, annex B). The ranges are
-those that the card schemes publish of the identification numbers that ISO/IEC 7812-2 gives them.
+A card number has an issuer's first digits, a length that this issuer uses, and a correct check
+digit (the Luhn formula of ISO/IEC 7812-1, annex B). The ranges are those that the card schemes
+publish of their identification numbers (ISO/IEC 7812-2).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 SHORTEST, LONGEST = 13, 19
 LENGTHS = range(SHORTEST, LONGEST + 1)
 
-# The first and the last beginning of each range, and the lengths of its numbers.
+# The first and the last prefix of each range, and the lengths of its numbers.
 _RANGES = (
     ("4", "4", (13, 16, 19)),  # Visa
     ("51", "55", (16,)),  # Mastercard
@@ -45,97 +44,98 @@ _RANGES = (
     ("97", "98", (16,)),
 )
 
-# Bits of a byte, for a place in a row of digits: the lowest says that the 13 digits from there are
-# a card's number, the next one that the 14 are.
-_BITS = {length: 1 << place for place, length in enumerate(LENGTHS)}
-# What a byte that is no digit counts as: it begins no number, and none goes across it.
+# Bits for a position: the lowest says that 13 digits from there are a card number, the next that 14
+# are, and so on.
+_BITS = {length: 1 << bit for bit, length in enumerate(LENGTHS)}
+# The value of a byte that is no digit: no number contains it.
 _NO_DIGIT = 10
 
 _VALUES = bytes(byte - ord("0") if chr(byte) in "0123456789" else _NO_DIGIT for byte in range(256))
 _PLAIN = bytes([*range(10), *bytes(246)])
-# What a digit counts at every second place of the Luhn formula.
+# The value of a digit at every second position of the Luhn formula.
 _DOUBLED = bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9, *bytes(246)])
 _IS_NO_DIGIT = bytes(value == _NO_DIGIT for value in range(256))
-_ENDS_IN_NOUGHT = bytes(value % 10 == 0 for value in range(256))
+_ENDS_IN_ZERO = bytes(value % 10 == 0 for value in range(256))
 
 
 def card_numbers(digits: bytes) -> dict[int, int]:
-    """Return, by the lengths of which there are any, where card numbers begin.
+    """Return where card numbers begin, by their length.
 
-    Such places are the bytes of 1 in an integer.
+    The positions are the bytes of 1 in an integer.
 
     Args:
-        digits: In ASCII. What is no digit parts those before it from those behind it; the last
-            byte must be such a one.
+        digits: In ASCII. Any other byte is a separator; the last byte must be one.
     """
     values = digits.translate(_VALUES)
     issued = _issued(values)
-    parted = lanes(values.translate(_IS_NO_DIGIT))
-    ones = lanes(b"\1" * len(digits))
+    separators = to_integer(values.translate(_IS_NO_DIGIT))
+    ones = to_integer(b"\1" * len(digits))
     numbers = {}
-    for length, total, across in zip(LENGTHS, _luhn_sums(values), containing(parted), strict=True):
-        begun = issued & ones & ~across
+    for length, total, across_separator in zip(
+        LENGTHS, _luhn_sums(values), containing(separators), strict=True
+    ):
+        starts = issued & ones & ~across_separator
         issued >>= 1
-        if begun:  # seldom, where there are few digits
+        if starts:  # rarely, for few digits
             sums = total.to_bytes(len(digits) + 1, "little")
-            if found := lanes(sums.translate(_ENDS_IN_NOUGHT)) & begun:
-                numbers[length] = found
+            if valid_starts := to_integer(sums.translate(_ENDS_IN_ZERO)) & starts:
+                numbers[length] = valid_starts
     return numbers
 
 
-def lanes(marks: bytes | bytearray) -> int:
-    """Return bytes as one integer, the first of them the lowest."""
+def to_integer(marks: bytes | bytearray) -> int:
+    """Return bytes as one integer, the first byte the lowest."""
     return int.from_bytes(marks, "little")
 
 
-def places(marks: int) -> Iterator[int]:
-    """Yield the places of the bytes that are 1, in order."""
-    found = marks.to_bytes((marks.bit_length() + 7) // 8, "little")
-    place = found.find(1)
-    while place >= 0:
-        yield place
-        place = found.find(1, place + 1)
+def positions(marks: int) -> Iterator[int]:
+    """Yield the positions of the bytes that are 1, in order."""
+    data = marks.to_bytes((marks.bit_length() + 7) // 8, "little")
+    position = data.find(1)
+    while position >= 0:
+        yield position
+        position = data.find(1, position + 1)
 
 
 def containing(marks: int) -> Iterator[int]:
-    """Yield for each length the places from which so many digits have a marked one among them."""
-    found = marks
+    """Yield for each length the positions from which so many digits include a marked one."""
+    windows = marks
     for step in (1, 2, 4, 5):  # 13 in all
-        found |= found >> 8 * step
+        windows |= windows >> 8 * step
     for length in LENGTHS:
-        yield found
-        found |= marks >> 8 * length
+        yield windows
+        windows |= marks >> 8 * length
 
 
-def marked(some: Iterable[int]) -> int:
-    """Return the integer that has bytes of 1 at these places."""
-    found = list(some)
-    marks = bytearray(max(found, default=0) + 1)
-    for place in found:
-        marks[place] = 1
-    return lanes(marks)
+def from_positions(marked: Iterable[int]) -> int:
+    """Return the integer with bytes of 1 at these positions."""
+    indexes = list(marked)
+    marks = bytearray(max(indexes, default=0) + 1)
+    for index in indexes:
+        marks[index] = 1
+    return to_integer(marks)
 
 
 def covered(numbers: Mapping[int, int]) -> int:
-    """Return the places of all digits of numbers, given by their lengths as where they begin."""
-    taken = 0
-    for length, begun in numbers.items():
-        done = 1
-        while done < length:
-            step = min(done, length - done)
-            begun |= begun << 8 * step
-            done += step
-        taken |= begun
-    return taken
+    """Return the positions of all digits of numbers, given where they begin, by length."""
+    covered_digits = 0
+    for length, starts in numbers.items():
+        width = 1
+        while width < length:
+            step = min(width, length - width)
+            starts |= starts << 8 * step
+            width += step
+        covered_digits |= starts
+    return covered_digits
 
 
 def _luhn_sums(values: bytes) -> tuple[int, ...]:
-    """Return for each length the sums of the Luhn formula of so many digits from each place.
+    """Return for each length the Luhn sums of so many digits from each position.
 
-    No sum is larger than a byte can hold: 19 digits of 9 make 171.
+    Each sum fits into a byte: 19 digits of 9 make 171.
     """
-    # The last digit counts plainly, so that of an even number of digits the first counts doubly.
-    plain, doubled = lanes(values.translate(_PLAIN)), lanes(values.translate(_DOUBLED))
+    # The last digit is not doubled, so with an even number of digits the first is.
+    plain, doubled = to_integer(values.translate(_PLAIN)), to_integer(values.translate(_DOUBLED))
     two = doubled + (plain >> 8)
     four = two + (two >> 16)
     eight = four + (four >> 32)
@@ -155,7 +155,7 @@ def _luhn_sums(values: bytes) -> tuple[int, ...]:
 
 
 def _lengths() -> list[int]:
-    """Return for each number of four digits the bits of the lengths that go on from there."""
+    """Return for each prefix of four digits the bits of the lengths of its card numbers."""
     lengths_from = [0] * 10_000
     for first, last, lengths in _RANGES:
         bits = sum(_BITS[length] for length in lengths if length in _BITS)
@@ -165,11 +165,11 @@ def _lengths() -> list[int]:
 
 
 def _steps() -> tuple[bytes, ...]:
-    """Return a table for each of the first four digits, by which beginnings are told apart.
+    """Return a state machine's transition table for each of the first four digits.
 
-    Each gives what is known after its digit, by what was known before it (the high half of a byte)
-    and the digit (the low half). What is known is the number of a class: two beginnings are in the
-    same one if all that may follow means the same. The last table gives the bits of the lengths.
+    Each table maps the state before its digit (the high half of a byte) and the digit (the low
+    half) to the next state. Two prefixes share a state if all their continuations mean the same.
+    The last table gives the bits of the lengths.
     """
     meanings = {f"{beginning:04}": bits for beginning, bits in enumerate(_lengths())}
     tables = []
@@ -179,9 +179,9 @@ def _steps() -> tuple[bytes, ...]:
         shorter = {}
         for beginning in dict.fromkeys(longer[:size] for longer in meanings):
             follows = tuple(meanings[f"{beginning}{digit}"] for digit in range(10))
-            known = classes.setdefault(follows, len(classes) << 4) if size else 0
-            table[known : known + 10] = bytes(follows)
-            shorter[beginning] = known
+            state = classes.setdefault(follows, len(classes) << 4) if size else 0
+            table[state : state + 10] = bytes(follows)
+            shorter[beginning] = state
         tables.append(bytes(table))
         meanings = shorter
     return tuple(reversed(tables))
@@ -191,10 +191,10 @@ _STEPS = _steps()
 
 
 def _issued(values: bytes) -> int:
-    """Return for each place the bits of the lengths that its next four digits stand for."""
-    digits = lanes(values)
-    known = values.translate(_STEPS[0])
+    """Return for each position the bits of the lengths that its next four digits allow."""
+    digits = to_integer(values)
+    states = values.translate(_STEPS[0])
     for number, step in enumerate(_STEPS[1:], start=1):
-        pairs = lanes(known) | digits >> 8 * number
-        known = pairs.to_bytes(len(values), "little").translate(step)
-    return lanes(known)
+        pairs = to_integer(states) | digits >> 8 * number
+        states = pairs.to_bytes(len(values), "little").translate(step)
+    return to_integer(states)

@@ -23,7 +23,7 @@ def limited(client_1234):
         for name, value in limits.items():
             setattr(client_1234.client, name, value)
         client_1234.client.save()
-        api_keys.forget_client(client=client_1234.client)
+        api_keys.drop_cached_keys(client=client_1234.client)
         return client_1234.client
 
     return limited

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from merchants.catalogue import rulesets
 from merchants.catalogue.importer import import_records
-from merchants.catalogue.sources.shipped import load_builtin
+from merchants.catalogue.sources.shipped import load_shipped
 from merchants.models import Feedback, Merchant, NormalizationRequest, Resolution, Rule
 from merchants.requests.events import COMPLETED, describe
 from merchants.requests.resolutions.answers import MatchedRows, as_json
@@ -50,7 +50,7 @@ def paint(now: datetime | None = None, *, endpoint: str = "https://hooks.example
         endpoint: Where the healthy webhooks point.
     """
     now = now or timezone.now()
-    import_records(load_builtin(), note="The catalogue that comes with Pave")
+    import_records(load_shipped(), note="The catalogue that comes with Pave")
     clients = [_client(client_id, name, now) for client_id, name in CLIENTS]
     webhooks = _webhooks(clients, endpoint, now)
     resolutions = _resolutions()

@@ -75,7 +75,7 @@ def test_a_reader_that_was_slow_cannot_bring_a_revoked_key_back(issued, monkeypa
 def test_an_expired_key_opens_nothing(issued):
     key, secret = issued
     ApiKey.objects.filter(pk=key.pk).update(expiry_date=timezone.now() + timedelta(hours=1))
-    api_keys.forget(prefix=key.prefix)
+    api_keys.drop_cached(prefix=key.prefix)
     assert api_keys.authenticate(secret)
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
         assert api_keys.authenticate(secret) is None
@@ -86,7 +86,7 @@ def test_the_keys_of_an_inactive_client_open_nothing(issued, client_1234):
     assert api_keys.authenticate(secret)
     client_1234.client.active = False
     client_1234.client.save()
-    api_keys.forget_client(client=client_1234.client)
+    api_keys.drop_cached_keys(client=client_1234.client)
     assert api_keys.authenticate(secret) is None
 
 
@@ -101,7 +101,7 @@ def test_rotating_gives_a_new_key_and_ends_the_old_one(issued):
 def test_the_last_use_is_written_at_most_once_a_minute(issued, django_assert_num_queries):
     key, _ = issued
     with django_assert_num_queries(1):
-        api_keys.note_use(key=key)
-        api_keys.note_use(key=key)
+        api_keys.record_use(key=key)
+        api_keys.record_use(key=key)
     key.refresh_from_db()
     assert timezone.now() - key.last_used_at < timedelta(seconds=30)

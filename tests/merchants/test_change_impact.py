@@ -12,7 +12,7 @@ LABELLED = Path(__file__).parent / "data" / "labelled.csv"
 
 
 def test_a_merchant_that_is_added_may_affect_whatever_it_is_the_answer_of():
-    merchants = importer.shipped().merchants
+    merchants = importer.shipped_content().merchants
     heuristic = PaveHeuristic(merchants)
     changes = {merchant.id: Changes(merchants=[merchant], rules=[]) for merchant in merchants}
     missed = []

@@ -69,8 +69,8 @@ def test_trying_shows_both_answers_and_why(published: Merchant) -> None:
 def test_a_preview_is_worked_out_once(published: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     NormalizationRequestFactory(description="KRUSTY BURGER 99")
     Rule.objects.create(kind="prefix", pattern="KRUSTY", merchant=published)
-    assert draft.preview_of_draft(work_it_out=False) is None
-    worked_out = draft.preview_of_draft(work_it_out=True)
+    assert draft.preview_of_draft(compute=False) is None
+    worked_out = draft.preview_of_draft(compute=True)
     assert worked_out is not None
     assert worked_out.gained == 1
 
@@ -78,7 +78,7 @@ def test_a_preview_is_worked_out_once(published: Merchant, monkeypatch: pytest.M
         pytest.fail("worked out again")
 
     monkeypatch.setattr(draft, "preview", never)
-    assert draft.preview_of_draft(work_it_out=True) == worked_out
+    assert draft.preview_of_draft(compute=True) == worked_out
 
 
 def test_a_preview_that_takes_long_says_how_far_it_came(
@@ -94,13 +94,13 @@ def test_a_preview_that_takes_long_says_how_far_it_came(
 def test_a_preview_keeps_no_text_of_a_client_that_is_erased(published: Merchant) -> None:
     request = NormalizationRequestFactory(description="WIGGLEFEX MARIA GARCIA")
     Rule.objects.create(kind="contains", pattern="wigglefex", merchant=published)
-    seen = draft.preview_of_draft(work_it_out=True)
+    seen = draft.preview_of_draft(compute=True)
     assert seen is not None
     [example] = draft.examples_of(seen)["gained"]
     assert example.description == "WIGGLEFEX MARIA GARCIA"
     assert "wigglefex" not in repr(seen).casefold()
     list(erasure.erase(client=request.client))
-    again = draft.preview_of_draft(work_it_out=False)
+    again = draft.preview_of_draft(compute=False)
     assert again == seen
     assert draft.examples_of(again)["gained"] == []
 

@@ -56,7 +56,7 @@ def saved_by_staff(row, data=None):
 CHANGES = {
     "publish": lambda: rulesets.publish(note="n", by="b"),
     "publish what was looked at": lambda: draft.publish(
-        looked_at=draft.fingerprint(), note="n", by="b"
+        seen_fingerprint=draft.fingerprint(), note="n", by="b"
     ),
     "roll back": lambda: rulesets.roll_back(to=rulesets.current(), by="b"),
     "merge": lambda: merge.merge(merchant=MerchantFactory(), into=MerchantFactory()),

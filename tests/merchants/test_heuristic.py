@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.feed import feed, found_share, mixed_share
-from merchants.catalogue.sources.shipped import load_builtin
+from merchants.catalogue.sources.shipped import load_shipped
 from merchants.matching.evaluation import Report, comparable, is_right, score
 from merchants.matching.heuristic import (
     CatalogueMerchant,
@@ -19,7 +19,7 @@ from merchants.matching.heuristic import (
     PaveHeuristic,
     Transaction,
 )
-from merchants.matching.rules import BadExpression, RuleBook
+from merchants.matching.rules import InvalidRegex, RuleMatcher
 
 LABELLED = Path(__file__).parent / "data" / "labelled.csv"
 
@@ -30,7 +30,7 @@ def catalogue() -> list[CatalogueMerchant]:
             record.key, record.name, record.website, record.mccs, record.countries,
             record.category, record.aliases,
         )
-        for record in load_builtin()
+        for record in load_shipped()
     ]  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def test_rules_come_first_and_by_priority() -> None:
     ],
 )
 def test_a_rule_and_its_conditions(rule: MatchRule, meets: bool) -> None:
-    found = RuleBook([rule]).find("BLUE FERN COFFEE", "5814", "US", "Square")
+    found = RuleMatcher([rule]).first_match("BLUE FERN COFFEE", "5814", "US", "Square")
     assert (found is rule) is meets
 
 
@@ -177,8 +177,8 @@ def test_a_rule_may_say_no_merchant() -> None:
 
 
 def test_a_bad_expression_is_refused_with_its_reason() -> None:
-    with pytest.raises(BadExpression, match="missing"):
-        RuleBook([MatchRule("bad", "regex", "(", None)])
+    with pytest.raises(InvalidRegex, match="missing"):
+        RuleMatcher([MatchRule("bad", "regex", "(", None)])
 
 
 def test_one_merchant_one_key() -> None:

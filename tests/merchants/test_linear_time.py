@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from merchants.matching.descriptor.bank_patterns import (
-    BEFORE,
-    BEHIND,
+    AMBIGUOUS_WORDS,
     CASH,
-    DOUBTFUL_WORDS,
-    FIRM_WORDS,
-    LOOSE_WORDS,
     MOVEMENTS,
+    PREFIXES,
+    STRONG_WORDS,
+    SUFFIXES,
+    WEAK_WORDS,
 )
-from merchants.matching.descriptor.parser import LONGEST
+from merchants.matching.descriptor.parser import MAX_LENGTH
 from merchants.matching.heuristic import PaveHeuristic, Transaction
 from tests.merchants.test_heuristic import catalogue
 
@@ -72,21 +72,21 @@ FOUND = [
 
 def filled(unit: str) -> Iterator[str]:
     """Yield the unit over and over, alone, behind and before what spoils it, and spread out."""
-    yield unit * LONGEST
-    yield unit * ((LONGEST - 2) // len(unit)) + "Z!"
-    yield "Z! " + unit * LONGEST
-    yield (unit.strip() + "  ") * LONGEST
-    yield (unit.strip() + WIDE) * LONGEST
+    yield unit * MAX_LENGTH
+    yield unit * ((MAX_LENGTH - 2) // len(unit)) + "Z!"
+    yield "Z! " + unit * MAX_LENGTH
+    yield (unit.strip() + "  ") * MAX_LENGTH
+    yield (unit.strip() + WIDE) * MAX_LENGTH
 
 
 def rail_phrases() -> Iterator[str]:
     """Yield every word of the rails' phrases over and over."""
-    patterns = "|".join((*BEFORE, *BEHIND, *CASH, *MOVEMENTS))
+    patterns = "|".join((*PREFIXES, *SUFFIXES, *CASH, *MOVEMENTS))
     words = set(re.findall(r"[^\W\d_]{2,}", re.sub(r"\\[a-zA-Z]", " ", patterns)))
-    for word in sorted({*words, *FIRM_WORDS, *LOOSE_WORDS, *DOUBTFUL_WORDS}):
-        yield f"{word} " * LONGEST
-        yield f"{word}  " * (LONGEST // (len(word) + 2) - 1) + "~"
-        yield f"~ {word} " + f"{word}1 " * LONGEST
+    for word in sorted({*words, *STRONG_WORDS, *WEAK_WORDS, *AMBIGUOUS_WORDS}):
+        yield f"{word} " * MAX_LENGTH
+        yield f"{word}  " * (MAX_LENGTH // (len(word) + 2) - 1) + "~"
+        yield f"~ {word} " + f"{word}1 " * MAX_LENGTH
 
 
 def gaps() -> Iterator[str]:
@@ -95,20 +95,25 @@ def gaps() -> Iterator[str]:
     for one in (1, 2, 24, 25, 26, 100, 240, 380):
         for other in (1, 2, 24, 25, 26, 120):
             for behind in ("Z", "CARD ", "12/03", "#1", "//", "LTD", "-", ""):
-                yield f"X{' ' * one}Z{' ' * other}{behind} " * LONGEST
+                yield f"X{' ' * one}Z{' ' * other}{behind} " * MAX_LENGTH
 
 
 FAMILIES = {
     "separators": [
         text
         for one in SEPARATORS
-        for text in (one * LONGEST, f"A{one * LONGEST}", *filled(f"A{one}"), *filled(f"A {one} "))
+        for text in (
+            one * MAX_LENGTH,
+            f"A{one * MAX_LENGTH}",
+            *filled(f"A{one}"),
+            *filled(f"A {one} "),
+        )
     ],
     "pairs of separators": [
         text
         for one in ".,;:/&*#-'\""
         for other in ".,;:/&*#-'\""
-        for text in (f"A{one}{other}" * LONGEST, f"{one}{other} " * LONGEST)
+        for text in (f"A{one}{other}" * MAX_LENGTH, f"{one}{other} " * MAX_LENGTH)
     ],
     "repeated": [text for unit in REPEATED for text in filled(unit)],
     "found": [text for unit in FOUND for text in filled(unit)],
@@ -144,10 +149,10 @@ def cpu_seconds(
 
 def slow_ones(heuristic: PaveHeuristic, texts: Iterable[str]) -> list[str]:
     """Return the texts that take over ``AT_MOST`` times as long as plain ones, and how long."""
-    plain = min(cpu_seconds(heuristic, (text * LONGEST)[:LONGEST]) for text in PLAIN)
+    plain = min(cpu_seconds(heuristic, (text * MAX_LENGTH)[:MAX_LENGTH]) for text in PLAIN)
     slow = []
     for text in texts:
-        cut = text[:LONGEST]
+        cut = text[:MAX_LENGTH]
         taken = cpu_seconds(heuristic, cut, enough=AT_MOST * plain)
         if taken > AT_MOST * plain:
             slow.append(f"{taken / plain:.0f} times: {cut[:60]!r} … {cut[-20:]!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from merchants.catalogue.sources.name_suggestion_index import NotTheIndex, read_records
+from merchants.catalogue.sources.name_suggestion_index import NotAnIndexPackage, read_records
 
 BRANDS = {
     "brands/shop/supermarket": {
@@ -91,5 +91,5 @@ def test_the_unpacked_folder_reads_as_well(package: Path, tmp_path: Path) -> Non
 def test_anything_else_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "other.tgz").write_bytes(b"no archive")
     for source in (tmp_path, tmp_path / "other.tgz"):
-        with pytest.raises(NotTheIndex, match="not a name-suggestion-index package"):
+        with pytest.raises(NotAnIndexPackage, match="not a name-suggestion-index package"):
             read_records(source)

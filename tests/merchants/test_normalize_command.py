@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from merchants.management.commands import normalize
-from merchants.management.commands.normalize import ADDED
+from merchants.management.commands.normalize import ADDED_COLUMNS
 
 # Processes are forked: they must not share a connection in a transaction.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,9 +69,9 @@ def test_every_cell_comes_out_as_it_was_and_where_it_was(tmp_path, names, rows):
     assert [row[:width] for row in shown] == [
         row + [""] * (width - len(row)) for row in [header, *rows]
     ]
-    assert {len(row) for row in shown} == {width + len(ADDED)}
+    assert {len(row) for row in shown} == {width + len(ADDED_COLUMNS)}
     added = [name.strip().casefold() for name in shown[0][width:]]
-    assert len({*added}) == len(ADDED)
+    assert len({*added}) == len(ADDED_COLUMNS)
     assert not {*added} & {name.strip().casefold() for name in header}
 
 
@@ -83,10 +83,10 @@ def test_an_added_column_never_has_the_name_of_another(tmp_path):
     header, row = rows_of(source)
     assert header[:3] == ["description", "Merchant", "city"]
     assert row[:3] == ["SHOP", "m", "c"]
-    assert len(set(header)) == len(header) == len(row) == 3 + 3 * len(ADDED)
+    assert len(set(header)) == len(header) == len(row) == 3 + 3 * len(ADDED_COLUMNS)
     assert header[3] == "pave_merchant"
-    assert header[3 + len(ADDED)] == "pave_merchant_2"
-    assert header[3 + 2 * len(ADDED)] == "pave_merchant_3"
+    assert header[3 + len(ADDED_COLUMNS)] == "pave_merchant_2"
+    assert header[3 + 2 * len(ADDED_COLUMNS)] == "pave_merchant_3"
 
 
 def test_blank_lines_and_short_rows_stay_where_they_are(tmp_path):

@@ -17,4 +17,4 @@ def test_the_types_are_the_same_at_their_old_places(name):
 
 @override_settings(PAVE_HEURISTIC=OLD_PATH)
 def test_the_old_name_of_the_heuristic_still_answers_from_rulesets():
-    assert rulesets.is_ours()
+    assert rulesets.uses_rulesets()

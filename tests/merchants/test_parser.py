@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from merchants.matching.descriptor.bank_wording import peel
+from merchants.matching.descriptor.bank_wording import strip_bank_wording
 from merchants.matching.descriptor.parser import Descriptor, is_noise, parse
 
 
@@ -146,7 +146,7 @@ def test_names_made_of_initials_are_no_noise(text: str) -> None:
     ("raw", "country"), [("PRLV SEPA X", "FR"), ("LASTSCHRIFT X", "DE"), ("HARBOR BOOKS", "")]
 )
 def test_the_banks_language_hints_at_a_country(raw: str, country: str) -> None:
-    assert peel(raw).country == country
+    assert strip_bank_wording(raw).country == country
 
 
 def test_no_text_makes_it_raise() -> None:

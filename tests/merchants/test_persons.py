@@ -2,7 +2,7 @@
 
 import pytest
 
-from merchants.catalogue.sources.shipped import load_builtin
+from merchants.catalogue.sources.shipped import load_shipped
 from merchants.matching.booking.persons import is_person
 from merchants.matching.heuristic import CatalogueMerchant, PaveHeuristic
 from merchants.matching.reading import read
@@ -149,7 +149,7 @@ def whole() -> PaveHeuristic:
             record.key, record.name, record.website, record.mccs, record.countries,
             record.category, record.aliases,
         )
-        for record in load_builtin()
+        for record in load_shipped()
     )  # fmt: skip
 
 

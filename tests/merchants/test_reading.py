@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from merchants.matching.booking import kind as kinds
 from merchants.matching.booking import persons
-from merchants.matching.booking.kind import NAMING_NOBODY
+from merchants.matching.booking.kind import KINDS_WITHOUT_MERCHANT
 from merchants.matching.descriptor import city_spelling
 from merchants.matching.reading import Counterparty, Reading, read
 from merchants.matching.types import Transaction
@@ -484,7 +484,7 @@ def test_the_mcc_decides_only_where_the_text_does_not(text: str, mcc: str, kind:
     ],
 )
 def test_a_persons_name_is_no_merchant(text: str, nobody: bool) -> None:
-    assert (read(Transaction(text)).kind in NAMING_NOBODY) is nobody
+    assert (read(Transaction(text)).kind in KINDS_WITHOUT_MERCHANT) is nobody
 
 
 def test_the_sign_of_the_amount_says_nothing() -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from merchants.catalogue.sources.records import MerchantRecord
 from merchants.catalogue.sources.shipped import (
     WEBSITES_FILE,
-    load_builtin,
     load_index,
+    load_shipped,
     load_supplement,
     merge,
     save_index,
@@ -15,11 +15,11 @@ from merchants.catalogue.sources.shipped import (
 
 
 def test_it_is_large() -> None:
-    assert len(load_builtin()) > 14_000
+    assert len(load_shipped()) > 14_000
 
 
 def test_keys_are_unique_and_names_are_there() -> None:
-    records = load_builtin()
+    records = load_shipped()
     assert len({record.key for record in records}) == len(records)
     assert all(record.name.strip() for record in records)
 
@@ -69,5 +69,5 @@ def test_web_sites_of_countries_are_of_merchants_of_the_supplement() -> None:
     names = {record.name for record in load_supplement()}
     assert {row["name"] for row in rows} <= names
     assert all(len(row["country"]) == 2 and row["website"].startswith("https://") for row in rows)
-    amazon = next(record for record in load_builtin() if record.name == "Amazon")
+    amazon = next(record for record in load_shipped() if record.name == "Amazon")
     assert amazon.websites["DE"] == "https://www.amazon.de"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from merchants.matching.text.segmentation import segmented
-from merchants.matching.text.titlecase import written_well
+from merchants.matching.text.segmentation import segment
+from merchants.matching.text.titlecase import title_case
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from merchants.matching.text.titlecase import written_well
     ],
 )
 def test_a_cleaned_descriptor_becomes_a_name(text: str, name: str) -> None:
-    assert written_well(text) == name
+    assert title_case(text) == name
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_a_cleaned_descriptor_becomes_a_name(text: str, name: str) -> None:
     ],
 )
 def test_long_words_without_blanks_are_split(word: str, words: str) -> None:
-    assert segmented(word) == words
+    assert segment(word) == words

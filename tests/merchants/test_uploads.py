@@ -75,7 +75,7 @@ def give_quota(caller: Caller, quota: int) -> None:
     """Let a client send so many transactions a month."""
     caller.client.monthly_quota = quota
     caller.client.save()
-    api_keys.forget_client(client=caller.client)
+    api_keys.drop_cached_keys(client=caller.client)
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def _at_a_batch_elsewhere(caller: Caller) -> Iterator[threading.Event]:
     def take() -> None:
         try:
             with transaction.atomic():
-                assert not advisory_locks.is_taken(
+                assert not advisory_locks.is_taken_for(
                     advisory_locks.Lock.TAKING_BATCHES, caller.client.pk
                 )
                 begun.set()
@@ -202,13 +202,13 @@ def test_the_months_first_batch_begins_its_count_before_its_transaction(
     """The client's posts would wait for all of it: an Idempotency-Key has it all in one."""
     give_quota(client_1234, 10)
     depth = []
-    begin = quotas._begin
+    begin = quotas._start_counting
 
     def noted(*args: object) -> None:
         depth.append(len(connection.savepoint_ids))
         begin(*args)
 
-    monkeypatch.setattr(quotas, "_begin", noted)
+    monkeypatch.setattr(quotas, "_start_counting", noted)
     outside = len(connection.savepoint_ids)
     body = post(api, ROWS * 3, **{"Idempotency-Key": "first"})
     assert body.status_code == 202

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merchants.catalogue.sources.records import MerchantRecord
-from merchants.catalogue.sources.shipped import load_builtin
+from merchants.catalogue.sources.shipped import load_shipped
 from merchants.matching.reading import Reading
 from merchants.matching.text.uris import as_uri
 from merchants.models import Merchant
@@ -57,7 +57,7 @@ def test_any_text_becomes_one_that_stays_as_it_is(text):
 
 
 def test_all_shipped_addresses_are_uris_and_fit():
-    for record in load_builtin():
+    for record in load_shipped():
         addresses = (record.website, record.logo_url, *record.websites.values())
         assert all(map(is_uri, addresses)), addresses
         assert len(record.website) <= 300

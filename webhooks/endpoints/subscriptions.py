@@ -29,7 +29,7 @@ def subscribers(client_pk: int) -> tuple[Subscriber, ...]:
 
 def forget(client_pk: int) -> None:
     """Let the next event of the client's see its webhooks as they are in the database."""
-    _by_client.forget(str(client_pk))
+    _by_client.invalidate(str(client_pk))
 
 
 def _load(client_pk: str) -> tuple[Subscriber, ...]:

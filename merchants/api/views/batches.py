@@ -31,7 +31,7 @@ from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery, read_query
 from pave.api.throttling import bounded
 from pave.api.views import ClientView
-from pave.clients.authentication import ClientRequest, refuse_stranger
+from pave.clients.authentication import ClientRequest, refuse_other_client
 from pave.clients.quotas import QuotaExceeded
 
 NDJSON = "application/x-ndjson"
@@ -174,7 +174,7 @@ def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> It
 
     def take(name: str, value: Any) -> None:
         if name == "client_id":
-            refuse_stranger(request.client, value, "body's client_id")
+            refuse_other_client(request.client, value, "body's client_id")
         if name == "deliver":  # of others there may be millions
             members[name] = value
 

@@ -1,10 +1,9 @@
 """Reads the npm package `name-suggestion-index`: brands of shops and services around the world.
 
-The package (BSD-3-Clause) lists what mappers of OpenStreetMap may choose as a brand. Two of its
-files matter here: `dist/json/nsi.min.json` (the brands) and `dist/wikidata/wikidata.min.json`
-(their web sites and logos). Most of it is of no use for payments (bus lines, power poles, flags),
-so only trees and categories where people pay are kept, and a brand that stands in several
-categories becomes one record.
+The package (BSD-3-Clause) lists brands for mappers of OpenStreetMap. Two of its files are read:
+`dist/json/nsi.min.json` (the brands) and `dist/wikidata/wikidata.min.json` (their web sites and
+logos). Only trees and categories with payments are kept (no bus lines, power poles, flags), and a
+brand in several categories becomes one record.
 """
 
 import json
@@ -22,17 +21,17 @@ BRANDS_FILE = "dist/json/nsi.min.json"
 WIKIDATA_FILE = "dist/wikidata/wikidata.min.json"
 # Tags whose value is a name of the brand, best first; lists are separated by semicolons.
 NAME_TAGS = ("brand", "brand:en", "name", "name:en", "short_name", "brand:short", "alt_name")
-MOST_ALIASES = 24
+MAX_ALIASES = 24
 
 
-class NotTheIndex(ValueError):
-    """The source has not the two files of a name-suggestion-index package."""
+class NotAnIndexPackage(ValueError):
+    """The source lacks the two files of a name-suggestion-index package."""
 
 
 def read_source(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The brands by category and the wikidata entries by id, out of a tarball or unpacked folder.
+    """Return brands by category and wikidata entries by id, from a tarball or unpacked folder.
 
-    Raises NotTheIndex for a file or folder that is not such a package, OSError if unreadable.
+    Raises NotAnIndexPackage for any other file or folder, OSError if unreadable.
     """
     try:
         if source.is_dir():
@@ -50,7 +49,9 @@ def read_source(source: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         json.JSONDecodeError,
         FileNotFoundError,
     ) as error:
-        raise NotTheIndex(f"{source} is not a name-suggestion-index package: {error}") from error
+        raise NotAnIndexPackage(
+            f"{source} is not a name-suggestion-index package: {error}"
+        ) from error
 
 
 def _member(package: tarfile.TarFile, name: str) -> dict[str, Any]:
@@ -61,15 +62,15 @@ def _member(package: tarfile.TarFile, name: str) -> dict[str, Any]:
 
 
 def read_records(source: Path) -> list[MerchantRecord]:
-    """All merchants of the package at `source`, ordered by key; errors as `read_source`."""
+    """Return all merchants of the package at `source`, ordered by key; raises as `read_source`."""
     brands, wikidata = read_source(source)
     return reduce_records(brands, wikidata)
 
 
 def reduce_records(brands: dict[str, Any], wikidata: dict[str, Any]) -> list[MerchantRecord]:
-    """Merge the items of all paying categories by wikidata id (else by name) into records."""
+    """Merge the items of all kept categories by wikidata id (else by name) into records."""
     groups: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-    for category, item in _paying_items(brands):
+    for category, item in _kept_items(brands):
         tags = item["tags"]
         identity = tags.get("brand:wikidata") or tags.get("operator:wikidata")
         name = tags.get("brand") or tags.get("operator") or tags.get("name") or item["displayName"]
@@ -77,7 +78,7 @@ def reduce_records(brands: dict[str, Any], wikidata: dict[str, Any]) -> list[Mer
     return [_merge(key, groups[key], wikidata.get(key, {})) for key in sorted(groups)]
 
 
-def _paying_items(brands: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _kept_items(brands: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, content in brands.items():
         tree, _, category = path.partition("/")
         kept = category not in DROPPED if tree == "brands" else path in OPERATORS_KEPT
@@ -93,11 +94,11 @@ def _merge(
     aliases: dict[str, None] = {}
     for _, item in items:
         tags = item["tags"]
-        names[_shown_name(item)] += 1
+        names[_display_name(item)] += 1
         for tag in NAME_TAGS:
             aliases.update(dict.fromkeys(_split(tags.get(tag, ""))))
         aliases.update(dict.fromkeys(item.get("matchNames", ())))
-    # The name most items agree on; the shorter one if two are as frequent.
+    # The most frequent name; of equally frequent ones the shorter.
     name = min(names, key=lambda candidate: (-names[candidate], len(candidate), candidate))
     categories = Counter(category for category, _ in items)
     mccs = {code: None for category in categories for code in MCCS.get(category, ())}
@@ -112,12 +113,12 @@ def _merge(
         countries=_countries(item["locationSet"] for _, item in items),
         category=categories.most_common(1)[0][0].split("/")[1],
         logo_url=entry.get("logos", {}).get("wikidata", ""),
-        aliases=tuple(_useful(aliases, name))[:MOST_ALIASES],
+        aliases=tuple(_distinct_aliases(aliases, name))[:MAX_ALIASES],
     )
 
 
-def _shown_name(item: dict[str, Any]) -> str:
-    """The name in Latin letters if the index has one, else as it is written locally."""
+def _display_name(item: dict[str, Any]) -> str:
+    """The name in Latin letters if the index has one, else the local one."""
     tags = item["tags"]
     local = tags.get("brand") or tags.get("operator") or tags.get("name") or item["displayName"]
     if local.isascii() or _is_latin(local):
@@ -135,25 +136,25 @@ def _split(value: str) -> Iterator[str]:
             yield part.strip()
 
 
-def _useful(aliases: Iterable[str], name: str) -> Iterator[str]:
-    """The aliases that say more than the name does; of equal spellings the first."""
+def _distinct_aliases(aliases: Iterable[str], name: str) -> Iterator[str]:
+    """The aliases that differ from the name; of equal spellings the first."""
     seen = {slugify(name).replace("-", "")}
     for alias in aliases:
-        compact = slugify(alias).replace("-", "")
-        if compact and compact not in seen:
-            seen.add(compact)
+        spelling = slugify(alias).replace("-", "")
+        if spelling and spelling not in seen:
+            seen.add(spelling)
             yield alias
 
 
 def _countries(location_sets: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """ISO codes of where the brand is; empty if anywhere or if the index says it otherwise."""
-    found: set[str] = set()
+    """ISO codes of the brand's countries; empty for anywhere or areas that are no countries."""
+    countries: set[str] = set()
     for locations in location_sets:
-        for place in locations.get("include", ()):
-            if place == "150":
-                found.update(EUROPE)
-            elif isinstance(place, str) and re.match(r"[a-z]{2}(?![a-z0-9])", place):
-                found.add(place[:2].upper())
+        for area in locations.get("include", ()):
+            if area == "150":
+                countries.update(EUROPE)
+            elif isinstance(area, str) and re.match(r"[a-z]{2}(?![a-z0-9])", area):
+                countries.add(area[:2].upper())
             else:
                 return ()
-    return tuple(sorted(found))
+    return tuple(sorted(countries))

@@ -1,9 +1,9 @@
 """What the categories of name-suggestion-index mean for payments."""
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
-# Categories of the brands tree in which nobody pays a merchant: machines, signs and infrastructure.
-DROPPED = listed(
+# Categories of the brands tree without card payments: machines, signs and infrastructure.
+DROPPED = word_set(
     """amenity/atm amenity/bicycle_parking amenity/bicycle_repair_station
     amenity/charging_station amenity/parcel_locker amenity/payment_terminal amenity/post_box
     amenity/post_depot amenity/public_bookcase amenity/recycling amenity/telephone
@@ -15,8 +15,8 @@ DROPPED = listed(
     office/government club/scout tourism/information healthcare/blood_donation"""
 )
 
-# Operators who are paid by card: most others run infrastructure.
-OPERATORS_KEPT = listed(
+# Operators that are paid by card: most others run infrastructure.
+OPERATORS_KEPT = word_set(
     """operators/amenity/parking operators/amenity/car_sharing operators/amenity/hospital
     operators/amenity/post_office operators/amenity/veterinary operators/amenity/university
     operators/office/water_utility operators/office/energy_supplier operators/shop/convenience

@@ -1,4 +1,4 @@
-"""What every source of merchants gives: records that are not yet rows of a database."""
+"""The records that every source of merchants gives to the importer."""
 
 import re
 import unicodedata
@@ -12,11 +12,11 @@ from merchants.matching.text.uris import as_uri
 class MerchantRecord:
     """One merchant as a source describes it.
 
-    `key` never changes for the same merchant of the same source (a wikidata id, else a slug):
-    identifiers are derived from it.  `mccs` are ISO 18245 codes, `countries` ISO 3166 alpha-2
-    codes (empty: anywhere), `aliases` other spellings of the name as descriptors print them.
-    `category` may be given in the source's own word; it becomes the published list's, or that of
-    the MCCs. So may addresses be given as people write them; they become URIs.
+    `key` is stable for a merchant of a source (a wikidata id, else a slug): ids derive from it.
+    `mccs` are ISO 18245 codes, `countries` ISO 3166 alpha-2 codes (empty: anywhere), `aliases`
+    other spellings of the name as descriptors print them.
+    A `category` in the source's own words becomes the published list's, or that of the MCCs;
+    addresses become URIs.
     """
 
     key: str

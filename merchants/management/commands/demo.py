@@ -1,4 +1,4 @@
-"""``manage.py demo``: see Pave do its job, on this machine and nothing else."""
+"""``manage.py demo``: run Pave on this machine alone, with sample transactions."""
 
 import signal
 import statistics
@@ -14,15 +14,15 @@ from rich.text import Text
 from merchants.management.demo_stack import (
     CLIENT_ID,
     Demo,
-    DemoFailed,
-    Told,
+    DemoError,
+    ReceivedWebhook,
     environment,
     restart_with,
     samples,
 )
 from webhooks.management.commands.listen import DEFAULT_PORT as RECEIVER_PORT
 
-# Over and above the time that the heuristic burns.
+# Beyond the heuristic's own time.
 RETRY_SECONDS = 60.0
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         "Run web server, cluster and a receiver on this machine, on SQLite. Posts sample "
         "transactions, prints the webhooks that come back, and ends; or goes on until Ctrl-C."
     )
-    # They would read a database before it is there.
+    # Checks would read a database that does not exist yet.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -65,10 +65,10 @@ class Command(BaseCommand):
                         file.unlink()
                 self._start(demo)
                 if keep:
-                    self._go_on(demo)
+                    self._run_until_interrupted(demo)
                 else:
-                    self._once(demo)
-        except DemoFailed as error:
+                    self._run_once(demo)
+        except DemoError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Interrupted before the end.") from None
@@ -79,28 +79,32 @@ class Command(BaseCommand):
         demo.start()
         self.console.print(f"Web server on {demo.url}, cluster and receiver run.", style="dim")
 
-    def _once(self, demo: Demo) -> None:
-        """Post the samples, print what comes back, and sum up."""
-        asked = samples()
-        self.console.print(f"\nPosting {len(asked)} transactions of client {CLIENT_ID}.\n")
-        posted = demo.post_all(asked)
-        patience = RETRY_SECONDS + settings.PAVE_HEURISTIC_SECONDS * len(asked)
-        told: dict[str, Told] = {}
-        for arrived in demo.arrivals(until=time.monotonic() + patience):
-            if arrived.request_id not in posted or arrived.request_id in told:
+    def _run_once(self, demo: Demo) -> None:
+        """Post the samples, print the webhooks, and sum up."""
+        transactions = samples()
+        self.console.print(f"\nPosting {len(transactions)} transactions of client {CLIENT_ID}.\n")
+        posted = demo.post_all(transactions)
+        timeout = RETRY_SECONDS + settings.PAVE_HEURISTIC_SECONDS * len(transactions)
+        received: dict[str, ReceivedWebhook] = {}
+        for webhook in demo.arrivals(until=time.monotonic() + timeout):
+            if webhook.request_id not in posted or webhook.request_id in received:
                 continue
-            told[arrived.request_id] = arrived
-            self.console.print(_line(arrived))
-            if len(told) == len(posted):
+            received[webhook.request_id] = webhook
+            self.console.print(_line(webhook))
+            if len(received) == len(posted):
                 break
-        self._sum_up(demo, posted, told)
+        self._sum_up(demo, posted, received)
 
-    def _sum_up(self, demo: Demo, posted: dict[str, dict[str, str]], told: dict[str, Told]) -> None:
-        verified = sum(one.verified for one in told.values())
-        answered = sum(one.body["type"] == "normalization.completed" for one in told.values())
-        seconds = [one.seconds for one in told.values() if one.seconds is not None]
+    def _sum_up(
+        self, demo: Demo, posted: dict[str, dict[str, str]], received: dict[str, ReceivedWebhook]
+    ) -> None:
+        verified = sum(webhook.verified for webhook in received.values())
+        answered = sum(
+            webhook.body["type"] == "normalization.completed" for webhook in received.values()
+        )
+        seconds = [webhook.seconds for webhook in received.values() if webhook.seconds is not None]
         self.console.print(
-            f"\n{len(posted)} transactions asked, {len(told)} webhooks delivered, "
+            f"\n{len(posted)} transactions asked, {len(received)} webhooks delivered, "
             f"{answered} with an answer, {verified} signatures verified."
         )
         if seconds:
@@ -108,13 +112,13 @@ class Command(BaseCommand):
                 f"{demo.heuristic_runs()} runs of the heuristic; from post to webhook "
                 f"{statistics.median(seconds):.2f} s in the median, {max(seconds):.2f} s at most."
             )
-        for request_id in posted.keys() - told.keys():
+        for request_id in posted.keys() - received.keys():
             self.console.print(f"Missing: {posted[request_id]['description']}", style="red")
-        if not len(posted) == len(told) == verified == answered:
-            raise DemoFailed(f"Not every transaction came back as it should; see {demo.log}.")
+        if not len(posted) == len(received) == verified == answered:
+            raise DemoError(f"Not every transaction came back as it should; see {demo.log}.")
 
-    def _go_on(self, demo: Demo) -> None:
-        """Say how to use what runs, and print webhooks until Ctrl-C."""
+    def _run_until_interrupted(self, demo: Demo) -> None:
+        """Print how to use the demo, then webhooks until Ctrl-C."""
         user, password = demo.make_staff()
         self.console.print(
             f"""
@@ -135,35 +139,35 @@ Webhooks are shown here as they arrive. Ctrl-C stops everything.
             soft_wrap=True,
         )
         try:
-            for arrived in demo.arrivals():
-                self.console.print(_line(arrived))
+            for webhook in demo.arrivals():
+                self.console.print(_line(webhook))
         except KeyboardInterrupt:
             self.console.print("Stopping; what runs may end first. Ctrl-C again cuts it short.")
 
 
-def _line(told: Told) -> Text:
-    """Return one webhook as a line: what was asked, what came back, how surely, how fast."""
-    data = told.body.get("data") or {}
+def _line(webhook: ReceivedWebhook) -> Text:
+    """Return a webhook as a line: description, answer, confidence, duration."""
+    data = webhook.body.get("data") or {}
     merchant = data.get("merchant") or {}
     match = data.get("match") or {}
     description = (data.get("transaction") or {}).get("description", "")
     confidence = match.get("confidence")
     return Text.assemble(
         (
-            "✓ verified  " if told.verified else "✗ NOT verified  ",
-            "green" if told.verified else "red",
+            "✓ verified  " if webhook.verified else "✗ NOT verified  ",
+            "green" if webhook.verified else "red",
         ),
         f"{_fit(description, 42)} → ",
         (_fit(merchant.get("name") or data.get("error") or "(no answer)", 28), "bold"),
-        f" {match.get('method') or told.body.get('type', ''):<10}",
+        f" {match.get('method') or webhook.body.get('type', ''):<10}",
         "" if confidence is None else f"{confidence:.2f}",
-        "" if told.seconds is None else f"  {told.seconds:5.2f} s",
+        "" if webhook.seconds is None else f"  {webhook.seconds:5.2f} s",
         no_wrap=True,
         overflow="ellipsis",
     )
 
 
 def _fit(text: str, width: int) -> str:
-    """Return text in exactly so many columns, without what could drive the terminal."""
+    """Return text in exactly ``width`` columns, without control characters."""
     shown = "".join(letter if letter.isprintable() else "�" for letter in text)
     return f"{shown[: width - 1]}…" if len(shown) > width else shown.ljust(width)

@@ -1,4 +1,4 @@
-"""``manage.py erase_client CLIENT_ID``: erase a client and all that it sent, for good."""
+"""``manage.py erase_client CLIENT_ID``: permanently erase a client with all its data."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -27,9 +27,9 @@ class Command(BaseCommand):
         if client is None:
             raise CommandError(f"There is no client {client_id}.")
         counts = erasure.count(client=client)
-        told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+        summary = ", ".join(f"{number:,} {name}" for name, number in counts.items())
         if not options["yes"]:
-            answer = input(f"This erases {client} with {told}. Type the client id to go on: ")
+            answer = input(f"This erases {client} with {summary}. Type the client id to go on: ")
             if answer.strip() != client_id:
                 raise CommandError("Nothing was erased.")
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
@@ -37,4 +37,4 @@ class Command(BaseCommand):
             bars = {name: progress.add_task(name, total=number) for name, number in counts.items()}
             for name, erased in erasure.erase(client=client):
                 progress.advance(bars[name], erased)
-        self.stdout.write(f"Erased {client_id} with {told}.")
+        self.stdout.write(f"Erased {client_id} with {summary}.")

@@ -1,4 +1,4 @@
-"""``manage.py evaluate``: how good the answers are, on labelled transactions."""
+"""``manage.py evaluate``: score the answers on labelled transactions."""
 
 import csv
 import json

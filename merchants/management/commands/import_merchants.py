@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from merchants.catalogue import importer
 from merchants.catalogue.sources.name_suggestion_index import read_records
-from merchants.catalogue.sources.shipped import load_builtin, load_supplement, merge
+from merchants.catalogue.sources.shipped import load_shipped, load_supplement, merge
 
 
 class Command(BaseCommand):
@@ -29,14 +29,14 @@ class Command(BaseCommand):
         source: Path | None = options["source"]
         try:
             records = (
-                load_builtin() if source is None else merge(load_supplement(), read_records(source))
+                load_shipped() if source is None else merge(load_supplement(), read_records(source))
             )
         except (OSError, ValueError) as error:
             raise CommandError(f"{source} cannot be read: {error}") from error
-        done = importer.import_records(
+        result = importer.import_records(
             records, note=f"Imported {source.name if source else 'the shipped catalogue'}"
         )
         self.stdout.write(
-            f"{done.added:,} merchants added, {done.changed:,} changed, {done.left:,} left as "
-            "they were."
+            f"{result.added:,} merchants added, {result.changed:,} changed, "
+            f"{result.unchanged:,} left as they were."
         )

@@ -1,7 +1,7 @@
 """``manage.py normalize``: an offline bulk run, without the queue.
 
-Every cell of the input comes out as it was and where it was, whatever its columns are called and
-however many a row has; what is added stands behind them.
+Every cell of the input stays as and where it was, whatever the columns' names and number; the
+added columns follow.
 """
 
 import csv
@@ -35,7 +35,7 @@ from merchants.requests.events import found
 from merchants.requests.resolutions.answers import as_json
 from pave.core.card_masking import masked
 
-ADDED = [
+ADDED_COLUMNS = [
     "merchant",
     "merchant_id",
     "confidence",
@@ -45,44 +45,44 @@ ADDED = [
     "category",
     *READ_COLUMNS,
 ]
-# The columns that are read.
-READ = ("description", "amount", "currency", "date", "mcc", "country", "city")
-# In front of an added column that the input has one of the name of.
-CLASH = "pave_"
-# Rows in one piece of a worker's work: large enough that handing it over costs nothing beside it.
-PIECE = 500
+# Columns of the input that are read.
+INPUT_COLUMNS = ("description", "amount", "currency", "date", "mcc", "country", "city")
+# Prefix of an added column whose name the input already has.
+CLASH_PREFIX = "pave_"
+# Rows per chunk of work: enough that passing it between processes costs little.
+CHUNK_ROWS = 500
 
 Row = list[str]
 
-# Set before the workers are forked, which have no other way to share what it holds.
+# Set before the workers are forked, so that they share this memory.
 _heuristic: Heuristic
 _merchants: dict[str, Merchant]
-_shape: "_Shape"
+_shape: "_InputShape"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """What one look through the input has shown.
+class _InputShape:
+    """The shape of the input, from a first pass.
 
     Args:
         header: Its first row.
         width: The cells of its longest row.
-        rows: How many there are below the header, blank lines among them.
-        marked: Whether it begins with a byte order mark.
+        rows: How many follow the header, blank lines included.
+        has_bom: Whether it begins with a byte order mark.
     """
 
     header: Row
     width: int
     rows: int
-    marked: bool
+    has_bom: bool
 
     def cell(self, row: Row, name: str) -> str:
         """Return a row's cell in the first column of that name; "" where there is none."""
-        at = self.header.index(name) if name in self.header else len(row)
-        return row[at] if at < len(row) else ""
+        index = self.header.index(name) if name in self.header else len(row)
+        return row[index] if index < len(row) else ""
 
-    def padded(self, row: Row) -> Row:
-        """Return a row with as many cells as the longest has."""
+    def pad(self, row: Row) -> Row:
+        """Return a row with as many cells as the longest."""
         return row + [""] * (self.width - len(row))
 
 
@@ -90,18 +90,18 @@ class Command(BaseCommand):
     help = (
         "Name the merchant of every row of a CSV file, in several processes. The output is the "
         "input, with every cell as it was, and the columns "
-        f"{', '.join(ADDED)} behind. One of these whose name the input has already (in capitals "
-        f"or not) is called {CLASH}NAME, and {CLASH}NAME_2 and so on if that is there too: so the "
-        "command may be run on its own output. A row with more cells than the header has keeps "
-        "them, in columns without a name."
+        f"{', '.join(ADDED_COLUMNS)} behind. One of these whose name the input has already (in "
+        f"capitals or not) is called {CLASH_PREFIX}NAME, and {CLASH_PREFIX}NAME_2 and so on if "
+        "that is there too: so the command may be run on its own output. A row with more cells "
+        "than the header has keeps them, in columns without a name."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "input",
             type=Path,
-            help=f"CSV in UTF-8 with a column {READ[0]}; also read: {', '.join(READ[1:])}. Of "
-            "several columns of one name the first is read.",
+            help=f"CSV in UTF-8 with a column {INPUT_COLUMNS[0]}; also read: "
+            f"{', '.join(INPUT_COLUMNS[1:])}. Of several columns of one name the first is read.",
         )
         parser.add_argument(
             "-o",
@@ -126,24 +126,24 @@ class Command(BaseCommand):
             target: Path = options["output"].resolve()
             if target.exists() and not target.is_file():
                 raise CommandError(f"{target} is no regular file.")
-            with source.open("rb") as given, _seekable(given) as content:
+            with source.open("rb") as stream, _seekable(stream) as content:
                 count = self._rewrite(source, content, target, options["workers"])
         except (OSError, RuntimeError) as error:  # links in a circle are a RuntimeError
             raise CommandError(str(error)) from error
         self.stdout.write(f"{count:,} rows written to {options['output']}.")
 
     def _rewrite(self, source: Path, content: IO[bytes], target: Path, workers: int) -> int:
-        """Write ``target``, in one step at the end: it may be the very file that is read."""
+        """Write ``target`` in one step at the end: it may be the input itself."""
         global _shape
         unfinished = target.with_name(f"{target.name}.{uuid4().hex[:8]}.unfinished")
         try:
-            _shape = _look_through(source, content)
-            names = self._added(source)
-            encoding = "utf-8-sig" if _shape.marked else "utf-8"
+            _shape = _scan_input(source, content)
+            names = self._added_names(source)
+            encoding = "utf-8-sig" if _shape.has_bom else "utf-8"
             with unfinished.open("x", newline="", encoding=encoding) as out:
                 writer = csv.writer(out)
-                writer.writerow([*_shape.padded(_shape.header), *names])
-                count = self._run(_rows(source, content), writer, workers)
+                writer.writerow([*_shape.pad(_shape.header), *names])
+                count = self._write_answers(_rows(source, content), writer, workers)
             if target.exists():
                 shutil.copymode(target, unfinished)
             unfinished.replace(target)
@@ -151,22 +151,22 @@ class Command(BaseCommand):
             unfinished.unlink(missing_ok=True)
         return count
 
-    def _added(self, source: Path) -> list[str]:
-        """Return what the added columns are called."""
+    def _added_names(self, source: Path) -> list[str]:
+        """Return the names of the added columns."""
         header = _shape.header
-        if READ[0] not in header:
-            raise CommandError(f"{source} has no column {READ[0]}.")
-        for name in READ:
+        if INPUT_COLUMNS[0] not in header:
+            raise CommandError(f"{source} has no column {INPUT_COLUMNS[0]}.")
+        for name in INPUT_COLUMNS:
             if header.count(name) > 1:
                 self.stderr.write(f"{source} has several columns {name}; the first is read.")
-        taken = {name.strip().casefold() for name in header}
-        return [_free_name(name, taken) for name in ADDED]
+        used_names = {name.strip().casefold() for name in header}
+        return [_free_name(name, used_names) for name in ADDED_COLUMNS]
 
-    def _run(self, rows: Iterator[Row], writer: Any, workers: int) -> int:
-        """Write every row with its answer, in the order of the input; return how many."""
+    def _write_answers(self, rows: Iterator[Row], writer: Any, workers: int) -> int:
+        """Write every row with its answer, in order; return the number of rows."""
         count = 0
         next(rows)  # the header
-        # Read here and forked, so that the processes share the catalogue's memory.
+        # Loaded before the fork, so that the processes share the catalogue's memory.
         global _heuristic, _merchants
         _heuristic = importer.offline_heuristic()
         _merchants = importer.offline_merchants()
@@ -176,37 +176,37 @@ class Command(BaseCommand):
             Progress(console=Console(file=sys.stderr), transient=True) as progress,
         ):
             bar = progress.add_task("Normalizing", total=_shape.rows)
-            for piece in _bounded(pool, _pieces(rows), workers * 4):
-                writer.writerows(piece)
-                count += sum(map(bool, piece))
-                progress.advance(bar, len(piece))
+            for chunk in _answered_chunks(pool, _chunks(rows), workers * 4):
+                writer.writerows(chunk)
+                count += sum(map(bool, chunk))
+                progress.advance(bar, len(chunk))
         return count
 
 
-def _seekable(given: IO[bytes]) -> IO[bytes]:
-    """Return what can be read twice: a pipe's content is copied."""
-    if given.seekable():
-        return given
+def _seekable(stream: IO[bytes]) -> IO[bytes]:
+    """Return a seekable stream: a pipe's content is copied."""
+    if stream.seekable():
+        return stream
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    shutil.copyfileobj(given, copy)
+    shutil.copyfileobj(stream, copy)
     return copy
 
 
-def _look_through(source: Path, content: IO[bytes]) -> _Shape:
-    """Read the whole input once: what is no CSV is refused before any work."""
-    marked = content.seek(0) == 0 and content.read(len(BOM_UTF8)) == BOM_UTF8
+def _scan_input(source: Path, content: IO[bytes]) -> _InputShape:
+    """Read the whole input once: invalid CSV is refused before any work."""
+    has_bom = content.seek(0) == 0 and content.read(len(BOM_UTF8)) == BOM_UTF8
     rows = _rows(source, content)
     header = next(rows, [])
     width, count = len(header), 0
     for row in rows:
         width, count = max(width, len(row)), count + 1
-    return _Shape(header, width, count, marked)
+    return _InputShape(header, width, count, has_bom)
 
 
 def _rows(source: Path, content: IO[bytes]) -> Iterator[Row]:
     """Yield the rows of the input from its beginning, the header first.
 
-    Strictly: a quotation mark at a wrong place would else be dropped, or take lines along.
+    Strict, since a misplaced quotation mark would otherwise be dropped or swallow lines.
     """
     content.seek(0)
     lines = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
@@ -219,50 +219,52 @@ def _rows(source: Path, content: IO[bytes]) -> Iterator[Row]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"{source}, in or after line {line}: {error}") from error
     finally:
-        lines.detach()  # else the content would be closed with it
+        lines.detach()  # otherwise closing it would close the content
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
-    """Return what an added column is called beside those that are there."""
-    wanted, number = name, 1
-    while wanted in taken:
-        wanted = f"{CLASH}{name}" if number == 1 else f"{CLASH}{name}_{number}"
+def _free_name(name: str, used_names: Collection[str]) -> str:
+    """Return a name for an added column that the input does not have."""
+    candidate, number = name, 1
+    while candidate in used_names:
+        candidate = f"{CLASH_PREFIX}{name}" if number == 1 else f"{CLASH_PREFIX}{name}_{number}"
         number += 1
-    return wanted
+    return candidate
 
 
-def _bounded(pool: Any, pieces: Iterator[list[Row]], ahead: int) -> Iterator[list[list[Any]]]:
-    """Yield finished pieces in order, with only so many ahead: memory does not grow with the file.
+def _answered_chunks(
+    pool: Any, chunks: Iterator[list[Row]], max_pending: int
+) -> Iterator[list[list[Any]]]:
+    """Yield answered chunks in order, at most ``max_pending`` ahead, so that memory stays bounded.
 
     ``Pool.imap`` would read the whole input at once.
     """
-    waiting: list[Any] = []
-    for piece in pieces:
-        waiting.append(pool.apply_async(_answer_piece, (piece,)))
-        if len(waiting) >= ahead:
-            yield waiting.pop(0).get()
-    for result in waiting:
+    pending: list[Any] = []
+    for chunk in chunks:
+        pending.append(pool.apply_async(_answer_chunk, (chunk,)))
+        if len(pending) >= max_pending:
+            yield pending.pop(0).get()
+    for result in pending:
         yield result.get()
 
 
-def _pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    piece: list[Row] = []
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
     for row in rows:
-        piece.append(row)
-        if len(piece) >= PIECE:
-            yield piece
-            piece = []
-    if piece:
-        yield piece
+        chunk.append(row)
+        if len(chunk) >= CHUNK_ROWS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
-def _answer_piece(piece: list[Row]) -> list[list[Any]]:
-    # A blank line stays one.
-    return [row and [*_shape.padded(row), *_answer(_transaction(row))] for row in piece]
+def _answer_chunk(chunk: list[Row]) -> list[list[Any]]:
+    # A blank line stays blank.
+    return [row and [*_shape.pad(row), *_answer(_transaction(row))] for row in chunk]
 
 
 def _answer(transaction: Transaction) -> list[Any]:
-    """Return the cells of ``ADDED``."""
+    """Return the cells of ``ADDED_COLUMNS``."""
     match = _heuristic.match(transaction)
     merchant_id = match.merchant_id or ""
     published = rulesets.merchants_of(_heuristic).get(merchant_id)
@@ -283,19 +285,19 @@ def _answer(transaction: Transaction) -> list[Any]:
 
 
 def _transaction(row: Row) -> Transaction:
-    """Return a row's transaction as the API would take it, so with card numbers masked.
+    """Return a row's transaction as the API would accept it, with card numbers masked.
 
-    What cannot be read in an optional column was not given.
+    An invalid cell in an optional column counts as missing.
     """
-    given = {name: _shape.cell(row, name) for name in READ}
+    cells = {name: _shape.cell(row, name) for name in INPUT_COLUMNS}
     return Transaction(
-        description=masked(given["description"].replace("\x00", "")),
-        amount=_amount(given["amount"]),
-        currency=given["currency"].strip().upper(),
-        date=_date(given["date"]),
-        mcc=given["mcc"].strip(),
-        country=given["country"].strip().upper(),
-        city=masked(given["city"].strip()),
+        description=masked(cells["description"].replace("\x00", "")),
+        amount=_amount(cells["amount"]),
+        currency=cells["currency"].strip().upper(),
+        date=_date(cells["date"]),
+        mcc=cells["mcc"].strip(),
+        country=cells["country"].strip().upper(),
+        city=masked(cells["city"].strip()),
     )
 
 

@@ -1,4 +1,4 @@
-"""``manage.py prune``: remove what has been kept for long enough."""
+"""``manage.py prune``: delete rows past their retention."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +13,7 @@ from pave.operations.retention import expiries
 
 class Command(BaseCommand):
     help = (
-        "Remove requests, events, deliveries and remembered answers that are final and older than "
+        "Remove requests, events, deliveries and cached answers that are final and older than "
         "PAVE_RETENTION_DAYS, in small batches. A running cluster does the same once a day."
     )
 
@@ -39,9 +39,9 @@ class Command(BaseCommand):
                     continue
                 bar = progress.add_task(expiry.name, total=total)
                 removed = 0
-                for looked_at, gone in expiry.walk():
+                for examined, gone in expiry.walk():
                     removed += gone
-                    progress.advance(bar, looked_at)
+                    progress.advance(bar, examined)
                 lines.append(f"{expiry.name}: {removed:,} removed, {total - removed:,} stay")
         self.stdout.write(f"Older than {settings.PAVE_RETENTION_DAYS} days:")
         for line in lines:

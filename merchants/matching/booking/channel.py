@@ -1,8 +1,7 @@
-"""Where a card was used: at a terminal or online, as far as the text shows it.
+"""The channel of a card payment: in store or online, as far as the text shows it.
 
-Strong signs leave no doubt by themselves. Weak ones are printed for the other channel, too, by some
-banks and processors, and count only where no strong sign speaks; signs against each other say
-nothing.
+Strong signs are conclusive. Weak ones, which some banks and processors print for the other channel
+too, count only without a strong sign. Contradicting signs give no channel.
 """
 
 from typing import NamedTuple
@@ -11,31 +10,31 @@ from merchants.matching.booking.counterparties import marketplace_of
 from merchants.matching.booking.kind import Kind
 from merchants.matching.descriptor.parser import Descriptor
 from merchants.matching.descriptor.processors import ONLINE
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
-# Processors whose business is terminals.
+# Processors that mainly run terminals.
 _TERMINALS = frozenset(
     {
         "CCV", "CMS Vending", "Cantaloupe", "Clover", "Dojo", "Heartland", "Nayax", "PayPoint",
         "SpotOn", "Square", "SumUp", "Toast", "Tyro", "Zettle", "myPOS",
     }
 )  # fmt: skip
-# Addresses that terminals' processors print for shops of brick and mortar.
-_PROCESSORS_OWN = listed("gosq.com squareup.com toasttab.com sumup.com zettle.com clover.com")
+# Addresses that these processors print for shops with a terminal.
+_PROCESSOR_DOMAINS = word_set("gosq.com squareup.com toasttab.com sumup.com zettle.com clover.com")
 
 
 CHANNELS = ("in_store", "online", "unknown")
 
 
 class Channel(NamedTuple):
-    """in_store, online or unknown, and the sign it rests on, never text of the client's."""
+    """in_store, online or unknown, and the sign it rests on, without the client's text."""
 
     name: str = "unknown"
     basis: str = ""
 
 
 def channel_of(descriptor: Descriptor, kind: Kind, store_number: str) -> Channel:
-    """Where the card was used; only purchases and refunds have a channel."""
+    """The channel of a payment; only purchases and refunds have one."""
     if kind.kind not in ("purchase", "refund"):
         return Channel()
     online, in_store = _strong_online(descriptor, kind), _strong_in_store(descriptor, kind)
@@ -52,9 +51,9 @@ def channel_of(descriptor: Descriptor, kind: Kind, store_number: str) -> Channel
 
 
 def _strong_online(descriptor: Descriptor, kind: Kind) -> str:
-    if (descriptor.domain and descriptor.domain not in _PROCESSORS_OWN) or descriptor.hint:
+    if (descriptor.domain and descriptor.domain not in _PROCESSOR_DOMAINS) or descriptor.cut_domain:
         return "web address"
-    if "online" in kind.found.senses:
+    if "online" in kind.phrases.senses:
         return "online wording"
     if marketplace_of(descriptor):
         return "marketplace"
@@ -64,7 +63,7 @@ def _strong_online(descriptor: Descriptor, kind: Kind) -> str:
 
 
 def _strong_in_store(descriptor: Descriptor, kind: Kind) -> str:
-    if "terminal" in kind.found.senses:
+    if "terminal" in kind.phrases.senses:
         return "terminal wording"
     if descriptor.intermediary in _TERMINALS:
         return "processor of terminals"
@@ -80,15 +79,15 @@ def _weak_online(descriptor: Descriptor) -> str:
 def _weak_in_store(descriptor: Descriptor, kind: Kind, store_number: str) -> str:
     if store_number:
         return "store number"
-    if "point of sale" in kind.found.senses:
+    if "point of sale" in kind.phrases.senses:
         return "terminal wording"
-    if descriptor.starred or descriptor.reference:
-        return ""  # UBER *TRIP SAN FRANCISCO: the seat of a service
+    if descriptor.after_star or descriptor.reference:
+        return ""  # UBER *TRIP SAN FRANCISCO: the seat of an online service
     return "town" if descriptor.city and (descriptor.region or descriptor.country) else ""
 
 
 def is_phone(descriptor: Descriptor) -> bool:
-    """Whether what looks like a phone number is one; in the United States none begins with 0."""
+    """Whether the phone number is a valid one; in the United States none begins with 0."""
     return bool(descriptor.phone) and not (
         descriptor.country == "US" and descriptor.phone.startswith("0")
     )

@@ -1,7 +1,7 @@
-"""What the wording says about where and with what a card was used, and whom it names."""
+"""Phrases for the channel and means of a payment, and words for parties."""
 
 from merchants.matching.booking.phrasebook import Wording
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 ONLINE = Wording(
     anywhere="""online purchase, internet purchase, web purchase, ecom purchase, ecom pur,
@@ -34,7 +34,7 @@ ONLINE = Wording(
     closing="""ecom, e com, ecomm, online, internet, web, e commerce, ecommerce, onlineshop,
     webshop, online shop, verkkokauppa, internetowa""",
 )
-# The card or a phone was held to a terminal.
+# Contactless, by card or phone, at a terminal.
 TERMINAL = Wording(
     anywhere="""contactless, tap and pay, tap and go, tap n go, paypass, paywave, chip purchase,
     chip pin, chip and pin, card present, pin purchase, tap purchase, swiped, in store purchase,
@@ -48,7 +48,7 @@ TERMINAL = Wording(
     proximite, cash back purchase""",
     opening="bea, ec, tap, chip",
 )
-# A terminal's usual wording, which some banks print for all that is paid by card.
+# The usual wording of terminals, which some banks print for every card payment.
 POINT_OF_SALE = Wording(
     anywhere="""point of sale, eftpos, pos purchase, pos debit, pos pur, pos withdrawal, pos
     transaction, pos einkauf, acquisto pos, pagamento pos, pagamento tramite pos, compra pos, tpv,
@@ -73,7 +73,7 @@ WALLETS = {
     "TWINT": Wording(opening="twint, twint an, twint von, twint p2p, twint geld senden"),
 }
 
-# The money came in: whoever stands behind these words was not paid.
+# Incoming money: the party named after these was not paid.
 INCOMING = Wording(
     anywhere="""receipt, received, incoming, credit from, from, gutschrift, eingang, geldeingang,
     recu, reçu, recibida, recibido, recebida, recebido, accredito, bonifico da, bijschrijving,
@@ -88,13 +88,13 @@ SHOPS_AND_PEOPLE = Wording(
     zalopay, tng ewallet, kakaopay, bancomat pay, ropay, keks pay, transfiya, palmpay"""
 )
 
-# Of one company each: behind somebody's name they say through whom, or what the money was for.
-BRANDS = listed(
+# Brands that after a person's name say through whom, or what for, money was sent.
+BRANDS = word_set(
     """amazon netflix google apple microsoft robinhood coinbase vanguard fidelity schwab wise
     revolut monzo edf engie vattenfall"""
 )
-# A name with one of these words is a company's (beside legal forms and kinds of shop).
-COMPANY_WORDS = BRANDS | listed(
+# Words of companies' names, besides legal forms and kinds of shop.
+COMPANY_WORDS = BRANDS | word_set(
     """stadtwerke energie energi energia energy strom gas wasser water electric electricity power
     utilities utility versicherung versicherungen insurance assurance assurances mutuelle
     seguros assicurazioni verzekeringen forsikring försäkring vakuutus ubezpieczenia pojistovna
@@ -109,21 +109,21 @@ COMPANY_WORDS = BRANDS | listed(
     companies industries international plumbing construction builders accountants media apotheke
     pharmacy restaurant cafe garage dental svenska payments marketing agency"""
 )
-# To one of these, money is moved between accounts.
-BANK_WORDS = listed(
+# A bank as the other party: a transfer between accounts.
+BANK_WORDS = word_set(
     """paypal venmo cashapp bank banque banco banca sparkasse volksbank raiffeisen amex visa
     mastercard brokerage securities investments invest robinhood coinbase vanguard fidelity
     schwab wise revolut monzo cba netbank anz westpac chase citi citibank hsbc barclays lloyds
     natwest santander bbva caixabank ing rabo rabobank abn knab bunq n26 dkb comdirect postbank
     nordea handelsbanken seb swedbank danske nubank itau bradesco sbi hdfc icici"""
 )
-# A title: whoever is named behind it is a person.
-TITLES = listed(
+# Titles: a person's name follows.
+TITLES = word_set(
     """mr mrs ms miss mme mlle monsieur madame herr frau herrn dhr mevr mw sig sigra sr sra srta
     senor senora pan pani"""
 )
-# What stands between the wording and a name, or says what the money was for.
-PARTICLES = listed(
+# Words between a phrase and a name, or before the purpose.
+PARTICLES = word_set(
     """to from for by a an au aux de du des da do di del della le la el los las von vom naar van
     voor aan met bij till fran til fra per para pelo pela por pour chez vers em en favor favore
     faveur ordine na od dla pre pro ref reference name naam nom nombre sent received enviado
@@ -141,8 +141,8 @@ PARTICLES = listed(
     febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre mandat
     kontonummer verwendungszweck svwz eref"""
 )
-# How money is handed over and what for, in front of a name or behind it: never a purchase by card.
-PURPOSES = listed(
+# Words around a person's name that say how or why money was sent: never a card purchase.
+PURPOSES = word_set(
     """payment pago pagamento pagto pgto paiement zahlung betaling betalning maksu platba uhrada
     plata odeme bacs sct draft cashier cashiers giro ibg fast payout credito debito internet web
     movil child support sent received rent rente miete loyer alquiler affitto huur hyra husleie

@@ -1,6 +1,6 @@
-"""Who else took part, as the text shows: marketplaces, processors, wallets, the bank, a person.
+"""The counterparties besides the merchant: marketplaces, processors, wallets, the bank, a person.
 
-Names are Pave's own words for them, never the client's text; a person has none.
+Their names are Pave's own, never the client's text; a person has none.
 """
 
 from collections.abc import Iterator
@@ -11,28 +11,28 @@ from merchants.matching.booking.kind import Kind
 from merchants.matching.descriptor.marketplaces import MARKETPLACES
 from merchants.matching.descriptor.parser import Descriptor, is_noise
 from merchants.matching.text.normalize import words_of
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 TYPES = ("marketplace", "processor", "wallet", "bank", "person")
 
 
 @dataclass(frozen=True, slots=True)
 class Counterparty:
-    """Somebody who took part; `type` is marketplace, processor, wallet, bank or person."""
+    """A counterparty; `type` is one of `TYPES`."""
 
     type: str
     name: str | None = None
 
 
-# Processors in which customers keep money or cards; pay-later services are processors.
+# Processors that hold customers' money or cards; pay-later services do not count.
 _WALLETS = frozenset(
     {
         "PayPal", "Venmo", "Cash App", "Vipps", "MobilePay", "Swish", "PhonePe", "Paytm", "PicPay",
         "Mercado Pago", "Satispay", "Amazon Pay",
     }
 )  # fmt: skip
-# Who brings what a shop behind the name sold; without a shop they are the merchant alone.
-_DELIVERY = {
+# Delivery services: marketplaces if a shop's name follows, else the merchant.
+_DELIVERY_SERVICES = {
     "DoorDash": "doordash, dd doordash",
     "Uber Eats": "uber eats, ubereats",
     "Deliveroo": "deliveroo, deliveroocouk",
@@ -56,8 +56,8 @@ _DELIVERY = {
     "Talabat": "talabat",
     "Too Good To Go": "too good to go, toogoodtogo",
 }
-# Behind a delivery service these are its own words, no shop's.
-_NO_SHOP = listed(
+# Words after a delivery service that name no shop.
+_NOT_A_SHOP = word_set(
     """eats trip pending help order orders online delivery dashpass pass plus one pro prime gold
     subscription subscr membership member fee tip wallet express food com www gift card cards inc
     ltd limited llc bv gmbh sa uk us ca au de fr nl es it br in mx ie ae usa canada india brasil
@@ -65,52 +65,52 @@ _NO_SHOP = listed(
 )
 
 
-def _by_first(
+def _by_first_word(
     names: dict[str, str], delivery: bool
 ) -> dict[str, list[tuple[list[str], str, bool]]]:
-    found: dict[str, list[tuple[list[str], str, bool]]] = {}
+    entries: dict[str, list[tuple[list[str], str, bool]]] = {}
     for name, phrases in names.items():
         for phrase in phrases.split(","):
             words = words_of(phrase)
-            found.setdefault(words[0], []).append((words, name, delivery))
-    return found
+            entries.setdefault(words[0], []).append((words, name, delivery))
+    return entries
 
 
-_SELLERS = {**_by_first(MARKETPLACES, delivery=False)}
-for _first, _entries in _by_first(_DELIVERY, delivery=True).items():
-    _SELLERS.setdefault(_first, []).extend(_entries)
+_SELLING_PLATFORMS = {**_by_first_word(MARKETPLACES, delivery=False)}
+for _first, _entries in _by_first_word(_DELIVERY_SERVICES, delivery=True).items():
+    _SELLING_PLATFORMS.setdefault(_first, []).extend(_entries)
 
 
 def counterparties_of(descriptor: Descriptor, kind: Kind) -> Iterator[Counterparty]:
-    """Everybody besides the merchant of whom the text speaks."""
+    """All counterparties that the text shows."""
     if kind.kind in ("fee", "interest"):
         yield Counterparty("bank")
         return
     if kind.kind in ("purchase", "refund") and (marketplace := marketplace_of(descriptor)):
         yield Counterparty("marketplace", marketplace)
-    who = descriptor.intermediary
-    if who:
-        yield Counterparty("wallet" if who in _WALLETS else "processor", who)
+    intermediary = descriptor.intermediary
+    if intermediary:
+        yield Counterparty("wallet" if intermediary in _WALLETS else "processor", intermediary)
     for wallet in WALLETS:
-        if wallet in kind.found.senses and wallet != who:
+        if wallet in kind.phrases.senses and wallet != intermediary:
             yield Counterparty("wallet", wallet)
     if kind.person:
         yield Counterparty("person")
 
 
 def marketplace_of(descriptor: Descriptor) -> str:
-    """The marketplace or delivery service through which another one sold; "" if none is printed."""
+    """The marketplace or delivery service of another seller; "" if none is printed."""
     words = list(descriptor.words)
-    for phrase, name, delivery in _SELLERS.get(words[0], ()) if words else ():
+    for phrase, name, delivery in _SELLING_PLATFORMS.get(words[0], ()) if words else ():
         if words[: len(phrase)] != phrase:
             continue
-        behind = words[len(phrase) :]
-        if not delivery or _is_shop([word for word in behind if word not in phrase]):
+        words_after = words[len(phrase) :]
+        if not delivery or _is_shop([word for word in words_after if word not in phrase]):
             return name
     return ""
 
 
 def _is_shop(words: list[str]) -> bool:
-    """Whether words behind a delivery service name a shop, not an order or the service's own."""
-    named = [word for word in words if word not in _NO_SHOP and word.isalpha()]
-    return bool(named) and not is_noise(" ".join(named))
+    """Whether the words after a delivery service name a shop, not an order."""
+    name_words = [word for word in words if word not in _NOT_A_SHOP and word.isalpha()]
+    return bool(name_words) and not is_noise(" ".join(name_words))

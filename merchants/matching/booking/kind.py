@@ -1,4 +1,4 @@
-"""What a transaction was: a purchase, a transfer, cash, a fee ..., from the bank's wording."""
+"""The kind of a transaction from its wording: a purchase, a transfer, cash, a fee ..."""
 
 import re
 from collections.abc import Sequence
@@ -8,33 +8,31 @@ from typing import NamedTuple
 from merchants.matching.booking import channel_phrases, kind_phrases, payment_phrases
 from merchants.matching.booking.persons import (
     COMPANY,
-    handed_to_person,
-    is_also_place,
-    leads_to,
-    named_person,
+    has_preposition,
+    is_also_city,
+    names_person,
+    pays_person,
 )
-from merchants.matching.booking.phrasebook import Found, Phrasebook
-from merchants.matching.descriptor.parser import Descriptor, tidied
-from merchants.matching.lookup.cleaned import no_merchant
+from merchants.matching.booking.phrasebook import Phrasebook, PhraseMatches
+from merchants.matching.descriptor.parser import Descriptor, sanitize
 from merchants.matching.text.normalize import words_of
-from merchants.matching.text.word_lists import NO_MERCHANT
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import NON_MERCHANT_WORDS, word_set
 
-# The first that the text speaks of is what it was: a fee for a transfer is a fee.
+# Of several senses in a text the first decides: a fee for a transfer is a fee.
 _ORDER = (
-    "tax", "salary", "refund", "fee", "interest", "cash", "bought", "drawn",
+    "tax", "salary", "refund", "fee", "interest", "cash", "collected purchase", "instant transfer",
     "person_to_person", "bill_payment", "own accounts", "transfer", "purchase", "may be transfer",
 )  # fmt: skip
 KINDS = (
     "purchase", "refund", "transfer", "person_to_person", "cash", "fee", "interest", "salary",
     "bill_payment", "tax", "unknown",
 )  # fmt: skip
-# No merchant takes part in these, whatever name stands there: at most a person's. Where nothing can
-# be said of a transaction, its text names nobody, or (UPI) somebody who may be a person.
-NAMING_NOBODY = frozenset(
+# A name in these is at most a person's. "unknown" is a text without a name, or (UPI) with one that
+# may be a person's.
+KINDS_WITHOUT_MERCHANT = frozenset(
     {"person_to_person", "transfer", "cash", "fee", "interest", "salary", "unknown"}
 )
-_BOOK = Phrasebook(
+_KIND_PHRASES = Phrasebook(
     {
         "tax": kind_phrases.TAX,
         "salary": kind_phrases.SALARY,
@@ -42,8 +40,8 @@ _BOOK = Phrasebook(
         "fee": kind_phrases.FEE,
         "interest": kind_phrases.INTEREST,
         "cash": kind_phrases.CASH,
-        "bought": payment_phrases.BOUGHT,
-        "drawn": payment_phrases.DRAWN,
+        "collected purchase": payment_phrases.COLLECTED_PURCHASE,
+        "instant transfer": payment_phrases.INSTANT_TRANSFER,
         "person_to_person": payment_phrases.PERSON_TO_PERSON,
         "bill_payment": payment_phrases.BILL_PAYMENT,
         "own accounts": payment_phrases.OWN_ACCOUNTS,
@@ -52,8 +50,8 @@ _BOOK = Phrasebook(
         "purchase": payment_phrases.PURCHASE,
     }
 )
-# Apart from the kinds: PAIEMENT SANS CONTACT is a purchase, and SANS CONTACT a terminal.
-_SIGNS = Phrasebook(
+# Separate from the kinds, since phrases overlap: PAIEMENT SANS CONTACT (purchase), SANS CONTACT.
+_CHANNEL_PHRASES = Phrasebook(
     {
         "online": channel_phrases.ONLINE,
         "terminal": channel_phrases.TERMINAL,
@@ -63,7 +61,7 @@ _SIGNS = Phrasebook(
         **channel_phrases.WALLETS,
     }
 )
-_SERVICES = Phrasebook(
+_SERVICE_PHRASES = Phrasebook(
     {"shops and people": channel_phrases.SHOPS_AND_PEOPLE, **channel_phrases.WALLETS}
 )
 _UNSPACED = [
@@ -71,228 +69,246 @@ _UNSPACED = [
     for kind, phrases in kind_phrases.UNSPACED.items()
     for phrase in phrases.split()
 ]
-_PLACELESS = frozenset({"person_to_person", "unknown"})
-# What the client's MCC says where the text says nothing of its own.
+_WITHOUT_LOCATION = frozenset({"person_to_person", "unknown"})
+# The kind by the client's MCC, where the text has no sense.
 _BY_MCC = {
     "6010": "cash", "6011": "cash", "9311": "tax", "4829": "transfer", "6536": "transfer",
     "6537": "transfer", "6538": "transfer",
 }  # fmt: skip
-_MEANS = {"bought": "purchase", "drawn": "purchase", "own accounts": "transfer"}
-_MOVED = frozenset({"transfer", "person_to_person"})
-# A company takes part in most of these, and a person in some.
-_WITH_ANYBODY = frozenset({"bill_payment", "refund", "tax", "salary"})
-# A bank that prints the parties apart says which words are whose.
+_KIND_OF_SENSE = {
+    "collected purchase": "purchase",
+    "instant transfer": "purchase",
+    "own accounts": "transfer",
+}
+_TRANSFERS = frozenset({"transfer", "person_to_person"})
+# Mostly with companies, sometimes with a person.
+_KINDS_WITH_PERSONS = frozenset({"bill_payment", "refund", "tax", "salary"})
 # What joins the parts of a name without a blank.
-_INSIDE_NAMES = re.compile(r"(?<=[^\W\d_])(?:\.(?=[^\W\d_])|@\S{1,100})")
-_PARTY = re.compile(
+_NAME_JOINERS = re.compile(r"(?<=[^\W\d_])(?:\.(?=[^\W\d_])|@\S{1,100})")
+# Labels by which a bank separates the parties of a wire.
+_COUNTERPARTY = re.compile(
     r"\b(?:BNF|BENE(?:FICIARY)?|ORIG(?:INATOR)?|ORG)(?: NAME)?\s?:\s?([^:]{2,80})"
     r"(?:\s(?:ID|[A-Z]{2,4} BK|BK|OGB|INFO|PMT DET|PMTDET|DETAIL|ADDR?)\s?:|$)",
     re.IGNORECASE,
 )
 _CUSTOMER = re.compile(r"\bIND(?:N| NAME| ID)\s?:.*", re.IGNORECASE | re.DOTALL)
 _TERMINALS = frozenset({"terminal", "point of sale"})
-_CARD_WORDS = listed(
+_CARD_WORDS = word_set(
     """card crd visa mastercard maestro girocard pos dbt checkcard karte carte carta tarjeta cartao
     kaart betaalpas debetkaart bancontact kort kortti karta karty kartou"""
 )
 _COMPANY = COMPANY - channel_phrases.BRANDS
 _CASH_APP = "SQC"  # before a star
-_NOT_IN_NAMES = channel_phrases.PARTICLES | NO_MERCHANT
-# What a shop's address at UPI begins or ends with.
-_UPI_OF_A_SHOP = re.compile(
+_NON_NAME_WORDS = channel_phrases.PARTICLES | NON_MERCHANT_WORDS
+# How a shop's UPI address begins or ends.
+_SHOP_UPI_ADDRESS = re.compile(
     r"\b(?:q\d{6,}|paytm[-.\w]{0,12}\d|paytmqr|bharatpe|pinelabs|razorpay|payu|ccavenue|billdesk"
     r"|gpay-\d|vyapar|eazypay|merchant|ezetap|mswipe)|@(?:rapl|rap|rzp|razorpay|paytm|hdfcbankjd)\b",
     re.IGNORECASE,
 )
-_LONGEST_PERSON = 6  # words
+_MAX_PERSON_WORDS = 6
 
 
 class Kind(NamedTuple):
-    """What a transaction was, and what else its wording says."""
+    """The kind of a transaction, and the phrases of its wording."""
 
     kind: str
-    found: Found
+    phrases: PhraseMatches
     person: bool = False  # a person is named, or may be
 
     @property
-    def names_nobody(self) -> bool:
+    def names_no_merchant(self) -> bool:
         """Whether a name in the text is no merchant's unless the catalogue knows it."""
-        return self.person or self.kind in NAMING_NOBODY
+        return self.person or self.kind in KINDS_WITHOUT_MERCHANT
 
     @property
-    def is_placeless(self) -> bool:
-        """Whether what looks like a town may be a person's surname: TRANSFER TO JANE PARIS."""
-        return self.person or self.kind in _PLACELESS
+    def has_no_location(self) -> bool:
+        """Whether what looks like a city may be a surname: TRANSFER TO JANE PARIS."""
+        return self.person or self.kind in _WITHOUT_LOCATION
 
 
-@lru_cache(maxsize=4096)  # as descriptors are, and for the same reason
+@lru_cache(maxsize=4096)  # several times per transaction, as `parse` is
 def kind_of(descriptor: Descriptor, mcc: str = "") -> Kind:
-    """What a transaction was; `mcc` decides only where the text says nothing."""
-    text = tidied(descriptor.raw)
+    """The kind of a transaction; `mcc` decides only if the text does not."""
+    text = sanitize(descriptor.raw)
     words = words_of(text)
-    nameless = no_merchant(descriptor) or descriptor.is_cash or descriptor.is_movement
-    found = _BOOK.find(words, nameless)
-    senses = found.senses | _SIGNS.find(words, nameless).senses
+    without_merchant = descriptor.names_no_merchant or descriptor.is_cash or descriptor.is_movement
+    phrases = _KIND_PHRASES.match(words, without_merchant)
+    senses = phrases.senses | _CHANNEL_PHRASES.match(words, without_merchant).senses
     if not text.isascii() and (unspaced := _unspaced("".join(words))):
         senses |= unspaced.keys()
-        rest = tuple(word for word in found.rest if not any(map(word.count, unspaced.values())))
-        found = found._replace(rest=rest)
+        rest = tuple(word for word in phrases.rest if not any(map(word.count, unspaced.values())))
+        phrases = phrases._replace(rest=rest)
     if "shops and people" in senses or not senses.isdisjoint(channel_phrases.WALLETS):
-        found = found._replace(rest=_SERVICES.find(list(found.rest), nameless).rest)
-    found = found._replace(senses=senses)
+        phrases = phrases._replace(
+            rest=_SERVICE_PHRASES.match(list(phrases.rest), without_merchant).rest
+        )
+    phrases = phrases._replace(senses=senses)
     kind = next((kind for kind in _ORDER if kind in senses), "")
     if kind == "may be transfer":
-        if moved := _by_bare_word(found, words, descriptor, mcc):
-            return moved
-        kind, found = "", found._replace(rest=tuple(words))
-    if descriptor.code == _CASH_APP and kind in ("", "purchase") and _is_no_shop(descriptor, found):
-        return Kind("person_to_person", found, person=True)
+        if transfer := _kind_of_bare_transfer_word(phrases, words, descriptor, mcc):
+            return transfer
+        kind, phrases = "", phrases._replace(rest=tuple(words))
+    if (
+        descriptor.code == _CASH_APP
+        and kind in ("", "purchase")
+        and _is_cash_app_person(descriptor, phrases)
+    ):
+        return Kind("person_to_person", phrases, person=True)
     if descriptor.intermediary in ("Venmo", "Cash App") and kind in ("", "purchase", "transfer"):
         kind = "person_to_person"
     elif "shops and people" in senses and kind in ("", "purchase", "transfer"):
         kind = "purchase" if descriptor.intermediary else "person_to_person"
-    if "upi" in words and "bought" not in senses and kind in ("", "transfer", "purchase"):
-        return _by_upi(found, text)
-    if kind in _MOVED:
-        return _moved(kind, found, _party(text))
-    if kind in _WITH_ANYBODY:
-        return Kind(kind, found, person=_names_person(found, text))
-    if kind == "drawn" and named_person([word for word in found.rest if word != "paypal"]):
-        return Kind("transfer", found, person=True)
-    if kind in _MEANS:
-        return Kind(_MEANS[kind], found)
+    if (
+        "upi" in words
+        and "collected purchase" not in senses
+        and kind in ("", "transfer", "purchase")
+    ):
+        return _kind_of_upi_payment(phrases, text)
+    if kind in _TRANSFERS:
+        return _kind_of_transfer(kind, phrases, _counterparty_name(text))
+    if kind in _KINDS_WITH_PERSONS:
+        return Kind(kind, phrases, person=_names_person(phrases, text))
+    if kind == "instant transfer" and names_person(
+        [word for word in phrases.rest if word != "paypal"]
+    ):
+        return Kind("transfer", phrases, person=True)
+    if kind in _KIND_OF_SENSE:
+        return Kind(_KIND_OF_SENSE[kind], phrases)
     if kind and kind != "purchase":
-        return Kind(kind, found)
+        return Kind(kind, phrases)
     if descriptor.is_cash:
-        return Kind("cash", found)
-    if not kind and _is_handed_over(found, descriptor, mcc):
-        return Kind("person_to_person", found, person=True)
+        return Kind("cash", phrases)
+    if not kind and _is_payment_to_person(phrases, descriptor, mcc):
+        return Kind("person_to_person", phrases, person=True)
     if not kind and mcc in _BY_MCC:
-        return Kind(_BY_MCC[mcc], found)
-    if kind or not nameless or _is_shops(descriptor) or (mcc and mcc[0] != "6"):
-        return Kind("purchase", found)
-    return Kind("unknown", found)
+        return Kind(_BY_MCC[mcc], phrases)
+    if kind or not without_merchant or _looks_like_a_shop(descriptor) or (mcc and mcc[0] != "6"):
+        return Kind("purchase", phrases)
+    return Kind("unknown", phrases)
 
 
-def _by_bare_word(found: Found, words: list[str], descriptor: Descriptor, mcc: str) -> Kind | None:
-    """What TRANSFER or WIRE in front says, unless a shop's name begins so."""
-    if _sells(mcc):
+def _kind_of_bare_transfer_word(
+    phrases: PhraseMatches, words: list[str], descriptor: Descriptor, mcc: str
+) -> Kind | None:
+    """The kind of a text that begins with TRANSFER or WIRE; None if that is a shop's name."""
+    if _is_retail_mcc(mcc):
         return None
-    if handed_to_person(words):
-        return Kind("person_to_person", found, person=True)
-    shop = _is_shops(descriptor) or _is_companys(found.rest)
-    return None if shop else _moved("transfer", found, "")
+    if pays_person(words):
+        return Kind("person_to_person", phrases, person=True)
+    is_shop = _looks_like_a_shop(descriptor) or _is_company(phrases.rest)
+    return None if is_shop else _kind_of_transfer("transfer", phrases, "")
 
 
-def _is_no_shop(descriptor: Descriptor, found: Found) -> bool:
-    """Whether what stands behind Cash App's prefix is somebody rather than a trader.
+def _is_cash_app_person(descriptor: Descriptor, phrases: PhraseMatches) -> bool:
+    """Whether the name after Cash App's prefix is a person's.
 
-    It prints the same place and phone number behind both.
+    Location and phone number are the same for shops and people.
     """
-    person = named_person(found.rest) or named_person(descriptor.words)
-    if person and not any(map(is_also_place, descriptor.words[:1])):
+    has_person_name = names_person(phrases.rest) or names_person(descriptor.words)
+    if has_person_name and not any(map(is_also_city, descriptor.words[:1])):
         return True
-    return not descriptor.signs_of_a_shop and not _is_companys(found.rest)
+    return not descriptor.shop_signals and not _is_company(phrases.rest)
 
 
-def _names_person(found: Found, text: str) -> bool:
-    """Whether a bill, refund or tax is a person's: by the name, or by what was undone."""
-    rest = _without_customer(found, text)
-    if "person_to_person" in found.senses:
-        return named_person(rest) or _moved("transfer", found, "").person
-    return named_person(rest)
+def _names_person(phrases: PhraseMatches, text: str) -> bool:
+    """Whether a bill, refund or tax names a person, also as the party of an undone transfer."""
+    rest = _without_customer(phrases, text)
+    if "person_to_person" in phrases.senses:
+        return names_person(rest) or _kind_of_transfer("transfer", phrases, "").person
+    return names_person(rest)
 
 
-def _without_customer(found: Found, text: str) -> tuple[str, ...]:
-    """The words of no phrase, without the customer's own name where the bank marks it."""
-    own = _CUSTOMER.search(text)
-    if not own:
-        return found.rest
-    return tuple(word for word in found.rest if word not in words_of(own[0]))
+def _without_customer(phrases: PhraseMatches, text: str) -> tuple[str, ...]:
+    """The words outside of phrases, without the customer's own name where the bank labels it."""
+    customer = _CUSTOMER.search(text)
+    if not customer:
+        return phrases.rest
+    return tuple(word for word in phrases.rest if word not in words_of(customer[0]))
 
 
-def _is_handed_over(found: Found, descriptor: Descriptor, mcc: str) -> bool:
-    """Whether no card was used, and a person is named: PAYMENT TO, CHECK 1234, GIFT FOR."""
-    if _sells(mcc) or descriptor.street:
+def _is_payment_to_person(phrases: PhraseMatches, descriptor: Descriptor, mcc: str) -> bool:
+    """Whether a person was paid without a card: PAYMENT TO, CHECK 1234, GIFT FOR."""
+    if _is_retail_mcc(mcc) or descriptor.street:
         return False
     if descriptor.intermediary and not _may_pay_people(descriptor):
         return False
     if descriptor.domain and "@" not in descriptor.raw:
         return False
-    shop = (
+    is_shop = (
         bool(descriptor.city and descriptor.region)
-        or not found.senses.isdisjoint(_TERMINALS)
-        or not _CARD_WORDS.isdisjoint(found.rest)
+        or not phrases.senses.isdisjoint(_TERMINALS)
+        or not _CARD_WORDS.isdisjoint(phrases.rest)
     )
-    rest = found.rest[1:] if descriptor.intermediary else found.rest
-    if handed_to_person(rest):
-        return not shop or leads_to(rest)
+    rest = phrases.rest[1:] if descriptor.intermediary else phrases.rest
+    if pays_person(rest):
+        return not is_shop or has_preposition(rest)
     # J.DOE, JANE.DOE@MAIL.EXAMPLE, JANE & JOHN DOE
-    split = _INSIDE_NAMES.sub(" ", descriptor.raw)
-    return not shop and split != descriptor.raw and handed_to_person(words_of(split))
+    split = _NAME_JOINERS.sub(" ", descriptor.raw)
+    return not is_shop and split != descriptor.raw and pays_person(words_of(split))
 
 
-def _sells(mcc: str) -> bool:
+def _is_retail_mcc(mcc: str) -> bool:
     """Whether the client's MCC is a shop's."""
     return bool(mcc) and mcc not in _BY_MCC and mcc[0] != "6"
 
 
 def _may_pay_people(descriptor: Descriptor) -> bool:
-    """Whether a processor in front sends money between people, too: PAYPAL SENT TO JANE DOE.
+    """Whether the processor also sends money between people: PAYPAL SENT TO JANE DOE.
 
-    Behind its star stands the name of a shop's account.
+    After its star stands the name of a shop's account.
     """
     return descriptor.intermediary == "PayPal" and "*" not in descriptor.raw
 
 
-def _is_companys(words: Sequence[str]) -> bool:
-    """Whether a name is a company's; a brand behind another name is not part of it."""
+def _is_company(words: Sequence[str]) -> bool:
+    """Whether a name is a company's; a brand after another name is not part of it."""
     return bool(words) and (words[0] in channel_phrases.BRANDS or not _COMPANY.isdisjoint(words))
 
 
-def _party(text: str) -> str:
-    """Whom a wire names as the other party, if it does so apart."""
-    found = _PARTY.search(text)
-    return found[1] if found else ""
+def _counterparty_name(text: str) -> str:
+    """The counterparty's name where a wire labels it, else ""."""
+    match = _COUNTERPARTY.search(text)
+    return match[1] if match else ""
 
 
-def _is_shops(descriptor: Descriptor) -> bool:
-    """Whether a processor or a town stands beside a name that seems to say nothing: T-MOBILE."""
+def _looks_like_a_shop(descriptor: Descriptor) -> bool:
+    """Whether a processor or a city is printed beside a name that says nothing: T-MOBILE."""
     return bool(descriptor.intermediary or (descriptor.city and descriptor.region))
 
 
 def _unspaced(text: str) -> dict[str, str]:
-    """Kinds and their phrases in Chinese, Japanese, Korean, Thai: no blanks between words."""
+    """Kinds by their phrases in languages without blanks between words (Chinese, Thai, ...)."""
     if text.isascii() or max(text) < "\u0e00":
         return {}
     return {kind: phrase for phrase, kind in _UNSPACED if phrase in text}
 
 
-def _by_upi(found: Found, text: str) -> Kind:
-    """UPI pays shops and people alike; only some addresses are known to be shops'."""
-    return Kind("purchase" if _UPI_OF_A_SHOP.search(text) else "unknown", found)
+def _kind_of_upi_payment(phrases: PhraseMatches, text: str) -> Kind:
+    """The kind of a UPI payment, to a shop or a person; only some addresses show a shop."""
+    return Kind("purchase" if _SHOP_UPI_ADDRESS.search(text) else "unknown", phrases)
 
 
-def _moved(kind: str, found: Found, party: str) -> Kind:
-    """Money that was moved: to a person, to a company (a bill), or between accounts."""
-    shop = "shops and people" in found.senses
-    rest = tuple(words_of(party)) if party else found.rest
-    if named_person(rest):
-        return Kind("person_to_person", found, person=True)
+def _kind_of_transfer(kind: str, phrases: PhraseMatches, counterparty_name: str) -> Kind:
+    """The kind of a transfer: to a person, to a company (a bill), or between accounts."""
+    pays_shops = "shops and people" in phrases.senses
+    rest = tuple(words_of(counterparty_name)) if counterparty_name else phrases.rest
+    if names_person(rest):
+        return Kind("person_to_person", phrases, person=True)
     names = [
-        word for word in rest if len(word) > 1 and word.isalpha() and word not in _NOT_IN_NAMES
+        word for word in rest if len(word) > 1 and word.isalpha() and word not in _NON_NAME_WORDS
     ]
     if any(word in channel_phrases.TITLES for word in rest):
-        return Kind("person_to_person", found, person=True)
+        return Kind("person_to_person", phrases, person=True)
     if any(word in channel_phrases.BANK_WORDS or word.endswith("bank") for word in names):
-        return Kind(kind, found)
-    if _is_companys(names):
-        if shop:
-            return Kind("purchase", found)
-        if kind == "transfer" and "incoming" not in found.senses:
+        return Kind(kind, phrases)
+    if _is_company(names):
+        if pays_shops:
+            return Kind("purchase", phrases)
+        if kind == "transfer" and "incoming" not in phrases.senses:
             kind = "bill_payment"
-        return Kind(kind, found)
-    named = 0 < len(names) <= _LONGEST_PERSON
-    if kind == "transfer" and named:
+        return Kind(kind, phrases)
+    has_name = 0 < len(names) <= _MAX_PERSON_WORDS
+    if kind == "transfer" and has_name:
         kind = "person_to_person"
-    return Kind(kind, found, person=named or kind == "person_to_person")
+    return Kind(kind, phrases, person=has_name or kind == "person_to_person")

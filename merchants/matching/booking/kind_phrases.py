@@ -1,7 +1,7 @@
-"""What taxes, wages, refunds and the bank's own bookings are called, in the languages banks write.
+"""Phrases for taxes, wages, refunds and the bank's own bookings, in the languages that banks write.
 
-A list for each sense; `phrasebook` says where a phrase has to stand so that it counts, and looks
-phrases up as whole words without regard to case, accents and punctuation.
+A list for each sense; `phrasebook` defines the positions in which a phrase counts, and matches
+whole words without regard to case, accents and punctuation.
 """
 
 from merchants.matching.booking.phrasebook import Wording
@@ -38,7 +38,7 @@ TAX = Wording(
     closing="steuer, belasting, skatt",
     alone="tax, taxes, steuer, steuern, impots, belasting, skatt, skat, vero, dan, porez, adó",
 )
-# Pensions are with wages.
+# Also pensions.
 SALARY = Wording(
     anywhere="""payroll, salary, wages, dir dep, direct dep, salary payment, net pay, wage payment,
     des payroll, pension payment, state pension, gehalt, lohnzahlung, lohn gehalt,
@@ -59,7 +59,7 @@ SALARY = Wording(
     alone="""paie, pension, rente gehalt, loon, alga, direct deposit, lön, løn, lønn, maaş,
     fizetés, palk, remuneration""",
 )
-# Also the bank's own credits: cashback, rewards, a credit on the statement.
+# Also the bank's own credits: cashback, rewards, statement credits.
 REFUND = Wording(
     anywhere="""purchase return, purchase refund, card refund, refund from, merchandise return,
     return of purchase, fee refund, fee reversal, fee rebate, reversal of, purchase reversal,
@@ -162,7 +162,7 @@ FEE = Wording(
     nsf, kosten, prowizja, spese, bollo, membership fee, conversion, agios, cotisation, tarifa,
     taxa, díj, maks, cuota""",
 )
-# Dividends are with interest: both are what money earns.
+# Also dividends.
 INTEREST = Wording(
     anywhere="""interest charged, interest charge, interest paid, interest payment, interest
     earned, interest credit, interest on, interest from, interest for, credit interest, debit
@@ -243,7 +243,7 @@ CASH = Wording(
     alone="cash, efectivo, especes, contanti, hotovost, atm, atmd, gotówka",
 )
 
-# Languages without blanks between words: found wherever they stand.
+# Languages without blanks between words: these count anywhere.
 UNSPACED = {
     "tax": "税金 所得税 住民税 自動車税 国税"
     " 税务 稅務 국세 지방세 세금 ภาษี",

@@ -1,6 +1,6 @@
-"""What payments and transfers are called, in the languages that banks write.
+"""Phrases for payments and transfers, in the languages that banks write.
 
-A list for each sense; `phrasebook` says where a phrase has to stand so that it counts.
+A list for each sense; `phrasebook` defines the positions in which a phrase counts.
 """
 
 from merchants.matching.booking.phrasebook import Wording
@@ -85,7 +85,7 @@ BILL_PAYMENT = Wording(
     closing="bill payment, direct debit, autopay, ddr, bill pmt, billpay, utility payment",
     alone="loan, mortgage, autopay, bill",
 )
-# Between the customer's own accounts, the card's among them: nobody else took part.
+# Between the customer's own accounts, such as a card's.
 OWN_ACCOUNTS = Wording(
     anywhere="""payment thank you, payment received, payment received thank you, credit card
     payment, card payment thank you, online payment thank you, autopay payment thank you,
@@ -109,7 +109,7 @@ OWN_ACCOUNTS = Wording(
     alone="""directpay, savings, payment thank you, payment received, electronic payment received,
     deposit check, counter credit, bank credit""",
 )
-# Between accounts, or to and from whom the text does not show to be a company or a person.
+# Between accounts, or with a party of unknown type.
 TRANSFER = Wording(
     anywhere="""online transfer, mobile transfer, wire transfer, internet transfer, book transfer,
     external transfer, bank transfer, funds transfer, fund transfer, transfer to, transfer from,
@@ -169,14 +169,14 @@ TRANSFER = Wording(
     alone="""transfer, transfers, xfer, wire, transferencias, ingreso, siirto, wire out, wire in,
     eft""",
 )
-# The same, but a shop may be called so: TRANSFER STATION CAFE.
+# The same, but also the start of shops' names: TRANSFER STATION CAFE.
 MAY_BE_TRANSFER = Wording(opening="transfer, transfers, wire, wires, remittance")
-# A purchase although the bank collected it like a bill.
-BOUGHT = Wording(
+# A purchase that the bank collected like a bill.
+COLLECTED_PURCHASE = Wording(
     anywhere="ihr einkauf bei, your purchase at, votre achat, su compra en, upi p2m",
 )
 # The same, where the text may name the customer instead of the shop.
-DRAWN = Wording(anywhere="inst xfer, instant xfer")
+INSTANT_TRANSFER = Wording(anywhere="inst xfer, instant xfer")
 PURCHASE = Wording(
     anywhere="""purchase, card purchase, debit card purchase, pos purchase, checkcard, card
     payment, visa purchase, recurring payment authorized, ecom pur, kartenzahlung,

@@ -1,13 +1,13 @@
-"""What rails and banks print in front of a merchant and behind it, as regular expressions.
+"""Bank wording before and after a merchant's name, as regular expressions.
 
-`<date>` and `<time>` stand for the ways in which rails write these. Case does not matter.
-Clients write the texts: what could be matched in several ways, as two runs of blanks with nothing
-certain between, has to be possessive (`\\s++`), or some text takes minutes.
+`<date>` and `<time>` stand for the ways in which banks write these. Case does not matter.
+Clients write the texts: whatever can match in several ways, such as adjacent runs of blanks, must
+be possessive (`\\s++`), or some text takes minutes.
 """
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
-# Cash and the bank's own bookings: whatever follows, no merchant took part.
+# Cash and the bank's own bookings: no merchant, whatever follows.
 CASH = (
     r"(?:\S++\s++){0,3}?ATM\s+(?:CASH|WITHDRAW\w*|WDL?|W/D|DEBIT|DEPOSIT|FEE|SURCHARGE|TRANSACTION)\b",
     r"(?:CASH\s+(?:WITHDRAW\w*|WDL?|DEPOSIT|ADVANCE)|COUNTER\s+(?:WITHDRAWAL|DEPOSIT))\b",
@@ -65,8 +65,8 @@ MOVEMENTS = (
     r"INTEREST\s+(?:CHARGED?|PAID|PAYMENT|EARNED|CREDIT|ON|FROM|FOR)\b",
 )
 
-# In front of the merchant.
-BEFORE = (
+# Before the merchant's name.
+PREFIXES = (
     (
         r"(?:PURCHASE|PUR)\s+(?:WITH|W/)\s*CASH\s?BACK(?:\s+\$?\s?[\d.,]+)?(?:\s+AUTHORI[SZ]ED\s+ON"
         r"\s+<date>)?"
@@ -245,8 +245,8 @@ BEFORE = (
     r"[-–:,;.|]+",
 )
 
-# Behind the merchant and its place.
-BEHIND = (
+# After the merchant's name and location.
+SUFFIXES = (
     (
         r"(?:CARD|KARTE|CARTE|KAART|PAS|KORT|CARD\s+ENDING(?:\s+IN)?)\s*+(?:NO\.?:?|NR\.?:?"
         r"|\#)?\s*+(?:[X*.]*\d{3,4}|[X*]{4,}+\d*+)?"
@@ -291,16 +291,16 @@ BEHIND = (
     r"(?:OUTSIDE|INSIDE)",
 )
 
-# Words that a rail prints in front, one by one: a run of them with a firm one among them.
-FIRM_WORDS = listed(
+# Single words before the name: a run of them is bank wording if one of them is strong.
+STRONG_WORDS = word_set(
     """PURCHASE PUR PURCH PURCHSE PMT PYMT POS DEBIT WITHDRAWAL WTHDRWL WDL WD ACH TRAN TRANS TXN
     TRANSACTION RECUR RECURRING CHECKCARD CRD DBT DDA RTRN RETURN REFUND AUTHORIZED AUTHORISED
     PREAUTHORIZED PREAUTHORISED CKCD CHKCARD POINT-OF-SALE INTL INT'L EFTPOS
     NON-PIN AUTH"""
 )
-LOOSE_WORDS = listed("VISA MASTERCARD MCARD CARD CHECK DEB MOBILE CONTACTLESS")
-# The same, but also the first word of many a merchant: only behind a dash or between the others.
-DOUBTFUL_WORDS = listed(
+WEAK_WORDS = word_set("VISA MASTERCARD MCARD CARD CHECK DEB MOBILE CONTACTLESS")
+# The first word of some merchants too: bank wording only after a dash or between other such words.
+AMBIGUOUS_WORDS = word_set(
     """SIGNATURE SIG PIN DIGITAL MERCHANT TERMINAL ELECTRONIC ELEC CREDIT ATM ONLINE EXTERNAL WEB
     MC DB DR DIRECT POINT OF SALE CHIP TAP BANK AUTO PENDING REF AP LOCAL DOMESTIC FOREIGN
     INTERNATIONAL"""

@@ -1,22 +1,22 @@
-"""What card rails and banks print around the merchant, in several languages: none of it names one.
+"""Strips bank wording, in several languages: what banks print around the merchant's name.
 
-A bank puts words before the descriptor (`CHECKCARD 0712`, `CARTE 12/03`), behind it (`Card xx1788
-Value Date: 02/01/2019`) or arranges its own columns (`NAME 03/21 PURCHASE CITY ST`).
+A bank puts words before the descriptor (`CHECKCARD 0712`, `CARTE 12/03`), after it (`Card xx1788
+Value Date: 02/01/2019`) or has a layout of its own (`NAME 03/21 PURCHASE CITY ST`).
 """
 
 import re
 from typing import NamedTuple
 
 from merchants.matching.descriptor.bank_patterns import (
-    BEFORE,
-    BEHIND,
+    AMBIGUOUS_WORDS,
     CASH,
-    DOUBTFUL_WORDS,
-    FIRM_WORDS,
-    LOOSE_WORDS,
     MOVEMENTS,
+    PREFIXES,
+    STRONG_WORDS,
+    SUFFIXES,
+    WEAK_WORDS,
 )
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 _DATE = (
     r"(?:\d{1,2}[/.\-]\d{1,2}(?:[/.\-]\d{2,4})?"
@@ -25,67 +25,68 @@ _DATE = (
 _TIME = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?"
 
 
-class Peeled(NamedTuple):
-    """A descriptor without the rail's words: the merchant's part, and a separate place if given."""
+class BankWording(NamedTuple):
+    """A descriptor without bank wording, and what that wording says."""
 
     body: str
-    place: str
-    country: str  # alpha-2, where banks write so; empty if that says nothing
+    location: str
+    country: str  # alpha-2, where banks use such wording; empty if unknown
     is_cash: bool = False  # cash or the bank's own booking: there is no merchant
     is_movement: bool = False  # between accounts or people: seldom a merchant
-    names_customer: bool = False  # the customer's own name stands behind the merchant's
+    names_customer: bool = False  # the customer's name follows the merchant's
 
 
-# Arrangements in which the bank says which part is the merchant (name) and which the place.
-_FORMATS = [
+# Layouts in which the bank marks which part is the merchant (name) and which the location.
+_LAYOUTS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # NAME 03/21 MOBILE PURCHASE CITY ST
         (
             rf"(?P<name>.+?)(?<!\s)\s++{_DATE}\s++(?:MOBILE |RECURRING |ONLINE |INTL? )?"
-            r"(?:PURCHASE|PURCH|PMT|PAYMENT|REFUND|RETURN)(?: RETURN| REFUND)?(?:\s+(?P<place>.*))?"
+            r"(?:PURCHASE|PURCH|PMT|PAYMENT|REFUND|RETURN)(?: RETURN| REFUND)?"
+            r"(?:\s+(?P<location>.*))?"
         ),
         # BEA NR:X1Y2 31.01.24/12.34 NAME,PAS123 CITY
         (
             rf"(?:BEA|GEA)\s+NR:\s?\S++\s++{_DATE}[/ ]{_TIME}\s++(?P<name>[^,]++),\s*PAS\s?\d+"
-            r"\s*(?P<place>.*)"
+            r"\s*(?P<location>.*)"
         ),
         # BEA, Betaalpas NAME,PAS123 NR:CT123456, 31.01.24/12:34 CITY
         (
             r"(?:BEA|GEA|BETAALAUTOMAAT),?\s++"
             r"(?:BETAALPAS|APPLE PAY|GOOGLE PAY|CREDITCARD|DEBITCARD)?,?"
-            rf"\s*+(?P<name>[^,]++),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<place>.*)"
+            rf"\s*+(?P<name>[^,]++),\s*PAS\s?\d+(?:\s+NR:\s?\S+)?(?:\s+{_DATE}\S*)?\s*(?P<location>.*)"
         ),
         # WIRE TYPE:WIRE OUT DATE:… BNF:NAME ID:…
         (
             r"(?:FED)?WIRE\s.*?\b(?:BNF|BENE(?:FICIARY)?|ORIG(?:INATOR)?|ORG)\s?:\s*+"
-            r"(?P<name>[^:]+?)(?P<place>)"
+            r"(?P<name>[^:]+?)(?P<location>)"
             r"(?:(?<!\s)\s++(?:ID|[A-Z]{2,4} BK|BK|OGB|PMT DET|DETAIL|INFO|ADDR?)\s?:.*)?"
         ),
-        # BoA's and Chase's arrangement of an ACH payment
-        r"(?P<name>.+?)(?<!\s)\s++DES:(?P<place>).*",
-        r"ORIG CO NAME:\s*+(?P<name>.+?)(?<!\s)\s++(?:ORIG ID|CO ENTRY|DESC DATE)(?P<place>).*",
+        # BoA's and Chase's layout of an ACH payment
+        r"(?P<name>.+?)(?<!\s)\s++DES:(?P<location>).*",
+        r"ORIG CO NAME:\s*+(?P<name>.+?)(?<!\s)\s++(?:ORIG ID|CO ENTRY|DESC DATE)(?P<location>).*",
         # UPI-NAME-id@bank and UPI/123/NAME/...
-        r"UPI[-/](?:(?:P2[MPA]|DR|CR)[-/])?(?:\d+[-/])?(?:[A-Z]{2}[-/])?(?P<name>[^-/@]{3,}+)(?P<place>)(?:[-/].*)?",
-        r"ECOM\s+PUR/(?P<name>[^/]{3,})/(?P<place>[^/]*)/.*",
+        r"UPI[-/](?:(?:P2[MPA]|DR|CR)[-/])?(?:\d+[-/])?(?:[A-Z]{2}[-/])?(?P<name>[^-/@]{3,}+)(?P<location>)(?:[-/].*)?",
+        r"ECOM\s+PUR/(?P<name>[^/]{3,})/(?P<location>[^/]*)/.*",
         # Withdrawal ACH NAME TYPE: PAYMENT CO: NAME
-        r"(?>(?P<name>.+?)(?<!\s)\s++TYPE:\s).*?CO:(?P<place>).*",
+        r"(?>(?P<name>.+?)(?<!\s)\s++TYPE:\s).*?CO:(?P<location>).*",
         # SEPA Incasso ... Naam: NAME Machtiging: ...
         (
-            r"SEPA\s.*?\bNAAM:\s*+(?P<name>.+?)(?P<place>)"
+            r"SEPA\s.*?\bNAAM:\s*+(?P<name>.+?)(?P<location>)"
             r"(?:(?<!\s)\s++(?:MACHTIGING|OMSCHRIJVING|IBAN|KENMERK|BIC|INCASSANT|VALUTADATUM):?.*)?"
         ),
         # /TRTP/SEPA Incasso/CSID/.../NAME/ZIGGO/MARF/...
-        r"/TRTP/.*?/NAME/(?P<name>[^/]+)(?P<place>)(?:/.*)?",
+        r"/TRTP/.*?/NAME/(?P<name>[^/]+)(?P<location>)(?:/.*)?",
         # ICICI: VIN/NAME/date/reference; Santander: NAME,12.34 GBP, RATE ...
-        r"(?:VIN|VPS|IPS)/(?P<name>[^/]{3,})(?P<place>)/.*",
-        r"(?:CARD PAYMENT TO )?(?P<name>[^,]+),\s*\d+\.\d\d [A-Z]{3},(?P<place>).*",
+        r"(?:VIN|VPS|IPS)/(?P<name>[^/]{3,})(?P<location>)/.*",
+        r"(?:CARD PAYMENT TO )?(?P<name>[^,]+),\s*\d+\.\d\d [A-Z]{3},(?P<location>).*",
         # COMPRA NAME, TARJETA 1234, COMISION 0,00
-        r"(?P<name>[^,]+),\s*TARJ(?:ETA)?\.?(?P<place>)\b.*",
+        r"(?P<name>[^,]+),\s*TARJ(?:ETA)?\.?(?P<location>)\b.*",
         # Name//Ort/DE
-        r"(?P<name>.+?)(?<!\s)(?:\s++[A-Z]{2})?+\s*+//(?P<place>[^/]+(?:/[A-Z]{2})?)(?:[\s/]{1,30}+\d.*)?",
+        r"(?P<name>.+?)(?<!\s)(?:\s++[A-Z]{2})?+\s*+//(?P<location>[^/]+(?:/[A-Z]{2})?)(?:[\s/]{1,30}+\d.*)?",
         # Bezahlung ... NAME Datum, NL: 31-01-2024 12:34 NAME CITY NLD Pasnr
-        rf"(?:PASVOLGNR|PASNR|KAARTNUMMER)\S*+\s++\S++\s++(?P<name>.+?)(?<!\s)\s++{_DATE}\s*+(?P<place>)",
+        rf"(?:PASVOLGNR|PASNR|KAARTNUMMER)\S*+\s++\S++\s++(?P<name>.+?)(?<!\s)\s++{_DATE}\s*+(?P<location>)",
     )
 ]
 
@@ -95,11 +96,11 @@ def _any_of(patterns: tuple[str, ...]) -> str:
     return joined.replace("<date>", _DATE).replace("<time>", _TIME)
 
 
-_BEFORE = re.compile(rf"(?:{_any_of(BEFORE)})(?:\s+|(?<=[-–:,;.|/\]])|$)", re.IGNORECASE)
-_BEHIND = re.compile(rf"(?:(?<!\s)\s++|(?<=[,;]))(?:{_any_of(BEHIND)})\s*+[,;.]?$", re.IGNORECASE)
+_PREFIX = re.compile(rf"(?:{_any_of(PREFIXES)})(?:\s+|(?<=[-–:,;.|/\]])|$)", re.IGNORECASE)
+_SUFFIX = re.compile(rf"(?:(?<!\s)\s++|(?<=[,;]))(?:{_any_of(SUFFIXES)})\s*+[,;.]?$", re.IGNORECASE)
 
-# The country whose banks begin a line so. Only a hint: their customers also pay elsewhere.
-_LANGUAGES = re.compile(
+# The country whose banks begin a line so. Only a hint: their customers also pay abroad.
+_BANK_COUNTRIES = re.compile(
     "|".join(
         f"(?P<{code}>{pattern})"
         for code, pattern in {
@@ -130,10 +131,10 @@ _LANGUAGES = re.compile(
 
 # ZARA GRAN VIA-MADRID
 _SPANISH_TOWN = re.compile(
-    r"(?P<name>.{3,}\s\S+)-\s?(?P<place>[^\W\d][^\W\d. ]{3,}+(?: [^\W\d]++)*+)"
+    r"(?P<name>.{3,}\s\S+)-\s?(?P<location>[^\W\d][^\W\d. ]{3,}+(?: [^\W\d]++)*+)"
 )
 
-# PayPal's own arrangements: what was bought from whom stands behind its references.
+# PayPal's own layouts: the merchant follows its references.
 _PAYPAL = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -155,146 +156,147 @@ _CASH = re.compile(f"(?:{'|'.join(f'(?:{pattern})' for pattern in CASH)})", re.I
 _MOVEMENT = re.compile(f"(?:{'|'.join(f'(?:{pattern})' for pattern in MOVEMENTS)})", re.IGNORECASE)
 
 
-def peel(text: str) -> Peeled:
-    """`text` without the rail's words; the place apart where the bank's columns say so."""
-    peeled = _peel(text)
-    return peeled._replace(
-        is_cash=bool(_CASH.match(text)), is_movement=bool(_MOVEMENT.match(text[:_LOOKED_AT]))
+def strip_bank_wording(text: str) -> BankWording:
+    """`text` without bank wording; the location apart where the bank's layout marks it."""
+    wording = _strip(text)
+    return wording._replace(
+        is_cash=bool(_CASH.match(text)),
+        is_movement=bool(_MOVEMENT.match(text[:_MOVEMENT_PREFIX_LENGTH])),
     )
 
 
-def _peel(text: str) -> Peeled:
+def _strip(text: str) -> BankWording:
     if text[:6].upper() == "PAYPAL":
         for layout in _PAYPAL:
-            if found := layout.fullmatch(text):
-                return Peeled(f"PAYPAL *{found['name']}", "", "")
-        if found := _PAYPAL_TRANSFER.fullmatch(text):
-            return Peeled(f"PAYPAL *{found['name']}", "", "", names_customer=True)
-    body, place = text.strip(), ""
-    country = found.lastgroup or "" if (found := _LANGUAGES.match(body)) else ""
-    body = _peel_behind(body)
-    for layout in _FORMATS:
-        found = layout.fullmatch(body)
-        if found and found["name"].strip():
-            body, place = found["name"].strip(), (found["place"] or "").strip(" ,/")
+            if match := layout.fullmatch(text):
+                return BankWording(f"PAYPAL *{match['name']}", "", "")
+        if match := _PAYPAL_TRANSFER.fullmatch(text):
+            return BankWording(f"PAYPAL *{match['name']}", "", "", names_customer=True)
+    body, location = text.strip(), ""
+    country = match.lastgroup or "" if (match := _BANK_COUNTRIES.match(body)) else ""
+    body = _strip_suffixes(body)
+    for layout in _LAYOUTS:
+        match = layout.fullmatch(body)
+        if match and match["name"].strip():
+            body, location = match["name"].strip(), (match["location"] or "").strip(" ,/")
             break
-    body = _peel_front(body)
-    if country == "ES" and not place and (found := _SPANISH_TOWN.fullmatch(body)):
-        body, place = found["name"], found["place"]
-    if place:
-        body = _peel_front(body)
-        body = _peel_behind(body)
-    return Peeled(body, place, country)
+    body = _strip_prefixes(body)
+    if country == "ES" and not location and (match := _SPANISH_TOWN.fullmatch(body)):
+        body, location = match["name"], match["location"]
+    if location:
+        body = _strip_prefixes(body)
+        body = _strip_suffixes(body)
+    return BankWording(body, location, country)
 
 
-def _peel_behind(body: str) -> str:
-    for _ in range(_MOST_BEHIND):
-        found = _BEHIND.search(body, len(body) - _LONGEST_BEHIND)
-        shorter = body[: found.start()].strip() if found else ""
+def _strip_suffixes(body: str) -> str:
+    for _ in range(_MAX_SUFFIXES):
+        match = _SUFFIX.search(body, len(body) - _MAX_SUFFIX_LENGTH)
+        shorter = body[: match.start()].strip() if match else ""
         if not shorter:
             break
         body = shorter
     return body
 
 
-def _peel_front(body: str) -> str:
-    whole = body
+def _strip_prefixes(body: str) -> str:
+    original = body
     for _ in range(8):
-        found = _BEFORE.match(body)
-        shorter = body[found.end() :].lstrip() if found else ""
+        match = _PREFIX.match(body)
+        shorter = body[match.end() :].lstrip() if match else ""
         if not shorter:
             break
         body = shorter
-    body = _past_words(_past_a_number(body), firm=body != whole)
-    peeled = body != whole
-    if peeled and (dated := _BEFORE.match(body)) and body[dated.end() :].strip():
-        body = body[dated.end() :].lstrip()
+    body = _skip_bank_words(_skip_numbered_prefix(body), has_strong=body != original)
+    stripped = body != original
+    if stripped and (prefix := _PREFIX.match(body)) and body[prefix.end() :].strip():
+        body = body[prefix.end() :].lstrip()
     words = body.split(" ")
     while len(words) > 1 and (
         words[0].upper().rstrip(".:") in _LEFTOVERS
         or not words[0]
-        or (peeled and _LEFTOVER_NUMBER.fullmatch(words[0]))
+        or (stripped and _LEFTOVER_NUMBER.fullmatch(words[0]))
     ):
         words.pop(0)
-        peeled = True
+        stripped = True
     rest = " ".join(words)
     return rest if any(char.isalpha() for char in rest) else body
 
 
-def _past_words(body: str, *, firm: bool) -> str:
-    """Past a run of the bank's words, numbers and dates, if one of the words is a firm sign.
+def _skip_bank_words(body: str, *, has_strong: bool) -> str:
+    """Skip a run of bank words, numbers and dates, if one of the words is strong.
 
-    `firm` says that such words were already taken off in front.
+    `has_strong` says that such words were already stripped.
     """
     tokens = body.split()
     end = 0
-    for at, token in enumerate(tokens[:_LONGEST_RUN]):
+    for index, token in enumerate(tokens[:_MAX_SKIPPED_WORDS]):
         word = token.upper().strip("-–/:.,#()")
-        joined = _JOINED.match(token)
-        if joined and joined[1].upper() in FIRM_WORDS:
-            return " ".join((token[joined.end() :], *tokens[at + 1 :]))
-        if word in FIRM_WORDS:
-            firm, end = True, at + 1
-        elif word in LOOSE_WORDS or (not word and end == at):
-            end = at + 1 if firm or at == 0 else end
-        elif word in DOUBTFUL_WORDS:
-            end = at + 1 if firm and at and tokens[at - 1] in ("-", "–") else end
-        elif firm and (_leads_on(word, tokens, at, end) or _is_run_number(word)):
-            end = at + 1
+        joined = _JOINED_WORDS.match(token)
+        if joined and joined[1].upper() in STRONG_WORDS:
+            return " ".join((token[joined.end() :], *tokens[index + 1 :]))
+        if word in STRONG_WORDS:
+            has_strong, end = True, index + 1
+        elif word in WEAK_WORDS or (not word and end == index):
+            end = index + 1 if has_strong or index == 0 else end
+        elif word in AMBIGUOUS_WORDS:
+            end = index + 1 if has_strong and index and tokens[index - 1] in ("-", "–") else end
+        elif has_strong and (_is_connector(word, tokens, index, end) or _is_skipped_number(word)):
+            end = index + 1
         else:
             break
     rest = " ".join(tokens[end:])
-    if not (firm and end) or sum(char.isalpha() for char in rest) < 2:
+    if not (has_strong and end) or sum(char.isalpha() for char in rest) < 2:
         return body
-    # The runs of blanks between columns stay.
+    # Keep the runs of blanks between columns.
     return body[body.find(tokens[end], len("".join(tokens[:end]))) :]
 
 
-def _leads_on(word: str, tokens: list[str], at: int, end: int) -> bool:
-    """`to`, `from`, `for`, `at` behind the bank's words, and `on` before a date."""
-    if end != at or word not in ("TO", "FROM", "FOR", "AT", "ON"):
+def _is_connector(word: str, tokens: list[str], index: int, end: int) -> bool:
+    """`to`, `from`, `for`, `at` after bank words, and `on` before a date."""
+    if end != index or word not in ("TO", "FROM", "FOR", "AT", "ON"):
         return False
     if word == "ON":
-        return at + 1 < len(tokens) and any(char.isdigit() for char in tokens[at + 1])
-    return word != "AT" or at > 0
+        return index + 1 < len(tokens) and any(char.isdigit() for char in tokens[index + 1])
+    return word != "AT" or index > 0
 
 
-def _is_run_number(word: str) -> bool:
-    return bool(_RUN_NUMBER.fullmatch(word)) and word not in _NUMBER_NAMES
+def _is_skipped_number(word: str) -> bool:
+    return bool(_SKIPPED_NUMBER.fullmatch(word)) and word not in _NUMERIC_NAMES
 
 
-_JOINED = re.compile(r"([A-Z']{2,}+)[-/:](?=[A-Z].{2})", re.IGNORECASE)  # PUR-ARCO
-_LONGEST_RUN = 12  # words
-_RUN_NUMBER = re.compile(
+_JOINED_WORDS = re.compile(r"([A-Z']{2,}+)[-/:](?=[A-Z].{2})", re.IGNORECASE)  # PUR-ARCO
+_MAX_SKIPPED_WORDS = 12
+_SKIPPED_NUMBER = re.compile(
     rf"{_DATE}|{_TIME}\s?[AP]?M?|\d{{3,}}|[\dX*]*[X*]{{2}}\d{{3,4}}|POS\d{{4,}}", re.IGNORECASE
 )
-_NUMBER_NAMES = frozenset({"365", "711", "888", "580", "1800"})
+_NUMERIC_NAMES = frozenset({"365", "711", "888", "580", "1800"})
 
 
-def _past_a_number(body: str) -> str:
-    """`VISA CHECK CARD 7731 NAME`: nothing but the bank's words before a number names anybody."""
-    found = _NUMBERED.match(body)
-    if found and sum(char.isalpha() for char in body[found.end() :]) >= 3:
-        rest = body[found.end() :]
-        before = _BEFORE.match(rest)
-        return (rest[before.end() :] if before else rest).lstrip() or body
+def _skip_numbered_prefix(body: str) -> str:
+    """`VISA CHECK CARD 7731 NAME`: bank words before a number name no merchant."""
+    match = _NUMBERED_PREFIX.match(body)
+    if match and sum(char.isalpha() for char in body[match.end() :]) >= 3:
+        rest = body[match.end() :]
+        prefix = _PREFIX.match(rest)
+        return (rest[prefix.end() :] if prefix else rest).lstrip() or body
     return body
 
 
-_NUMBERED = re.compile(
+_NUMBERED_PREFIX = re.compile(
     r"(?:(?:ACH|AP|ATM|BANK|CARD|CARTE|CASH|CHECK|CKCD|CONTACTLESS|CRD|CREDIT|DB|DBT|DDA|DEB|DEBIT|EC"
     r"|EXTERNAL|KARTE|MASTERCARD|MC|ONLINE|PAYMENT|PIN|PMT|POS|PUR|PURCH|PURCHASE|RECURRING|SALE|SIG"
     r"|TARJETA|TERMINAL|TRANS|TRANSACTION|TXN|VISA|WD|WITHDRAWAL)[\s:/-]++)++"
     rf"(?:{_DATE}(?=\s)|\#?\d{{3,}}|[\dX*]*[X*]{{2}}\d{{3,4}}|(?:REF|NO|NR)\.?\s?\#?\d{{3,}})[\s:/-]+",
     re.IGNORECASE,
 )
-_MOST_BEHIND = 16  # of the rail's phrases behind one another
-_LONGEST_BEHIND = 150  # characters
-_LOOKED_AT = 120  # characters that a movement is recognised by
+_MAX_SUFFIXES = 16  # phrases in a row
+_MAX_SUFFIX_LENGTH = 150  # characters
+_MOVEMENT_PREFIX_LENGTH = 120  # characters that are searched for a movement's wording
 
 
-# What may stand between the rail's words and the merchant, each a word of its own.
-_LEFTOVERS = listed(
+# Words that may stand between bank wording and the merchant.
+_LEFTOVERS = word_set(
     """VISA MASTERCARD MAESTRO VPAY GIROCARD DEBITKARTE KREDITKARTE DEBITKARTENUMSATZ
     DEBETKAART DEBITCARD CREDITCARD BETAALPAS CARTA KARTA KARTY KARTĄ KARTOU TARJETA CARTAO
     CARTÃO ORE LNK EFT-POS EFTPOS KAARTNUMMER PŁATNOŚĆ PLATNOSC DOP PLN CZK"""

@@ -1,8 +1,8 @@
-"""Takes phone numbers, web addresses and postcodes off the end of a descriptor."""
+"""Strips phone numbers, web addresses and postcodes off the end of a descriptor."""
 
 import re
 
-from merchants.matching.descriptor.place import Place
+from merchants.matching.descriptor.location import Location
 
 _PHONE = re.compile(
     r"""(?:^|(?<=[\s*:])|(?<=[A-Z#]))(?:
@@ -15,10 +15,10 @@ _PHONE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _PHONE_LABEL = re.compile(r"(?<=\S)\s(?:TEL|PHONE|PH|FON|TELEFON)[.:]?$", re.IGNORECASE)
-# Only so many characters from the end are searched: a search must not take long on any text.
-_LONGEST_PHONE = 32
-_LONGEST_URL = 80
-_LONGEST_POSTCODE = 11
+# Characters from the end that are searched, so that no text takes long.
+_MAX_PHONE_LENGTH = 32
+_MAX_URL_LENGTH = 80
+_MAX_POSTCODE_LENGTH = 11
 _PHONE_CHARACTERS = frozenset("Xx0123456789-. ")
 _TLDS = (
     "COM|NET|ORG|EDU|GOV|INFO|BIZ|IO|CO|APP|DEV|AI|TV|ME|SHOP|STORE|ONLINE|CLUB|LIVE|EU|US|UK|DE|FR"
@@ -41,37 +41,46 @@ POSTCODE = re.compile(
 )
 
 
-def strip_contact(place: Place, postcodes: bool = False) -> Place:
-    """Take phone numbers and addresses, and postcodes if asked, off the end, in any order."""
-    name, phone, domain, hint = place.name, place.phone, place.domain, place.hint
-    postal_code = place.postal_code
+def strip_contact(location: Location, postcodes: bool = False) -> Location:
+    """Strip phone numbers, addresses and, with `postcodes`, postcodes off the end, in any order."""
+    name, phone, domain, cut_domain = (
+        location.name,
+        location.phone,
+        location.domain,
+        location.cut_domain,
+    )
+    postal_code = location.postal_code
     while True:
-        before = name
+        previous = name
         if set(name[-4:-1]) <= _PHONE_CHARACTERS and (
-            found := _PHONE.search(name, len(name) - _LONGEST_PHONE)
+            match := _PHONE.search(name, len(name) - _MAX_PHONE_LENGTH)
         ):
-            phone, name = phone or found[0].strip(), name[: found.start()].rstrip(" ,*")
+            phone, name = phone or match[0].strip(), name[: match.start()].rstrip(" ,*")
             name = _PHONE_LABEL.sub("", name)
-        elif (found := _URL.search(name, len(name) - _LONGEST_URL)) and (
-            found.start() > 0 and name[: found.start()].strip()
+        elif (match := _URL.search(name, len(name) - _MAX_URL_LENGTH)) and (
+            match.start() > 0 and name[: match.start()].strip()
         ):
-            if not name[found.start() - 1].isspace() and name[found.start() - 1] not in "*,;":
+            if not name[match.start() - 1].isspace() and name[match.start() - 1] not in "*,;":
                 break
-            address = found[0]
-            whole = DOMAIN.match(address)
-            cut = _HTTPS_CUT.match(address)
-            domain = domain or (whole[1].lower() if whole else "")
-            hint = hint or (cut[1] if cut and not whole else "")
-            name = name[: found.start()].rstrip(" ,*")
+            address = match[0]
+            full_domain = DOMAIN.match(address)
+            cut_domain_match = _HTTPS_CUT.match(address)
+            domain = domain or (full_domain[1].lower() if full_domain else "")
+            cut_domain = cut_domain or (
+                cut_domain_match[1] if cut_domain_match and not full_domain else ""
+            )
+            name = name[: match.start()].rstrip(" ,*")
         elif (
             postcodes
-            and (found := POSTCODE.search(name, len(name) - _LONGEST_POSTCODE))
-            and found.start() > 3
+            and (match := POSTCODE.search(name, len(name) - _MAX_POSTCODE_LENGTH))
+            and match.start() > 3
         ):
-            postal_code = postal_code or found[0].strip()
-            name = name[: found.start()].rstrip(" ,")
-        if name == before or not name:
+            postal_code = postal_code or match[0].strip()
+            name = name[: match.start()].rstrip(" ,")
+        if name == previous or not name:
             break
-    if name == place.name or not name:
-        return place
-    return place._replace(name=name, phone=phone, domain=domain, hint=hint, postal_code=postal_code)
+    if name == location.name or not name:
+        return location
+    return location._replace(
+        name=name, phone=phone, domain=domain, cut_domain=cut_domain, postal_code=postal_code
+    )

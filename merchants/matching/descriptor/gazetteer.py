@@ -1,7 +1,7 @@
-"""Where a descriptor says the merchant is: states, countries and the names of places.
+"""States, countries and cities, by which a merchant's location is recognised.
 
-The names of places are reduced from GeoNames (CC BY 4.0, see data/places.LICENSE): all places of
-the United States, Canada and Australia with their state, larger ones of other countries.
+The cities come from GeoNames (CC BY 4.0, see data/places.LICENSE): all of the United States, Canada
+and Australia with their state, larger ones of other countries.
 """
 
 import gzip
@@ -9,18 +9,18 @@ from bisect import bisect_left
 from functools import cache
 from pathlib import Path
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
 DATA_FILE = Path(__file__).parents[2] / "data" / "places.tsv.gz"
 
-US_STATES = listed(
+US_STATES = word_set(
     """AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH
     NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR"""
 )
-CANADIAN_PROVINCES = listed("AB BC MB NB NL NS NT NU ON PE QC SK YT")
-AUSTRALIAN_STATES = listed("ACT NSW QLD SA TAS VIC NT WA")
+CANADIAN_PROVINCES = word_set("AB BC MB NB NL NS NT NU ON PE QC SK YT")
+AUSTRALIAN_STATES = word_set("ACT NSW QLD SA TAS VIC NT WA")
 
-# Country codes and names as rails print them behind a place.
+# Country codes and names as they are printed after a city.
 COUNTRIES: dict[str, str] = {
     **{code: code for code in """AT AU BE BG BR CH CL CZ DE DK EE ES FI FR GB GR HK HR HU IE IS IT
     JP KR LT LU LV MX MY NL NO NZ PL PT RO RS SE SG SI SK TH TR TW UA US ZA AE
@@ -40,7 +40,7 @@ COUNTRIES: dict[str, str] = {
     "NORGE": "NO", "DANMARK": "DK", "SUOMI": "FI", "POLSKA": "PL", "BRASIL": "BR",
 }  # fmt: skip
 
-# The country whose currency a transaction was made in, where only one country comes to mind.
+# Currency -> the one country that uses it, or by far the largest that does.
 CURRENCY_COUNTRIES = {
     "USD": "US", "GBP": "GB", "CAD": "CA", "AUD": "AU", "NZD": "NZ", "CHF": "CH", "SEK": "SE",
     "NOK": "NO", "DKK": "DK", "PLN": "PL", "CZK": "CZ", "HUF": "HU", "RON": "RO", "BRL": "BR",
@@ -62,7 +62,7 @@ def region_of(code: str) -> str:
 
 
 class Gazetteer:
-    """Names of places (upper case, no accents) and the regions in which each lies."""
+    """Names of cities (upper case, no accents) and the regions in which each lies."""
 
     def __init__(self, lines: list[str]) -> None:
         """`lines` are `REGION,REGION<tab>NAME|NAME`."""
@@ -72,49 +72,47 @@ class Gazetteer:
             # One shared tuple per line keeps 80,000 names in a few megabytes.
             self._regions.update(dict.fromkeys(names.split("|"), tuple(regions.split(","))))
         self._sorted = sorted(self._regions)
-        self.first_words = {name.split(" ", 1)[0] for name in self._sorted}
 
     def regions(self, name: str) -> tuple[str, ...]:
-        """Where a place of this name lies; empty if there is none."""
+        """The regions that have a city of this name; empty if there is none."""
         return self._regions.get(name, ())
 
     def lies_in(self, name: str, region: str) -> bool:
-        """Whether `name` is a place of `region` (`US-CA`, or a country such as `GB` or `US`)."""
+        """Whether `name` is a city of `region` (`US-CA`, or a country such as `GB` or `US`)."""
         return any(
-            found == region or found.startswith(f"{region}-")
-            for found in self._regions.get(name, ())
+            lies == region or lies.startswith(f"{region}-") for lies in self._regions.get(name, ())
         )
 
     def begins_in(self, start: str, region: str) -> bool:
-        """Whether a place of `region` begins with `start`, as a column cut it off."""
-        at = bisect_left(self._sorted, start)
-        while at < len(self._sorted) and self._sorted[at].startswith(start):
-            if self.lies_in(self._sorted[at], region):
+        """Whether a city of `region` begins with `start`, as a column cut it off."""
+        index = bisect_left(self._sorted, start)
+        while index < len(self._sorted) and self._sorted[index].startswith(start):
+            if self.lies_in(self._sorted[index], region):
                 return True
-            at += 1
+            index += 1
         return False
 
-    def completed(self, start: str, region: str) -> str:
-        """The only place of `region` that begins with `start`; "" if there are several or none."""
-        found = ""
-        at = bisect_left(self._sorted, start)
-        while at < len(self._sorted) and self._sorted[at].startswith(start):
-            if self.lies_in(self._sorted[at], region):
-                if found:
+    def complete(self, start: str, region: str) -> str:
+        """The only city of `region` that begins with `start`; "" if there are several or none."""
+        match = ""
+        index = bisect_left(self._sorted, start)
+        while index < len(self._sorted) and self._sorted[index].startswith(start):
+            if self.lies_in(self._sorted[index], region):
+                if match:
                     return ""
-                found = self._sorted[at]
-            at += 1
-        return found
+                match = self._sorted[index]
+            index += 1
+        return match
 
-    def begins(self, start: str) -> bool:
-        """Whether any place begins with the whole words of `start`."""
+    def any_begins_with(self, start: str) -> bool:
+        """Whether any city begins with the whole words of `start`."""
         start += " "
-        at = bisect_left(self._sorted, start)
-        return at < len(self._sorted) and self._sorted[at].startswith(start)
+        index = bisect_left(self._sorted, start)
+        return index < len(self._sorted) and self._sorted[index].startswith(start)
 
 
 @cache
-def gazetteer() -> Gazetteer:
-    """The shipped names of places, read once per process (0.1 s)."""
+def load_gazetteer() -> Gazetteer:
+    """The shipped gazetteer, read once per process (0.1 s)."""
     with gzip.open(DATA_FILE, "rt", encoding="utf-8") as content:
         return Gazetteer(content.read().splitlines())

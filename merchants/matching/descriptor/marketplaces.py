@@ -1,8 +1,8 @@
-"""Where others sell online, as their names are printed."""
+"""Marketplaces, where third parties sell online, as their names are printed."""
 
 from merchants.matching.text.normalize import words_of
 
-# The name, and what it prints.
+# Marketplace -> what it prints.
 MARKETPLACES = {
     "Amazon": """amzn mktp, amzn mktplace, amznmktplace, amazon mktp, amazon mktplace,
     amazon marketplace, amzn marketplace, amazon mktpl, amazon mktplc, amznmktp""",
@@ -22,7 +22,7 @@ MARKETPLACES = {
     "leboncoin": "leboncoin",
     "TikTok Shop": "tiktok shop",
 }
-_FIRST_LETTERS = 24  # more than the longest of them has
+_FIRST_LETTERS = 24  # more than the longest phrase has
 _PHRASES = tuple(
     f"{' '.join(words_of(phrase))} "
     for phrases in MARKETPLACES.values()
@@ -31,5 +31,5 @@ _PHRASES = tuple(
 
 
 def begins_with_marketplace(text: str) -> bool:
-    """Whether a marketplace stands in front: `EBAY O*25-13995`."""
+    """Whether the text begins with a marketplace: `EBAY O*25-13995`."""
     return f"{' '.join(words_of(text[:_FIRST_LETTERS]))} ".startswith(_PHRASES)

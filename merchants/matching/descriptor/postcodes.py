@@ -2,9 +2,9 @@
 
 import re
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
-# Country -> what its postcodes look like. A country without one here has none, or none is printed.
+# Country -> the shape of its postcodes. Countries without printed postcodes are left out.
 _SHAPES = {
     country: re.compile(shape, re.IGNORECASE)
     for shape, countries in {
@@ -26,11 +26,11 @@ _SHAPES = {
 }  # fmt: skip
 
 # State -> the first three digits of its ZIP codes, as ranges.
-_ZIPS = {
+_STATE_ZIP_RANGES = {
     state: [tuple(map(int, part.split("-"))) for part in ranges.split(",")]
     for state, ranges in (
         entry.split(":")
-        for entry in listed(
+        for entry in word_set(
             """AL:350-369 AK:995-999 AZ:850-865 AR:716-729 CA:900-961 CO:800-816 CT:60-69 DE:197-199
             DC:200-205 FL:320-349 GA:300-319,398-399 HI:967-968 ID:832-838 IL:600-629 IN:460-479
             IA:500-528 KS:660-679 KY:400-427 LA:700-714 ME:39-49 MD:206-219 MA:10-27 MI:480-499
@@ -41,7 +41,7 @@ _ZIPS = {
         )
     )
 }
-_AUSTRALIAN = {
+_AUSTRALIAN_FIRST_DIGITS = {
     "AU-NSW": "12", "AU-ACT": "02", "AU-VIC": "38", "AU-QLD": "49", "AU-SA": "5", "AU-WA": "6",
     "AU-TAS": "7", "AU-NT": "0",
 }  # fmt: skip
@@ -50,23 +50,23 @@ _AUSTRALIAN = {
 def is_postcode(code: str, country: str, region: str = "") -> bool:
     """Whether `code` has the shape of a postcode of `country` (alpha-2) and may lie in `region`.
 
-    Without a country nothing is a postcode: a number behind a place may be a store's.
+    Without a country nothing is a postcode: a number after a city may be a store's.
     """
     shape = _SHAPES.get(country)
     if shape is None or not shape.fullmatch(code):
         return False
-    if country == "US" and (zips := _ZIPS.get(region.removeprefix("US-"))):
-        return any(first <= int(code[:3]) <= last for first, last in zips)
-    if digits := _AUSTRALIAN.get(region):
+    if country == "US" and (zip_ranges := _STATE_ZIP_RANGES.get(region.removeprefix("US-"))):
+        return any(first <= int(code[:3]) <= last for first, last in zip_ranges)
+    if digits := _AUSTRALIAN_FIRST_DIGITS.get(region):
         return code[0] in digits
     return True
 
 
 def state_of_zip(code: str) -> str:
-    """The state in which a ZIP code of the United States lies (`US-IL`); "" if it is none."""
+    """The state of a ZIP code of the United States (`US-IL`); "" if it is none."""
     if not _SHAPES["US"].fullmatch(code):
         return ""
-    for state, zips in _ZIPS.items():
-        if any(first <= int(code[:3]) <= last for first, last in zips):
+    for state, zip_ranges in _STATE_ZIP_RANGES.items():
+        if any(first <= int(code[:3]) <= last for first, last in zip_ranges):
             return f"US-{state}"
     return ""

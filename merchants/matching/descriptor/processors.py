@@ -1,14 +1,14 @@
-"""Payment processors that print themselves in front of the merchant: never the merchant.
+"""Payment processors that print their name before the merchant's.
 
-Marketplaces and delivery services (DoorDash, Uber Eats, Instacart) are not here: they are.
+Marketplaces and delivery services (DoorDash, Uber Eats, Instacart) are merchants and not listed.
 """
 
 import re
 from typing import NamedTuple
 
-from merchants.matching.text.wordlist import listed
+from merchants.matching.text.word_lists import word_set
 
-# Processor -> what it prints before a star. A word here is compared without spaces and case.
+# Processor -> what it prints before a star; compared without spaces, punctuation and case.
 STARRED: dict[str, str] = {
     "Square": "SQ GOSQ SQU SQUARE SQUAREUP",
     "Toast": "TST TOAST",
@@ -114,7 +114,7 @@ _UNSTARRED: dict[str, str] = {
     "WorldPay": r"WORLDPAY\s(?=[A-Z])",
 }
 
-# Those that only online shops use.
+# Processors that only online shops use.
 ONLINE = frozenset(
     {
         "2Checkout", "Affirm", "Amazon Pay", "BigCommerce", "BlueSnap", "Braintree", "Buckaroo",
@@ -124,51 +124,53 @@ ONLINE = frozenset(
     }
 )  # fmt: skip
 _BY_PREFIX = {prefix: name for name, prefixes in STARRED.items() for prefix in prefixes.split()}
-_STAR = re.compile(r"([A-Z0-9][A-Z0-9 .\-/]{0,22}?)\s?\*+\s*(?=\S)", re.IGNORECASE)
-_PLAIN = [(name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNSTARRED.items()]
-_PLAIN_STARTS = tuple("SP S T LS IZ Z KL MO STG GO BU ST AD CC ME PH RA VI WO PA".split())
-_SQUEEZE = str.maketrans("", "", " .-/")
+_STARRED_PREFIX = re.compile(r"([A-Z0-9][A-Z0-9 .\-/]{0,22}?)\s?\*+\s*(?=\S)", re.IGNORECASE)
+_UNSTARRED_PATTERNS = [
+    (name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNSTARRED.items()
+]
+_UNSTARRED_STARTS = tuple("SP S T LS IZ Z KL MO STG GO BU ST AD CC ME PH RA VI WO PA".split())
+_SEPARATORS = str.maketrans("", "", " .-/")
 
 
-class Split(NamedTuple):
-    """The processor, if one is printed, and what stands behind it."""
+class ProcessorSplit(NamedTuple):
+    """The processor, if one is printed, and the text after it."""
 
     intermediary: str | None
     body: str
-    offset: int  # characters taken off the front
-    code: str = ""  # what was taken off, if no processor is known by it
-    is_plain: bool = False  # the processor stands there without a star
+    offset: int  # characters stripped from the front
+    code: str = ""  # what was stripped, if it is no known processor's
+    is_unstarred: bool = False  # the processor is printed without a star
 
 
-def split_intermediary(body: str) -> Split:
-    """Take the payment processor off the front: `SQ *PHILZ COFFEE` gives Square, PHILZ COFFEE.
+def split_intermediary(body: str) -> ProcessorSplit:
+    """Split the payment processor off the front: `SQ *PHILZ COFFEE` gives Square, PHILZ COFFEE.
 
-    A short unknown code before a star (`ZQR* BAR 51`) is taken off as well, without a name.
+    A short unknown code before a star (`ZQR* BAR 51`) is stripped as well, without a name.
     A long word before a star is a merchant (`AIRBNB * HM4K`) and stays.
     """
-    starred = _STAR.match(body)
+    starred = _STARRED_PREFIX.match(body)
     if starred:
-        prefix = starred[1].upper().translate(_SQUEEZE)
+        prefix = starred[1].upper().translate(_SEPARATORS)
         name = _BY_PREFIX.get(prefix)
         rest = body[starred.end() :]
         if name is not None:
-            again = _STAR.match(rest)  # SQU*SQ *NAME
-            if again and _BY_PREFIX.get(again[1].upper().translate(_SQUEEZE)) == name:
-                return Split(name, rest[again.end() :], starred.end() + again.end())
-            return Split(name, rest, starred.end())
+            repeated = _STARRED_PREFIX.match(rest)  # SQU*SQ *NAME
+            if repeated and _BY_PREFIX.get(repeated[1].upper().translate(_SEPARATORS)) == name:
+                return ProcessorSplit(name, rest[repeated.end() :], starred.end() + repeated.end())
+            return ProcessorSplit(name, rest, starred.end())
         if 2 <= len(prefix) <= 3 and prefix not in _SHORT_MERCHANTS and rest[:1].isalpha():
-            return Split(None, rest, starred.end(), prefix)
-        return Split(None, body, 0)
-    if body[:2].upper().startswith(_PLAIN_STARTS):
-        for name, pattern in _PLAIN:
-            plain = pattern.match(body)
-            if plain and plain.end() < len(body):
-                return Split(name, body[plain.end() :], plain.end(), is_plain=True)
-    return Split(None, body, 0)
+            return ProcessorSplit(None, rest, starred.end(), prefix)
+        return ProcessorSplit(None, body, 0)
+    if body[:2].upper().startswith(_UNSTARRED_STARTS):
+        for name, pattern in _UNSTARRED_PATTERNS:
+            match = pattern.match(body)
+            if match and match.end() < len(body):
+                return ProcessorSplit(name, body[match.end() :], match.end(), is_unstarred=True)
+    return ProcessorSplit(None, body, 0)
 
 
 # Short words before a star that are merchants themselves.
-_SHORT_MERCHANTS = listed(
+_SHORT_MERCHANTS = word_set(
     """BP EE O2 IKE KFC UPS DHL H3G HBO AWS APL EA NYT WSJ AA JD IFD SXM HLU ATT AT T X OF UBR
     NS GAP DNH WW AAA QVC HSN UBS"""
 )

@@ -1,4 +1,4 @@
-"""How sure an answer is, as the share of such answers that are right.
+"""The confidence of an answer: the share of such answers that are right.
 
 The numbers were set by counting on labelled descriptors (tests/merchants/data/labelled.csv and
 others, see docs/matching.md), rounded down: of the answers with 0.9 or more, 95 % must be right.
@@ -6,18 +6,21 @@ others, see docs/matching.md), rounded down: of the answers with 0.9 or more, 95
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+from merchants.matching.descriptor.parser import Descriptor
 
 DOMAIN = 0.95
 CODE = 0.9
 RESOLD = 0.88
 GLUED = 0.86
 CUT_OFF = 0.86
-FOREIGN = 0.12  # taken off if the merchant is not known to be in the transaction's country
+FOREIGN = 0.12  # subtracted if the merchant does not trade in the transaction's country
 
 # MCC ranges that card schemes reserve for airlines, car rental and lodging, and their general code.
 _TRAVEL = ((3000, 3350, "4511"), (3351, 3500, "7512"), (3501, 3999, "7011"))
-# Codes under which acquirers file the same kind of merchant.
-_FAMILIES = [
+# Codes that acquirers use for the same kind of merchant.
+_MCC_FAMILIES = [
     frozenset(codes.split())
     for codes in (
         "5811 5812 5813 5814 5462 5451 5441 5499",
@@ -35,100 +38,126 @@ _FAMILIES = [
 ]
 
 
-def mcc_agrees(given: str, known: Sequence[str]) -> bool | None:
-    """Whether a transaction's MCC fits a merchant's; None if either is not known."""
-    if not given or not known:
+def mcc_fits(mcc: str, merchant_mccs: Sequence[str]) -> bool | None:
+    """Whether a transaction's MCC fits a merchant's; None if either is missing."""
+    if not mcc or not merchant_mccs:
         return None
-    if given in known:
+    if mcc in merchant_mccs:
         return True
-    if given.isdigit():
-        for first, last, general in _TRAVEL:
-            if first <= int(given) <= last:
-                return general in known
-    return any(given in family and not family.isdisjoint(known) for family in _FAMILIES)
+    if mcc.isdigit():
+        for first, last, general_mcc in _TRAVEL:
+            if first <= int(mcc) <= last:
+                return general_mcc in merchant_mccs
+    return any(mcc in family and not family.isdisjoint(merchant_mccs) for family in _MCC_FAMILIES)
+
+
+class SuffixKind(StrEnum):
+    """What the words after a merchant's name say."""
+
+    NONE = "none"
+    TRADE = "trade"  # the merchant's own
+    BENIGN = "benign"  # where and how, not who
+    OTHER = "other"  # another trade than the merchant's
+    UNKNOWN = "unknown"  # possibly part of a longer name
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
-    """What speaks for and against a name found at the descriptor's beginning.
+class NameSignals:
+    """The signals for and against a name that begins a descriptor.
 
     Args:
-        kind: What stands behind the name: none, trade, benign, other, unknown.
-        distinctive: Whether the name alone says who it is.
+        suffix: What the words after the name say.
+        distinctive: Whether the name alone identifies the merchant.
         letters: Of the name.
         words: Of the name.
-        shop: How many signs of a shop the rail printed (store number, place, …).
-        mcc: Whether the merchant's category agrees; None if nothing is known.
-        country: Whether the merchant's country agrees; None if nothing is known.
-        intermediary: Whether a processor or wallet stands before the name.
-        alone: Whether only one merchant has the name.
-        everyday: Whether the name is a word in everyday use.
+        shop_signals: How many things are printed that only merchants have.
+        mcc_fits: Whether the merchant's MCC agrees; None if there is none.
+        country_fits: Whether the merchant's country agrees; None if there is none.
+        via_processor: Whether a processor of mostly small shops is printed before the name.
+        unambiguous: Whether only one merchant has the name.
+        everyday: Whether the name is made of everyday words.
     """
 
-    kind: str
+    suffix: SuffixKind
     distinctive: bool
     letters: int
     words: int
-    shop: int
-    mcc: bool | None
-    country: bool | None
-    intermediary: bool
-    alone: bool
+    shop_signals: int
+    mcc_fits: bool | None
+    country_fits: bool | None
+    via_processor: bool
+    unambiguous: bool
     everyday: bool
 
 
-def named(signs: Signs) -> float | None:
-    """Confidence in a name found at the descriptor's beginning; None: not to be guessed."""
-    if signs.everyday and (signs.country is False or signs.kind == "other"):
+def of_name(signals: NameSignals) -> float | None:
+    """Confidence in a name that begins a descriptor; None: too unsure to answer."""
+    if signals.everyday and (signals.country_fits is False or signals.suffix == SuffixKind.OTHER):
         return None
-    if not signs.distinctive:
-        return _common_name(signs)
-    if signs.kind == "none":
-        sure = 0.97
-    elif signs.kind in ("benign", "trade"):
-        sure = 0.95
+    if not signals.distinctive:
+        return _common_name(signals)
+    if signals.suffix == SuffixKind.NONE:
+        score = 0.97
+    elif signals.suffix in (SuffixKind.BENIGN, SuffixKind.TRADE):
+        score = 0.95
     elif (
-        signs.country is False or signs.mcc is False or (signs.kind == "other" and signs.words == 1)
+        signals.country_fits is False
+        or signals.mcc_fits is False
+        or (signals.suffix == SuffixKind.OTHER and signals.words == 1)
     ):
         return None
-    elif signs.intermediary:
-        # Small shops are the processors' customers: only a long name is surely the brand's.
-        sure = 0.84 if signs.words > 1 and signs.letters >= 9 else 0.0
+    elif signals.via_processor:
+        # Most are small shops: only a long name is surely the brand's.
+        score = 0.84 if signals.words > 1 and signals.letters >= 9 else 0.0
     else:
-        sure = 0.9 if signs.words > 1 or signs.letters >= 7 else 0.86
-    if not sure:
+        score = 0.9 if signals.words > 1 or signals.letters >= 7 else 0.86
+    if not score:
         return None
-    return sure if signs.alone else sure - 0.04
+    return score if signals.unambiguous else score - 0.04
 
 
-def _common_name(signs: Signs) -> float | None:
-    """A short or everyday name (Target, Gap, EE) needs something that speaks for the brand."""
+def _common_name(signals: NameSignals) -> float | None:
+    """Confidence in a short or everyday name (Target, Gap, EE), which needs support."""
     if (
-        signs.kind in ("unknown", "other")
-        or signs.mcc is False
-        or signs.country is False
-        or signs.intermediary
+        signals.suffix in (SuffixKind.UNKNOWN, SuffixKind.OTHER)
+        or signals.mcc_fits is False
+        or signals.country_fits is False
+        or signals.via_processor
     ):
         return None
-    support = (signs.mcc is True) * 2 + (signs.country is True) + signs.shop
-    if signs.kind == "trade" and signs.words == 1 and signs.mcc is not True:
+    support = (signals.mcc_fits is True) * 2 + (signals.country_fits is True) + signals.shop_signals
+    if signals.suffix == SuffixKind.TRADE and signals.words == 1 and signals.mcc_fits is not True:
         return None  # PREMIER PIZZERIA may be anybody's
-    if signs.kind != "none" or (signs.words > 1 and signs.letters >= 5):
+    if signals.suffix != SuffixKind.NONE or (signals.words > 1 and signals.letters >= 5):
         support += 1
     if (
         not support
-        and signs.kind == "none"
-        and signs.alone
-        and signs.letters > 2
-        and not signs.everyday
+        and signals.suffix == SuffixKind.NONE
+        and signals.unambiguous
+        and signals.letters > 2
+        and not signals.everyday
     ):
-        return 0.85  # nothing but initials that one merchant has: CVS, H3G
-    if not support or (support < 2 and (signs.letters < 3 or signs.kind == "benign")):
+        return 0.85  # initials that only one merchant has: CVS, H3G
+    if not support or (
+        support < 2 and (signals.letters < 3 or signals.suffix == SuffixKind.BENIGN)
+    ):
         return None
-    return 0.92 if signs.alone else 0.87
+    return 0.92 if signals.unambiguous else 0.87
 
 
-def alike(ratio: float, intermediary: bool) -> float:
+def of_misspelling(ratio: float, via_processor: bool) -> float:
     """Confidence in a name spelled like the descriptor; `ratio` is rapidfuzz's, 0 to 100."""
-    sure = 0.75 + (ratio - 88.0) / 12.0 * 0.13
-    return sure - 0.06 if intermediary else sure
+    score = 0.75 + (ratio - 88.0) / 12.0 * 0.13
+    return score - 0.06 if via_processor else score
+
+
+def of_cleaned_name(descriptor: Descriptor, country: str) -> float:
+    """Confidence in a cleaned descriptor as the merchant's name, without the catalogue."""
+    score = 0.7
+    if descriptor.intermediary:
+        score += 0.08
+    if country:
+        score += 0.05
+    if descriptor.truncated:
+        score -= 0.1
+    return round(score, 2)

@@ -1,4 +1,4 @@
-"""Merchants whose name the rail damaged: glued to other words, cut off, or behind a town."""
+"""Finds merchants whose name is printed inexactly: glued to other words, cut off or misspelt."""
 
 import re
 from collections.abc import Sequence
@@ -6,121 +6,138 @@ from collections.abc import Sequence
 from rapidfuzz import fuzz, process
 
 from merchants.matching.lookup import confidence
-from merchants.matching.lookup.name_index import BrandIndex, Hit
+from merchants.matching.lookup.name_index import Hit, NameIndex
 from merchants.matching.lookup.suffix import is_number
-from merchants.matching.lookup.tie_break import Choice, Clues, Found, choose
-from merchants.matching.text.normalize import compact, join, words_of
-from merchants.matching.text.word_lists import ANY_TRADE, KINDS, TAILS, is_common
+from merchants.matching.lookup.tie_break import (
+    Candidate,
+    CatalogueMatch,
+    LookupQuery,
+    best_candidate,
+)
+from merchants.matching.text.normalize import compact, compact_words, words_of
+from merchants.matching.text.word_lists import ANY_TRADE_WORDS, SHOP_WORDS, SUFFIX_WORDS, is_common
 from merchants.matching.types import CatalogueMerchant
 
-_SHORTEST_GLUED = 7  # letters of a name that stands glued to something else
-_SHORTEST_CUT = 6  # letters that are left of a name
-_LEAST_LEFT = 0.5  # share of a name's letters that must be left
-_SHORTEST_ALIKE = 6
-_ALIKE_CUTOFF = 88.0  # rapidfuzz ratio, 0 to 100
-
-
+_MIN_GLUED_LETTERS = 7  # of a name without a blank after it
+_MIN_CUT_LETTERS = 6  # that are left of a name
+_MIN_SHARE_LEFT = 0.5  # share of a name's letters that must be left
+_MIN_FUZZY_LETTERS = 6
+_FUZZY_CUTOFF = 88.0  # rapidfuzz ratio, 0 to 100
 _NUMBERED = re.compile(r"([a-z]{5,})\d{2,}")  # RACETRAC412
 
 
-class DamagedNames:
-    """Looks for names of one catalogue that are not printed as they are."""
+class InexactMatcher:
+    """Looks for inexactly printed names of one catalogue."""
 
-    def __init__(self, merchants: Sequence[CatalogueMerchant], index: BrandIndex) -> None:
+    def __init__(self, merchants: Sequence[CatalogueMerchant], index: NameIndex) -> None:
         self._merchants = merchants
         self._index = index
 
-    def glued(self, clues: Clues) -> Found | None:
-        """`GRUBHUBORIENTALTASTE`: a distinctive name of one word with more behind it."""
-        words = clues.descriptor.words
+    def glued(self, query: LookupQuery) -> CatalogueMatch | None:
+        """`GRUBHUBORIENTALTASTE`: a distinctive name of one word, glued to others."""
+        words = query.descriptor.words
         if not words or is_common(words[0]):
             return None
         if numbered := _NUMBERED.fullmatch(words[0]):
             spelling = numbered[1]
             hit = Hit(spelling, 1, self._index.exact(spelling))
             if hit.merchants and self._index.is_distinctive(hit, [spelling]):
-                return self._surely(hit.merchants, clues, confidence.GLUED, "a number behind")
-        if clues.intermediary:
+                return self._match_unless_foreign(
+                    hit.merchants, query, confidence.GLUED, "a number behind"
+                )
+        if query.via_processor:
             return None
-        spelling = self._index.beginning(words[0], _SHORTEST_GLUED)
+        spelling = self._index.longest_name_at_start(words[0], _MIN_GLUED_LETTERS)
         if not spelling or self._index.word_count(spelling) > 1:
             return None
         hit = Hit(spelling, 1, self._index.exact(spelling))
         if not self._index.is_distinctive(hit, [spelling]):
             return None
-        return self._surely(hit.merchants, clues, confidence.GLUED, "begins with")
+        return self._match_unless_foreign(hit.merchants, query, confidence.GLUED, "begins with")
 
-    def glued_to_a_ticket(self, clues: Clues) -> Found | None:
+    def glued_to_number(self, query: LookupQuery) -> CatalogueMatch | None:
         """`BREEZE AIRWAZZM4NR`: a name that ends within the second word, before a number."""
-        words = clues.descriptor.words
-        if clues.intermediary or len(words) < 2:
+        words = query.descriptor.words
+        if query.via_processor or len(words) < 2:
             return None
         if not (words[1][:3].isalpha() and is_number(words[1])):
             return None
-        shortest = max(_SHORTEST_GLUED, len(words[0]) + 3)
-        spelling = self._index.beginning(words[0] + words[1], shortest)
+        min_letters = max(_MIN_GLUED_LETTERS, len(words[0]) + 3)
+        spelling = self._index.longest_name_at_start(words[0] + words[1], min_letters)
         if not spelling:
             return None
-        return self._surely(self._index.exact(spelling), clues, confidence.GLUED, "begins with")
+        return self._match_unless_foreign(
+            self._index.exact(spelling), query, confidence.GLUED, "begins with"
+        )
 
-    def cut_off(self, clues: Clues, words: Sequence[str]) -> Found | None:
+    def truncated(self, query: LookupQuery, words: Sequence[str]) -> CatalogueMatch | None:
         """A name that its column cut off: `SHOPPERS DRUG MA`."""
-        start = join(list(words))
-        if len(words) < 2 or len(start) < _SHORTEST_CUT:
+        start = compact_words(list(words))
+        if len(words) < 2 or len(start) < _MIN_CUT_LETTERS:
             return None
-        places = {
-            at
-            for name in self._index.continuing(start)
-            if len(start) >= _LEAST_LEFT * len(name)
-            for at in self._index.exact(name)
+        positions = {
+            position
+            for name in self._index.names_starting_with(start)
+            if len(start) >= _MIN_SHARE_LEFT * len(name)
+            for position in self._index.exact(name)
         }
-        called = [at for at in places if compact(self._merchants[at].name).startswith(start)]
-        choice = self._choose(sorted(called or places), clues)
-        if choice is None or choice.foreign or not choice.alone:
+        by_main_name = [
+            position
+            for position in positions
+            if compact(self._merchants[position].name).startswith(start)
+        ]
+        candidate = self._best(sorted(by_main_name or positions), query)
+        if candidate is None or candidate.is_foreign or not candidate.unambiguous:
             return None
-        return choice.found(confidence.CUT_OFF, f"the column cut {choice.merchant.name} off")
+        return candidate.to_match(
+            confidence.CUT_OFF, f"the column cut {candidate.merchant.name} off"
+        )
 
-    def misspelt(self, clues: Clues) -> Found | None:
+    def misspelt(self, query: LookupQuery) -> CatalogueMatch | None:
         """A name spelled almost as the cleaned descriptor is: `URBAN OUTFITTRS`."""
-        words = words_of(clues.descriptor.text)
+        words = words_of(query.descriptor.text)
         while (
             len(words) > 1
-            and words[-1] in TAILS
-            and (words[-1] not in KINDS or words[-1] in ANY_TRADE)
+            and words[-1] in SUFFIX_WORDS
+            and (words[-1] not in SHOP_WORDS or words[-1] in ANY_TRADE_WORDS)
         ):
             words.pop()
-        spelling = join(words)
+        spelling = compact_words(words)
         # Correctly spelled everyday words are a name of their own, not a misspelt one.
-        if len(spelling) < _SHORTEST_ALIKE or all(is_common(word) for word in words):
+        if len(spelling) < _MIN_FUZZY_LETTERS or all(is_common(word) for word in words):
             return None
         block = self._index.block(spelling)
-        best = process.extractOne(spelling, block, scorer=fuzz.ratio, score_cutoff=_ALIKE_CUTOFF)
+        best = process.extractOne(spelling, block, scorer=fuzz.ratio, score_cutoff=_FUZZY_CUTOFF)
         if best is None or _digits(best[0]) != _digits(spelling):
             return None
-        kinds = [word for word in words if word in KINDS]
-        if kinds and not _alike_without(spelling, best[0], kinds):
+        shop_words = [word for word in words if word in SHOP_WORDS]
+        if shop_words and not _alike_without_shop_words(spelling, best[0], shop_words):
             return None
         hit = Hit(best[0], len(words), self._index.exact(best[0]))
         if not self._index.is_distinctive(hit, words):
             return None
-        sure = confidence.alike(best[1], clues.intermediary)
-        return self._surely(hit.merchants, clues, sure, f"spelled ({best[1]:.0f} %) like")
+        score = confidence.of_misspelling(best[1], query.via_processor)
+        return self._match_unless_foreign(
+            hit.merchants, query, score, f"spelled ({best[1]:.0f} %) like"
+        )
 
-    def _surely(self, at: Sequence[int], clues: Clues, sure: float, why: str) -> Found | None:
-        choice = self._choose(at, clues)
-        if choice is None or choice.foreign:
+    def _match_unless_foreign(
+        self, positions: Sequence[int], query: LookupQuery, score: float, reason: str
+    ) -> CatalogueMatch | None:
+        candidate = self._best(positions, query)
+        if candidate is None or candidate.is_foreign:
             return None
-        return choice.found(sure, f"{why} {choice.merchant.name}")
+        return candidate.to_match(score, f"{reason} {candidate.merchant.name}")
 
-    def _choose(self, at: Sequence[int], clues: Clues) -> Choice | None:
-        return choose([self._merchants[place] for place in at], clues)
+    def _best(self, positions: Sequence[int], query: LookupQuery) -> Candidate | None:
+        return best_candidate([self._merchants[position] for position in positions], query)
 
 
-def _alike_without(one: str, other: str, kinds: Sequence[str]) -> bool:
-    """A trade that both have does not make names alike: BAKERY SMITH and BAKERY SMYTHE."""
-    for word in kinds:
-        one, other = one.replace(word, "", 1), other.replace(word, "", 1)
-    return bool(fuzz.ratio(one, other) >= _ALIKE_CUTOFF)
+def _alike_without_shop_words(name: str, other_name: str, shop_words: Sequence[str]) -> bool:
+    """Whether names are alike without a trade that both state: BAKERY SMITH, BAKERY SMYTHE."""
+    for word in shop_words:
+        name, other_name = name.replace(word, "", 1), other_name.replace(word, "", 1)
+    return bool(fuzz.ratio(name, other_name) >= _FUZZY_CUTOFF)
 
 
 def _digits(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Which of several merchants of one name a transaction means, as far as its evidence tells."""
+"""Chooses between merchants of one name by country, MCC and spelling."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from merchants.matching.descriptor.parser import Descriptor
 from merchants.matching.lookup import confidence
@@ -9,13 +9,13 @@ from merchants.matching.text.normalize import compact, words_of
 from merchants.matching.types import CatalogueMerchant
 
 # Processors whose customers are mostly brands.
-LARGE_CUSTOMERS = frozenset(
+BRAND_PROCESSORS = frozenset(
     {"Klarna", "Afterpay", "Affirm", "Adyen", "dLocal", "EBANX", "Amazon Pay", "Digital River"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CatalogueMatch:
     """A merchant, the confidence in it (0 to 1) and why."""
 
     merchant: CatalogueMerchant
@@ -24,76 +24,76 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Clues:
-    """A descriptor with what the transaction tells besides."""
+class LookupQuery:
+    """A descriptor with the transaction's MCC and country."""
 
     descriptor: Descriptor
     mcc: str
     country: str
-    nearby: tuple[str, ...] = ()  # countries that have a town of the printed name
+    possible_countries: tuple[str, ...] = ()  # countries that have a city of the printed name
 
     @property
-    def before_star(self) -> int:
+    def words_before_star(self) -> int:
         """How many words stand before a merchant's star; 0 without one."""
-        behind = self.descriptor.starred
-        return len(self.descriptor.words) - len(words_of(behind)) if behind else 0
+        after_star = self.descriptor.after_star
+        return len(self.descriptor.words) - len(words_of(after_star)) if after_star else 0
 
     @property
-    def intermediary(self) -> bool:
-        """Whether a payment processor stands in front whose customers are mostly small shops."""
-        who = self.descriptor.intermediary
-        return who is not None and who not in LARGE_CUSTOMERS
+    def via_processor(self) -> bool:
+        """Whether a payment processor is printed whose customers are mostly small shops."""
+        intermediary = self.descriptor.intermediary
+        return intermediary is not None and intermediary not in BRAND_PROCESSORS
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Candidate:
     """The likeliest of the merchants with one name."""
 
     merchant: CatalogueMerchant
-    country: bool | None  # True: agrees, False: speaks against it, None: says nothing
-    mcc: bool | None
-    alone: bool  # no other merchant is as likely meant
+    country_fits: bool | None  # None: nothing to compare
+    mcc_fits: bool | None
+    unambiguous: bool  # no other merchant is as likely
 
     @property
-    def foreign(self) -> bool:
-        """Whether the merchant is not known to be in the transaction's country."""
-        return self.country is False
+    def is_foreign(self) -> bool:
+        """Whether the merchant has countries, and the transaction's is none of them."""
+        return self.country_fits is False
 
-    def found(self, sure: float, why: str) -> Found:
-        """The answer, with `sure` lowered if the country speaks against it."""
-        evidence = [why]
-        if self.country is not None:
-            evidence.append("country agrees" if self.country else "country does not agree")
-        if self.mcc is not None:
-            evidence.append("MCC agrees" if self.mcc else "MCC does not agree")
-        if self.foreign:
-            sure -= confidence.FOREIGN
-        return Found(self.merchant, round(sure, 2), tuple(evidence))
+    def to_match(self, score: float, reason: str) -> CatalogueMatch:
+        """The match, with a lower `score` if the country does not fit."""
+        evidence = [reason]
+        if self.country_fits is not None:
+            evidence.append("country agrees" if self.country_fits else "country does not agree")
+        if self.mcc_fits is not None:
+            evidence.append("MCC agrees" if self.mcc_fits else "MCC does not agree")
+        if self.is_foreign:
+            score -= confidence.FOREIGN
+        return CatalogueMatch(self.merchant, round(score, 2), tuple(evidence))
 
 
-def choose(
-    merchants: Sequence[CatalogueMerchant], clues: Clues, spelling: str = ""
-) -> Choice | None:
-    """The one of `merchants` that country, MCC and its name speak for; None if there are none.
+def best_candidate(
+    merchants: Sequence[CatalogueMerchant], query: LookupQuery, spelling: str = ""
+) -> Candidate | None:
+    """The likeliest of `merchants` by country, MCC and name; None if there are none.
 
-    Of several, one called `spelling` comes before one that is only also known so.
+    A merchant whose main name is `spelling` ranks before one with such an alias.
     """
-    best: Choice | None = None
+    best: Candidate | None = None
     best_rank: tuple[bool | int, ...] = ()
     names: set[str] = set()
     for merchant in merchants:
-        home = _agrees(clues.country, merchant.countries)
-        if home is None and clues.descriptor.bank_country in merchant.countries:
-            home = True
-        trade = confidence.mcc_agrees(clues.mcc, merchant.mccs)
+        country_fits = _country_fits(query.country, merchant.countries)
+        if country_fits is None and query.descriptor.bank_country in merchant.countries:
+            country_fits = True
+        mcc_fits = confidence.mcc_fits(query.mcc, merchant.mccs)
         name = compact(merchant.name)
         rank: tuple[bool | int, ...] = (
-            home is not False,
-            trade is not False,
+            country_fits is not False,
+            mcc_fits is not False,
             name == spelling,
-            home is True,
-            trade is True,
-            any(country in merchant.countries for country in clues.nearby),
+            country_fits is True,
+            mcc_fits is True,
+            any(country in merchant.countries for country in query.possible_countries),
             bool(spelling) and spelling.startswith(name),
             not merchant.countries,
             len(merchant.mccs),
@@ -101,13 +101,13 @@ def choose(
         if rank > best_rank:
             if rank[:3] > best_rank[:3]:
                 names = set()
-            best, best_rank = Choice(merchant, home, trade, True), rank
+            best, best_rank = Candidate(merchant, country_fits, mcc_fits, True), rank
         if rank[:3] == best_rank[:3]:
             names.add(name)
     if best is None or len(names) == 1:
         return best
-    return Choice(best.merchant, best.country, best.mcc, False)
+    return replace(best, unambiguous=False)
 
 
-def _agrees(given: str, known: Sequence[str]) -> bool | None:
-    return (given in known) if given and known else None
+def _country_fits(country: str, countries: Sequence[str]) -> bool | None:
+    return (country in countries) if country and countries else None

@@ -1,4 +1,4 @@
-"""How two spellings of one name are made equal: case, accents, punctuation, joined words."""
+"""Makes spellings of one name equal: case, accents, punctuation, blanks."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from functools import lru_cache
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 )
-_GERMANIC = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _NO_SPACE = str.maketrans("", "", "'’‘`´.")
 _PLUS = re.compile(r"(?<=\w)\+(?!\w)")
 _WORDS = re.compile(r"[^\W_]+")
@@ -33,7 +33,7 @@ def words_of(text: str) -> list[str]:
     return list(_words_of(text))
 
 
-@lru_cache(maxsize=1024)  # one text is asked for at most steps of reading it
+@lru_cache(maxsize=1024)  # most steps of reading a text ask for its words
 def _words_of(text: str) -> tuple[str, ...]:
     folded = fold(text).translate(_NO_SPACE)
     if "&" in folded:
@@ -45,17 +45,17 @@ def _words_of(text: str) -> tuple[str, ...]:
 
 def compact(text: str) -> str:
     """The words of a name run together, without a leading article: `The Gap` gives gap."""
-    return join(words_of(text))
+    return compact_words(words_of(text))
 
 
-def join(words: list[str]) -> str:
+def compact_words(words: list[str]) -> str:
     """The words run together, without a leading article."""
     if len(words) > 1 and words[0] == "the":
         return "".join(words[1:])
     return "".join(words)
 
 
-def germanic(text: str) -> str | None:
-    """The spelling with ae, oe, ue for umlauts that rails without them print, if there is any."""
-    spelled = text.casefold().translate(_GERMANIC)
+def spell_out_umlauts(text: str) -> str | None:
+    """The spelling with ae, oe, ue for umlauts, as banks print it; None without umlauts."""
+    spelled = text.casefold().translate(_SPELLED_OUT)
     return spelled if spelled != text.casefold() else None

@@ -7,20 +7,23 @@ import gzip
 from functools import cache
 from pathlib import Path
 
-from merchants.matching.text.wordlist import listed
-
 DATA = Path(__file__).parents[2] / "data"
 
 
+def word_set(text: str) -> frozenset[str]:
+    """The words of `text`, separated by blanks and line ends."""
+    return frozenset(text.split())
+
+
 # Endings that name a company's legal form; they say nothing about which company it is.
-LEGAL_FORMS = listed(
+LEGAL_FORMS = word_set(
     """inc incorporated llc ltd limited llp lp plc corp corporation co company pllc pc pty pte bhd
     gmbh ag kg ohg ug mbh ev eg kgaa sa sas sarl sasu eurl srl spa snc sl slu sau bv nv cv vof
     as asa ab oy oyj aps sro doo zrt kft ltda eireli sp spzoo sia uab oue pvt private"""
 )
 
-# Alone or together these name no merchant: the bank's own movements and the rail's words.
-NO_MERCHANT = listed(
+# Alone or together these name no merchant: bank wording and the bank's own bookings.
+NON_MERCHANT_WORDS = word_set(
     """transfer transfers xfer transf trf tfr fee fees interest int payment payments pmt pymt pay
     paid credit debit deposit deposits withdrawal withdrawals withdraw wdl wd cash atm card cards
     purchase purchases pos ach wire incoming outgoing inbound outbound internal external online
@@ -54,9 +57,9 @@ NO_MERCHANT = listed(
     przelew wyplata wplata oplata prowizja odsetki prevod vyber vklad poplatek urok"""
 )
 
-# Kinds of shop and of wares: a name that is only such words is generic, and behind a brand such a
-# word adds nothing (`WM SUPERCENTER`, `SHELL STATION`).
-KINDS = listed(
+# Kinds of shop and goods: a name of only such words is generic, and after a brand they add nothing
+# (`WM SUPERCENTER`, `SHELL STATION`).
+SHOP_WORDS = word_set(
     """store stores shop shops market markets mkt mkts supermarket supermarkets supercenter
     supercentre superstore hypermarket hyper super express mini outlet outlets factory mall center
     centre centers centres ctr plaza station stations service services srvc gas fuel fuels oil
@@ -98,8 +101,8 @@ KINDS = listed(
     sklep stacja apteka piekarnia prodejna obchod lekarna"""
 )
 
-# Trades, with an MCC of each: behind a brand such a word fits only a brand of that trade.
-TRADES: dict[str, str] = {
+# Words for a trade, each with its MCC: after a brand such a word fits only a brand of that trade.
+TRADE_MCCS: dict[str, str] = {
     word: mcc
     for mcc, trade in {
         "4812": "wireless phone telecom telecoms internet",
@@ -154,8 +157,8 @@ TRADES: dict[str, str] = {
     for word in trade.split()
 }
 
-# Words behind a brand that the brand's own descriptors carry: where and how, not who.
-TAILS = KINDS | listed(
+# Words after a brand that its own descriptors carry: where and how, not who.
+SUFFIX_WORDS = SHOP_WORDS | word_set(
     """retail wholesale direct ecom ecomm ecommerce internet order orders payment payments pay bill
     billing billpay autopay purchase subscription subscriptions subscr sub member membership plan
     prime plus premium pro monthly annual recurring renewal trip ride rides delivery pickup
@@ -178,8 +181,8 @@ TAILS = KINDS | listed(
     superstore stores hyp supc sc sn s/mkts smkts pfs filling forecourt t2 t3 t5"""
 )
 
-# Kinds that say nothing of a trade: any chain has stores, outlets and a web shop.
-ANY_TRADE = listed(
+# Words that fit any trade: every chain has stores, outlets and a web shop.
+ANY_TRADE_WORDS = word_set(
     """store stores shop shops supercenter supercentre superstore hypermarket hyper super express
     mini outlet outlets factory mall center centre centers centres ctr plaza station stations
     service services srvc mobile internet digital online web website site app apps com net org www
@@ -190,8 +193,8 @@ ANY_TRADE = listed(
     butik kauppa sklep stacja prodejna"""
 )
 
-# Behind a brand and a name such a word makes it an address: SHELL HANGER LANE.
-STREETS = listed(
+# After a brand and a name such a word makes it an address: SHELL HANGER LANE.
+STREET_WORDS = word_set(
     """street st road rd avenue ave av lane ln drive dr boulevard blvd highway hwy way parkway pkwy
     square sq court terrace rue place quai cours chemin route via viale piazza corso calle avenida
     paseo plaza rua strasse str weg allee platz ring straat laan plein gata gatan vagen vei veien
@@ -199,7 +202,7 @@ STREETS = listed(
 )
 
 # Everyday words of other languages and short words that are also the name of some brand.
-_FOREIGN_COMMON = listed(
+_FOREIGN_COMMON = word_set(
     """real bon bonjour casa sol luna mar rey plaza dia mas vida maison plus nuit roi reine soleil
     jour bio eco nature fleur monde ville petit grand belle beau bella bello dolce oro stella fiore
     primo uno due tre centro nord sud ost stern sonne mond haus hof dorf stadt berg tal wald blume
@@ -242,7 +245,7 @@ def _english_words() -> frozenset[str]:
 
 @cache
 def _everyday_words() -> frozenset[str]:
-    return _FOREIGN_COMMON | KINDS | _english_words()
+    return _FOREIGN_COMMON | SHOP_WORDS | _english_words()
 
 
 @cache
@@ -256,18 +259,18 @@ def _read(name: str) -> frozenset[str]:
 
 
 def is_english(word: str) -> bool:
-    """Whether a folded word is an everyday one of English, by SCOWL."""
+    """Whether a folded word is everyday English (SCOWL)."""
     return word in _english_words()
 
 
 def is_everyday(word: str) -> bool:
-    """Whether a folded word is one of everyday language (English by SCOWL, others by hand)."""
+    """Whether a folded word is everyday language (English from SCOWL, others listed here)."""
     return word in _everyday_words()
 
 
 def is_common(word: str) -> bool:
-    """Whether it is an everyday word or a name of many people or places.
+    """Whether a folded word is an everyday word or a name of many people or cities.
 
-    A brand that is called so is not known by its name alone: it needs evidence.
+    Such a name alone does not identify a brand.
     """
     return word in _everyday_words() or word in _proper_names()

@@ -77,7 +77,7 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     now = timezone.now()
     answers = {resolution.pk: (resolution, answer) for resolution, answer in done}
     with transaction.atomic():
-        ruleset = rulesets.steady()
+        ruleset = rulesets.lock_current()
         # Locked in one order everywhere, so that nobody waits for one who waits for him.
         locked = Resolution.objects.filter(pk__in=answers).order_by("id")
         locked = locked.select_for_update(no_key=True)
@@ -124,7 +124,7 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
     final = resolution.attempts >= limit
     with transaction.atomic():
         # Before the resolution's lock, as everywhere.
-        ruleset = rulesets.steady() if final else None
+        ruleset = rulesets.lock_current() if final else None
         changed = _ours(resolution).update(
             status=Status.FAILED if final else Status.PENDING,
             error=error,

@@ -150,7 +150,7 @@ def _lock_due(
     due = Waiter.objects.due(now).of_client(client).select_related("request")
     if pk is not None:
         due = due.filter(resolution=pk)
-    newest = rulesets.current().number if rulesets.is_ours() else 0
+    newest = rulesets.current().number if rulesets.uses_rulesets() else 0
     passed_over: list[int] = []
     for look in (limit, *LOOK_AHEAD):
         waiters = list(due.exclude(pk__in=passed_over)[:look])

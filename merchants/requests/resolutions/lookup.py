@@ -69,7 +69,7 @@ def is_cached(client: Client, fields: dict[str, Any]) -> bool:
         client: Who asks.
         fields: The transaction's, named as the model's.
     """
-    if not rulesets.is_ours():
+    if not rulesets.uses_rulesets():
         return False  # its key may take any time, which is the cluster's to spend
     request = NormalizationRequest(client=client, **without_card_numbers(fields))
     ruleset = rulesets.current()

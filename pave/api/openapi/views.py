@@ -8,10 +8,10 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
-from pave.core.loading import loaded
+from pave.core.loading import load_once
 
 
-@loaded()
+@load_once()
 def description() -> str:
     """Return the OpenAPI description as JSON; put together once in each process."""
     generator = SchemaGenerator()
