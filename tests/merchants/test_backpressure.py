@@ -127,7 +127,7 @@ def test_what_all_have_waiting_is_counted_once_for_all_clients(one_look, setting
             backpressure.refuse_if_full(client)
         with pytest.raises(Overloaded):
             backpressure.refuse_if_full(fullest)
-    of_one = [sql for sql in counts(sent) if "client_id" in sql]
+    of_one = [sql for sql in counts(sent) if '"client_id" =' in sql]
     assert len(of_one) == 2 * (len(clients) + 1)  # two queues
     assert len(counts(sent)) - len(of_one) == 2
     assert len([query for query in sent if "RECURSIVE" in query["sql"]]) == 2
