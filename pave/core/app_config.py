@@ -1,4 +1,4 @@
-"""What each app gives to the parts that know no app: the supervisor, the admin, the API's document.
+"""What each app gives to the parts that know no app: the supervisor and the admin.
 
 These parts stand below the apps and may not import them, so they ask their configs.
 """
@@ -63,9 +63,6 @@ class PaveAppConfig(AppConfig):
     def search(self, text: str) -> Iterable[Any]:
         """Return what the admin's search finds (``pave.staff.widgets.Found``)."""
         return ()
-
-    def describe_routes(self) -> None:
-        """Import the modules that describe the app's routes (``pave.api.openapi.registry``)."""
 
 
 def pave_apps() -> list[PaveAppConfig]:
