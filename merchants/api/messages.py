@@ -23,13 +23,13 @@ class NormalizationMessageSerializer(MessageSerializer):
         allow_null=True, help_text="As in Pave's first version; null where there is no answer."
     )
     request_id = serializers.UUIDField()
-    data = NormalizationDataSerializer()
+    data = NormalizationDataSerializer()  # type: ignore[assignment]  # DRF takes fields out of the class
 
 
 class BatchMessageSerializer(MessageSerializer):
     """A message about a batch."""
 
-    data = BatchDataSerializer()
+    data = BatchDataSerializer()  # type: ignore[assignment]  # DRF takes fields out of the class
 
 
 def _about_request(data: dict[str, Any]) -> dict[str, Any]:

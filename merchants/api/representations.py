@@ -245,7 +245,7 @@ class BatchDataSerializer(serializers.Serializer):
     created_at = MomentField()
     completed_at = MomentField(allow_null=True)
     counts = BatchCountsSerializer()
-    errors = BatchErrorSerializer(
+    errors = BatchErrorSerializer(  # type: ignore[assignment]  # DRF takes fields out of the class
         many=True, help_text=f"What is wrong with the rejected rows; the first {MAX_ERRORS}."
     )
 

@@ -100,4 +100,5 @@ def _pair(parameter: Described) -> Described:
 
 def _example(described: Described, none: Any) -> Any:
     """Return the first example of a body or a parameter."""
-    return next(iter(described.get("examples", {}).values()), {}).get("value", none)
+    examples: Described = described.get("examples", {})
+    return next((example["value"] for example in examples.values()), none)

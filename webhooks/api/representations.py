@@ -71,7 +71,7 @@ class WebhookSerializer(serializers.Serializer):
         return dict.fromkeys(webhook.headers or {}, MASK)
 
     @extend_schema_field(SecretTimesSerializer(many=True))
-    def get_secrets(self, webhook: Webhook) -> list[dict[str, Any]]:
+    def get_secrets(self, webhook: Webhook) -> Any:
         """Return those that messages are signed with."""
         now = timezone.now()
         live = [
@@ -126,7 +126,9 @@ class DeliverySerializer(serializers.Serializer):
     held_by = ShownTextField(
         allow_null=True, words=Webhook.DisabledBy.values, help_text="Why it is held."
     )
-    attempts = serializers.IntegerField(min_value=0, help_text="How many there were.")
+    attempts: serializers.Field = serializers.IntegerField(
+        min_value=0, help_text="How many there were."
+    )
     next_attempt_at = MomentField(allow_null=True)
     next_trigger = serializers.SerializerMethodField()
     created_at = MomentField()
@@ -171,7 +173,7 @@ class DeliveryWithAttemptsSerializer(DeliverySerializer):
     attempts = serializers.SerializerMethodField()
 
     @extend_schema_field(AttemptSerializer(many=True))
-    def get_attempts(self, delivery: Delivery) -> list[dict[str, Any]]:
+    def get_attempts(self, delivery: Delivery) -> Any:
         """Return the attempts."""
         return AttemptSerializer(delivery.attempt_set.order_by("number"), many=True).data
 

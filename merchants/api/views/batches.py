@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
@@ -30,7 +30,7 @@ from pave.api.concurrency import OTHERS, Busy
 from pave.api.exceptions import Conflict, PayloadTooLarge
 from pave.api.idempotency import idempotent
 from pave.api.openapi.problems import refused
-from pave.api.openapi.schema import location
+from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery, read_query
 from pave.api.throttling import bounded
@@ -40,7 +40,7 @@ from pave.clients.quotas import QuotaExceeded
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
-_TAG = ["Batches"]
+_TAG = "Batches"
 
 
 class JSONUpload(UploadParser):
@@ -67,10 +67,10 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
     parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
     pagination_class = NewestFirst
 
-    @extend_schema(
-        operation_id="listBatches",
-        tags=_TAG,
-        summary="List batches",
+    @operation(
+        "listBatches",
+        _TAG,
+        "List batches",
         parameters=[PageQuery],
         responses=BatchSerializer(many=True),
     )
@@ -82,10 +82,10 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
             page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
             return pages.get_paginated_response(batch_objects(page or ()))
 
-    @extend_schema(
-        operation_id="createBatch",
-        tags=_TAG,
-        summary="Send many transactions",
+    @operation(
+        "createBatch",
+        _TAG,
+        "Send many transactions",
         description=f"Up to {batches.MAX_ROWS:,} rows, in 32 MiB. Good rows are taken; bad rows "
         "are reported by line. Where the body is broken, or no row is good, nothing is taken. "
         "Send one at a time: another of yours meanwhile gets 429.\n\n"
@@ -149,9 +149,7 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
 class BatchView(ClientView):
     """``/v1/batches/{id}``."""
 
-    @extend_schema(
-        operation_id="getBatch", tags=_TAG, summary="Get a batch", responses=BatchSerializer
-    )
+    @operation("getBatch", _TAG, "Get a batch", responses=BatchSerializer)
     def get(self, request: ClientRequest, batch_id: UUID) -> Response:
         """Answer the batch with its counts as they are now."""
         return Response(batch_objects([_find(request, batch_id)])[0])
@@ -160,10 +158,10 @@ class BatchView(ClientView):
 class CancelBatchView(ClientView):
     """``POST /v1/batches/{id}/cancel``."""
 
-    @extend_schema(
-        operation_id="cancelBatch",
-        tags=_TAG,
-        summary="Cancel a batch",
+    @operation(
+        "cancelBatch",
+        _TAG,
+        "Cancel a batch",
         description="Takes back the rows that are not final yet; no webhook tells of them. Of a "
         "large batch that goes on behind the answer. What has been answered stays. A batch that "
         "is final cannot be canceled.",
@@ -186,10 +184,10 @@ class CancelBatchView(ClientView):
 class BatchResultsView(ClientView):
     """``/v1/batches/{id}/results``."""
 
-    @extend_schema(
-        operation_id="getBatchResults",
-        tags=_TAG,
-        summary="Get the results of a batch",
+    @operation(
+        "getBatchResults",
+        _TAG,
+        "Get the results of a batch",
         description="A stream of the rows that were taken, in the order of the input, at any "
         "time: rows without an answer have none yet. In NDJSON each line is an object with `row`, "
         "from 1, and the members of `NormalizationData`. `Accept: text/csv` gives CSV, in which "

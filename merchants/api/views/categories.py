@@ -7,12 +7,13 @@ from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from merchants.api.representations import CategorySerializer
 from merchants.matching.categories import all_categories
+from pave.api.openapi.schema import header, operation
 from pave.api.pagination import ByName
 from pave.api.query_params import read_query
 from pave.api.views import ClientView
@@ -38,33 +39,17 @@ class CategoriesView(ClientView):
 
     pagination_class = ByName  # for the description: there is one page
 
-    @extend_schema(
-        operation_id="listCategories",
-        tags=["Merchants"],
-        summary="List the categories",
+    @operation(
+        "listCategories",
+        "Merchants",
+        "List the categories",
         description="The whole published list on one page: what a merchant's `category` may be, "
         "with the MCCs that mean it and the nearest of Plaid's personal finance categories. It "
         "changes with a release of Pave at most; send its `ETag` back to learn whether it has.",
         parameters=[
-            OpenApiParameter(
-                "If-None-Match",
-                str,
-                OpenApiParameter.HEADER,
-                description="The `ETag` of the list that you have.",
-            ),
-            *(
-                OpenApiParameter(
-                    name,
-                    str,
-                    OpenApiParameter.HEADER,
-                    description=description,
-                    response=[200, 304],
-                )
-                for name, description in (
-                    ("ETag", "Another one where the list is another one."),
-                    ("Cache-Control", "For how long it may be kept."),
-                )
-            ),
+            header("If-None-Match", "The `ETag` of the list that you have."),
+            header("ETag", "Another one where the list is another one.", answers=[200, 304]),
+            header("Cache-Control", "For how long it may be kept.", answers=[200, 304]),
         ],
         responses={
             200: CategorySerializer(many=True),

@@ -4,13 +4,13 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from merchants.api.representations import MerchantSerializer, merchant_object
 from merchants.api.serializers import MerchantQuery
 from merchants.models import Alias, Merchant
 from pave.api.concurrency import Places
+from pave.api.openapi.schema import operation
 from pave.api.pagination import ByName
 from pave.api.query_params import read_query
 from pave.api.throttling import bounded
@@ -32,10 +32,10 @@ class MerchantsView(ClientView):
 
     pagination_class = ByName
 
-    @extend_schema(
-        operation_id="listMerchants",
-        tags=["Merchants"],
-        summary="Search the catalogue",
+    @operation(
+        "listMerchants",
+        "Merchants",
+        "Search the catalogue",
         parameters=[MerchantQuery],
         responses=MerchantSerializer(many=True),
     )
@@ -65,12 +65,7 @@ def _found(search: str) -> QuerySet[Merchant]:
 class MerchantView(ClientView):
     """``/v1/merchants/{id}``."""
 
-    @extend_schema(
-        operation_id="getMerchant",
-        tags=["Merchants"],
-        summary="Get a merchant",
-        responses=MerchantSerializer,
-    )
+    @operation("getMerchant", "Merchants", "Get a merchant", responses=MerchantSerializer)
     def get(self, request: ClientRequest, merchant_id: UUID) -> Response:
         """Answer a merchant; one that is no longer answered, too: its id stays valid."""
         shown = Merchant.objects.filter(published=True).prefetch_related("aliases")

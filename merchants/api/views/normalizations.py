@@ -7,7 +7,7 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.response import Response
 
 from merchants.api import examples
@@ -34,7 +34,7 @@ from pave.api import prefer_wait, throttling
 from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
 from pave.api.openapi.problems import refused
-from pave.api.openapi.schema import location
+from pave.api.openapi.schema import header, location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import created_within, read_query
 from pave.api.views import ClientView
@@ -44,7 +44,7 @@ from pave.clients.quotas import QuotaExceeded
 
 _checker = Checker(TransactionSerializer())
 _seed_checker = Checker(SeedTransactionSerializer())
-_TAG = ["Normalizations"]
+_TAG = "Normalizations"
 
 
 class NormalizeMerchantView(ClientView):
@@ -52,19 +52,17 @@ class NormalizeMerchantView(ClientView):
 
     short = ("POST",)
 
-    @extend_schema(
-        operation_id="normalizeMerchant",
-        tags=["Kept from the first version"],
-        summary="Send a transaction",
+    @operation(
+        "normalizeMerchant",
+        "Kept from the first version",
+        "Send a transaction",
         description="Kept for clients of Pave's first version; new ones use "
         "`POST /v1/normalizations`.",
         parameters=[
-            OpenApiParameter(
+            header(
                 "client-id",
-                str,
-                OpenApiParameter.HEADER,
-                description="May be left out; where it is there, it must be the key's client.",
-                examples=[OpenApiExample("Client", value="1234")],
+                "May be left out; where it is there, it must be the key's client.",
+                example="1234",
             ),
             location(202),
         ],
@@ -92,10 +90,10 @@ class NormalizationsView(ClientView):
     short = ("POST",)
     pagination_class = NewestFirst
 
-    @extend_schema(
-        operation_id="listNormalizations",
-        tags=_TAG,
-        summary="List normalizations",
+    @operation(
+        "listNormalizations",
+        _TAG,
+        "List normalizations",
         description="Newest first; pages stay right while others are added. Filters are to be "
         "repeated with a cursor.",
         parameters=[NormalizationQuery],
@@ -113,29 +111,21 @@ class NormalizationsView(ClientView):
         page = pages.paginate_queryset(found.select_related("resolution"), request)
         return pages.get_paginated_response(normalization_objects(page or ()))
 
-    @extend_schema(
-        operation_id="createNormalization",
-        tags=_TAG,
-        summary="Send a transaction",
+    @operation(
+        "createNormalization",
+        _TAG,
+        "Send a transaction",
         description="The transaction is taken at once, and answered by a webhook; or read it at "
         "`Location`.",
         parameters=[
-            OpenApiParameter(
+            header(
                 "Prefer",
-                str,
-                OpenApiParameter.HEADER,
-                description=f"`wait=N`: wait up to N seconds (at most {prefer_wait.MAX_SECONDS}) "
-                "for the result. Without it the answer comes at once, and so it does while too "
-                "many others wait.",
-                examples=[OpenApiExample("Five seconds", value="wait=5")],
+                f"`wait=N`: wait up to N seconds (at most {prefer_wait.MAX_SECONDS}) for the "
+                "result. Without it the answer comes at once, and so it does while too many "
+                "others wait.",
+                example="wait=5",
             ),
-            OpenApiParameter(
-                "Preference-Applied",
-                str,
-                OpenApiParameter.HEADER,
-                description="`wait=N`, where it was waited.",
-                response=[200, 202],
-            ),
+            header("Preference-Applied", "`wait=N`, where it was waited.", answers=[200, 202]),
             location(200, 202),
         ],
         request=TransactionSerializer,
@@ -170,12 +160,7 @@ class NormalizationView(ClientView):
 
     short = ("GET", "HEAD")
 
-    @extend_schema(
-        operation_id="getNormalization",
-        tags=_TAG,
-        summary="Get a normalization",
-        responses=NormalizationSerializer,
-    )
+    @operation("getNormalization", _TAG, "Get a normalization", responses=NormalizationSerializer)
     def get(self, request: ClientRequest, request_id: UUID) -> Response:
         """Answer the normalization as it is now."""
         return Response(normalization_object(_find(request.client, request_id)))
@@ -184,10 +169,10 @@ class NormalizationView(ClientView):
 class CancelView(ClientView):
     """``POST /v1/normalizations/{request_id}/cancel``."""
 
-    @extend_schema(
-        operation_id="cancelNormalization",
-        tags=_TAG,
-        summary="Cancel a normalization",
+    @operation(
+        "cancelNormalization",
+        _TAG,
+        "Cancel a normalization",
         description="No webhook tells of it. One that has its end cannot be canceled.",
         request=None,
         responses={
@@ -211,10 +196,10 @@ class CancelView(ClientView):
 class FeedbackView(ClientView):
     """``POST /v1/normalizations/{request_id}/feedback``."""
 
-    @extend_schema(
-        operation_id="giveFeedback",
-        tags=_TAG,
-        summary="Say that an answer is wrong",
+    @operation(
+        "giveFeedback",
+        _TAG,
+        "Say that an answer is wrong",
         description="Staff look at it. Where an answer changes, `normalization.updated` tells.",
         request=FeedbackSerializer,
         responses={201: OpenApiResponse(GivenFeedbackSerializer, "It is on the staff's list.")},

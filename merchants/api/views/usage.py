@@ -1,11 +1,11 @@
 """What the calling client has used."""
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from merchants.api.representations import UsageSerializer
 from merchants.requests import usage
+from pave.api.openapi.schema import operation
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 
@@ -13,11 +13,8 @@ from pave.clients.authentication import ClientRequest
 class UsageView(ClientView):
     """``/v1/usage``."""
 
-    @extend_schema(
-        operation_id="getUsage",
-        tags=["Usage"],
-        summary="Get this month's use and the limits",
-        responses=UsageSerializer,
+    @operation(
+        "getUsage", "Usage", "Get this month's use and the limits", responses=UsageSerializer
     )
     def get(self, request: ClientRequest) -> Response:
         """Answer this month's counts (up to 15 s old), the quota and the rate."""

@@ -63,7 +63,7 @@ class ProblemSerializer(serializers.Serializer):
     title = serializers.CharField(help_text="The status in words.")
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What is wrong, and what to do.")
-    errors = ProblemErrorSerializer(many=True, required=False)
+    errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]  # DRF takes fields out of the class
 
 
 def refused(status: int, detail: str) -> dict[tuple[int, str], OpenApiResponse]:

@@ -1,12 +1,13 @@
 """How drf-spectacular makes the OpenAPI description: what all operations have in common.
 
-What each does is said where it is done: by ``extend_schema`` at the view's method, whose docstring
+What each does is said where it is done: by ``operation`` at the view's method, whose docstring
 is the description, and by the serializers of what it takes and answers.
 """
 
 import copy
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from drf_spectacular.extensions import (
     OpenApiAuthenticationExtension,
@@ -15,7 +16,7 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, safe_ref
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.permissions import SAFE_METHODS
 
 from pave.api.fields import DescribedField
@@ -25,21 +26,59 @@ from pave.api.openapi import problems
 from pave.clients.authentication import ApiKeyAuthentication
 
 Described = dict[str, Any]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-IDEMPOTENCY_KEY = OpenApiParameter(
+
+def operation(name: str, tag: str, summary: str, **more: Any) -> Callable[[Handler], Handler]:
+    """Return ``extend_schema`` for a view's method, whose docstring is the description.
+
+    Args:
+        name: Its ``operationId``, after which generated clients name their functions.
+        tag: The group that it is shown in.
+        summary: A few words.
+        more: As ``extend_schema`` takes it.
+    """
+    return extend_schema(operation_id=name, tags=[tag], summary=summary, **more)
+
+
+def header(
+    name: str, description: str, *, answers: Sequence[int] = (), example: str = "", **schema: str
+) -> OpenApiParameter:
+    """Return a header of requests or of answers, for ``parameters``.
+
+    Args:
+        name: Its name.
+        description: What it says.
+        answers: Statuses of the answers that have it; none for one of requests.
+        example: A value, where it is one of requests.
+        schema: What is known of it beside that it is text.
+    """
+    return OpenApiParameter(
+        name,
+        {"type": "string", **schema},
+        OpenApiParameter.HEADER,
+        description=description,
+        response=answers,
+        examples=[OpenApiExample("Example", value=example)] if example else None,
+    )
+
+
+def location(*answers: int) -> OpenApiParameter:
+    """Return the header that says where to find what was made; for ``parameters``."""
+    return header("Location", "The path of what was made.", answers=answers, format="uri-reference")
+
+
+IDEMPOTENCY_KEY = header(
     "Idempotency-Key",
-    {"type": "string", "pattern": f"^({KEY_PATTERN})$"},
-    OpenApiParameter.HEADER,
-    description="Makes it safe to send the request again: the first answer is replayed for "
-    f"24 hours. 1 to {KEY_LENGTH} visible characters, in quotes or not.",
-    examples=[OpenApiExample("UUID", value="8e03978e-40d5-43dd-bc93-6894a57f9324")],
+    "Makes it safe to send the request again: the first answer is replayed for 24 hours. 1 to "
+    f"{KEY_LENGTH} visible characters, in quotes or not.",
+    example="8e03978e-40d5-43dd-bc93-6894a57f9324",
+    pattern=f"^({KEY_PATTERN})$",
 )
-_REPLAYED = OpenApiParameter(
+_REPLAYED = header(
     "Idempotency-Replayed",
-    str,
-    OpenApiParameter.HEADER,
-    description="`true` where this is the first answer once more.",
-    response=[200, 201, 202],
+    "`true` where this is the first answer once more.",
+    answers=[200, 201, 202],
 )
 _RATE_LIMIT = {
     "RateLimit-Policy": {
@@ -51,17 +90,6 @@ _RATE_LIMIT = {
         "schema": {"type": "string"},
     },
 }
-
-
-def location(*statuses: int) -> OpenApiParameter:
-    """Return the header that says where to find what was made; for ``parameters``."""
-    return OpenApiParameter(
-        "Location",
-        {"type": "string", "format": "uri-reference"},
-        OpenApiParameter.HEADER,
-        description="The path of what was made.",
-        response=statuses,
-    )
 
 
 class Schema(AutoSchema):

@@ -3,11 +3,12 @@
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.response import Response
 
 from pave.api.exceptions import Conflict
 from pave.api.openapi.problems import refused
+from pave.api.openapi.schema import operation
 from pave.api.pagination import NewestFirst
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
@@ -17,7 +18,7 @@ from webhooks.api.views.webhooks import own_webhook, validated
 from webhooks.delivery import manual
 from webhooks.models import Delivery
 
-_TAG = ["Deliveries"]
+_TAG = "Deliveries"
 
 
 def own_delivery(request: ClientRequest, delivery_id: UUID) -> Delivery:
@@ -36,10 +37,10 @@ class DeliveriesView(ClientView):
 
     pagination_class = NewestFirst
 
-    @extend_schema(
-        operation_id="listDeliveries",
-        tags=_TAG,
-        summary="List a webhook's deliveries",
+    @operation(
+        "listDeliveries",
+        _TAG,
+        "List a webhook's deliveries",
         parameters=[DeliveryFilterSerializer],
         responses=DeliverySerializer(many=True),
     )
@@ -59,10 +60,10 @@ class DeliveriesView(ClientView):
 class DeliveryView(ClientView):
     """``GET /v1/deliveries/{id}``."""
 
-    @extend_schema(
-        operation_id="getDelivery",
-        tags=_TAG,
-        summary="Get a delivery with all its attempts",
+    @operation(
+        "getDelivery",
+        _TAG,
+        "Get a delivery with all its attempts",
         responses=DeliveryWithAttemptsSerializer,
     )
     def get(self, request: ClientRequest, delivery_id: UUID) -> Response:
@@ -73,10 +74,10 @@ class DeliveryView(ClientView):
 class RetryView(ClientView):
     """``POST /v1/deliveries/{id}/retry``."""
 
-    @extend_schema(
-        operation_id="retryDelivery",
-        tags=_TAG,
-        summary="Attempt a delivery now",
+    @operation(
+        "retryDelivery",
+        _TAG,
+        "Attempt a delivery now",
         request=EmptySerializer,
         responses={
             202: OpenApiResponse(DeliverySerializer, "It waits for the next free moment."),

@@ -2,13 +2,14 @@
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError as ModelValidationError
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from pave.api.openapi.schema import operation
 from pave.api.views import ClientView
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
@@ -38,10 +39,10 @@ class CreateWebhookView(ClientView):
     authentication_classes = [ApiKeyAuthentication, SessionAuthentication]
     permission_classes = [IsClientOrStaff]
 
-    @extend_schema(
-        operation_id="createWebhookOfFirstVersion",
-        tags=["Kept from the first version"],
-        summary="Make the client's webhook, or change its URL",
+    @operation(
+        "createWebhookOfFirstVersion",
+        "Kept from the first version",
+        "Make the client's webhook, or change its URL",
         description="Kept for clients of Pave's first version; new ones use `POST /v1/webhooks`.",
         request=CreateWebhookSerializer,
         responses={

@@ -4,12 +4,12 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.response import Response
 
 from pave.api.exceptions import Conflict
 from pave.api.openapi.problems import refused
-from pave.api.openapi.schema import location
+from pave.api.openapi.schema import location, operation
 from pave.api.throttling import bounded
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
@@ -28,16 +28,16 @@ from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import services
 from webhooks.models import Recovery
 
-_TAG = ["Webhooks"]
+_TAG = "Webhooks"
 
 
 class RotateSecretView(ClientView):
     """``POST /v1/webhooks/{id}/rotate-secret``."""
 
-    @extend_schema(
-        operation_id="rotateSecret",
-        tags=_TAG,
-        summary="Give a webhook a new secret",
+    @operation(
+        "rotateSecret",
+        _TAG,
+        "Give a webhook a new secret",
         request=RotateSecretSerializer,
         responses={
             200: OpenApiResponse(WebhookWithSecretSerializer, "The new secret is shown this once."),
@@ -59,10 +59,10 @@ class RotateSecretView(ClientView):
 class TestView(ClientView):
     """``POST /v1/webhooks/{id}/test``."""
 
-    @extend_schema(
-        operation_id="sendTest",
-        tags=_TAG,
-        summary="Send a test message",
+    @operation(
+        "sendTest",
+        _TAG,
+        "Send a test message",
         request=EmptySerializer,
         responses=TestResultSerializer,
     )
@@ -78,10 +78,10 @@ class TestView(ClientView):
 class CheckView(ClientView):
     """``POST /v1/webhooks/{id}/check``."""
 
-    @extend_schema(
-        operation_id="checkReceiver",
-        tags=_TAG,
-        summary="Check how an endpoint handles good and bad messages",
+    @operation(
+        "checkReceiver",
+        _TAG,
+        "Check how an endpoint handles good and bad messages",
         request=EmptySerializer,
         responses=CheckReportSerializer,
     )
@@ -99,10 +99,10 @@ class CheckView(ClientView):
 class RecoverView(ClientView):
     """``POST /v1/webhooks/{id}/recover``."""
 
-    @extend_schema(
-        operation_id="recover",
-        tags=_TAG,
-        summary="Send again what never succeeded",
+    @operation(
+        "recover",
+        _TAG,
+        "Send again what never succeeded",
         parameters=[location(202)],
         request=RecoverSerializer,
         responses={
@@ -135,12 +135,7 @@ class RecoverView(ClientView):
 class RecoveryView(ClientView):
     """``/v1/recoveries/{id}``."""
 
-    @extend_schema(
-        operation_id="getRecovery",
-        tags=_TAG,
-        summary="Get how far a recovery is",
-        responses=RecoverySerializer,
-    )
+    @operation("getRecovery", _TAG, "Get how far a recovery is", responses=RecoverySerializer)
     def get(self, request: ClientRequest, recovery_id: UUID) -> Response:
         """Answer how far the recovery is."""
         found = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)

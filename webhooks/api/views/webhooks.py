@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -13,7 +13,7 @@ from rest_framework.serializers import Serializer
 from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
 from pave.api.openapi.problems import refused
-from pave.api.openapi.schema import location
+from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery
 from pave.api.views import ClientView
@@ -24,7 +24,7 @@ from webhooks.api.serializers import NewWebhookSerializer, WebhookChangesSeriali
 from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
 
-_TAG = ["Webhooks"]
+_TAG = "Webhooks"
 
 
 def own_webhook(request: ClientRequest, webhook_id: UUID) -> Webhook:
@@ -63,10 +63,10 @@ class WebhooksView(ClientView):
 
     pagination_class = NewestFirst
 
-    @extend_schema(
-        operation_id="listWebhooks",
-        tags=_TAG,
-        summary="List webhooks",
+    @operation(
+        "listWebhooks",
+        _TAG,
+        "List webhooks",
         parameters=[PageQuery],
         responses=WebhookSerializer(many=True),
     )
@@ -77,10 +77,10 @@ class WebhooksView(ClientView):
         page = paginator.paginate_queryset(found, request, view=self)
         return paginator.get_paginated_response(WebhookSerializer(page, many=True).data)
 
-    @extend_schema(
-        operation_id="createWebhook",
-        tags=_TAG,
-        summary="Make a webhook",
+    @operation(
+        "createWebhook",
+        _TAG,
+        "Make a webhook",
         parameters=[location(201)],
         request=NewWebhookSerializer,
         responses={
@@ -106,20 +106,15 @@ class WebhooksView(ClientView):
 class WebhookView(ClientView):
     """``/v1/webhooks/{id}``."""
 
-    @extend_schema(
-        operation_id="getWebhook",
-        tags=_TAG,
-        summary="Get a webhook",
-        responses=WebhookSerializer,
-    )
+    @operation("getWebhook", _TAG, "Get a webhook", responses=WebhookSerializer)
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Answer the webhook and how it does."""
         return Response(WebhookSerializer(own_webhook(request, webhook_id)).data)
 
-    @extend_schema(
-        operation_id="changeWebhook",
-        tags=_TAG,
-        summary="Change a webhook",
+    @operation(
+        "changeWebhook",
+        _TAG,
+        "Change a webhook",
         request=WebhookChangesSerializer,
         responses={
             200: WebhookSerializer,
@@ -142,10 +137,10 @@ class WebhookView(ClientView):
             enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
         return Response(WebhookSerializer(own_webhook(request, webhook_id)).data)
 
-    @extend_schema(
-        operation_id="deleteWebhook",
-        tags=_TAG,
-        summary="Delete a webhook",
+    @operation(
+        "deleteWebhook",
+        _TAG,
+        "Delete a webhook",
         responses={204: OpenApiResponse(description="It is deleted.")},
     )
     def delete(self, request: ClientRequest, webhook_id: UUID) -> Response:
