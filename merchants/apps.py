@@ -12,15 +12,17 @@ class MerchantsConfig(app_config.PaveAppConfig):
     verbose_name = "Merchants"
 
     def sweep(self) -> None:
-        from merchants.requests import admission, batches, cancellation, resolving, revision
+        from merchants.requests import admission, batches, cancellation, revision
+        from merchants.requests.resolutions import attempts
 
-        for part in (admission, cancellation, batches, resolving, revision):
+        for part in (admission, cancellation, batches, attempts, revision):
             part.sweep()
 
     def requeue(self, worker: str) -> None:
-        from merchants.requests import admission, resolving, revision
+        from merchants.requests import admission, revision
+        from merchants.requests.resolutions import attempts
 
-        for part in (admission, resolving, revision):
+        for part in (admission, attempts, revision):
             part.requeue(worker=worker)
 
     def preload(self) -> None:

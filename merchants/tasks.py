@@ -1,7 +1,6 @@
 """Entry points for django-q2 and the supervisor."""
 
-from merchants.requests import admission, cancellation, revision
-from merchants.requests import worker as working
+from merchants.requests import admission, cancellation, revision, worker
 from merchants.wakeups import CANCEL, REVISE, SUSPECTS
 from pave.operations.cluster.work_loop import LINGER_SECONDS
 
@@ -18,14 +17,16 @@ def admit_suspects() -> int:
 
 
 def cancel_batches() -> int:
-    """Take back what is left of batches that are to be canceled."""
+    """Take back what is left of batches that are to be canceled, and admit others' meanwhile."""
     with CANCEL.exclusive() as exclusive:
-        return cancellation.cancel_batches() if exclusive else 0
+        if not exclusive:
+            return 0
+        return cancellation.cancel_batches(between=admission.admit_batch)
 
 
 def resolve() -> int:
     """Run the heuristic on what is due."""
-    return working.resolve_due(linger=LINGER_SECONDS)
+    return worker.resolve_due(linger=LINGER_SECONDS)
 
 
 def revise() -> int:

@@ -257,7 +257,8 @@ PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=1_000_000)
 # The slices of time that the cluster's processes work in, in seconds. A task that works through
 # rows ends after a slice, so that a worker is never long out of reach of its cluster.
 PAVE_TASK_SLICE = 20.0
-PAVE_QUICK_TASK_TIMEOUT = int(PAVE_TASK_SLICE + PAVE_WEBHOOK_TIMEOUT + 10)
+# At its end a sender waits for what is in flight, and then twice for what it sent meanwhile.
+PAVE_QUICK_TASK_TIMEOUT = int(PAVE_TASK_SLICE + 3 * PAVE_WEBHOOK_TIMEOUT + 10)
 PAVE_HEURISTIC_TASK_TIMEOUT = int(PAVE_HEURISTIC_TIMEOUT + 10)
 # What a worker has claimed is its own for so long; after that it is taken to be dead.
 PAVE_DELIVERY_LEASE = PAVE_QUICK_TASK_TIMEOUT + 15

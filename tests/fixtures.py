@@ -109,6 +109,11 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, servers: Servers
 ) -> None:
-    """Keep SQLite's test database in a file: one in memory locks otherwise than Pave's does."""
+    """Keep SQLite's test database in a file: one in memory locks otherwise than Pave's does.
+
+    PostgreSQL's is made from what has the tables already, where that is at hand.
+    """
     if ON_SQLITE:
         connection.settings_dict["TEST"]["NAME"] = str(servers.folder / "test.sqlite3")
+    elif servers.template:
+        connection.settings_dict["TEST"]["TEMPLATE"] = servers.template

@@ -188,6 +188,7 @@ class RulesetAdmin(ReadOnlyAdmin):
                 "opts": self.opts,
                 "form": form,
                 "tried": tried,
+                "another_answers": not rulesets.is_ours(),
                 "current": rulesets.current(),
             },
         )

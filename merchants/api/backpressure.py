@@ -15,7 +15,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from django.conf import settings
 
 from merchants.models import NormalizationRequest, Waiter
-from merchants.requests import fair_share, questions
+from merchants.requests import fair_share
+from merchants.requests.resolutions.lookup import is_cached
 from pave.api.exceptions import Overloaded
 from pave.clients.models import Client
 
@@ -82,7 +83,7 @@ def refuse_if_full(client: Client, fields: dict[str, Any] | None = None) -> None
             or for the heuristic; or more than PAVE_MAX_QUEUE_DEPTH of all clients', and it has
             more than an even part of them.
     """
-    if _is_full(client) and not (fields and questions.is_cached(client, fields)):
+    if _is_full(client) and not (fields and is_cached(client, fields)):
         raise Overloaded(RETRY_AFTER_SECONDS)
 
 
@@ -114,5 +115,7 @@ def depth(most: int, **of: Client) -> int:
         most: So many matter.
         of: ``client=``, for its rows alone.
     """
-    queues = (NormalizationRequest.objects.queued(), Waiter.objects.all())
-    return sum(rows.filter(**of).order_by().values("pk")[: most + 1].count() for rows in queues)
+    # Along the index of what is queued: else a plan may read all that was ever sent.
+    queued = NormalizationRequest.objects.queued().order_by("client_id", "batch_id", "id")
+    queues = (queued, Waiter.objects.order_by())
+    return sum(rows.filter(**of).values("pk")[: most + 1].count() for rows in queues)

@@ -2,6 +2,9 @@
 
 A body whose form is broken is refused as a whole (``Malformed``). A row that is wrong is a row of
 the batch that is wrong: those around it are taken.
+
+JSON is read by the standard library's decoder, value by value. ijson would give numbers without the
+client's own digits, and bounds neither the length of one value nor its depth.
 """
 
 import csv

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import cast
 
 from django.core.cache import cache
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.db.models import Count, Max
 from merchants.catalogue import rulesets
 from merchants.catalogue.preview import Example, Preview, preview
 from merchants.catalogue.preview import examples_of as worked_out
+from merchants.catalogue.rulesets import CatalogueHeuristic
 from merchants.matching.heuristic import PaveHeuristic
 from merchants.matching.types import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from merchants.models import Alias, Merchant, Rule, Ruleset
@@ -118,28 +120,29 @@ def preview_of_draft(*, work_it_out: bool) -> Preview | None:
 
 def examples_of(seen: Preview) -> dict[str, list[Example]]:
     """Return the examples of a preview of the draft, worked out anew from what is still there."""
-    number = rulesets.current().number
-    # Another heuristic than ours may take any time.
-    published = (
-        rulesets.heuristic_for(number) if rulesets.is_ours() else _published_heuristic(number)
-    )
-    return worked_out(seen, published, _draft_heuristic(fingerprint()))
+    return worked_out(seen, _published_heuristic(), _draft_heuristic(fingerprint()))
 
 
 def try_out(transaction: Transaction) -> Tried:
-    """Return what a transaction is answered, and would be answered, and why."""
-    published = rulesets.heuristic_for(rulesets.current().number)
-    key = published.key(transaction)
+    """Return what Pave's own heuristic answers a transaction, and would answer it, and why."""
+    published = _published_heuristic()
     return Tried(
-        key=key if isinstance(key, Key) else Key(key),
+        key=published.key(transaction),
         published=published.match(transaction),
         draft=_draft_heuristic(fingerprint()).match(transaction),
     )
 
 
+def _published_heuristic() -> CatalogueHeuristic | PaveHeuristic:
+    """Return Pave's own heuristic of the published ruleset: another one may take any time."""
+    number = rulesets.current().number
+    if rulesets.is_ours():
+        return cast(CatalogueHeuristic, rulesets.heuristic_for(number))
+    return _own_heuristic(number)
+
+
 @loaded()
-def _published_heuristic(number: int) -> PaveHeuristic:
-    """Return Pave's own heuristic of a ruleset."""
+def _own_heuristic(number: int) -> PaveHeuristic:
     content = rulesets.content_of(number)
     return PaveHeuristic(content.merchants, content.rules)
 

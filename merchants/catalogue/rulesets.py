@@ -21,7 +21,15 @@ from merchants.matching.categories import stored_word
 from merchants.matching.change_impact import Changes
 from merchants.matching.heuristic import Heuristic, PaveHeuristic
 from merchants.matching.types import CatalogueMerchant, Key, Match, MatchRule, Transaction
-from merchants.models import Alias, Merchant, NormalizationRequest, Revision, Rule, Ruleset
+from merchants.models import (
+    Alias,
+    Merchant,
+    NormalizationRequest,
+    Resolution,
+    Revision,
+    Rule,
+    Ruleset,
+)
 from merchants.wakeups import REVISE
 from pave.core import advisory_locks
 from pave.core.card_masking import masked
@@ -145,6 +153,14 @@ def changes(older: int, newer: int) -> Changes:
         merchants.update(step.merchants)
         rules.update(step.rules)
     return Changes(merchants=tuple(merchants), rules=tuple(rules))
+
+
+def may_differ(request: NormalizationRequest, resolution: Resolution, ruleset: Ruleset) -> bool:
+    """Return whether ``ruleset`` may answer ``request`` otherwise than an older resolution."""
+    if resolution.ruleset_id == ruleset.number or not is_ours():
+        return False
+    published = changes(resolution.ruleset_id, ruleset.number)
+    return published.may_affect(request.as_transaction(), resolution.answer)
 
 
 @lru_cache(maxsize=1000)

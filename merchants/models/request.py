@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -11,6 +12,7 @@ from merchants.matching.reading import Reading, read
 from merchants.matching.types import Transaction
 from merchants.models.resolution import Resolution
 from pave.clients.models import Client
+from pave.core.along_index import just
 from pave.core.ids import new_id
 
 
@@ -134,6 +136,16 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
             resolution__in=list(resolutions), status=NormalizationRequest.Status.PROCESSING
         )
 
+    def waiting_along_index(self, resolution_pk: UUID) -> "NormalizationRequestQuerySet":
+        """Those that wait for one resolution, along the index of who does, for a first few.
+
+        Where many wait, a plan for any few of them reads the whole table, and one for the first by
+        id all that came since.
+        """
+        return self.filter(
+            **just("resolution", resolution_pk), status=NormalizationRequest.Status.PROCESSING
+        ).order_by("resolution_id", "status")
+
     def answered(self, since: datetime) -> "NormalizationRequestQuerySet":
         """Those completed, of all that were made since a time."""
         return self.filter(status=NormalizationRequest.Status.COMPLETED, created_at__gte=since)
@@ -235,12 +247,11 @@ class NormalizationRequest(models.Model):
                 name="request_of_batch_newest",
                 condition=Q(batch__isnull=False),
             ),
-            # The client's list by a rare status. Nearly all rows are completed, and those that
-            # are queued have their index above, so that a submit pays nothing for this one.
+            # The client's list by a rare status: nearly all rows are completed.
             models.Index(
                 fields=["client", "status", "-id"],
-                name="request_rare_status",
-                condition=Q(status__in=["processing", "failed", "canceled"]),
+                name="request_not_completed",
+                condition=Q(status__in=["queued", "processing", "failed", "canceled"]),
             ),
             # Who waits for a resolution, and who had its answer.
             models.Index(

@@ -24,16 +24,17 @@ from merchants.models import (
 )
 from merchants.requests import batches, fair_share
 from merchants.requests.completion import complete, fail
-from merchants.requests.questions import (
+from merchants.requests.resolutions.keys import (
     ALONE,
     IN_A_BATCH,
-    Limits,
+    KeyLimits,
     StoredKey,
     key_of,
-    resolutions_for,
 )
+from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
 from pave.core import advisory_locks
+from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop
@@ -43,9 +44,10 @@ from pave.operations.monitoring.counters import Counter
 logger = logging.getLogger(__name__)
 Status = NormalizationRequest.Status
 ADMIT_BATCH = 200
-# For so long the keys of one batch are worked out, in seconds: who waits behind it is not to wait
-# for long, and the worker is ended that does not come back.
-KEYING_SECONDS = 4.0
+# For so long the keys of one batch are worked out, in seconds, while its clients have had one each;
+# and at most: who waits behind it is not to wait for long, whatever texts others have sent.
+KEYING_SECONDS = 0.5
+MAX_KEYING_SECONDS = 4.0
 # Attempts of a request that is admitted alone, each with more time.
 MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
@@ -88,7 +90,7 @@ class _Claimed:
 class _Keyed:
     """Requests by their keys, and those that have none, each with its error."""
 
-    askers: dict[StoredKey, list[NormalizationRequest]] = field(default_factory=dict)
+    requests_by_key: dict[StoredKey, list[NormalizationRequest]] = field(default_factory=dict)
     unkeyed: list[NormalizationRequest] = field(default_factory=list)
     # Those that had been admitted before, and counted.
     again: set[UUID] = field(default_factory=set)
@@ -117,13 +119,14 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     ruleset = rulesets.current()
     heuristic = rulesets.heuristic_for(ruleset.number)
     keyed = _Keyed()
-    end = time.monotonic() + KEYING_SECONDS
+    begun = time.monotonic()
     # A client one of whose has just cost others their time waits on. If that was much of it, its
     # others are set aside too: each may be like that.
     held_up: dict[int, bool] = {}
     left: list[NormalizationRequest] = []
-    for request in _by_turns(claimed.requests):
-        if request.client_id in held_up or time.monotonic() > end:
+    for turn, request in _by_turns(claimed.requests):
+        seconds = KEYING_SECONDS if turn else MAX_KEYING_SECONDS
+        if request.client_id in held_up or time.monotonic() - begun > seconds:
             left.append(request)
         elif error := _key(request, heuristic, IN_A_BATCH, keyed):
             held_up[request.client_id] = isinstance(error, TimeoutError)
@@ -132,13 +135,15 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     return len(claimed.requests), claimed.more
 
 
-def _by_turns(requests: Sequence[NormalizationRequest]) -> Iterator[NormalizationRequest]:
-    """Yield the first request of each client, then the second of each, and so on."""
+def _by_turns(
+    requests: Sequence[NormalizationRequest],
+) -> Iterator[tuple[int, NormalizationRequest]]:
+    """Yield the first request of each client, then the second of each, and so on, numbered."""
     lines: dict[int, list[NormalizationRequest]] = {}
     for request in requests:
         lines.setdefault(request.client_id, []).append(request)
-    for rank in zip_longest(*lines.values()):
-        yield from filter(None, rank)
+    for number, rank in enumerate(zip_longest(*lines.values())):
+        yield from ((number, request) for request in rank if request is not None)
 
 
 def admit_suspects() -> int:
@@ -163,15 +168,15 @@ def admit_suspects() -> int:
         _admit_claimed(claimed.claim, keyed, ruleset)
         admitted += 1
         now = time.monotonic()
-        fair_share.settle_up(request.client_id, now - begun, ALONE.wall)
+        fair_share.charge_actual(request.client_id, now - begun, ALONE.wall)
         begun = now
-    if begun >= end and NormalizationRequest.objects.suspect().exists():
+    if begun >= end and exists_along(NormalizationRequest.objects.suspect(), "id"):
         SUSPECTS.send()
     return admitted
 
 
 def _key(
-    request: NormalizationRequest, heuristic: Heuristic, limits: Limits, keyed: _Keyed
+    request: NormalizationRequest, heuristic: Heuristic, limits: KeyLimits, keyed: _Keyed
 ) -> Exception | None:
     """Read a request and find its key; put it where it belongs. Return what went wrong."""
     if request.reading is not None:
@@ -184,7 +189,7 @@ def _key(
         request.error = f"The heuristic could not read it: {type(error).__name__}."
         keyed.unkeyed.append(request)
         return error
-    keyed.askers.setdefault(key, []).append(request)
+    keyed.requests_by_key.setdefault(key, []).append(request)
     return None
 
 
@@ -208,7 +213,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
             _release(claim)  # another one answers since the keys were worked out
             return
         AdmissionClaim.objects.filter(pk=claim.pk).delete()
-        asking = [request for requests in keyed.askers.values() for request in requests]
+        asking = [request for requests in keyed.requests_by_key.values() for request in requests]
         queued = set(
             NormalizationRequest.objects.queued()
             .filter(pk__in=[request.pk for request in (*asking, *keyed.unkeyed)])
@@ -216,16 +221,16 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
             .order_by("id")
             .values_list("pk", flat=True)
         )
-        askers = {
+        requests_by_key = {
             key: still
-            for key, requests in keyed.askers.items()
+            for key, requests in keyed.requests_by_key.items()
             if (still := [request for request in requests if request.pk in queued])
         }
         failed = _set_aside([request for request in keyed.unkeyed if request.pk in queued])
-        resolutions = resolutions_for(askers, ruleset, now)
+        resolutions = find_or_create(requests_by_key, ruleset, now)
         cached: list[NormalizationRequest] = []
         waiting: list[NormalizationRequest] = []
-        for key, requests in askers.items():
+        for key, requests in requests_by_key.items():
             resolution = resolutions[key.text]
             for request in requests:
                 request.resolution = resolution
@@ -266,7 +271,7 @@ def sweep(*, now: datetime | None = None) -> None:
     _end_claims(AdmissionClaim.objects.filter(created_at__lt=now - CLAIM_LEASE))
     if fair_share.is_any_admissible():
         ADMIT.send()
-    if NormalizationRequest.objects.suspect().exists():
+    if exists_along(NormalizationRequest.objects.suspect(), "id"):
         SUSPECTS.send()
 
 

@@ -23,6 +23,7 @@ from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
 from pave.core import advisory_locks
+from pave.core.along_index import exists_along, just
 from pave.core.card_masking import masked_value, without_card_numbers
 from webhooks.publishing import publish
 
@@ -39,8 +40,8 @@ _WRITE_ROWS = 2_000
 # How often the sweep counts, in seconds, and how long a batch has been under way by then.
 _RECOUNT_EVERY = 60
 _RECOUNT_AFTER = timedelta(seconds=10)
-# How long one sweep tells of corrections, in seconds.
-_TELL_SECONDS = 2.0
+# How long one sweep notifies of corrections, in seconds.
+_NOTIFY_SECONDS = 2.0
 
 Status = NormalizationRequest.Status
 _COUNTED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)
@@ -100,6 +101,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         TooManyRows: There are more than ``MAX_ROWS``.
         TooMuchWork: Reading them takes more than ``MAX_CPU_SECONDS``.
         AnotherUnderWay: Another of the client's is being taken.
+        Client.DoesNotExist: The client may send nothing any more.
         QuotaExceeded: There are more good rows than the client may send in this month.
     """
     now = timezone.now()
@@ -113,6 +115,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     with transaction.atomic():
         if advisory_locks.is_taken(advisory_locks.Lock.TAKING_BATCHES, client.pk):
             raise AnotherUnderWay
+        Client.objects.get(pk=client.pk, active=True)
         batch.save(force_insert=True)
         while chunk := list(islice(good, _WRITE_ROWS)):
             batch.accepted += len(chunk)
@@ -136,7 +139,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     return batch
 
 
-def told_one_by_one(requests: Sequence[NormalizationRequest]) -> Sequence[NormalizationRequest]:
+def with_own_event(requests: Sequence[NormalizationRequest]) -> Sequence[NormalizationRequest]:
     """Return the requests that clients want a webhook each for."""
     batch_ids = {request.batch_id for request in requests if request.batch_id}
     if not batch_ids:
@@ -182,19 +185,19 @@ def count_corrected(requests: Iterable[NormalizationRequest]) -> None:
         )
 
 
-def tell_corrections(*, now: datetime | None = None) -> None:
-    """Tell of the corrections in batches that asked for one message, each batch once.
+def notify_of_corrections(*, now: datetime | None = None) -> None:
+    """Notify of the corrections in batches that asked for one message, each batch once.
 
-    After ``_TELL_SECONDS`` the others are left to the next sweep.
+    After ``_NOTIFY_SECONDS`` the others are left to the next sweep.
     """
-    end = time.monotonic() + _TELL_SECONDS
+    end = time.monotonic() + _NOTIFY_SECONDS
     now = now or timezone.now()
-    untold = Batch.objects.filter(corrections__gt=F("corrections_told")).order_by("id")
-    for batch_id in untold.values_list("pk", flat=True):
+    unnotified = Batch.objects.filter(corrections__gt=F("corrections_told")).order_by("id")
+    for batch_id in unnotified.values_list("pk", flat=True):
         if time.monotonic() > end:
             break
         with transaction.atomic():
-            batch = untold.select_for_update().filter(pk=batch_id).first()
+            batch = unnotified.select_for_update().filter(pk=batch_id).first()
             if batch is None:
                 continue
             if batch.deliver == Batch.Deliver.BATCH:
@@ -214,7 +217,8 @@ def sweep(*, now: datetime | None = None) -> None:
     now = now or timezone.now()
     stuck = Batch.objects.open().filter(created_at__lt=now - _RECOUNT_AFTER)
     for batch_id in stuck.order_by("id").values_list("pk", flat=True):
-        if not NormalizationRequest.objects.unfinished().filter(batch=batch_id).exists():
+        rows = NormalizationRequest.objects.filter(**just("batch", batch_id))
+        if not exists_along(rows.unfinished(), "batch_id", "-id"):
             _recount(batch_id, now)
 
 
@@ -235,12 +239,12 @@ def _good(
         for error in row.errors:
             if len(errors) < MAX_ERRORS:
                 # A pointer has the names of the client's own members in it.
-                told = {name: masked_value(text) for name, text in error.items()}
-                errors.append({"row": row.number, "line": row.line, **told})
+                masked = {name: masked_value(text) for name, text in error.items()}
+                errors.append({"row": row.number, "line": row.line, **masked})
 
 
 def _complete_if_through(batch_id: Any, now: datetime) -> None:
-    """Complete a batch whose rows all have their end; the row count says who was first."""
+    """Complete a batch whose rows are all final; the row count says who was first."""
     through = Batch.objects.open().filter(
         pk=batch_id, accepted=F("completed") + F("failed") + F("canceled")
     )

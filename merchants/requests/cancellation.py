@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,20 +15,18 @@ from merchants.models import (
     NormalizationRequestQuerySet,
     Resolution,
 )
-from merchants.requests import batches
-from merchants.requests.completion import drop_unwanted, end_wait, finish, tally
+from merchants.requests import batches, completion, heuristic_queue
 from merchants.wakeups import CANCEL
 from pave.operations.cluster import shutdown
 
 logger = logging.getLogger(__name__)
-Status = NormalizationRequest.Status
 # Requests taken back in one transaction; the pause before those that are locked are tried again,
 # and how long that is tried for a single one, in seconds.
-CANCEL_BATCH = 1000
+CANCEL_BATCH = 500
 CANCEL_PAUSE = 0.05
 CANCEL_SECONDS = 5.0
 # For so long, in seconds, a worker goes on with batches while others wait for it.
-CANCEL_SLICE_SECONDS = 2.0
+CANCEL_SLICE_SECONDS = 1.0
 
 
 class InUse(Exception):
@@ -34,7 +34,7 @@ class InUse(Exception):
 
 
 class AlreadyFinal(Exception):
-    """The request has its end: nothing can be changed about it."""
+    """The request is final: nothing can be changed about it."""
 
 
 def cancel(*, request: NormalizationRequest) -> None:
@@ -71,24 +71,30 @@ def cancel_batch(*, batch: Batch) -> None:
     batch.refresh_from_db()
 
 
-def cancel_batches() -> int:
+def cancel_batches(*, between: Callable[[], object] = lambda: None) -> int:
     """Go on with batches that are to be canceled, for a slice of time, in any order.
+
+    Args:
+        between: What is done after each page: who waits for it has no other worker, perhaps.
 
     Returns:
         How many rows were taken back.
     """
     canceled = 0
     end = time.monotonic() + CANCEL_SLICE_SECONDS
-    batches_left = Batch.objects.canceling().order_by("?").values_list("pk", flat=True)
-    while batch_pks := list(batches_left):
-        count = 0
-        for batch_pk in batch_pks:
-            if time.monotonic() > end or shutdown.requested():
-                return canceled + count  # the sweep wakes a worker again
-            count += _cancel_some(NormalizationRequest.objects.filter(batch=batch_pk))
-        canceled += count
-        if not count:
-            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
+    some_left = True
+    while some_left:
+        some_left = False
+        batches = Batch.objects.canceling().order_by("?").values_list("pk", flat=True)
+        for batch_pk in list(batches):
+            if time.monotonic() > end:
+                return canceled
+            for count in _walk(NormalizationRequest.objects.filter(batch=batch_pk)):
+                some_left = True
+                canceled += count
+                between()
+                if time.monotonic() > end or shutdown.requested():
+                    return canceled  # the sweep wakes a worker again
     return canceled
 
 
@@ -97,21 +103,43 @@ def cancel_all(requests: NormalizationRequestQuerySet) -> int:
 
     What nobody waits for any more leaves the heuristic's queue.
     """
-    canceled = 0
-    while requests.unfinished().exists():
-        count = _cancel_some(requests)
-        canceled += count
-        if not count:
-            time.sleep(CANCEL_PAUSE)
+    canceled, found_any = 0, True
+    while found_any:
+        found_any = False
+        for count in _walk(requests):
+            found_any = True
+            canceled += count
     return canceled
 
 
+def _walk(requests: NormalizationRequestQuerySet) -> Iterator[int]:
+    """Go through unfinished requests once, taking them back; yield of each page how many it was.
+
+    From the first of each client or batch on there may be very many that are finished: they are
+    passed by once, and not for each page.
+    """
+    unfinished = requests.unfinished().order_by("id").values_list("pk", "resolution")
+    page = list(unfinished[:CANCEL_BATCH])
+    while page:
+        count = _cancel(page)
+        if not count:
+            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
+        yield count
+        page = list(unfinished.filter(pk__gt=page[-1][0])[:CANCEL_BATCH])
+
+
 def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
-    """Take back some that nobody is admitting or answering just now; wait for nobody's lock."""
+    """Take back the first of unfinished requests; return how many."""
+    return next(_walk(requests), 0)
+
+
+def _cancel(found: Sequence[tuple[UUID, UUID | None]]) -> int:
+    """Take back those that nobody is admitting or answering just now; wait for nobody's lock.
+
+    Args:
+        found: Requests and their resolutions, by primary keys.
+    """
     now = timezone.now()
-    found = list(
-        requests.unfinished().order_by("id").values_list("pk", "resolution")[:CANCEL_BATCH]
-    )
     with transaction.atomic():
         # Resolutions before their requests, as those lock them who answer.
         asked = set(
@@ -124,14 +152,13 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
             NormalizationRequest.objects.unfinished()
             .filter(Q(resolution=None) | Q(resolution__in=asked), pk__in=[pk for pk, _ in found])
             .select_for_update(skip_locked=True, of=("self",))
+            .only("client_id", "batch_id", "created_at")
             .order_by("id")
         )
-        for request in taken:
-            request.resolution = None
-        finish(taken, Status.CANCELED, now)
-        tally(taken, now)
-        end_wait(asked, {request.client_id for request in taken}, but_revisions=True)
-        drop_unwanted(asked)
+        completion.cancel(taken, now)
+        clients = {request.client_id for request in taken}
+        heuristic_queue.remove(asked, clients, but_revisions=True)
+        heuristic_queue.drop_unawaited(asked)
         batches.count(taken, now=now)
     return len(taken)
 

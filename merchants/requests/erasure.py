@@ -30,6 +30,7 @@ from pave.api.models import IdempotencyKey
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import advisory_locks
+from pave.core.along_index import just
 from pave.operations.retention import Expiry
 from pave.staff.models import AuditEntry
 from webhooks.endpoints import subscriptions
@@ -44,7 +45,7 @@ _OTHERS_WITH_ITS_WORDS = (
     *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Resolution),
     *(AuditEntry, LogEntry, IdempotencyKey),
 )
-# Messages and runs under way are waited for: what came of them has to find its row.
+# Deliveries and runs in flight are waited for: what came of them has to find its row.
 LOOK_EVERY = 0.5
 
 
@@ -72,32 +73,44 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         api_keys.forget_client(client=client)
         Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
         subscriptions.forget(client.pk)
+    with transaction.atomic():
+        # A batch that is being taken is taken whole; from here on none is.
+        advisory_locks.take_own(advisory_locks.Lock.TAKING_BATCHES, client.pk)
     _forget_history(client)
     yield from _erase_proposals(client)
-    cancellation.cancel_all(NormalizationRequest.objects.filter(client=client))
-    while _under_way(client):
-        time.sleep(LOOK_EVERY)
-    yield from _erase_batchwise("events", Event.objects.filter(client=client))
-    yield from _erase_batchwise("requests", NormalizationRequest.objects.filter(client=client))
-    # A worker may have told of a request in the meantime.
-    yield from _erase_batchwise("events", Event.objects.filter(client=client))
-    yield from _erase_batchwise("answers", Resolution.objects.filter(client=client))
+    requests = NormalizationRequest.objects.filter(client=client)
+    yield from _erase_requests(client)
+    yield from _erase_batchwise("answers", Resolution, client)
     # Of a text that clients share (PAVE_SHARE_UNKNOWN), where nobody is left who sent it.
     of_shared_texts = Resolution.objects.filter(key__startswith="all:")
     for _, erased in Expiry("answers", of_shared_texts, _unasked).walk():
         yield "answers", erased
-    yield from _erase_batchwise("batches", Batch.objects.filter(client=client))
+    yield from _erase_batchwise("batches", Batch, client)
     yield "webhooks", _erase(Webhook.objects.filter(client=client))
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
     _forget_history_of_what_is_gone()
+    while requests.exists():  # posted with a key that was accepted before, and written since
+        yield from _erase_requests(client)
     # With what else belongs to it: limits, uses, idempotency keys.
     Client.objects.filter(pk=client.pk).delete()
     _forget_statistics()
     logger.info("client.erased client=%s", client.pk)
 
 
-def _under_way(client: Client) -> bool:
-    """Return whether a message is on its way to the client, or a question of its own is asked."""
+def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
+    """Cancel and erase the client's requests, with what was published of them."""
+    requests = NormalizationRequest.objects.filter(client=client)
+    cancellation.cancel_all(requests)
+    while _is_in_flight(client):
+        time.sleep(LOOK_EVERY)
+    yield from _erase_batchwise("events", Event, client)
+    yield from _erase_batchwise("requests", NormalizationRequest, client)
+    # A worker may have published an event of a request in the meantime.
+    yield from _erase_batchwise("events", Event, client)
+
+
+def _is_in_flight(client: Client) -> bool:
+    """Return whether a delivery to the client, or a run for it alone, is in flight."""
     return (
         Delivery.objects.in_flight().filter(webhook__client=client).exists()
         or Resolution.objects.filter(client=client, status=Resolution.Status.RUNNING).exists()
@@ -177,12 +190,15 @@ def _blank(model: type[models.Model], ids: Collection[str]) -> None:
     )
 
 
-def _erase_batchwise(name: str, rows: models.QuerySet[Any]) -> Iterator[tuple[str, int]]:
+def _erase_batchwise(
+    name: str, model: type[models.Model], client: Client
+) -> Iterator[tuple[str, int]]:
+    rows = model._default_manager.filter(**just("client", client.pk)).order_by("client_id")
     while True:
-        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        pks = list(rows.values_list("pk", flat=True)[:BATCH])
         if not pks:
             return
-        _erase(rows.model._default_manager.filter(pk__in=pks))
+        _erase(model._default_manager.filter(pk__in=pks))
         yield name, len(pks)
 
 

@@ -24,6 +24,7 @@ from django.utils import timezone
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from merchants.requests.events import BATCH_COMPLETED, OF_REQUESTS
 from pave.clients.models import Client
+from pave.core.along_index import exists_along
 from webhooks.publishing import MAX_FAN_OUT, fan_out
 
 Request = TypeVar("Request")
@@ -101,7 +102,7 @@ def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Req
     return taken
 
 
-def in_turn(*, waiting_for: UUID | None = None) -> list[int]:
+def clients_due(*, waiting_for: UUID | None = None) -> list[int]:
     """Return the primary keys of the clients that have due waiters, in the order of their turns.
 
     Args:
@@ -152,7 +153,7 @@ def charge(client: int, seconds: float) -> None:
             HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
 
 
-def settle_up(client: int, seconds: float, in_advance: float) -> None:
+def charge_actual(client: int, seconds: float, in_advance: float) -> None:
     """Charge a client with the time that was worked for it since it was charged in advance."""
     charge(client, seconds - faded(in_advance, seconds))
 
@@ -178,7 +179,7 @@ def is_any_admissible() -> bool:
     """Return whether there is a request to be admitted with others."""
     queued = NormalizationRequest.objects.queued().filter(admission_attempts=0)
     if not _canceling().exists():
-        return queued.exists()
+        return exists_along(queued, "client_id", "batch_id", "id")
     return bool(_queued_of_each(_clients_with_queued(), 1, ()))
 
 
@@ -214,12 +215,15 @@ def _queued_of_each(
     """
     queued_batch = f"SELECT batch_id {queued_rows}"
     queued = f"SELECT batch_id, id {queued_rows} AND id <> ALL(%(but)s::uuid[])"
-    batched = f"{queued} AND batch_id IS NOT NULL ORDER BY batch_id, id LIMIT %(limit)s"
+    # By what is the same for all as well: else another index has this order too, and a plan made
+    # while much was queued reads all that the client ever sent.
+    along_index = "ORDER BY batch_id, id"
+    batched = f"{queued} AND batch_id IS NOT NULL {along_index} LIMIT %(limit)s"
     if _canceling().exists():
         # From batch to batch along the index: the rows of those that are being canceled may be very
         # many, as may the batches that have none queued.
         batches = connection.ops.quote_name(Batch._meta.db_table)
-        next_batch = "ORDER BY batch_id LIMIT 1"
+        next_batch = f"{along_index} LIMIT 1"
         batched = f"""
             WITH RECURSIVE batch AS (
                 SELECT ({queued_batch} AND batch_id IS NOT NULL {next_batch}) AS id
@@ -228,7 +232,8 @@ def _queued_of_each(
                 FROM batch WHERE batch.id IS NOT NULL
             )
             SELECT of_batch.batch_id, of_batch.id FROM batch CROSS JOIN LATERAL (
-                {queued} AND batch_id = batch.id ORDER BY id LIMIT %(limit)s
+                {queued} AND batch_id BETWEEN batch.id AND batch.id {along_index}
+                LIMIT %(limit)s
             ) AS of_batch
             WHERE batch.id IS NOT NULL
             AND (SELECT cancel_requested_at FROM {batches} WHERE id = batch.id) IS NULL
@@ -238,7 +243,7 @@ def _queued_of_each(
         SELECT client.pk, found.batch_id, found.id
         FROM UNNEST(%(clients)s::bigint[]) AS client (pk) CROSS JOIN LATERAL (
             SELECT batch_id, id FROM (
-                {queued} AND batch_id IS NULL ORDER BY id LIMIT %(limit)s
+                {queued} AND batch_id IS NULL {along_index} LIMIT %(limit)s
             ) AS single
             UNION ALL
             SELECT batch_id, id FROM ({batched}) AS batched

@@ -17,29 +17,22 @@ from django.utils import timezone
 
 from merchants.catalogue import rulesets
 from merchants.models import NormalizationRequest, Resolution, Revision, Ruleset
-from merchants.requests import batches, fair_share, resolving
-from merchants.requests import worker as working
-from merchants.requests.events import UPDATED, describe, occurrence
-from merchants.requests.questions import (
-    ALONE,
-    Askers,
-    StoredKey,
-    held,
-    key_of,
-    may_differ,
-    resolutions_for,
-)
+from merchants.requests import batches, completion, fair_share, worker
+from merchants.requests.events import describe
+from merchants.requests.resolutions.claims import claim
+from merchants.requests.resolutions.keys import ALONE, StoredKey, key_of
+from merchants.requests.resolutions.lookup import RequestsByKey, find_or_create, lock_answers
 from merchants.wakeups import REVISE
+from pave.core.ids import first_id_at
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS
 from pave.operations.cluster.worker_names import worker_name
-from webhooks.publishing import publish
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 # How long one task goes on, in seconds; then another worker may have its turn.
-TURN_SECONDS = 10.0
+SLICE_SECONDS = 10.0
 
 
 def revise() -> int:
@@ -48,7 +41,7 @@ def revise() -> int:
     if revision is None:
         return 0
     examined = 0
-    end = time.monotonic() + TURN_SECONDS
+    end = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < end and not shutdown.requested():
         batch = _next_batch(revision)
         if not batch:
@@ -70,7 +63,7 @@ def sweep() -> None:
     if _unclaimed().exists():
         REVISE.send()
     if not Revision.objects.filter(status=Revision.Status.RUNNING).exists():
-        batches.tell_corrections()
+        batches.notify_of_corrections()
 
 
 def requeue(*, worker: str) -> None:
@@ -103,6 +96,8 @@ def _lease() -> datetime:
 def _next_batch(revision: Revision) -> list[NormalizationRequest]:
     """Return the next older answered requests, with their resolutions."""
     requests = NormalizationRequest.objects.answered(revision.since).select_related("resolution")
+    # So that it ends where the window begins, and reads nothing of what is older.
+    requests = requests.filter(pk__gte=first_id_at(revision.since))
     if revision.position:
         requests = requests.filter(pk__lt=revision.position)
     return list(requests.order_by("-id")[:BATCH])
@@ -118,7 +113,7 @@ def _revise_batch(
     """
     ruleset = revision.ruleset
     affected = _affected(batch, ruleset)
-    resolutions = _asked(affected, ruleset)
+    resolutions = _resolutions_for(affected, ruleset)
     changed: list[tuple[NormalizationRequest, Resolution]] = []
     done = True
     for key, requests in affected.items():
@@ -126,7 +121,7 @@ def _revise_batch(
         if not resolution.is_resolved and time.monotonic() > end:
             done = False
             continue
-        answered = _worked_out(resolution, {key: requests}, ruleset, end)
+        answered = _resolved(resolution, {key: requests}, ruleset, end)
         if answered.is_resolved:
             changed += [
                 (request, answered)
@@ -148,7 +143,7 @@ def _affected(
     affected: dict[StoredKey, list[NormalizationRequest]] = {}
     for request in batch:
         try:
-            if request.resolution and may_differ(request, request.resolution, ruleset):
+            if request.resolution and rulesets.may_differ(request, request.resolution, ruleset):
                 affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
         except DATABASE_ERRORS:
             raise
@@ -158,21 +153,23 @@ def _affected(
     return affected
 
 
-def _asked(askers: Askers, ruleset: Ruleset) -> dict[str, Resolution]:
+def _resolutions_for(requests_by_key: RequestsByKey, ruleset: Ruleset) -> dict[str, Resolution]:
     with transaction.atomic():
-        return resolutions_for(askers, ruleset, timezone.now())
+        return find_or_create(requests_by_key, ruleset, timezone.now())
 
 
-def _worked_out(resolution: Resolution, askers: Askers, ruleset: Ruleset, end: float) -> Resolution:
+def _resolved(
+    resolution: Resolution, requests_by_key: RequestsByKey, ruleset: Ruleset, end: float
+) -> Resolution:
     """Return the resolution with its answer, worked out here and now if it has none yet.
 
     It comes back without one if it failed, if somebody else is at it at ``end``, or if there is a
     newer ruleset by now, which has a revision of its own.
     """
     while resolution.status in (Resolution.Status.PENDING, Resolution.Status.RUNNING):
-        claimed = resolving.claim(worker=worker_name(), pk=resolution.pk)
+        claimed = claim(worker=worker_name(), pk=resolution.pk)
         if claimed:
-            working.work(claimed)
+            worker.work(claimed)
         elif time.monotonic() > end:
             return resolution
         else:
@@ -183,14 +180,14 @@ def _worked_out(resolution: Resolution, askers: Askers, ruleset: Ruleset, end: f
             if rulesets.current().number != ruleset.number:
                 return resolution
             # Others who waited for it have taken their requests back, and it went with them.
-            (resolution,) = _asked(askers, ruleset).values()
+            (resolution,) = _resolutions_for(requests_by_key, ruleset).values()
     return resolution
 
 
 def _apply(
     changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
 ) -> tuple[int, bool]:
-    """Tie requests to their new answers and tell their clients, some at a time.
+    """Tie requests to their new answers and notify their clients, some at a time.
 
     Returns:
         How many there were, and whether all answers were still there, and the ruleset the newest.
@@ -210,31 +207,12 @@ def _apply_some(
     changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
 ) -> tuple[int, bool]:
     now = timezone.now()
-    updated = []
     with transaction.atomic():
         if rulesets.steady().number != ruleset.number:
             return 0, False
-        there = held(resolution for _, resolution in changed)
-        for request, resolution in changed:
-            if resolution.pk not in there:
-                continue
-            # Only from the answer that was compared, so that a repeat changes nothing twice.
-            if NormalizationRequest.objects.filter(
-                pk=request.pk,
-                status=NormalizationRequest.Status.COMPLETED,
-                resolution=request.resolution,
-            ).update(resolution=resolution, corrected=True):
-                request.resolution = resolution
-                updated.append(request)
-        batches.count_corrected(updated)
-        publish(
-            [
-                occurrence(UPDATED, request, request.resolution)
-                for request in batches.told_one_by_one(updated)
-            ],
-            now=now,
-        )
-    return len(updated), len(there) == len({resolution.pk for _, resolution in changed})
+        kept = lock_answers(resolution for _, resolution in changed)
+        updated = completion.correct([pair for pair in changed if pair[1].pk in kept], now)
+    return updated, len(kept) == len({resolution.pk for _, resolution in changed})
 
 
 def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed: int) -> bool:
@@ -254,7 +232,7 @@ def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed:
 
 
 def _finish(revision: Revision) -> None:
-    batches.tell_corrections()
+    batches.notify_of_corrections()
     Revision.objects.filter(pk=revision.pk, status=Revision.Status.RUNNING).update(
         status=Revision.Status.DONE,
         finished_at=timezone.now(),

@@ -1,9 +1,9 @@
-"""A worker's turn: resolutions claimed, run through the slow heuristic, and put down.
+"""The heuristic's processes: resolutions claimed, run through the heuristic, and finished.
 
 A run takes a fraction of a millisecond or half a minute, and nobody knows beforehand. As long as
-runs are fast, many questions are claimed at once and stored together, since a transaction for each
+runs are fast, many are claimed at once and stored together, since a transaction for each
 would cost several times what the run does. And a second thread sees to it that none of them waits
-for a slow one: it stores what is answered, and puts back what is not begun.
+for a slow one: it stores what is answered, and releases what is not begun.
 """
 
 import copy
@@ -20,8 +20,10 @@ from django.utils import timezone
 
 from merchants.models import Resolution, Waiter
 from merchants.requests.heuristic_run import Answer, HeuristicTimeout, run
-from merchants.requests.resolving import Claim, begin, claim, finish, give_up, release, settle_up
+from merchants.requests.resolutions.attempts import begin, fail, finish, release
+from merchants.requests.resolutions.claims import Claim, charge_actual, claim
 from merchants.wakeups import RESOLVE
+from pave.core.along_index import exists_along
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import LOOK_SECONDS
@@ -29,15 +31,15 @@ from pave.operations.cluster.worker_names import worker_name
 
 logger = logging.getLogger(__name__)
 
-# How long a worker goes on to the next question, in seconds: many fast ones, or one slow one.
-TURN_SECONDS = 5.0
+# How long a worker goes on to the next one, in seconds: many fast ones, or one slow one.
+SLICE_SECONDS = 5.0
 # How long an answer is kept in mind while the database is away, in seconds. (A worker that hangs
 # is ended by its cluster in any case.)
 RETRY_SECONDS = 60.0
-# So many questions are claimed as would be answered in this time, in seconds, if each took as long
+# So many are claimed as would be answered in this time, in seconds, if each took as long
 # as the slowest before; and no more than the number.
-HANDFUL_SECONDS = 0.1
-HANDFUL = 64
+CLAIM_SECONDS = 0.1
+CLAIM_LIMIT = 64
 # With a run that takes longer than this, in seconds, the others do not wait for its end; nor for
 # that of many that are each a little slow.
 SLOW_SECONDS = 0.25
@@ -45,56 +47,56 @@ LONG_SECONDS = 1.0
 
 
 def resolve_due(*, linger: float = 0.0) -> int:
-    """Work on due resolutions for a turn; return how many there were.
+    """Work on due resolutions for a slice of time; return how many there were.
 
     Args:
-        linger: How long to wait for the next one after the last, in seconds: questions come in
+        linger: How long to wait for the next one after the last, in seconds: they come in
             numbers, and waking a worker takes longer than a look at the rows.
     """
     worker = worker_name()
     begun = active = time.monotonic()
     worked = 0
     limit = 1
-    while time.monotonic() - begun < TURN_SECONDS and not shutdown.requested():
+    while time.monotonic() - begun < SLICE_SECONDS and not shutdown.requested():
         claimed = claim(worker=worker, limit=limit)
         if claimed:
             slowest = work(claimed)
-            limit = max(1, min(HANDFUL, int(HANDFUL_SECONDS / max(slowest, 1e-6))))
+            limit = max(1, min(CLAIM_LIMIT, int(CLAIM_SECONDS / max(slowest, 1e-6))))
             worked += len(claimed)
             active = time.monotonic()
         elif not worked or time.monotonic() - active >= linger:
             return worked
         else:
             time.sleep(LOOK_SECONDS)
-    if Waiter.objects.due(timezone.now()).exists():
+    if exists_along(Waiter.objects.due(timezone.now()), "client_id", "bulk", "due_at"):
         RESOLVE.send()
     return worked
 
 
 def work(claimed: Sequence[Claim]) -> float:
-    """Run the heuristic on claimed resolutions, and put each down as it ends.
+    """Run the heuristic on claimed resolutions, and store each answer as it ends.
 
     Returns:
         How long the slowest run took, in seconds.
     """
     begun = time.monotonic()
-    hand = _Hand(claimed)
+    together = _ClaimedTogether(claimed)
     try:
-        with hand.watched():
-            while (next_claim := hand.take()) is not None:
-                hand.work_on(next_claim)
+        with together.watched():
+            while (next_claim := together.take()) is not None:
+                together.work_on(next_claim)
     finally:
-        hand.put_down()
+        together.flush()
     seconds = time.monotonic() - begun
     client = claimed[0].client
     retry_while_unavailable(
-        lambda: settle_up(client=client, seconds=seconds), seconds=RETRY_SECONDS
+        lambda: charge_actual(client=client, seconds=seconds), seconds=RETRY_SECONDS
     )
-    return hand.slowest
+    return together.slowest
 
 
-class _Hand:
-    """What a worker has claimed: not begun, under way, answered."""
+class _ClaimedTogether:
+    """What a worker has claimed at once: not begun, in flight, answered."""
 
     def __init__(self, claims: Sequence[Claim]) -> None:
         self.slowest = 0.0
@@ -128,10 +130,10 @@ class _Hand:
             answer = run(resolution, taken.transaction)
         except HeuristicTimeout:
             limit = f"{settings.PAVE_HEURISTIC_TIMEOUT:g} s"
-            _give_up(resolution, f"The heuristic took longer than {limit}.")
+            _fail(resolution, f"The heuristic took longer than {limit}.")
         except Exception as raised:
             logger.exception("resolution.raised resolution=%s", resolution.pk)
-            _give_up(resolution, f"The heuristic failed: {type(raised).__name__}.")
+            _fail(resolution, f"The heuristic failed: {type(raised).__name__}.")
         else:
             with self._lock:
                 self._answered.append((resolution, answer))
@@ -139,8 +141,8 @@ class _Hand:
             self._run_at = None
         self.slowest = max(self.slowest, time.monotonic() - begun)
 
-    def put_down(self) -> None:
-        """Put back what is not begun, and store what is answered."""
+    def flush(self) -> None:
+        """Release what is not begun, and store what is answered."""
         with self._lock:
             answered, self._answered = self._answered, []
             left, self._left = self._left, []
@@ -164,7 +166,7 @@ class _Hand:
             self._done.set()
             watch.join()
         if self._error is not None:
-            # The task fails, so that what is not stored is given back at once.
+            # The task fails, so that what is not stored is requeued at once.
             raise self._error
 
     def _watch(self) -> None:
@@ -178,7 +180,7 @@ class _Hand:
         else:
             return
         try:
-            self.put_down()
+            self.flush()
         except Exception as error:
             self._error = error
         finally:
@@ -198,9 +200,9 @@ def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
             return
         resolution, _ = answered[0]
         logger.exception("resolution.not_stored resolution=%s", resolution.pk)
-        _give_up(resolution, f"The heuristic's answer cannot be stored: {type(error).__name__}.")
+        _fail(resolution, f"The heuristic's answer cannot be stored: {type(error).__name__}.")
 
 
-def _give_up(resolution: Resolution, error: str) -> None:
+def _fail(resolution: Resolution, error: str) -> None:
     # Each time from the resolution as it was begun: a try that fails may have changed it.
-    retry_while_unavailable(lambda: give_up(copy.copy(resolution), error), seconds=RETRY_SECONDS)
+    retry_while_unavailable(lambda: fail(copy.copy(resolution), error), seconds=RETRY_SECONDS)

@@ -29,17 +29,30 @@ def take(lock: Lock, *, shared: bool = False) -> None:
             cursor.execute(f"SELECT {name}(%s)", [lock.value])
 
 
-def is_taken(lock: Lock, whose: int) -> bool:
-    """Return whether another has somebody's lock; else hold it until the open transaction ends.
+def take_own(lock: Lock, whose: int) -> None:
+    """Wait for somebody's own lock and hold it until the open transaction ends.
 
     Args:
         lock: Which one.
         whose: Who has one of their own, by primary key.
     """
+    _call("pg_advisory_xact_lock", lock, whose)
+
+
+def is_taken(lock: Lock, whose: int) -> bool:
+    """Return whether another has somebody's own lock; else hold it until the transaction ends.
+
+    Args:
+        lock: Which one.
+        whose: Who has one of their own, by primary key.
+    """
+    return _call("pg_try_advisory_xact_lock", lock, whose) is False
+
+
+def _call(function: str, lock: Lock, whose: int) -> bool | None:
     if connection.vendor != "postgresql":
-        return False
+        return None
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(%s, %s)", [lock.value, whose & 0x7FFF_FFFF]
-        )
-        return not cursor.fetchone()[0]
+        cursor.execute(f"SELECT {function}(%s, %s)", [lock.value, whose & 0x7FFF_FFFF])
+        taken: bool | None = cursor.fetchone()[0]
+        return taken

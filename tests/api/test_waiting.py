@@ -8,8 +8,9 @@ from rest_framework.test import APIClient
 
 from merchants.catalogue.rulesets import heuristic_for
 from merchants.models import NormalizationRequest
-from merchants.requests import admission, resolving, submission
+from merchants.requests import admission, submission
 from merchants.requests.heuristic_run import Answer
+from merchants.requests.resolutions import attempts, claims
 from pave.api.prefer_wait import Watcher, preferred_seconds
 
 BODY = {"description": "NETFLIX.COM"}
@@ -126,9 +127,9 @@ def _answer_one():
         while not NormalizationRequest.objects.filter(status="completed").exists():
             assert time.monotonic() < end
             admission.admit_batch()
-            while claimed := resolving.claim(worker="test"):
+            while claimed := claims.claim(worker="test"):
                 # No alarm outside the main thread.
-                resolving.finish([(one.resolution, Answer(_match(one), 1)) for one in claimed])
+                attempts.finish([(one.resolution, Answer(_match(one), 1)) for one in claimed])
             time.sleep(0.02)
     finally:
         connection.close()

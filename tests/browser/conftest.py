@@ -64,7 +64,7 @@ def pave(servers: Servers, receiver: Receiver) -> Iterator[Stack]:
             cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True,
         )  # fmt: skip
 
-    databases = Databases(os.environ["DATABASE_URL"], servers.folder, migrate)
+    databases = Databases(os.environ["DATABASE_URL"], servers.folder, migrate, servers.template)
     database = databases.make()
     folder = servers.folder / "browser"
     folder.mkdir()

@@ -15,8 +15,8 @@ from merchants.catalogue import rulesets
 from merchants.catalogue.importer import import_records
 from merchants.catalogue.sources.shipped import load_builtin
 from merchants.models import Feedback, Merchant, NormalizationRequest, Resolution, Rule
-from merchants.requests.answers import Named, as_json
 from merchants.requests.events import COMPLETED, describe
+from merchants.requests.resolutions.answers import MatchedRows, as_json
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client, MonthlyUse
 from pave.operations.models import ClusterBeat, Tally
@@ -111,7 +111,7 @@ def _resolutions() -> list[Resolution]:
         request = NormalizationRequest(description=descriptor, currency="USD")
         transaction = request.as_transaction()
         match = heuristic.match(transaction)
-        merchant = next(iter(Named.by([match]).merchants.values()), None)
+        merchant = next(iter(MatchedRows.by([match]).merchants.values()), None)
         resolution, _ = Resolution.objects.get_or_create(
             key=heuristic.key(transaction).text,
             ruleset=ruleset,

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from merchants.catalogue import rulesets
 from merchants.matching.heuristic import Key
-from merchants.models import NormalizationRequest, Resolution, Ruleset, Waiter
-from merchants.requests import admission, completion, resolving, submission, worker
+from merchants.models import AdmissionClaim, NormalizationRequest, Resolution, Ruleset, Waiter
+from merchants.requests import admission, completion, submission, worker
 from merchants.requests.heuristic_run import Answer
-from merchants.requests.questions import Limits
+from merchants.requests.resolutions import attempts, claims
+from merchants.requests.resolutions.keys import KeyLimits
 from pave.operations.cluster.worker_names import worker_name
 from pave.operations.models import Tally
 from tests.merchants.heuristics import FirstWord
@@ -208,9 +209,9 @@ def test_a_text_that_the_heuristic_cannot_read_fails_alone(submit):
 
 @pytest.fixture
 def short_limits(monkeypatch):
-    for name in ("merchants.requests.questions.ALONE", "merchants.requests.admission.ALONE"):
-        monkeypatch.setattr(name, Limits(cpu=0.2, wall=0.2))
-    monkeypatch.setattr("merchants.requests.admission.IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
+    for name in ("merchants.requests.resolutions.keys.ALONE", "merchants.requests.admission.ALONE"):
+        monkeypatch.setattr(name, KeyLimits(cpu=0.2, wall=0.2))
+    monkeypatch.setattr("merchants.requests.admission.IN_A_BATCH", KeyLimits(cpu=0.05, wall=0.05))
 
 
 def test_a_text_whose_key_never_comes_holds_nobody_up(submit, stranger, short_limits):
@@ -231,7 +232,7 @@ def test_a_text_whose_key_never_comes_holds_nobody_up(submit, stranger, short_li
 def test_many_keys_that_never_come_leave_time_for_the_others(
     submit, stranger, short_limits, monkeypatch
 ):
-    monkeypatch.setattr("merchants.requests.admission.KEYING_SECONDS", 0.12)
+    monkeypatch.setattr("merchants.requests.admission.MAX_KEYING_SECONDS", 0.12)
     for number in range(5):
         submit(f"ENDLESS {number}")
     submission.submit(client=stranger.client, fields={"description": "NETFLIX"})
@@ -239,6 +240,22 @@ def test_many_keys_that_never_come_leave_time_for_the_others(
         run_cluster()
     assert NormalizationRequest.objects.get(description="NETFLIX").status == "completed"
     assert NormalizationRequest.objects.suspect().count() == 5
+
+
+def test_texts_that_take_long_do_not_hold_up_who_has_sent_others(submit, stranger, monkeypatch):
+    monkeypatch.setattr("merchants.requests.admission.KEYING_SECONDS", 0.12)
+    monkeypatch.setattr(FirstWord, "key", slow_key(seconds=0.05))
+    for number in range(20):
+        submit(f"SLOW{number}")
+    submission.submit(client=stranger.client, fields={"description": "NETFLIX"})
+
+    admission.admit_batch()
+
+    assert not NormalizationRequest.objects.queued().filter(client=stranger.client).exists()
+    left = NormalizationRequest.objects.queued()
+    assert 15 < left.count() < 20
+    assert set(left.values_list("admission_attempts", flat=True)) == {0}  # as if never claimed
+    assert not AdmissionClaim.objects.exists()
 
 
 def test_a_busy_machine_fails_nothing(submit, short_limits, monkeypatch):
@@ -298,8 +315,8 @@ def die_for(description):
 def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
     request = submit("NETFLIX 1")
     admission.admit_batch()
-    resolving.claim(worker="host/1/2")
-    resolving.requeue(worker="host/1/")
+    claims.claim(worker="host/1/2")
+    attempts.requeue(worker="host/1/")
     resolution = Resolution.objects.get()
     assert (resolution.status, resolution.attempts) == ("pending", 1)
     make_due()
@@ -311,10 +328,10 @@ def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
 def test_a_question_that_kills_its_worker_every_time_fails_in_the_end(submit):
     request = submit("NETFLIX 1")
     admission.admit_batch()
-    for _ in range(resolving.MAX_LOST):
+    for _ in range(attempts.MAX_ABANDONED):
         make_due()
-        assert resolving.claim(worker="host/1/2")
-        resolving.sweep(now=timezone.now() + timedelta(hours=1))
+        assert claims.claim(worker="host/1/2")
+        attempts.sweep(now=timezone.now() + timedelta(hours=1))
     request.refresh_from_db()
     assert request.status == "failed"
 
@@ -322,13 +339,13 @@ def test_a_question_that_kills_its_worker_every_time_fails_in_the_end(submit):
 def test_an_answer_that_comes_after_the_lease_changes_nothing(submit):
     submit("NETFLIX 1")
     admission.admit_batch()
-    [late] = [claim.resolution for claim in resolving.claim(worker="host/1/2")]
-    resolving.requeue(worker="host/1/2")
+    [late] = [claim.resolution for claim in claims.claim(worker="host/1/2")]
+    attempts.requeue(worker="host/1/2")
     make_due()
-    [claim] = resolving.claim(worker=worker_name())
+    [claim] = claims.claim(worker=worker_name())
     now, answer = claim.resolution, Answer(FirstWord().match(claim.transaction), 1)
-    assert resolving.finish([(late, answer)]) == 0
-    assert resolving.finish([(now, answer)]) == 1
+    assert attempts.finish([(late, answer)]) == 0
+    assert attempts.finish([(now, answer)]) == 1
 
 
 def test_a_long_shared_key_is_kept_as_its_hash(submit):
@@ -340,7 +357,7 @@ def test_a_long_shared_key_is_kept_as_its_hash(submit):
 def test_a_database_that_goes_away_casts_no_suspicion(submit):
     submit("NETFLIX 1")
     with (
-        mock.patch.object(admission, "resolutions_for", side_effect=OperationalError),
+        mock.patch.object(admission, "find_or_create", side_effect=OperationalError),
         pytest.raises(OperationalError),
     ):
         admission.admit_batch()
@@ -355,7 +372,7 @@ def test_what_cannot_be_written_is_set_aside_and_the_others_are_admitted(submit,
 
     def refused(claim, keyed, ruleset):
         admit(claim, keyed, ruleset)
-        if any(key.text == "broken" for key in keyed.askers):
+        if any(key.text == "broken" for key in keyed.requests_by_key):
             raise DataError
 
     with monkeypatch.context() as patch:
@@ -390,7 +407,7 @@ def test_a_request_that_is_admitted_anew_is_counted_once(submit):
     submit("NETFLIX 1")
     admission.admit_batch()
     Waiter.objects.all().delete()
-    completion.admit_anew(NormalizationRequest.objects.all())
+    completion.readmit(NormalizationRequest.objects.all())
     run_cluster()
     assert NormalizationRequest.objects.get().status == "completed"
     queued = Tally.objects.filter(name="requests", label="queued")

@@ -7,7 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
-from merchants.requests import admission, batches, resolving, worker
+from merchants.requests import admission, batches, worker
+from merchants.requests.resolutions import claims
 from tests.api.problems import problem
 from tests.factories import SigningSecretFactory, WebhookFactory
 from tests.merchants.batching import CSV, JSON, MEDIA_TYPES, NDJSON, post
@@ -189,7 +190,7 @@ def test_questions_of_single_requests_are_worked_on_before_those_of_batches(api)
     for description in ("ALONE", "SECOND 9"):  # the second is one of the batch's questions
         api.post("/v1/normalizations", {"description": description}, format="json")
         admission.admit_batch()
-    claimed = [resolving.claim(worker="w")[0].resolution.key for _ in range(4)]
+    claimed = [claims.claim(worker="w")[0].resolution.key for _ in range(4)]
     assert set(claimed[:2]) == {"alone", "second"}
     assert set(claimed[2:]) == {"first", "third"}
 

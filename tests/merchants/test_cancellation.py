@@ -4,6 +4,7 @@ from unittest import mock
 import pytest
 from django.db import connection
 
+from merchants import tasks
 from merchants.models import Feedback, NormalizationRequest, Resolution, Waiter
 from merchants.requests import admission, cancellation, submission, worker
 from tests.api.problems import problem
@@ -115,7 +116,7 @@ def test_a_cancel_reads_few_rows_where_statistics_are_older_than_the_batch(api):
     rows = [{"description": f"OLD{number} X"} for number in range(300)]
     api.post("/v1/batches", {"transactions": rows}, format="json")
     run_cluster()
-    rows = [{"description": f"NEW{number} X"} for number in range(600)]
+    rows = [{"description": f"NEW{number} X"} for number in range(400)]
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
         batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
@@ -219,6 +220,17 @@ def test_rows_of_a_batch_that_is_being_canceled_wake_no_admission(api, monkeypat
     wakeup.reset_mock()
     admission.sweep()
     wakeup.send.assert_called_once()
+
+
+def test_who_waits_for_admission_does_not_wait_for_a_cancel(api, stranger_api, monkeypatch):
+    monkeypatch.setattr(cancellation, "CANCEL_BATCH", 3)
+    rows = [{"description": f"SHOP{number} X"} for number in range(8)]
+    batch_id = api.post("/v1/batches", {"transactions": rows}, format="json").json()["id"]
+    api.post(f"/v1/batches/{batch_id}/cancel")
+    mine = stranger_api.post("/v1/normalizations", {"description": "SHOP"}, format="json").json()
+    assert tasks.cancel_batches() == 5
+    status = stranger_api.get(f"/v1/normalizations/{mine['request_id']}").json()["status"]
+    assert status == "processing"  # admitted by the same worker
 
 
 def test_a_worker_goes_on_with_cancels_for_a_while_only(api, monkeypatch):

@@ -1,12 +1,14 @@
 """The draft beside what is published."""
 
 import pytest
+from django.urls import reverse
 
 from merchants.catalogue import draft, preview, rulesets
 from merchants.matching.types import Transaction
 from merchants.models import Merchant, Rule
 from merchants.requests import erasure
 from tests.factories import AliasFactory, MerchantFactory, NormalizationRequestFactory
+from tests.merchants.heuristics import FirstWord
 
 
 @pytest.fixture
@@ -101,3 +103,12 @@ def test_a_preview_keeps_no_text_of_a_client_that_is_erased(published: Merchant)
     again = draft.preview_of_draft(work_it_out=False)
     assert again == seen
     assert draft.examples_of(again)["gained"] == []
+
+
+def test_a_heuristic_of_ones_own_is_not_run_for_a_page(superuser, settings, published):
+    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
+    runs = FirstWord.runs
+    page = superuser.get(reverse("admin:merchants_ruleset_try"), {"description": "NETFLIX.COM"})
+    assert FirstWord.runs == runs
+    assert ">Netflix</a>" in page.content.decode()
+    assert "a heuristic of your own" in page.content.decode()

@@ -1,6 +1,8 @@
 """A client that is erased leaves nothing behind, in any table."""
 
 import io
+import threading
+import time
 
 import pytest
 from django.apps import apps
@@ -11,8 +13,9 @@ from django.db import connection
 from django.urls import reverse
 
 from merchants.catalogue import feedback
-from merchants.models import NormalizationRequest, Resolution
-from merchants.requests import admission, submission, worker
+from merchants.models import Batch, NormalizationRequest, Resolution
+from merchants.requests import admission, batches, submission, worker
+from merchants.requests.batches import Row
 from pave.clients import api_keys
 from pave.clients.models import Client
 from pave.staff.models import AuditEntry
@@ -181,6 +184,40 @@ def test_what_staff_did_to_a_request_that_has_gone_before_is_forgotten_too(super
     assert MARK not in everything_stored()
     entry.refresh_from_db()
     assert entry.object_name == "erased"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_is_being_taken_goes_with_the_client(client_1234):
+    client, taking, errors = client_1234.client, threading.Event(), []
+
+    def rows():
+        yield Row(1, None, {"description": f"SHOP {MARK}"})
+        taking.set()
+        time.sleep(1)  # as a client sends it, or as long as reading it takes
+        yield Row(2, None, {"description": f"SHOP {MARK}"})
+
+    def upload():
+        try:
+            batches.accept(client=client, rows=rows())
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    uploading = threading.Thread(target=upload)
+    uploading.start()
+    assert taking.wait(20)
+    erase("1234")
+    uploading.join(20)
+    assert errors == []
+    assert MARK not in everything_stored()
+
+
+def test_no_batch_of_a_client_is_taken_once_it_is_inactive(client_1234):
+    Client.objects.update(active=False)
+    with pytest.raises(Client.DoesNotExist):
+        batches.accept(client=client_1234.client, rows=[Row(1, None, {"description": "SHOP"})])
+    assert not Batch.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,12 +16,12 @@ from merchants.requests import (
     batches,
     completion,
     fair_share,
-    resolving,
     submission,
     worker,
 )
 from merchants.requests.batches import Row
-from merchants.requests.questions import Limits
+from merchants.requests.resolutions import attempts, claims
+from merchants.requests.resolutions.keys import KeyLimits
 from pave.clients.models import Client
 from tests.factories import (
     ClientFactory,
@@ -50,7 +50,7 @@ def submit(client, *descriptions):
 
 
 def next_client():
-    [claim] = resolving.claim(worker="w")
+    [claim] = claims.claim(worker="w")
     return Client.objects.get(pk=claim.client)
 
 
@@ -71,9 +71,9 @@ def test_time_counts_and_not_the_number_of_runs():
     fair_share.charge(fast.pk, 0.1)
     chosen = []
     for _ in range(5):
-        [claim] = resolving.claim(worker="w")
+        [claim] = claims.claim(worker="w")
         seconds = 30 if claim.client == slow.pk else 0.1
-        resolving.settle_up(client=claim.client, seconds=seconds)
+        claims.charge_actual(client=claim.client, seconds=seconds)
         chosen.append(claim.client)
     assert chosen == [fast.pk] * 5
 
@@ -84,8 +84,8 @@ def test_a_larger_share_gets_more_time():
         WaiterFactory.create_batch(40, client=client)
     chosen = []
     for _ in range(40):
-        [claim] = resolving.claim(worker="w")
-        resolving.settle_up(client=claim.client, seconds=1)
+        [claim] = claims.claim(worker="w")
+        claims.charge_actual(client=claim.client, seconds=1)
         chosen.append(claim.client)
     assert 28 <= chosen.count(large.pk) <= 32
 
@@ -96,18 +96,18 @@ def test_use_fades():
     fair_share.charge(other.pk, 5)
     for client in (busy_once, other):
         WaiterFactory(client=client)
-    assert fair_share.in_turn() == [other.pk, busy_once.pk]
+    assert fair_share.clients_due() == [other.pk, busy_once.pk]
     busy_once.heuristicuse.as_of -= 20 * fair_share.HALF_LIFE
     busy_once.heuristicuse.save()
-    assert fair_share.in_turn() == [busy_once.pk, other.pk]
+    assert fair_share.clients_due() == [busy_once.pk, other.pk]
 
 
 def test_what_a_dead_worker_took_is_not_refunded():
     client = ClientFactory()
     WaiterFactory.create_batch(2, client=client)
-    resolving.claim(worker="w")
+    claims.claim(worker="w")
     assert client.heuristicuse.seconds > 30
-    worker.work(resolving.claim(worker="w"))
+    worker.work(claims.claim(worker="w"))
     client.heuristicuse.refresh_from_db()
     assert 30 < client.heuristicuse.seconds < 90
 
@@ -118,7 +118,7 @@ def test_a_question_of_several_belongs_to_the_one_whose_turn_is_first():
     fair_share.charge(busy.pk, 100)
     shared = Resolution.objects.last()
     WaiterFactory(client=idle, resolution=shared)
-    [claim] = resolving.claim(worker="w")
+    [claim] = claims.claim(worker="w")
     assert (claim.resolution, claim.client) == (shared, idle.pk)
 
 
@@ -126,7 +126,7 @@ def test_within_a_client_single_ones_come_before_batches():
     client = ClientFactory()
     WaiterFactory(client=client, bulk=True)
     single = WaiterFactory(client=client)
-    [claim] = resolving.claim(worker="w")
+    [claim] = claims.claim(worker="w")
     assert claim.resolution == single.resolution
 
 
@@ -136,7 +136,7 @@ def test_a_client_whose_questions_all_pause_holds_nobody_up():
     fair_share.charge(other.pk, 100)
     WaiterFactory(client=other)
     assert next_client() == other
-    assert resolving.claim(worker="w") == []
+    assert claims.claim(worker="w") == []
 
 
 def test_admission_takes_of_each_client_as_many():
@@ -185,7 +185,7 @@ def test_one_whose_texts_kill_workers_pays_for_each():
         chosen += claimed.requests
         if claimed.requests[0] in taken_along:
             admission._admit_claimed(claimed.claim, keyed_as_is(claimed), current())
-            fair_share.settle_up(other.pk, 0.01, admission.ALONE.wall)
+            fair_share.charge_actual(other.pk, 0.01, admission.ALONE.wall)
         else:
             admission.requeue(worker="")  # its worker died
     assert [request in taken_along for request in chosen] == [False, True, True, False]
@@ -216,7 +216,7 @@ def test_what_was_set_aside_once_is_as_any_other_when_it_is_admitted_anew():
     [request] = submit(ClientFactory(), "TAKEN ALONG")
     NormalizationRequest.objects.update(admission_attempts=admission.MAX_ALONE)
     assert admission.admit_suspects() == 1
-    completion.admit_anew(NormalizationRequest.objects.filter(pk=request.pk))
+    completion.readmit(NormalizationRequest.objects.filter(pk=request.pk))
     assert admission.admit_batch() == 1
     request.refresh_from_db()
     assert request.status == "processing"
@@ -248,7 +248,7 @@ def test_while_one_of_a_clients_is_admitted_alone_its_others_wait():
 
 
 def test_who_holds_admission_up_for_long_is_set_aside(monkeypatch):
-    monkeypatch.setattr(admission, "IN_A_BATCH", Limits(cpu=0.05, wall=0.05))
+    monkeypatch.setattr(admission, "IN_A_BATCH", KeyLimits(cpu=0.05, wall=0.05))
     hostile, other = ClientFactory(), ClientFactory()
     submit(hostile, *(f"ENDLESS {number}" for number in range(4)))
     submit(other, "A", "B")
@@ -298,7 +298,7 @@ def test_a_client_whose_rows_are_broken_holds_nobody_up():
 def test_a_client_that_was_erased_meanwhile_pays_nothing():
     client = ClientFactory()
     client.delete()
-    resolving.settle_up(client=client.pk, seconds=3)
+    claims.charge_actual(client=client.pk, seconds=3)
     assert not HeuristicUse.objects.exists()
 
 
@@ -309,7 +309,7 @@ def test_what_is_in_no_line_is_put_in_it():
     )
     waiter.delete()
     Resolution.objects.update(created_at=timezone.now() - timedelta(minutes=5))
-    resolving.sweep()
+    attempts.sweep()
     assert next_client() == waiter.client
 
 
@@ -324,7 +324,7 @@ def test_questions_of_an_older_ruleset_are_passed_over_at_once(rulesets_older_an
     client = ClientFactory()
     WaiterFactory.create_batch(5, client=client, resolution__ruleset=older)
     WaiterFactory(client=client, resolution__ruleset=newer)
-    [claim] = resolving.claim(worker="w")
+    [claim] = claims.claim(worker="w")
     assert claim.resolution.ruleset == newer
 
 
@@ -332,18 +332,18 @@ def test_many_questions_of_an_older_ruleset_let_other_clients_pass(
     rulesets_older_and_newer, monkeypatch
 ):
     """One turn puts some of them back, for which their client pays, and the others stay."""
-    monkeypatch.setattr(resolving, "LOOKS", (4, 4))
+    monkeypatch.setattr(claims, "LOOK_AHEAD", (4, 4))
     older, newer = rulesets_older_and_newer
     many = WaiterFactory.create_batch(30, client=ClientFactory(), resolution__ruleset=older)
     other = WaiterFactory(resolution__ruleset=newer)
 
-    [claim] = resolving.claim(worker="w")
+    [claim] = claims.claim(worker="w")
     queued = NormalizationRequest.objects.filter(status="queued")
 
     assert claim.resolution == other.resolution
     assert queued.count() == 9
     assert HeuristicUse.objects.filter(client=many[0].client, seconds__gt=0).exists()
-    assert resolving.claim(worker="w") == []
+    assert claims.claim(worker="w") == []
     assert queued.count() == 30
     assert not Waiter.objects.filter(client=many[0].client).exists()
     assert not Resolution.objects.filter(ruleset=older).exists()
@@ -353,7 +353,7 @@ def test_many_requests_for_one_outdated_question_are_put_back_in_parts(
     rulesets_older_and_newer, monkeypatch
 ):
     monkeypatch.setattr(completion, "SETTLE_BATCH", 4)
-    monkeypatch.setattr(resolving, "PUT_BACK_SECONDS", 0)
+    monkeypatch.setattr(claims, "REQUEUE_SECONDS", 0)
     older, _ = rulesets_older_and_newer
     waiter = WaiterFactory(resolution__ruleset=older)
     NormalizationRequestFactory.create_batch(
@@ -362,7 +362,7 @@ def test_many_requests_for_one_outdated_question_are_put_back_in_parts(
     queued = NormalizationRequest.objects.filter(status="queued")
     counts = []
     while Waiter.objects.exists():
-        assert resolving.claim(worker="w") == []
+        assert claims.claim(worker="w") == []
         counts.append(queued.count())
     assert counts == [4, 8, 10]
 
@@ -387,9 +387,9 @@ def end_of(single):
 @pytest.mark.parametrize("failure", [None, "It failed."])
 def test_what_many_wait_for_is_told_in_small_parts(many_ask_the_same, failure):
     batch, single = many_ask_the_same
-    [claim] = resolving.claim(worker="w")
+    [claim] = claims.claim(worker="w")
     if failure:
-        resolving.give_up(claim.resolution, failure, limit=1)
+        attempts.fail(claim.resolution, failure, limit=1)
         end = "failed"
     else:
         worker.work([claim])
@@ -408,13 +408,13 @@ def test_what_many_wait_for_is_told_in_small_parts(many_ask_the_same, failure):
 
 def test_what_a_worker_died_before_telling_is_told(many_ask_the_same, monkeypatch):
     with monkeypatch.context() as dying:
-        dying.setattr(completion, "admit_the_rest", mock.Mock(side_effect=SystemExit))
+        dying.setattr(completion, "readmit_waiting", mock.Mock(side_effect=SystemExit))
         with pytest.raises(SystemExit):
-            worker.work(resolving.claim(worker="w"))
+            worker.work(claims.claim(worker="w"))
     assert not admission.admit_batch()
-    assert not resolving.claim(worker="w")
+    assert not claims.claim(worker="w")
     Waiter.objects.update(due_at=timezone.now())  # the dead worker's lease is over
-    assert not resolving.claim(worker="w")
+    assert not claims.claim(worker="w")
     assert admission.admit_batch() == 6
     assert NormalizationRequest.objects.filter(status="completed").count() == 10
     assert not Waiter.objects.exists()
@@ -424,13 +424,13 @@ def test_who_asks_what_is_being_worked_on_waits_for_that_run():
     one, other = ClientFactory(), ClientFactory()
     submit(one, "NETFLIX 1")
     admission.admit_batch()
-    [claim] = resolving.claim(worker="w")
+    [claim] = claims.claim(worker="w")
     submit(other, "NETFLIX 2", "HULU 1")
     admission.admit_batch()
-    assert [claim.resolution.key for claim in resolving.claim(worker="v", limit=5)] == ["hulu"]
-    resolving.release([claim.resolution])
+    assert [claim.resolution.key for claim in claims.claim(worker="v", limit=5)] == ["hulu"]
+    attempts.release([claim.resolution])
     fair_share.charge(one.pk, 60)
-    [again] = resolving.claim(worker="v")
+    [again] = claims.claim(worker="v")
     assert (again.resolution.key, again.client) == ("netflix", other.pk)
 
 
@@ -447,10 +447,10 @@ def test_a_claim_reads_few_rows_where_statistics_are_older_than_the_backlog():
         submit(client, *(f"NEW{number}" for number in range(400)))
         while admission.admit_batch():
             pass
-        resolving.claim(worker="w", limit=20)
+        claims.claim(worker="w", limit=20)
         before = rows_read(cursor)
-        assert len(resolving.claim(worker="w", limit=20)) == 20
-        resolving.sweep()
+        assert len(claims.claim(worker="w", limit=20)) == 20
+        attempts.sweep()
         assert rows_read(cursor) - before < 10 * 400
 
 
@@ -458,11 +458,11 @@ def test_clients_that_wait_for_a_run_under_way_cost_a_claim_nothing():
     clients = ClientFactory.create_batch(20)
     submit(clients[0], "NETFLIX")
     admission.admit_batch()
-    resolving.claim(worker="w")
+    claims.claim(worker="w")
     for client in clients:
         submit(client, "NETFLIX")
     admission.admit_batch()
-    assert not resolving.claim(worker="v")
+    assert not claims.claim(worker="v")
     submit(clients[0], "HULU")
     admission.admit_batch()
     fair_share.charge(clients[0].pk, 5)

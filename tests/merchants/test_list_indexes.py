@@ -6,7 +6,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from merchants.api import backpressure
 from merchants.models import Batch, NormalizationRequest, Resolution, Waiter
+from merchants.requests import fair_share
 from tests.factories import ClientFactory, ResolutionFactory
 
 pytestmark = pytest.mark.django_db
@@ -38,9 +40,9 @@ def many_requests(client_1234):
     ("filters", "index"),
     [
         ({}, "request_of_client"),
-        ({"status": "failed"}, "request_rare_status"),
-        ({"status": "canceled"}, "request_rare_status"),
-        ({"status": "queued"}, "request_queued|request_of_client"),
+        ({"status": "failed"}, "request_not_completed"),
+        ({"status": "canceled"}, "request_not_completed"),
+        ({"status": "queued"}, "request_not_completed"),
         ({"reference": "t-1"}, "request_reference_newest"),
         ({"batch": 0}, "request_of_batch_newest"),
         ({"batch": 0, "status": "completed"}, "request_of_batch_newest"),
@@ -99,3 +101,50 @@ def test_a_claim_reads_no_more_rows_of_a_backlog(client_1234):
     plan = due[:64].explain()
     assert "waiter_turn" in plan, plan
     assert "Sort" not in plan, plan
+
+
+@pytest.mark.parametrize("canceling", [False, True])
+def test_a_claim_reads_nothing_of_what_is_finished(client_1234, canceling):
+    """However common the statistics say that queued ones are, and if no single one is queued."""
+    client, now = client_1234.client, timezone.now()
+    batches = Batch.objects.bulk_create(
+        Batch(client=client, created_at=now, accepted=1000) for _ in range(3)
+    )
+    NormalizationRequest.objects.bulk_create(
+        NormalizationRequest(
+            client=client,
+            created_at=now,
+            description=f"SHOP {number}",
+            status="completed" if number < 6000 else "queued",
+            batch=batches[number % 3] if number > 3000 else None,
+        )
+        for number in range(9000)
+    )
+    if canceling:
+        Batch.objects.filter(pk=batches[0].pk).update(cancel_requested_at=now)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    plans: list[str] = []
+
+    def explained(execute, sql, params, many, context):
+        if "merchants_normalizationrequest" in sql:
+            execute(f"EXPLAIN {sql}", params, many, context)
+            plans.append("\n".join(line for (line,) in context["cursor"].fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        assert fair_share.is_any_admissible()
+        ids, more = fair_share.next_queued(200)
+        backpressure.depth(50, client=client)
+
+    assert len(ids) == 200
+    assert more
+    assert len(plans) >= 3
+    for plan in plans:
+        read = re.findall(r"(?:Scan|Backward) using (\w+)|(Seq Scan on merchants_n\w+)", plan)
+        assert read, plan
+        assert {name for one in read for name in one if name} <= {
+            "request_queued_of_client",
+            "batch_open",
+            "merchants_batch_pkey",
+        }, plan

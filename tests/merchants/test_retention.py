@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from merchants import retention as merchant_retention
 from merchants.models import Feedback, NormalizationRequest, Resolution, Ruleset
-from merchants.requests import questions
-from merchants.requests.questions import resolutions_for
+from merchants.requests.resolutions import lookup
+from merchants.requests.resolutions.keys import StoredKey
 from pave.core.ids import first_id_at
 from pave.operations import retention
 from tests.factories import (
@@ -117,7 +117,7 @@ def test_an_answer_that_is_just_being_given_stays(client_1234):
         return  # one transaction at a time: there is nothing in between
     answer, request = old_answer(), request_of(timedelta(0), client=client_1234.client)
     with transaction.atomic(), ThreadPoolExecutor() as elsewhere:
-        found = resolutions_for(askers(answer, request), answer.ruleset, timezone.now())
+        found = lookup.find_or_create(askers(answer, request), answer.ruleset, timezone.now())
         assert elsewhere.submit(in_a_thread, prune).result() == 0
         NormalizationRequest.objects.filter(pk=request.pk).update(resolution=found[answer.key])
     assert Resolution.objects.get() == answer
@@ -129,32 +129,32 @@ def test_who_gives_an_answer_holds_up_nobody_who_asks_for_it(client_1234):
     if connection.vendor == "sqlite":
         return  # as above
     answer, request = old_answer(), request_of(timedelta(0), client=client_1234.client)
-    asked = {answer.key: questions.StoredKey(answer.key, None)}
+    asked = {answer.key: StoredKey(answer.key, None)}
     with transaction.atomic(), ThreadPoolExecutor() as elsewhere:
-        resolutions_for(askers(answer, request), answer.ruleset, timezone.now())
+        lookup.find_or_create(askers(answer, request), answer.ruleset, timezone.now())
         locking = elsewhere.submit(in_a_thread, lambda: locked(asked, answer.ruleset))
         assert locking.result(timeout=20) == [answer]
 
 
 @transaction.atomic
 def locked(keys, ruleset):
-    return questions._locked(keys, set(keys), ruleset)
+    return lookup._locked(keys, set(keys), ruleset)
 
 
 def test_an_answer_that_went_just_before_it_was_given_is_asked_for_anew(client_1234, monkeypatch):
     if connection.vendor == "sqlite":
         return  # as above
     answer, request = old_answer(), request_of(timedelta(0), client=client_1234.client)
-    still_valid = questions._still_valid
+    still_valid = lookup._still_valid
 
     def pruned(*arguments):
         valid = still_valid(*arguments)
         prune()
         return valid
 
-    monkeypatch.setattr(questions, "_still_valid", pruned)
+    monkeypatch.setattr(lookup, "_still_valid", pruned)
     with transaction.atomic():
-        found = resolutions_for(askers(answer, request), answer.ruleset, timezone.now())
+        found = lookup.find_or_create(askers(answer, request), answer.ruleset, timezone.now())
     assert found[answer.key] != answer
     assert found[answer.key].status == "pending"
 
@@ -167,7 +167,7 @@ def old_answer():
 
 
 def askers(answer, request):
-    return {questions.StoredKey(answer.key, None): [request]}
+    return {StoredKey(answer.key, None): [request]}
 
 
 def in_a_thread(work):

@@ -16,10 +16,10 @@ from merchants.models import (
     Rule,
     Ruleset,
 )
-from merchants.requests import admission, cancellation, resolving, submission, worker
-from merchants.requests import revision as revising
+from merchants.requests import admission, cancellation, revision, submission, worker
 from merchants.requests.heuristic_run import Answer
-from merchants.requests.questions import ALONE, key_of
+from merchants.requests.resolutions import attempts, claims
+from merchants.requests.resolutions.keys import ALONE, key_of
 from webhooks.models import Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -56,7 +56,7 @@ def run_cluster():
 
 
 def run_revision():
-    while revising.revise():
+    while revision.revise():
         pass
 
 
@@ -113,8 +113,8 @@ def test_only_requests_whose_answer_changes_are_told(answered, webhook, netflix)
     assert told["request_id"] == str(answered[2].pk)
     assert told["merchant"] == {"name": "Netflix"}
     assert told["data"]["match"]["method"] == "rule"
-    revision = Revision.objects.get(ruleset=rulesets.current())
-    assert (revision.status, revision.examined, revision.changed) == ("done", 3, 1)
+    row = Revision.objects.get(ruleset=rulesets.current())
+    assert (row.status, row.examined, row.changed) == ("done", 3, 1)
 
 
 def test_a_revision_that_is_repeated_tells_nobody_twice(answered, webhook, netflix):
@@ -135,7 +135,7 @@ def test_a_revision_goes_on_where_a_dead_worker_ended(answered, webhook, netflix
     )
     run_revision()
     assert updates() == []
-    revising.requeue(worker="host/1/")
+    revision.requeue(worker="host/1/")
     run_revision()
     assert len(updates()) == 1
 
@@ -224,12 +224,12 @@ def test_who_waits_while_a_ruleset_is_published_gets_the_new_answer(submit, netf
     run_revision()
     request = submit(COFFEE)
     admission.admit_batch()
-    [claim] = resolving.claim(worker="w")  # the heuristic has begun, with the old ruleset
+    [claim] = claims.claim(worker="w")  # the heuristic has begun, with the old ruleset
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="second", by="test")
     run_revision()
     match = rulesets.heuristic_for(claim.resolution.ruleset_id).match(claim.transaction)
-    resolving.finish([(claim.resolution, Answer(match, 1))])
+    attempts.finish([(claim.resolution, Answer(match, 1))])
     run_cluster()
     assert name_of(request) == "Netflix"
     assert [event.type for event in Event.objects.all()] == ["normalization.completed"]
@@ -400,14 +400,14 @@ def test_a_revision_gets_its_answer_though_a_request_with_the_same_question_is_c
     rulesets.publish(note="a rule", by="test")
     same = submit(COFFEE)
     admission.admit_batch()  # it waits, before the revision does
-    claim = resolving.claim
+    claim = claims.claim
 
     def claim_after_the_cancel(**arguments):
         if NormalizationRequest.objects.filter(pk=same.pk).unfinished().exists():
             cancellation.cancel(request=same)
         return claim(**arguments)
 
-    monkeypatch.setattr(resolving, "claim", claim_after_the_cancel)
+    monkeypatch.setattr(revision, "claim", claim_after_the_cancel)
     run_revision()
     assert same.status == "canceled"
     assert name_of(answered[2]) == "Netflix"
@@ -433,14 +433,14 @@ def test_a_request_that_cannot_be_read_any_more_holds_up_no_revision(
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     Rule.objects.create(kind="contains", pattern="netflix")
     rulesets.publish(note="rules", by="test")
-    key_of = revising.key_of
+    key_of = revision.key_of
 
     def refuses_one(request, *arguments):
         if request.pk == answered[1].pk:
             raise ValueError
         return key_of(request, *arguments)
 
-    monkeypatch.setattr(revising, "key_of", refuses_one)
+    monkeypatch.setattr(revision, "key_of", refuses_one)
     run_revision()
     assert [name_of(request) for request in answered] == ["n/a", "Netflix", "Netflix"]
 
@@ -452,21 +452,21 @@ def test_a_revision_of_slow_questions_ends_its_turn_and_goes_on(answered, netfli
     work = worker.work
 
     def slow(claimed):
-        monkeypatch.setattr(revising, "TURN_SECONDS", 0.0)
+        monkeypatch.setattr(revision, "SLICE_SECONDS", 0.0)
         time.sleep(0.3)
         return work(claimed)
 
-    monkeypatch.setattr(revising, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(revision, "SLICE_SECONDS", 0.2)
     monkeypatch.setattr(worker, "work", slow)
-    assert revising.revise() == 0
-    revision = Revision.objects.get(status="running")
-    assert (revision.changed, revision.lease_expires_at) == (1, None)
-    monkeypatch.setattr(revising, "TURN_SECONDS", 10.0)
+    assert revision.revise() == 0
+    row = Revision.objects.get(status="running")
+    assert (row.changed, row.lease_expires_at) == (1, None)
+    monkeypatch.setattr(revision, "SLICE_SECONDS", 10.0)
     monkeypatch.setattr(worker, "work", work)
     run_revision()
     assert [name_of(request) for request in answered] == ["n/a", "n/a", "Netflix"]
-    revision.refresh_from_db()
-    assert (revision.status, revision.changed) == ("done", 3)
+    row.refresh_from_db()
+    assert (row.status, row.changed) == ("done", 3)
 
 
 def test_a_revision_that_was_overtaken_changes_nothing_any_more(
@@ -475,7 +475,7 @@ def test_a_revision_that_was_overtaken_changes_nothing_any_more(
     first = rulesets.current()
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="a mistake", by="test")
-    work_out = revising._worked_out
+    work_out = revision._resolved
 
     def slowly(*args):
         monkeypatch.undo()
@@ -483,7 +483,7 @@ def test_a_revision_that_was_overtaken_changes_nothing_any_more(
         rulesets.roll_back(to=first, by="test")
         return answer
 
-    monkeypatch.setattr(revising, "_worked_out", slowly)
+    monkeypatch.setattr(revision, "_resolved", slowly)
     run_revision()
     assert name_of(answered[2]) == "Blue Bottle Coffee"
     assert updates() == []
@@ -495,11 +495,11 @@ def test_what_an_overtaken_revision_had_corrected_is_told(api, netflix, webhook,
     run_cluster()
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="a rule", by="test")
-    monkeypatch.setattr(revising, "_finish", lambda revision: None)
-    revising.revise()
+    monkeypatch.setattr(revision, "_finish", lambda row: None)
+    revision.revise()
     assert not Event.objects.filter(type="batch.updated").exists()
     Revision.objects.update(status="done")  # by a newer one that changed nothing here
-    revising.sweep()
+    revision.sweep()
     assert Event.objects.filter(type="batch.updated").count() == 1
 
 
@@ -521,7 +521,7 @@ def test_questions_that_fail_do_not_hold_a_revision_up(answered, netflix):
         key=key.text, ruleset=rulesets.current(), status="failed", finished_at=timezone.now()
     )
     for _ in range(3):
-        revising.revise()
+        revision.revise()
     failed.refresh_from_db()
     assert failed.status == "failed"
     assert Revision.objects.latest("id").status == "done"

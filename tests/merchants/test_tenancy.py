@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from merchants.catalogue import feedback, rulesets
 from merchants.matching.heuristic import PaveHeuristic, Transaction
 from merchants.models import Alias, Merchant, NormalizationRequest, Resolution
-from merchants.requests import admission, cancellation, resolving, revision, submission, worker
+from merchants.requests import admission, cancellation, revision, submission, worker
+from merchants.requests.resolutions import claims
 from tests.merchants.test_erasure import erase, everything_stored
 from webhooks.models import Event
 
@@ -273,7 +274,7 @@ def test_a_shared_answer_that_nobody_else_has_goes_with_the_client(client_1234, 
         client=client_1234.client, fields={"description": "ZZQXPERSONA BAKERYX"}
     )
     admission.admit_batch()
-    claimed = resolving.claim(worker="w")
+    claimed = claims.claim(worker="w")
     cancellation.cancel(request=request)
     worker.work(claimed)
     assert Resolution.objects.get().status == "resolved"

@@ -1,4 +1,4 @@
-"""A worker's handful of questions."""
+"""What a worker claims at once."""
 
 import threading
 
@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from merchants.matching.types import Match
 from merchants.models import NormalizationRequest, Resolution, Waiter
-from merchants.requests import admission, resolving, submission, worker
+from merchants.requests import admission, submission, worker
+from merchants.requests.resolutions import attempts, claims
 from tests.merchants.heuristics import FirstWord
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
@@ -61,7 +62,7 @@ def test_many_fast_questions_cost_few_statements(asked):
     costs = []
     for letter, size in (("A", 2), ("B", 3), ("C", 40)):
         asked(*(f"{letter}{number}" for number in range(size)))
-        claimed = resolving.claim(worker="w", limit=64)
+        claimed = claims.claim(worker="w", limit=64)
         assert len(claimed) == size
         with CaptureQueriesContext(connection) as captured:
             worker.work(claimed)
@@ -80,15 +81,15 @@ def test_nobody_waits_for_a_slow_run(asked, monkeypatch):
         def call(*arguments):
             done = function(*arguments)
             found.update(states())
-            if function is resolving.release:
+            if function is attempts.release:
                 put_down.set()
             return done
 
         return call
 
-    monkeypatch.setattr(worker, "finish", and_look(resolving.finish))
-    monkeypatch.setattr(worker, "release", and_look(resolving.release))
-    claimed = resolving.claim(worker="w", limit=4)
+    monkeypatch.setattr(worker, "finish", and_look(attempts.finish))
+    monkeypatch.setattr(worker, "release", and_look(attempts.release))
+    claimed = claims.claim(worker="w", limit=4)
 
     worker.work(claimed)
 
@@ -109,24 +110,24 @@ def test_nobody_waits_for_a_slow_run(asked, monkeypatch):
 def test_a_question_that_had_an_attempt_is_taken_alone(asked):
     asked("ONE", "TWO", "THREE")
     Resolution.objects.filter(key="one").update(attempts=1)
-    assert keys(resolving.claim(worker="w", limit=64)) == ["one"]
-    assert keys(resolving.claim(worker="w", limit=64)) == ["two", "three"]
+    assert keys(claims.claim(worker="w", limit=64)) == ["one"]
+    assert keys(claims.claim(worker="w", limit=64)) == ["two", "three"]
     Resolution.objects.update(status="pending")
     Waiter.objects.update(due_at=F("since"))
     Resolution.objects.filter(key="two").update(attempts=1)
     Resolution.objects.filter(key="one").update(attempts=0)
-    assert keys(resolving.claim(worker="w", limit=64)) == ["one"]
+    assert keys(claims.claim(worker="w", limit=64)) == ["one"]
 
 
 def test_only_what_was_begun_is_counted_when_the_worker_dies(asked):
     asked("ONE", "TWO", "THREE")
-    first, *_ = resolving.claim(worker="host/1/2", limit=3)
-    assert resolving.begin(first.resolution)
+    first, *_ = claims.claim(worker="host/1/2", limit=3)
+    assert attempts.begin(first.resolution)
 
-    resolving.requeue(worker="host/1/2")
+    attempts.requeue(worker="host/1/2")
 
-    attempts = dict(Resolution.objects.values_list("key", "attempts"))
-    assert attempts == {"one": 1, "two": 0, "three": 0}
+    counted = dict(Resolution.objects.values_list("key", "attempts"))
+    assert counted == {"one": 1, "two": 0, "three": 0}
     assert set(states().values()) == {"pending"}
     due = Waiter.objects.due(timezone.now()).values_list("resolution__key", flat=True)
     assert sorted(due) == ["three", "two"]  # the first one pauses
@@ -134,8 +135,8 @@ def test_only_what_was_begun_is_counted_when_the_worker_dies(asked):
 
 def test_what_was_given_back_meanwhile_is_not_begun(asked):
     asked("ONE", "TWO")
-    claimed = resolving.claim(worker="host/1/2", limit=2)
-    resolving.requeue(worker="host/1/2")
+    claimed = claims.claim(worker="host/1/2", limit=2)
+    attempts.requeue(worker="host/1/2")
     worker.work(claimed)
     assert Waits.seen == []
     assert set(states().values()) == {"pending"}
@@ -149,7 +150,7 @@ def test_one_that_fails_leaves_the_others_their_answers(asked, monkeypatch):
 
     monkeypatch.setattr(Waits, "match", lambda self, transaction: raise_on_two(transaction))
     asked("ONE", "TWO", "THREE")
-    worker.work(resolving.claim(worker="w", limit=3))
+    worker.work(claims.claim(worker="w", limit=3))
     assert states() == {"one": "resolved", "two": "pending", "three": "resolved"}
     assert Resolution.objects.get(key="two").attempts == 1
 
@@ -161,7 +162,7 @@ def test_an_answer_that_cannot_be_stored_costs_the_others_nothing(asked, monkeyp
 
     monkeypatch.setattr(Waits, "match", lambda self, transaction: answer(transaction))
     asked("ONE", "TWO", "THREE")
-    worker.work(resolving.claim(worker="w", limit=3))
+    worker.work(claims.claim(worker="w", limit=3))
     found = states()
     assert (found["one"], found["three"]) == ("resolved", "resolved")
     if connection.vendor == "postgresql":  # SQLite has no lengths
@@ -180,14 +181,14 @@ def test_what_the_second_thread_could_not_do_fails_the_task(asked, monkeypatch):
 
     monkeypatch.setattr(worker, "release", fail)
     with pytest.raises(RuntimeError, match="no release"):
-        worker.work(resolving.claim(worker="w", limit=3))
+        worker.work(claims.claim(worker="w", limit=3))
 
 
 def test_a_beginning_of_which_no_word_came_back_counts_once(asked):
     asked("ONE", "TWO")
-    first, second = [one.resolution for one in resolving.claim(worker="w", limit=2)]
+    first, second = [one.resolution for one in claims.claim(worker="w", limit=2)]
     Resolution.objects.filter(pk=first.pk).update(attempts=1)  # the commit that went unanswered
-    assert resolving.begin(first)
+    assert attempts.begin(first)
     assert Resolution.objects.get(pk=first.pk).attempts == first.attempts == 1
     Resolution.objects.filter(pk=second.pk).update(claimed_by="somebody else")
-    assert not resolving.begin(second)
+    assert not attempts.begin(second)

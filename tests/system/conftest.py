@@ -27,7 +27,7 @@ def databases(servers: Servers) -> Iterator[Databases]:
             check=True,
         )
 
-    made = Databases(os.environ["DATABASE_URL"], servers.folder, migrate)
+    made = Databases(os.environ["DATABASE_URL"], servers.folder, migrate, servers.template)
     yield made
     made.drop_template()
 

@@ -69,15 +69,19 @@ class Databases:
         url: The test run's DATABASE_URL.
         folder: Where files may be kept.
         migrate: Makes the tables in the database whose URL it is given.
+        template: A database of PostgreSQL's that has them already.
     """
 
-    def __init__(self, url: str, folder: Path, migrate: Callable[[str], None]) -> None:
+    def __init__(
+        self, url: str, folder: Path, migrate: Callable[[str], None], template: str | None = None
+    ) -> None:
         self._url = url
         self._folder = folder
         self._on_sqlite = url.startswith("sqlite")
         self._template_name = _new_name()
-        self._template = self._make(self._template_name)
-        migrate(self._template.url)
+        self._template = self._make(self._template_name, template or "")
+        if template is None:
+            migrate(self._template.url)
 
     def make(self) -> Database:
         """Return a new database with empty tables."""

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from standardwebhooks import Webhook
 
-from merchants.requests.resolving import MAX_ATTEMPTS, MAX_LOST
+from merchants.requests.resolutions.attempts import MAX_ABANDONED, MAX_ATTEMPTS
 from tests.system.stack import Stack, signal_group
 from webhooks.receiver.application import Message, Receiver, Reply, in_turn
 
@@ -195,7 +195,7 @@ def test_a_heuristic_that_goes_wrong_ends_in_a_failed_event(
         assert body["data"]["error"]
     runs = Counter(stack.runs())
     assert runs["raises"] == runs["hangs"] == MAX_ATTEMPTS
-    assert runs["exits"] == MAX_LOST
+    assert runs["exits"] == MAX_ABANDONED
     # And the cluster goes on.
     stack.post(made["api_key"], "all is well")
     endpoint.wait_for(len(ways) + 1, PROMPT_SECONDS)

@@ -166,6 +166,7 @@ def test_410_disables_the_webhook_and_holds_the_message(
     other = deliver(next_attempt_at=timezone.now() + timedelta(hours=1))
     with django_capture_on_commit_callbacks(execute=True):
         send()
+        sweep()
     webhook.refresh_from_db()
     assert (webhook.enabled, webhook.disabled_by) == (False, "gone")
     assert webhook.disabled_at is not None

@@ -111,7 +111,39 @@ def test_enabling_gives_a_clean_slate(webhook):
 def test_enabling_what_is_enabled_changes_nothing(deliver, webhook):
     Webhook.objects.update(failing_since=timezone.now())
     assert enabling.enable(webhook=webhook) == 0
+    webhook.refresh_from_db()
     assert webhook.failing_since is not None
+
+
+def test_a_sweep_goes_on_with_webhooks_for_a_while_only(deliver, webhook, monkeypatch):
+    """Else one client with many that change holds up what the sweep does for the others."""
+    other, _ = services.create(client=webhook.client, url=webhook.url)
+    for one in (webhook, other):
+        deliver(one)
+    Webhook.objects.update(enabled=False, disabled_by="client")
+    monkeypatch.setattr(enabling, "SETTLE_SECONDS", 0)
+    sweep()
+    assert Delivery.objects.held().count() == 1
+    sweep()
+    assert Delivery.objects.held().count() == 2
+
+
+def test_what_is_released_goes_out_as_what_comes_by_itself(deliver, webhook):
+    """Also what was retried by hand while it was held, in vain."""
+    delivery = deliver(status="held", held_by="client", trigger="manual", next_attempt_at=None)
+    Webhook.objects.update(enabled=False, disabled_by="client")
+    enabling.enable(webhook=webhook)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.trigger) == ("pending", "automatic")
+
+
+def test_a_client_does_not_enable_what_staff_have_just_disabled(webhook):
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.STAFF)
+    assert webhook.enabled  # as it was read before
+    with pytest.raises(enabling.DisabledByStaff):
+        enabling.enable(webhook=webhook, by_client=True)
+    webhook.refresh_from_db()
+    assert not webhook.enabled
 
 
 def test_large_backlogs_change_hands_in_batches(deliver, webhook, monkeypatch):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from django.utils import timezone
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from webhooks.delivery import claims
 from webhooks.delivery import recovery as recovering
+from webhooks.delivery.dispatcher import _interrupted as interrupted
 from webhooks.delivery.fair_share import Capacity
-from webhooks.endpoints import enabling, services
+from webhooks.endpoints import enabling, health, services
 from webhooks.models import Delivery, Recovery, Webhook
 
 # SQLite has one writer at a time.
@@ -69,6 +71,38 @@ def test_rows_are_locked_in_the_order_of_their_ids(change, state):
         rows.get(pk=last.pk)
     worker.join(timeout=20)
     assert not worker.is_alive()
+
+
+@pytest.mark.parametrize("says", ["", "disable"])
+def test_webhooks_that_do_well_and_others_are_locked_in_one_order(says):
+    steady = {"steady": True, "window": 9} if says else {}
+    first, last = sorted(WebhookFactory.create_batch(2, **steady), key=lambda one: one.pk)
+    well = replace(
+        interrupted(ValueError()), ok=True, error="", response_headers={"webhook-delivery": says}
+    )
+    failed = replace(well, ok=False, error="http", status=500)
+    # The one that is locked last by itself comes first in the order of ids.
+    outcomes = (
+        [(first.pk, well), (last.pk, failed)] if says else [(first.pk, failed), (last.pk, well)]
+    )
+    worker = threading.Thread(target=_and_disconnect, args=(note, outcomes))
+    with transaction.atomic():
+        rows = Webhook.objects.select_for_update(no_key=True, nowait=True)
+        rows.get(pk=first.pk)
+        worker.start()
+        _wait_until_somebody_waits()
+        rows.get(pk=last.pk)
+    worker.join(timeout=20)
+    assert not worker.is_alive()
+    first.refresh_from_db()
+    last.refresh_from_db()
+    assert first.enabled is not bool(says)
+    assert (last if says else first).failing_since is not None
+
+
+def note(outcomes):
+    with transaction.atomic():
+        health.note(outcomes, now=timezone.now())
 
 
 def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhile():

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import WebhookFactory
+from webhooks.delivery import manual
 from webhooks.delivery import recovery as recovering
 from webhooks.delivery.housekeeping import sweep
 from webhooks.endpoints import enabling, services
@@ -161,6 +162,22 @@ def test_disabling_ends_a_recovery_and_holds_what_it_had_put_on_its_way(
     assert (recovery.status, recovery.queued) == ("canceled", 4)
     assert Delivery.objects.filter(status="held").count() == 4
     assert send() == 0
+
+
+def test_a_retry_by_hand_goes_out_though_a_recovery_of_it_had_ended(
+    send, inside, window, receiver, webhook
+):
+    (delivery,) = inside("failed", attempts=10, step=10)
+    recovering.start(webhook=webhook, **window)
+    recovering.advance_all()
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.GONE)
+    delivery.refresh_from_db()
+    assert delivery.status == "held"
+    manual.retry(delivery_id=delivery.pk)
+    sweep(now=timezone.now())
+    assert send() == 1
+    delivery.refresh_from_db()
+    assert delivery.status == "succeeded"
 
 
 def test_a_recovery_of_a_webhook_that_is_just_deleted_has_nothing_to_do(inside, window, webhook):

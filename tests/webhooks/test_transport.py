@@ -3,6 +3,7 @@
 import gzip
 import itertools
 from contextlib import closing
+from unittest.mock import Mock
 
 import pytest
 
@@ -106,8 +107,18 @@ def test_a_body_of_64_kib_is_read_and_4_kib_are_kept(
         ),
         Reply(raw=itertools.chain([OK], itertools.repeat(b"X-More: and more\r\n"))),
         Reply(raw=[OK, b"X-Long: " + b"x" * 70_000]),
+        Reply(raw=itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)),
+        Reply(
+            raw=itertools.chain(
+                [OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"],
+                itertools.repeat(b"X-Trailer: and more\r\n" * 100),
+            )
+        ),
     ],
-    ids=["content-length", "endless", "endless chunks", "endless headers", "long header"],
+    ids=[
+        *("content-length", "endless", "endless chunks", "endless headers", "long header"),
+        *("endless interim answers", "endless trailers"),
+    ],
 )
 def test_too_long_an_answer_is_too_large(
     transport: Transport, endpoint: Receiver, reply: Reply
@@ -213,6 +224,14 @@ def test_an_interim_answer_is_not_taken_for_the_next_ones(
     endpoint.behaviour = in_turn(Reply(raw=[early]), Reply())
     assert post(transport, endpoint.url()).status == 103
     assert post(transport, endpoint.url()).ok
+
+
+def test_a_fault_of_ours_is_not_put_down_to_the_webhook(
+    transport: Transport, endpoint: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_read", Mock(side_effect=ValueError("a bug")))
+    with pytest.raises(ValueError, match="a bug"):
+        post(transport, endpoint.url())
 
 
 @pytest.mark.parametrize("headers", [{"x-a": "1\r\nX-B: 2"}, {"x-a": "☕"}, {"x-a\r\nx-b": "1"}])

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
+from pave.core.along_index import exists_along
 from webhooks.delivery.fair_share import (
     Candidate,
     Capacity,
@@ -81,7 +82,7 @@ class Claimer:
             late: webhooks that keep this sender waiting at this moment; they count as suspect.
             capacity_of: of these, how many of a client, by its primary key; without it all.
         """
-        if capacity.all < 1 or not Delivery.objects.due(now).exists():
+        if capacity.all < 1 or not exists_along(Delivery.objects.due(now), "next_attempt_at"):
             return []
         in_flight = in_flight_by_webhook()
         candidates = [

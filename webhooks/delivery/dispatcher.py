@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import retry_while_unavailable
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
@@ -34,6 +35,8 @@ THREADS = 512
 # together; see webhooks/policies/circuit_breaker.py.
 SUSPECT_PART = 0.25
 UNPROVEN_PART = 0.5
+# How many go to new and suspect webhooks while a sender waits for slow ones at the end of its time.
+FEW = 8
 # The part that one client's messages may take, to however many webhooks.
 CLIENT_PART = 0.75
 # How often the rows are looked at while a sender is awake, in seconds.
@@ -86,7 +89,7 @@ class Sender:
         )
 
     def run(self, *, seconds: float) -> int:
-        """Send what is due for up to ``seconds``, and then wait for what is under way.
+        """Send what is due for up to ``seconds``, and then wait for what is in flight.
 
         Returns:
             How many attempts were made.
@@ -96,15 +99,15 @@ class Sender:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
             try:
                 while loop.should_continue():
-                    claims = retry_while_unavailable(self._claim, seconds=CLAIM_RETRY_SECONDS)
-                    for one in claims:
-                        pool.submit(self._send, one)
+                    claimed = self._start(pool)
                     recorded = self._record()
                     made += recorded
-                    if claims or recorded or self._in_flight:
+                    if claimed or recorded or self._in_flight:
                         loop.touch()
                 self._wakeup.mark_idle()
                 self._wake_next(busy=loop.was_busy)
+                for not_suspect in (False, True):
+                    made += self._wait_for_slow(pool, not_suspect=not_suspect)
             finally:
                 # Also when the database was away for longer than this sender could wait.
                 while self._in_flight:
@@ -114,22 +117,70 @@ class Sender:
         self._wake_next()
         return made
 
-    def _claim(self) -> list[Claim]:
+    def _start(
+        self, pool: ThreadPoolExecutor, *, few: bool = False, not_suspect: bool = False
+    ) -> int:
+        """Claim what is due, and begin to send it; return how many messages that is.
+
+        Args:
+            pool: Whose threads send.
+            few: No more than ``FEW`` to new and suspect webhooks.
+            not_suspect: None to suspect ones.
+        """
+        claims = retry_while_unavailable(
+            lambda: self._claim(few, not_suspect), seconds=CLAIM_RETRY_SECONDS
+        )
+        for one in claims:
+            pool.submit(self._send, one)
+        return len(claims)
+
+    def _wait_for_slow(self, pool: ThreadPoolExecutor, *, not_suspect: bool) -> int:
+        """Wait for what is in flight, and meanwhile go on with the others.
+
+        Else all clients would wait for the slowest endpoint of one, whenever all senders are at the
+        end of their time.
+
+        Args:
+            pool: Whose threads send.
+            not_suspect: Go on with endpoints that answer promptly, and with a few new ones; else
+                also with a few that are suspect. In this order the sender ends soon after.
+        """
+        made = 0
+        slow = set(self._in_flight)
+        end = time.monotonic() + settings.PAVE_WEBHOOK_TIMEOUT
+        while slow & self._in_flight.keys() and time.monotonic() < end and not shutdown.requested():
+            self._start(pool, few=True, not_suspect=not_suspect)
+            made += self._record()
+        return made
+
+    def _claim(self, few: bool = False, not_suspect: bool = False) -> list[Claim]:
         free = self._threads - len(self._in_flight)
         if not free:
             self._ask_for_help()
             return []
         moment = time.monotonic()
         late = {one.webhook_id for one in self._in_flight.values() if one.is_late(moment)}
-        left = self._capacity(1.0)
         most = self._capacity(CLIENT_PART)
         left_of: dict[int, Capacity] = {}
         for one in self._in_flight.values():
             steady = False if one.webhook_id in late else one.steady
-            left = left.minus(steady)
             left_of[one.client_id] = left_of.get(one.client_id, most).minus(steady)
+        # What one client's steady endpoints take beyond its part, since they have begun to hang, is
+        # not taken from what others' new and slow ones may have.
+        left = self._capacity(1.0)
+        for client_left in left_of.values():
+            left = replace(
+                left,
+                unproven=left.unproven - most.unproven + max(client_left.unproven, 0),
+                suspect=left.suspect - most.suspect + max(client_left.suspect, 0),
+            )
         if any(capacity.all < 1 for capacity in left_of.values()):
             self._ask_for_help()
+        if few:
+            suspect = 0 if not_suspect else FEW
+            left = replace(
+                left, unproven=min(left.unproven, FEW), suspect=min(left.suspect, suspect)
+            )
         claims = self._claimer.claim(
             now=timezone.now(),
             capacity=replace(left, all=free),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
+from pave.core.along_index import exists_along
 from webhooks.models import Delivery, Webhook, claim_queries
 
 # Taken in one claim at most, of webhooks and of deliveries.
@@ -83,14 +84,16 @@ def webhooks_with_due(now: datetime) -> list[Webhook]:
         )
         .only(*fields)
     )
-    if not Delivery.objects.asked_for().filter(next_attempt_at__lte=now).exists():
+    if not exists_along(
+        Delivery.objects.asked_for().filter(next_attempt_at__lte=now), "webhook_id"
+    ):
         return list(open_ones)
     return [*asked, *open_ones]
 
 
 def is_work_waiting(now: datetime) -> bool:
     """Return whether a sender would find anything to send."""
-    if not Delivery.objects.due(now).exists():
+    if not exists_along(Delivery.objects.due(now), "next_attempt_at"):
         return False
     in_flight = in_flight_by_webhook()
     return any(webhook.room(in_flight.get(webhook.pk, 0)) for webhook in webhooks_with_due(now))

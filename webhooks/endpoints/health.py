@@ -1,6 +1,6 @@
 """Keeping each webhook's condition up to date, and disabling the gone and the long failing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from uuid import UUID
@@ -22,6 +22,15 @@ DISABLE = "disable"
 ABORT = "abort-message"
 
 _FIELDS = (*Webhook.CONDITION_FIELDS, "failing_since")
+_FULL_WINDOW = Greatest(F("max_in_flight"), 2)
+_NOT_AT_ITS_BEST = (
+    Q(window__lt=_FULL_WINDOW)
+    | Q(steady=None)
+    | Q(steady=False)
+    | Q(breaker_failures__gt=0)
+    | ~Q(breaker_opened_at=None)
+    | ~Q(failing_since=None)
+)
 
 
 def note(outcomes: Sequence[tuple[UUID, Outcome]], *, now: datetime) -> None:
@@ -37,18 +46,27 @@ def note(outcomes: Sequence[tuple[UUID, Outcome]], *, now: datetime) -> None:
         pk: [outcome for _, outcome in group]
         for pk, group in groupby(sorted(outcomes, key=lambda pair: pair[0]), lambda pair: pair[0])
     }
-    well = [
+    well = {
         pk
         for pk, some in by_webhook.items()
-        if all(outcome.ok and outcome.duration_ms < LATE_MS for outcome in some)
-    ]
-    _note_well(well)
-    _note_others({pk: some for pk, some in by_webhook.items() if pk not in set(well)}, now)
+        if all(
+            outcome.ok and outcome.duration_ms < LATE_MS and DISABLE not in controls(outcome)
+            for outcome in some
+        )
+    }
+    others = by_webhook.keys() - well
+    changing = Webhook.objects.filter(_NOT_AT_ITS_BEST, pk__in=well) | Webhook.objects.filter(
+        pk__in=others
+    )
+    # All in one statement and one order, so that two senders never wait for each other.
+    locked = list(changing.select_for_update(no_key=True).order_by("pk"))
+    _note_well([webhook.pk for webhook in locked if webhook.pk in well])
+    _note_others([webhook for webhook in locked if webhook.pk in others], by_webhook, now)
     for pk, some in by_webhook.items():
         if any(outcome.status == GONE for outcome in some):
-            enabling.disable(webhook_id=pk, by=Webhook.DisabledBy.GONE, now=now)
+            _disable(pk, Webhook.DisabledBy.GONE, now)
         elif any(DISABLE in controls(outcome) for outcome in some):
-            enabling.disable(webhook_id=pk, by=Webhook.DisabledBy.ASKED, now=now)
+            _disable(pk, Webhook.DisabledBy.ASKED, now)
 
 
 def controls(outcome: Outcome) -> frozenset[str]:
@@ -58,29 +76,18 @@ def controls(outcome: Outcome) -> frozenset[str]:
 
 
 def _note_well(webhooks: Sequence[UUID]) -> None:
-    """Note prompt successes, the same for all of them: ``Condition.after`` in one statement."""
-    full = Greatest(F("max_in_flight"), 2)
-    better = (
-        Q(window__lt=full)
-        | Q(steady=None)
-        | Q(steady=False)
-        | Q(breaker_failures__gt=0)
-        | ~Q(breaker_opened_at=None)
-        | ~Q(failing_since=None)
-    )
-    changing = list(
-        Webhook.objects.filter(better, pk__in=webhooks)
-        .select_for_update(no_key=True)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    if not changing:
+    """Note prompt successes, the same for all of them: ``Condition.after`` in one statement.
+
+    Args:
+        webhooks: Ids of locked ones.
+    """
+    if not webhooks:
         return
-    some = Webhook.objects.filter(pk__in=changing)
+    some = Webhook.objects.filter(pk__in=webhooks)
     # A pause that the breaker made is over; one that the endpoint asked for is not.
     some.exclude(breaker_opened_at=None).update(paused_until=None)
     some.update(
-        window=Least(F("window") + 1, full),
+        window=Least(F("window") + 1, _FULL_WINDOW),
         steady=True,
         breaker_failures=0,
         breaker_failed_at=None,
@@ -89,12 +96,11 @@ def _note_well(webhooks: Sequence[UUID]) -> None:
     )
 
 
-def _note_others(by_webhook: dict[UUID, list[Outcome]], now: datetime) -> None:
-    if not by_webhook:
+def _note_others(
+    webhooks: Sequence[Webhook], by_webhook: Mapping[UUID, Sequence[Outcome]], now: datetime
+) -> None:
+    if not webhooks:
         return
-    webhooks = list(
-        Webhook.objects.filter(pk__in=by_webhook).select_for_update(no_key=True).order_by("pk")
-    )
     for webhook in webhooks:
         condition = webhook.condition
         for outcome in sorted(by_webhook[webhook.pk], key=lambda one: one.started_at):
@@ -107,4 +113,8 @@ def _note_others(by_webhook: dict[UUID, list[Outcome]], now: datetime) -> None:
     Webhook.objects.bulk_update(webhooks, _FIELDS, batch_size=200)
     for webhook in webhooks:
         if webhook.failing_since is not None and webhook.failing_since <= now - FAILING_LIMIT:
-            enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.FAILING, now=now)
+            _disable(webhook.pk, Webhook.DisabledBy.FAILING, now)
+
+
+def _disable(webhook_id: UUID, by: Webhook.DisabledBy, now: datetime) -> None:
+    enabling.disable(webhook_id=webhook_id, by=by, now=now, hold_at_once=False)

@@ -5,6 +5,7 @@ Disabling and enabling are in ``webhooks.endpoints.enabling``, since they concer
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -102,8 +103,8 @@ def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
         if webhook is None:
             return create(client=client, url=url)
         change(webhook=webhook, fields={"url": url})
-        if not webhook.enabled and webhook.disabled_by != Webhook.DisabledBy.STAFF:
-            enabling.enable(webhook=webhook)
+        with suppress(enabling.DisabledByStaff):
+            enabling.enable(webhook=webhook, by_client=True)
     return webhook, None
 
 

@@ -25,6 +25,19 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 # lie the IPv4-compatible and NAT64 forms, which hide an IPv4 address from a naive check.
 _PUBLIC_IPV6 = IPv6Network("2000::/3")
 
+# Public by their registration, and yet never somebody's endpoint.
+_NEVER_AN_ENDPOINT: tuple[IPv4Network | IPv6Network, ...] = (
+    IPv4Network("168.63.129.16/32"),  # each Azure machine's own host: keys, configuration, DNS
+    IPv4Network("192.31.196.0/24"),  # AS112 (RFC 7535): the nearest server of an anycast
+    IPv4Network("192.175.48.0/24"),  # AS112 (RFC 7534)
+    IPv6Network("2001:4:112::/48"),
+    IPv6Network("2620:4f:8000::/48"),
+    IPv4Network("192.52.193.0/24"),  # AMT relays (RFC 7450), anycast as well
+)
+# The second half of an address that a router takes out of a tunnel as the IPv4 address at its end
+# (ISATAP, RFC 5214 section 6.1): with and without the bit for unique ones.
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+
 # `socket.getaddrinfo`, or a stand-in with its signature and results.
 LookUp = Callable[..., Sequence[tuple[Any, ...]]]
 
@@ -153,7 +166,9 @@ class AddressPolicy:
             and not address.is_multicast
             and not address.is_reserved
             and not any(address in network for network in EXTRA_BLOCKED_NET_RANGES)
+            and not any(address in network for network in _NEVER_AN_ENDPOINT)
             and (address.version == 4 or address in _PUBLIC_IPV6)
+            and not (address.version == 6 and int(address) >> 32 & 0xFFFF_FFFF in _ISATAP)
         )
         return None if public else "not a public one"
 

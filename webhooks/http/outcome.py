@@ -29,6 +29,14 @@ class ErrorClass(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class HeaderRefused(Exception):
+    """A header cannot be sent over HTTP."""
+
+
+class TooLarge(Exception):
+    """More of an answer has come than is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one attempt, with the evidence for it.
@@ -70,8 +78,6 @@ def classify(error: Exception) -> tuple[ErrorClass, str] | None:
             return known
     if isinstance(error, RequestException | urllib3.exceptions.HTTPError):
         return ErrorClass.HTTP, "The answer is not valid HTTP."
-    if isinstance(error, ValueError):  # from the standard library's check of header names, values
-        return ErrorClass.BLOCKED, "A header of this webhook cannot be sent over HTTP."
     return None
 
 
@@ -91,6 +97,8 @@ def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:
     match cause:
         case AddressError():
             return ErrorClass.BLOCKED, str(cause)
+        case HeaderRefused():
+            return ErrorClass.BLOCKED, "A header of this webhook cannot be sent over HTTP."
         case TimeoutError():
             return ErrorClass.TIMEOUT, "There was no complete answer in time."
         case socket.gaierror():
@@ -106,6 +114,8 @@ def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:
             return ErrorClass.REFUSED, "The connection was refused."
         case http.client.IncompleteRead() | ConnectionError():
             return ErrorClass.RESET, "The connection was closed before the answer was complete."
+        case TooLarge():
+            return ErrorClass.TOO_LARGE, "The answer is too large."
         case http.client.LineTooLong():
             return ErrorClass.TOO_LARGE, "The answer has a line that is too long."
         case http.client.HTTPException() if "more than" in str(cause):

@@ -14,6 +14,11 @@ import time
 from typing import Any
 
 from webhooks.http.address_policy import AddressPolicy, Resolved
+from webhooks.http.outcome import TooLarge
+
+# Bytes of one answer, head and body: the parser bounds headers and lines, and the transport the
+# body, but nothing in them bounds interim answers (1xx) and the trailers of a chunked body.
+MAX_RECEIVED = 256 * 1024
 
 
 class Exchange:
@@ -23,13 +28,14 @@ class Exchange:
     place, so none for dns, connect and tls where a kept connection was used.
     """
 
-    __slots__ = ("address", "deadline", "fresh", "reused", "started", "timings")
+    __slots__ = ("address", "deadline", "fresh", "received", "reused", "started", "timings")
 
     def __init__(self, timeout: float, *, fresh: bool = False) -> None:
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.fresh = fresh  # whether a kept connection may not be used
         self.reused = False
+        self.received = 0
         self.address: str | None = None
         self.timings: dict[str, int] = {}
 
@@ -57,7 +63,14 @@ class Exchange:
         self.timings[stage] = int((time.monotonic() - since) * 1000)
 
     def heard(self, count: int) -> None:
-        """Bytes of the answer have come; none of them are the end of the connection."""
+        """Bytes of the answer have come; none of them are the end of the connection.
+
+        Raises:
+            TooLarge: they are more than ``MAX_RECEIVED``.
+        """
+        self.received += count
+        if self.received > MAX_RECEIVED:
+            raise TooLarge
         if count and "first_byte" not in self.timings:
             self.note("first_byte", self.started)
 

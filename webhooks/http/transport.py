@@ -24,12 +24,14 @@ from urllib.parse import urlsplit
 
 import certifi
 from requests import Response
+from requests.exceptions import InvalidHeader
+from requests.utils import check_header_validity
 from requests_hardened import Config, HTTPSession
 from urllib3.util.ssl_ import create_urllib3_context
 
 from webhooks.http.address_policy import AddressPolicy, ascii_host, port_of
 from webhooks.http.connections import DiallingAdapter, NoCookies, Target, TargetedRequest
-from webhooks.http.outcome import ErrorClass, Outcome, classify, is_hang_up
+from webhooks.http.outcome import ErrorClass, HeaderRefused, Outcome, classify, is_hang_up
 from webhooks.http.signing import mask_headers
 from webhooks.http.sockets import Dialler, Exchange
 
@@ -144,7 +146,14 @@ class Transport:
 
         Raises:
             AddressError: the URL may not be used.
+            HeaderRefused: a header cannot be sent.
         """
+        for header in headers.items():
+            try:
+                check_header_validity(header)
+                "".join(header).encode("latin-1")
+            except (InvalidHeader, UnicodeEncodeError) as error:
+                raise HeaderRefused from error
         request = TargetedRequest()
         request.target = self._target(url)
         request.method = "POST"

@@ -31,8 +31,8 @@ from merchants.matching.heuristic import Heuristic
 from merchants.matching.reading import read
 from merchants.matching.types import Transaction
 from merchants.models import Merchant
-from merchants.requests.answers import as_json
 from merchants.requests.events import found
+from merchants.requests.resolutions.answers import as_json
 from pave.core.card_masking import masked
 
 ADDED = [

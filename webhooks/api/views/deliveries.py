@@ -51,7 +51,9 @@ class DeliveriesView(ClientView):
         found = Delivery.objects.filter(webhook=webhook).select_related("event")
         if "status" in query:
             found = found.filter(status=query["status"])
-        found = found.filter(**query.get("event", {}))
+        if "event" in query:
+            # Of the client alone, so that not all that others were sent is looked through.
+            found = found.filter(event__client=request.client, **query["event"])
         paginator = self.pagination_class()
         page = paginator.paginate_queryset(found, request, view=self)
         return paginator.get_paginated_response(DeliverySerializer(page, many=True).data)

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse
@@ -127,14 +128,16 @@ class WebhookView(ClientView):
         context = look_up_context(request)
         fields = validated(WebhookChangesSerializer(webhook, data=request.data, context=context))
         enabled = fields.pop("enabled", None)
-        if enabled and webhook.disabled_by == Webhook.DisabledBy.STAFF:
-            raise Conflict("Our staff disabled this webhook; please ask them to enable it.")
-        if fields:
-            services.change(webhook=webhook, fields=fields)
-        if enabled is True:
-            enabling.enable(webhook=webhook)
-        elif enabled is False:
-            enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+        with transaction.atomic():
+            if enabled is True:
+                try:
+                    enabling.enable(webhook=webhook, by_client=True)
+                except enabling.DisabledByStaff as error:
+                    raise Conflict(str(error)) from error
+            if fields:
+                services.change(webhook=webhook, fields=fields)
+            if enabled is False:
+                enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
         return Response(WebhookSerializer(own_webhook(request, webhook_id)).data)
 
     @operation(

@@ -11,7 +11,7 @@ from merchants.requests.heuristic_run import Answer
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class MatchedRows:
     """The rows that matches name, as far as they are there: a heuristic may be out of date.
 
     Args:
@@ -23,7 +23,7 @@ class Named:
     rules: frozenset[int]
 
     @classmethod
-    def by(cls, matches: Sequence[Match]) -> "Named":
+    def by(cls, matches: Sequence[Match]) -> "MatchedRows":
         """Look the rows up, in two statements at most."""
         merchants = {pk for match in matches if (pk := _uuid(match.merchant_id))}
         rules = {number for match in matches if (number := _number(match.rule_id))}
@@ -33,14 +33,14 @@ class Named:
         )
 
 
-def write_down(answer: Answer, resolution: Resolution, named: Named) -> None:
+def apply_answer(answer: Answer, resolution: Resolution, rows: MatchedRows) -> None:
     """Set what an answer says on a resolution that is not saved yet."""
     match = answer.match
-    merchant = named.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
+    merchant = rows.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
     rule_id = _number(match.rule_id)
     resolution.answer = as_json(match, merchant, resolution.ruleset_id, answer.published)
     resolution.merchant = merchant
-    resolution.rule_id = rule_id if rule_id in named.rules else None
+    resolution.rule_id = rule_id if rule_id in rows.rules else None
     resolution.method = match.method
     resolution.confidence = match.confidence
     resolution.evidence = list(match.evidence)

@@ -1,0 +1,214 @@
+"""Attempts at resolutions: begun, finished, failed, released."""
+
+import copy
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from merchants.catalogue import rulesets
+from merchants.models import Resolution, Waiter
+from merchants.requests import completion, heuristic_queue
+from merchants.requests.heuristic_run import Answer
+from merchants.requests.resolutions.answers import MatchedRows, apply_answer
+from merchants.requests.resolutions.claims import lease
+from merchants.wakeups import RESOLVE
+from pave.core.bulk_update import update_each
+from pave.operations.monitoring.counters import Counter
+
+logger = logging.getLogger(__name__)
+
+Status = Resolution.Status
+
+# Attempts in which the heuristic failed by itself.
+MAX_ATTEMPTS = 3
+# Attempts in all, when the worker did not live to the end of one: that may be the question's
+# fault, and may be that of somebody who restarted the machine.
+MAX_ABANDONED = 5
+# Pauses before the 2nd, 3rd, … attempt, in seconds.
+PAUSES = (2, 10, 30)
+SWEEP_BATCH = 500
+_WRITTEN = (
+    "status",
+    "answer",
+    "merchant",
+    "rule",
+    "method",
+    "confidence",
+    "evidence",
+    "error",
+    "duration_ms",
+    "finished_at",
+    "lease_expires_at",
+    "claimed_by",
+)
+
+
+def begin(resolution: Resolution) -> bool:
+    """Count the attempt, before it is made; return whether it is still this worker's to make."""
+    now = timezone.now()
+    if not _ours(resolution).update(
+        attempts=F("attempts") + 1, started_at=now, lease_expires_at=lease(now)
+    ):
+        # Asked again after a commit of which no word came back, it may have been begun.
+        begun = copy.copy(resolution)
+        begun.attempts += 1
+        if not _ours(begun).exists():
+            return False
+    resolution.attempts += 1
+    resolution.started_at = now
+    return True
+
+
+def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
+    """Store answers and complete who waits for them, in one transaction; if many, not all of them.
+
+    Args:
+        done: Resolutions as they were claimed and begun, each with its answer.
+
+    Returns:
+        How many of them were still this worker's.
+    """
+    now = timezone.now()
+    answers = {resolution.pk: (resolution, answer) for resolution, answer in done}
+    with transaction.atomic():
+        ruleset = rulesets.steady()
+        # Locked in one order everywhere, so that nobody waits for one who waits for him.
+        locked = Resolution.objects.filter(pk__in=answers).order_by("id")
+        locked = locked.select_for_update(no_key=True)
+        ours = [row for row in locked if _is_same_attempt(row, answers[row.pk][0])]
+        rows_of_matches = MatchedRows.by([answers[row.pk][1].match for row in ours])
+        counter = Counter(now)
+        for row in ours:
+            answer = answers[row.pk][1]
+            apply_answer(answer, row, rows_of_matches)
+            row.status = Status.RESOLVED
+            row.error = ""
+            row.duration_ms = answer.duration_ms
+            row.finished_at = now
+            row.lease_expires_at = None
+            row.claimed_by = ""
+            counter.observe("heuristic_seconds", answer.duration_ms / 1000)
+        update_each(ours, _WRITTEN)
+        counter.write()
+        settled = completion.settle(ours, ruleset, now=now)
+        if settled.all_of_them:
+            Waiter.objects.filter(resolution__in=ours).delete()
+    if not settled.all_of_them:
+        completion.readmit_waiting([row.pk for row in ours])
+    for row in ours:
+        logger.info(
+            "resolution.resolved resolution=%s method=%s ms=%s requests=%s",
+            row.pk,
+            row.method,
+            row.duration_ms,
+            settled.requests.get(row.pk, 0),
+        )
+    return len(ours)
+
+
+def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> None:
+    """End an attempt that failed: another one after a pause, or the end of the resolution.
+
+    Args:
+        resolution: As it was claimed and begun.
+        error: A sentence for the client.
+        limit: With so many attempts, this was the last one.
+    """
+    now = timezone.now()
+    final = resolution.attempts >= limit
+    with transaction.atomic():
+        # Before the resolution's lock, as everywhere.
+        ruleset = rulesets.steady() if final else None
+        changed = _ours(resolution).update(
+            status=Status.FAILED if final else Status.PENDING,
+            error=error,
+            finished_at=now if final else None,
+            lease_expires_at=None,
+            claimed_by="",
+        )
+        waiting = Waiter.objects.filter(resolution=resolution.pk)
+        all_of_them = True
+        if changed and ruleset is not None:
+            resolution.refresh_from_db()
+            all_of_them = completion.settle([resolution], ruleset, now=now).all_of_them
+            if all_of_them:
+                waiting.delete()
+        elif changed and not waiting.update(due_at=now + _pause(resolution.attempts)):
+            heuristic_queue.drop_unawaited([resolution.pk])
+    if not all_of_them:
+        completion.readmit_waiting([resolution.pk])
+    if changed:
+        logger.warning(
+            "resolution.%s resolution=%s attempt=%s error=%s",
+            "failed" if final else "will_retry",
+            resolution.pk,
+            resolution.attempts,
+            error,
+        )
+
+
+def release(resolutions: Sequence[Resolution]) -> None:
+    """Release what was claimed and not begun, as if it had not been claimed."""
+    if not resolutions:
+        return
+    for resolution in resolutions:
+        with transaction.atomic():
+            if _ours(resolution).update(
+                status=Status.PENDING, lease_expires_at=None, claimed_by=""
+            ):
+                Waiter.objects.filter(resolution=resolution.pk).update(due_at=F("since"))
+    heuristic_queue.drop_unawaited([resolution.pk for resolution in resolutions])
+    RESOLVE.send(min(len(resolutions), settings.PAVE_WORKERS))
+
+
+def sweep(*, now: datetime | None = None) -> None:
+    """End the attempts of dead workers, and wake workers for what is due."""
+    now = now or timezone.now()
+    _end_abandoned(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
+    if cache.add("resolutions:without-waiters", "checked", heuristic_queue.CHECK_SECONDS):
+        heuristic_queue.restore_missing(now)
+    due = Waiter.objects.due(now)[: settings.PAVE_WORKERS].count()
+    if due:
+        RESOLVE.send(due)
+
+
+def requeue(*, worker: str) -> None:
+    """End the attempts of the dead ``worker``, or of all workers of a dead cluster."""
+    _end_abandoned(Resolution.objects.filter(status=Status.RUNNING, claimed_by__startswith=worker))
+
+
+def _end_abandoned(lost: QuerySet[Resolution]) -> None:
+    rows = list(lost)
+    release([resolution for resolution in rows if resolution.started_at is None])
+    for resolution in rows:
+        if resolution.started_at is not None:
+            fail(resolution, "The process that ran the heuristic ended.", limit=MAX_ABANDONED)
+
+
+def _is_same_attempt(row: Resolution, claimed: Resolution) -> bool:
+    """Return whether a locked row is in the attempt that ``claimed`` shows."""
+    return (row.status, row.attempts, row.claimed_by) == (
+        Status.RUNNING,
+        claimed.attempts,
+        claimed.claimed_by,
+    )
+
+
+def _ours(resolution: Resolution) -> QuerySet[Resolution]:
+    """Select the resolution if it is still in the attempt that ``resolution`` shows."""
+    return Resolution.objects.filter(
+        pk=resolution.pk,
+        status=Status.RUNNING,
+        attempts=resolution.attempts,
+        claimed_by=resolution.claimed_by,
+    )
+
+
+def _pause(attempt: int) -> timedelta:
+    return timedelta(seconds=PAUSES[min(attempt, len(PAUSES)) - 1])

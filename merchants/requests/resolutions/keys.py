@@ -1,0 +1,71 @@
+"""Resolution keys: what makes two transactions have the same answer."""
+
+import hashlib
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from merchants.matching.heuristic import Heuristic
+from merchants.matching.types import Key
+from merchants.models import KEY_LENGTH, NormalizationRequest
+from merchants.requests.heuristic_run import HeuristicTimeout, time_limit
+
+
+class StoredKey(NamedTuple):
+    """A key as a resolution's row has it.
+
+    Args:
+        text: A shared key in clear, else a digest, which differs from client to client.
+        client: The primary key of the only client that has its answer; None for all.
+    """
+
+    text: str
+    client: int | None
+
+
+class KeyLimits(NamedTuple):
+    """How long a heuristic's ``key`` may take, in seconds of CPU time and by the wall clock.
+
+    It is a matter of microseconds, but for what is loaded first. The machine may be busy.
+    """
+
+    cpu: float
+    wall: float
+
+
+# Together with others, and alone.
+IN_A_BATCH = KeyLimits(cpu=1.0, wall=4.0)
+ALONE = KeyLimits(cpu=5.0, wall=20.0)
+
+
+def key_of(request: NormalizationRequest, heuristic: Heuristic, limits: KeyLimits) -> StoredKey:
+    """Return the resolution key of a request under a heuristic.
+
+    Raises:
+        TimeoutError: The heuristic's ``key`` takes longer than it may.
+        Exception: Whatever it raises.
+    """
+    try:
+        with time_limit(limits.wall, cpu_seconds=limits.cpu):
+            key = heuristic.key(request.as_transaction())
+    except HeuristicTimeout as error:
+        raise TimeoutError("The heuristic's key takes too long.") from error
+    return stored_key(key, request.client_id)
+
+
+def stored_key(key: Key | str, client: int) -> StoredKey:
+    """Return a heuristic's key as the row of its resolution has it, for a client's request.
+
+    Free text of a client's does not stand in clear beside an answer, and only the client itself
+    is spared a run by having asked before: else the time of an answer would tell one what others
+    have asked. ``PAVE_SHARE_UNKNOWN`` gives that up.
+    """
+    key = key if isinstance(key, Key) else Key(key)
+    text = key.text.encode("utf-8", "replace")
+    if key.shared:
+        short = len(key.text) <= KEY_LENGTH and key.text.isprintable()
+        return StoredKey(key.text if short else f"sha256:{hashlib.sha256(text).hexdigest()}", None)
+    owner = None if settings.PAVE_SHARE_UNKNOWN else client
+    digest = salted_hmac("merchants.key", b"%d:%b" % (owner or 0, text), algorithm="sha256")
+    return StoredKey(f"{'all' if owner is None else 'own'}:{digest.hexdigest()}", owner)

@@ -1,0 +1,190 @@
+"""Finding or making the resolution of each key."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from merchants.catalogue import rulesets
+from merchants.models import NormalizationRequest, Resolution, Ruleset, Waiter
+from merchants.requests import heuristic_queue
+from merchants.requests.resolutions.keys import IN_A_BATCH, StoredKey, key_of
+from merchants.wakeups import RESOLVE
+from pave.clients.models import Client
+from pave.core.card_masking import without_card_numbers
+
+# How long a question that could not be answered is not asked again: a client that asks it again
+# within this time gets the same failure, so that one that kills workers cannot kill them in turn.
+FAILURE_CACHED_FOR = timedelta(minutes=5)
+RequestsByKey = Mapping[StoredKey, Sequence[NormalizationRequest]]
+
+
+def find_or_create(
+    requests_by_key: RequestsByKey, ruleset: Ruleset, now: datetime
+) -> dict[str, Resolution]:
+    """Return the resolution of each key, locked unless it is resolved; call in a transaction.
+
+    The lock keeps a resolution from being finished between this look at its status and the commit
+    that ties requests to it; else these would wait for an answer that has been given out already.
+    Clients whose requests have to wait are put in the heuristic's queue.
+
+    Args:
+        requests_by_key: Requests by key.
+        ruleset: The one that answers now.
+        now: The present.
+
+    Returns:
+        Resolutions by the text of their key.
+    """
+    by_text = {key.text: requests for key, requests in requests_by_key.items()}
+    present = {
+        resolution.key: resolution
+        for resolution in Resolution.objects.filter(ruleset=ruleset, key__in=by_text)
+    }
+    missing = {key: by_text[key] for key in by_text if key not in present}
+    cached = _still_valid(missing, ruleset)
+    cached |= {key: found for key, found in present.items() if found.is_resolved}
+    kept = lock_answers(cached.values())
+    cached = {key: resolution for key, resolution in cached.items() if resolution.pk in kept}
+    others = {key.text: key for key in requests_by_key if key.text not in cached}
+    if not others:
+        return cached
+    existing = {key for key, found in present.items() if not found.is_resolved}
+    locked = _locked(others, existing, ruleset)
+    _reopen(locked, by_text, now)
+    unresolved = [resolution for resolution in locked if _is_open(resolution)]
+    heuristic_queue.add(unresolved, by_text, now)
+    if unresolved:
+        RESOLVE.send(min(len(unresolved), settings.PAVE_WORKERS))
+    return cached | {resolution.key: resolution for resolution in locked}
+
+
+def is_cached(client: Client, fields: dict[str, Any]) -> bool:
+    """Return whether the answer for a transaction is there, without asking for it.
+
+    Args:
+        client: Who asks.
+        fields: The transaction's, named as the model's.
+    """
+    if not rulesets.is_ours():
+        return False  # its key may take any time, which is the cluster's to spend
+    request = NormalizationRequest(client=client, **without_card_numbers(fields))
+    ruleset = rulesets.current()
+    key = key_of(request, rulesets.heuristic_for(ruleset.number), IN_A_BATCH).text
+    answered = Resolution.objects.filter(key=key, ruleset=ruleset)
+    return answered.filter(status=Resolution.Status.RESOLVED).exists() or bool(
+        _still_valid({key: [request]}, ruleset)
+    )
+
+
+def _still_valid(
+    requests_by_key: Mapping[str, Sequence[NormalizationRequest]], ruleset: Ruleset
+) -> dict[str, Resolution]:
+    """Return the answers of earlier rulesets that what was published since cannot have changed."""
+    if not requests_by_key:
+        return {}
+    found: dict[str, Resolution] = {}
+    for resolution in Resolution.objects.filter(
+        key__in=requests_by_key, status=Resolution.Status.RESOLVED, ruleset__lt=ruleset.number
+    ).order_by("ruleset_id"):
+        found[resolution.key] = resolution  # the newest stays
+    return {
+        key: resolution
+        for key, resolution in found.items()
+        if not any(
+            rulesets.may_differ(request, resolution, ruleset) for request in requests_by_key[key]
+        )
+    }
+
+
+def lock_answers(resolutions: Iterable[Resolution]) -> set[UUID]:
+    """Keep answers from being removed until the transaction ends; return those still there.
+
+    That is the lock of a foreign key's check, taken before the row is tied: others take it too.
+    """
+    pks = sorted({resolution.pk for resolution in resolutions})
+    if not pks or connection.vendor != "postgresql":  # SQLite's transactions do not overlap
+        return set(pks)
+    table = connection.ops.quote_name(Resolution._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE",  # noqa: S608
+            [pks],
+        )
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def _locked(
+    keys: Mapping[str, StoredKey], existing: Collection[str], ruleset: Ruleset
+) -> list[Resolution]:
+    """Lock the resolutions of keys; make those that were not ``existing``, or went since."""
+    found: dict[str, Resolution] = {}
+    missing = keys.keys() - existing
+    while len(found) < len(keys):
+        _create([keys[key] for key in missing], ruleset)
+        rows = Resolution.objects.filter(ruleset=ruleset, key__in=keys.keys() - found.keys())
+        # In one order everywhere, so that two admissions cannot wait for each other.
+        # No key: admissions lock others' answers meanwhile, in another order (``lock_answers``).
+        found |= {row.key: row for row in rows.select_for_update(no_key=True).order_by("id")}
+        missing = keys.keys() - found.keys()
+    return list(found.values())
+
+
+def _create(keys: Iterable[StoredKey], ruleset: Ruleset) -> None:
+    """Write a resolution for each new key; one that another admission wrote stays."""
+    Resolution.objects.bulk_create(
+        [
+            Resolution(key=key.text, client_id=key.client, ruleset=ruleset)
+            for key in sorted(keys, key=lambda key: key.text)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _is_open(resolution: Resolution) -> bool:
+    return resolution.status in (Resolution.Status.PENDING, Resolution.Status.RUNNING)
+
+
+def _reopen(
+    locked: Sequence[Resolution],
+    requests_by_key: Mapping[str, Sequence[NormalizationRequest]],
+    now: datetime,
+) -> None:
+    """Give failed resolutions new attempts: after a while, or for a client not yet notified.
+
+    It may have been another client's text that the heuristic could not answer.
+    """
+    failed = {
+        resolution.key: resolution
+        for resolution in locked
+        if resolution.status == Resolution.Status.FAILED and resolution.finished_at is not None
+    }
+    if not failed:
+        return
+    failures = NormalizationRequest.objects.filter(
+        resolution__in=failed.values(),
+        client__in={request.client_id for key in failed for request in requests_by_key[key]},
+        status=NormalizationRequest.Status.FAILED,
+    )
+    notified = set(failures.order_by().values_list("resolution_id", "client_id").distinct())
+    reopened = [
+        resolution
+        for key, resolution in failed.items()
+        if cast(datetime, resolution.finished_at) < now - FAILURE_CACHED_FOR
+        or any(
+            (resolution.pk, request.client_id) not in notified
+            for request in requests_by_key[key]
+            if request.completed_at is None  # one whose answer is revised keeps that
+        )
+    ]
+    for resolution in reopened:
+        resolution.status = Resolution.Status.PENDING
+    if reopened:
+        Resolution.objects.filter(pk__in=[resolution.pk for resolution in reopened]).update(
+            status=Resolution.Status.PENDING, attempts=0, error=""
+        )
+        # Of those who have not been notified of the failure yet.
+        Waiter.objects.filter(resolution__in=[one.pk for one in reopened]).update(due_at=now)
