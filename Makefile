@@ -27,6 +27,11 @@ DEV := $(VENV)/.installed-dev
 # What looks at the packages is kept apart from them.
 AUDIT_BIN := $(VENV)/audit/bin
 AUDIT := $(VENV)/.installed-audit
+# What generates clients from the API's description, and checks it.
+CLIENTS_BIN := $(VENV)/clients/bin
+CLIENTS := $(VENV)/.installed-clients
+CLIENTS_ROOM := tests/generated_clients
+CLIENTS_NODE := $(CLIENTS_ROOM)/node_modules/.package-lock.json
 
 # Lint looks at no database of anybody's, and `check --deploy` at settings as in production.
 LINT_ENV := DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
@@ -35,7 +40,7 @@ PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-browser test-pooler pictures lint fuzz postman bench chaos audit sbom requirements clean
+.PHONY: help setup demo run test test-browser test-pooler test-clients pictures lint fuzz postman bench chaos audit sbom requirements clean npm
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -63,6 +68,12 @@ test-browser: $(DEV) ## Drive the admin in headless Chromium; pictures go to var
 test-pooler: $(DEV) ## Run all of Pave through PgBouncer in transaction mode
 	@command -v pgbouncer > /dev/null || { apt-get -qq update && apt-get -qq install -y pgbouncer; }
 	@PAVE_TEST_POOLER=1 $(BIN)/python -m pytest tests/pooler $(ARGS)
+
+test-clients: npm $(DEV) $(CLIENTS) $(CLIENTS_NODE) ## Lint the API's description, and run clients that are generated from it; npm
+	@PAVE_TEST_CLIENTS=$(abspath $(CLIENTS_BIN)) $(BIN)/python -m pytest $(CLIENTS_ROOM) $(ARGS)
+
+npm:
+	@command -v npm > /dev/null || { echo "This needs npm, of Node.js 20 or newer: install it."; exit 1; }
 
 pictures: $(DEV) ## Write the pictures of docs/admin.md anew
 	@PAVE_TEST_BROWSER=1 PAVE_HANDBOOK=1 $(BIN)/python -m pytest -k handbook tests/browser $(ARGS)
@@ -101,14 +112,15 @@ sbom: $(AUDIT) ## Write what Pave is made of to var/sbom.json (CycloneDX)
 
 requirements: $(DEV) ## Compile the pins from the .in files; ARGS=--upgrade for newer ones
 	@$(PIP) install -q uv
-	@for name in requirements requirements-dev requirements-audit requirements-sqs; do \
+	@for name in requirements requirements-dev requirements-audit requirements-clients \
+		requirements-sqs; do \
 		$(BIN)/uv pip compile -q --python-version 3.11 --no-python-downloads $(ARGS) \
 			--custom-compile-command "make requirements" -o $$name.txt $$name.in || exit 1; \
 	done
 
 clean: ## Remove .venv, caches and the demo's data; what `make run` keeps in var/ stays
 	@rm -rf $(VENV) staticfiles var/demo.* .pytest_cache .mypy_cache .ruff_cache \
-		.import_linter_cache
+		.import_linter_cache $(CLIENTS_ROOM)/node_modules $(CLIENTS_ROOM)/generated
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -129,4 +141,13 @@ $(DEV): requirements-dev.txt requirements.txt | $(BIN)/python
 $(AUDIT): requirements-audit.txt | $(BIN)/python
 	@$(BIN)/python -m venv $(VENV)/audit
 	@$(AUDIT_BIN)/python -m pip --disable-pip-version-check install -q -r requirements-audit.txt
+	@touch $@
+
+$(CLIENTS): requirements-clients.txt | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/clients
+	@$(CLIENTS_BIN)/python -m pip --disable-pip-version-check install -q -r requirements-clients.txt
+	@touch $@
+
+$(CLIENTS_NODE): $(CLIENTS_ROOM)/package-lock.json
+	@npm ci --silent --prefix $(CLIENTS_ROOM)
 	@touch $@

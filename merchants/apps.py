@@ -58,6 +58,3 @@ class MerchantsConfig(app_config.PaveAppConfig):
         from merchants.admin import global_search
 
         return global_search.find(text)
-
-    def describe_routes(self) -> None:
-        from merchants.api.openapi import events, operations  # noqa: F401 - they register

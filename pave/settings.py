@@ -316,7 +316,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "pave.api.errors.problem_response",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "pave.api.content_negotiation.JSONAlways",
     "DEFAULT_THROTTLE_CLASSES": ["pave.api.throttling.RateThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "pave.api.openapi.registry.Schema",
+    "DEFAULT_SCHEMA_CLASS": "pave.api.openapi.schema.Schema",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -326,8 +326,20 @@ SPECTACULAR_SETTINGS = {
     "or have it sent to your webhook.",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "PREPROCESSING_HOOKS": ["pave.api.openapi.registry.load"],
-    "POSTPROCESSING_HOOKS": ["pave.api.openapi.registry.complete"],
+    "CONTACT": {"name": "Pave maintainers"},
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "AUTHENTICATION_WHITELIST": ["pave.clients.authentication.ApiKeyAuthentication"],
+    "COMPONENT_SPLIT_PATCH": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "POSTPROCESSING_HOOKS": ["pave.api.openapi.schema.complete", "webhooks.api.messages.sign"],
+    "WEBHOOKS": [
+        "merchants.api.messages.COMPLETED",
+        "merchants.api.messages.FAILED",
+        "merchants.api.messages.UPDATED",
+        "merchants.api.messages.BATCH_COMPLETED",
+        "merchants.api.messages.BATCH_UPDATED",
+        "webhooks.api.messages.TEST_MESSAGE",
+    ],
     "SERVERS": [{"url": "/", "description": "This installation"}],
     "SORT_OPERATIONS": False,
     "TAGS": [

@@ -50,6 +50,3 @@ class WebhooksConfig(app_config.PaveAppConfig):
         from webhooks.admin import global_search
 
         return global_search.find(text)
-
-    def describe_routes(self) -> None:
-        from webhooks.api.openapi import operations  # noqa: F401 - they register

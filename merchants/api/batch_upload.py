@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from merchants.api.serializers import TransactionSerializer
 from pave.api.body_parsers import Number
 
 # Longest text of one row. The fields of a row have 10,000 characters at most; two \u escapes, as a
@@ -24,16 +25,7 @@ _PAIRS = "metadata"
 _METADATA = f"{_PAIRS}."
 _CHUNK_CHARACTERS = 64 * 1024
 _SPACE = " \t\n\r"
-CSV_COLUMNS = (
-    "description",
-    "amount",
-    "currency",
-    "date",
-    "mcc",
-    "country",
-    "city",
-    "reference",
-)
+_COLUMNS = {*TransactionSerializer().get_fields(), "client_id"}
 
 
 class Malformed(Exception):
@@ -180,11 +172,10 @@ def _header(reader: Any) -> list[str]:
         raise Malformed(
             "The first line must name the columns, and one of them must be description."
         )
-    known = {*CSV_COLUMNS, "client_id", _PAIRS}
     fields = [
         _METADATA + cell.strip()[len(_METADATA) :]  # a key in capitals stays so
         if name.startswith(_METADATA)
-        else (name if name in known else "")
+        else (name if name in _COLUMNS else "")
         for name, cell in zip(names, cells, strict=True)
     ]
     for name in filter(None, fields):

@@ -1,15 +1,307 @@
-"""Objects as the API gives them: in an answer, in a list and, without deliveries, in a webhook."""
+"""Objects as the API gives them: in an answer, in a list and, without deliveries, in a webhook.
+
+The serializers describe them. Where many are given, functions make them in a tenth of the time,
+and tests/api/test_representations.py holds that both say the same.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from merchants.matching.categories import Category, member, of_merchant
-from merchants.models import Batch, Merchant, NormalizationRequest
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from merchants.api import examples
+from merchants.api.serializers import TransactionSerializer
+from merchants.matching.booking.channel import CHANNELS
+from merchants.matching.booking.counterparties import TYPES
+from merchants.matching.booking.kind import KINDS
+from merchants.matching.categories import all_categories, member, of_merchant
+from merchants.models import METHODS, Batch, Feedback, Merchant, NormalizationRequest
+from merchants.requests.batches import MAX_ERRORS
 from merchants.requests.events import as_text, describe, describe_batch
+from pave.api.fields import MomentField, ShownTextField
 from webhooks.models import Delivery
 
 DeliveryObjects = list[dict[str, Any]]
+
+
+class CountField(serializers.IntegerField):
+    """How many there are."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, **kwargs)
+
+
+class SentTransactionSerializer(serializers.Serializer):
+    """The transaction as it was sent; null where a member was not."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """Return a text for each member that can be sent."""
+        sent = dict.fromkeys(TransactionSerializer().get_fields())
+        del sent["metadata"]  # is beside the transaction
+        fields: dict[str, serializers.Field] = {
+            name: ShownTextField(allow_null=True) for name in sent
+        }
+        return fields | {"description": serializers.CharField()}
+
+
+class MerchantCategorySerializer(serializers.Serializer):
+    """A category of the list that `GET /v1/categories` answers."""
+
+    primary = ShownTextField(
+        words=dict.fromkeys(category.primary for category in all_categories()),
+        help_text="What it sells, roughly. More words may come: take one that is new to you as "
+        "none.",
+    )
+    detailed = ShownTextField(
+        words=[category.detailed for category in all_categories()],
+        help_text="What it sells. More words may come: fall back on `primary` for one that is new "
+        "to you.",
+    )
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Fast food", examples.CATEGORY)])
+class CategorySerializer(MerchantCategorySerializer):
+    """A category of the published list."""
+
+    title = serializers.CharField(help_text="What people call it.")
+    mccs = serializers.ListField(
+        child=serializers.CharField(), help_text="The MCCs (ISO 18245) that mean it."
+    )
+    plaid = serializers.CharField(
+        help_text="The nearest detailed category of Plaid's personal finance categories."
+    )
+
+
+class MerchantSummarySerializer(serializers.Serializer):
+    """Who it was."""
+
+    id = serializers.UUIDField(
+        allow_null=True, help_text="Its id in the catalogue; null: it is not in it."
+    )
+    name = serializers.CharField(
+        help_text='The merchant\'s name; "n/a" where there is none in the text.'
+    )
+    website = ShownTextField(allow_null=True, format="uri")
+    wikidata = ShownTextField(allow_null=True, help_text="Its item in Wikidata.")
+    mcc = ShownTextField(allow_null=True, help_text="Its merchant category code.")
+    category = MerchantCategorySerializer(allow_null=True)
+    logo_url = ShownTextField(allow_null=True, format="uri")
+
+
+class MerchantSerializer(MerchantSummarySerializer):
+    """A merchant of the catalogue."""
+
+    mccs = serializers.ListField(child=serializers.CharField())
+    countries = serializers.ListField(
+        child=serializers.CharField(), help_text="Where it trades; empty: anywhere."
+    )
+    merged_into = serializers.UUIDField(
+        allow_null=True, help_text="The merchant that took this one's place, and answers for it."
+    )
+    aliases = serializers.ListField(
+        child=serializers.CharField(), help_text="Other spellings in descriptors."
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """Return the fields; whatever has an answer here has an id."""
+        return super().get_fields() | {"id": serializers.UUIDField()}
+
+
+class MatchSerializer(serializers.Serializer):
+    """How sure Pave is, and how it knows."""
+
+    method = ShownTextField(words=dict(METHODS), help_text="How it was found.")
+    confidence = serializers.FloatField(
+        min_value=0, max_value=1, help_text="The share of such answers that are right."
+    )
+    descriptor = serializers.CharField(help_text="The cleaned descriptor.")
+    intermediary = ShownTextField(
+        allow_null=True, help_text="Who stood between, such as Square or PayPal."
+    )
+    rule = ShownTextField(allow_null=True, help_text="The rule that answered.")
+    ruleset = serializers.IntegerField(help_text="The version of the rules and the catalogue.")
+
+
+class LocationSerializer(serializers.Serializer):
+    """What the text shows of the place, as it was printed."""
+
+    city = ShownTextField(allow_null=True)
+    region = ShownTextField(allow_null=True, help_text="As ISO 3166-2 has it behind the country.")
+    country = ShownTextField(allow_null=True, help_text="ISO 3166-1 alpha-2.")
+    postal_code = ShownTextField(allow_null=True)
+    address = ShownTextField(allow_null=True)
+    store_number = ShownTextField(allow_null=True)
+    phone = ShownTextField(allow_null=True)
+
+
+class CounterpartySerializer(serializers.Serializer):
+    """One who took part."""
+
+    type = ShownTextField(words=("merchant", *TYPES))
+    name = ShownTextField(allow_null=True, help_text="Null for a person.")
+    id = serializers.UUIDField(
+        allow_null=True, help_text="The merchant's, if it is in the catalogue."
+    )
+
+
+class NormalizationDataSerializer(serializers.Serializer):
+    """A normalization, as webhooks have it."""
+
+    request_id = serializers.UUIDField()
+    status = ShownTextField(words=NormalizationRequest.Status.values)
+    created_at = MomentField()
+    completed_at = MomentField(allow_null=True, help_text="When it got its end.")
+    transaction = SentTransactionSerializer()
+    metadata = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="As it was sent, but for card numbers: they are masked.",
+    )
+    merchant = MerchantSummarySerializer(allow_null=True, help_text="Null until it is completed.")
+    match = MatchSerializer(allow_null=True)
+    location = LocationSerializer(allow_null=True)
+    kind = ShownTextField(
+        allow_null=True, words=KINDS, help_text="What it is, also where there is no merchant."
+    )
+    channel = ShownTextField(allow_null=True, words=CHANNELS, help_text="Where it was bought.")
+    counterparties = CounterpartySerializer(
+        many=True,
+        allow_null=True,
+        help_text="Who took part, everybody once: the merchant (as `marketplace` if somebody else "
+        "sold there), and whom the text shows besides.",
+    )
+    error = ShownTextField(allow_null=True, help_text="Why it failed.")
+    batch = serializers.UUIDField(allow_null=True, help_text="The batch that it came in.")
+
+
+class DeliverySummarySerializer(serializers.Serializer):
+    """What became of one webhook about it."""
+
+    id = serializers.UUIDField()
+    webhook = serializers.UUIDField()
+    status = ShownTextField(words=Delivery.Status.values)
+    attempts = CountField()
+    next_attempt_at = MomentField(allow_null=True)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Completed", examples.NORMALIZATION)])
+class NormalizationSerializer(NormalizationDataSerializer):
+    """A transaction, and who the merchant is."""
+
+    deliveries = DeliverySummarySerializer(
+        many=True, help_text="What became of the webhooks about it."
+    )
+
+
+class TakenTransactionSerializer(serializers.Serializer):
+    """What the first version's route answers."""
+
+    request_id = serializers.UUIDField()
+
+
+class GivenFeedbackSerializer(serializers.Serializer):
+    """A correction, as it is on the staff's list."""
+
+    id = serializers.UUIDField()
+    request_id = serializers.UUIDField()
+    status = ShownTextField(words=Feedback.Status.values)
+    merchant = serializers.CharField(source="merchant_name")
+    comment = ShownTextField(allow_null=True)
+    created_at = MomentField()
+
+
+class BatchCountsSerializer(serializers.Serializer):
+    """Rows; `corrected` are those whose answer has changed since, each once."""
+
+    accepted = CountField()
+    rejected = CountField()
+    pending = CountField()
+    completed = CountField()
+    failed = CountField()
+    canceled = CountField()
+    corrected = CountField()
+
+
+class BatchErrorSerializer(serializers.Serializer):
+    """What is wrong with a rejected row."""
+
+    row = serializers.IntegerField(min_value=1, help_text="Its place among the rows, from 1.")
+    line = serializers.IntegerField(
+        allow_null=True, help_text="The line it begins on, from 1; null in JSON."
+    )
+    pointer = serializers.CharField(help_text="The field at fault.")
+    detail = serializers.CharField()
+
+
+class BatchDataSerializer(serializers.Serializer):
+    """A batch, as webhooks have it."""
+
+    id = serializers.UUIDField()
+    status = ShownTextField(words=Batch.Status.values)
+    deliver = ShownTextField(
+        words=Batch.Deliver.values, help_text="Whether each row has a webhook, or the batch alone."
+    )
+    created_at = MomentField()
+    completed_at = MomentField(allow_null=True)
+    counts = BatchCountsSerializer()
+    errors = BatchErrorSerializer(  # type: ignore[assignment]  # DRF takes fields out of the class
+        many=True, help_text=f"What is wrong with the rejected rows; the first {MAX_ERRORS}."
+    )
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Processing", examples.BATCH, status_codes=[200, 202])]
+)
+class BatchSerializer(BatchDataSerializer):
+    """Many transactions that came together."""
+
+    deliveries = DeliverySummarySerializer(
+        many=True, help_text="What became of the webhooks about it."
+    )
+
+
+class PeriodSerializer(serializers.Serializer):
+    """The month, in UTC."""
+
+    start = MomentField()
+    end = MomentField()
+
+
+class UsageCountsSerializer(serializers.Serializer):
+    """This month's transactions, by status."""
+
+    total = CountField()
+    queued = CountField()
+    processing = CountField()
+    completed = CountField()
+    failed = CountField()
+    canceled = CountField()
+
+
+class QuotaSerializer(serializers.Serializer):
+    """Transactions a month; null: without a limit."""
+
+    limit = CountField(allow_null=True)
+    used = CountField()
+    remaining = CountField(allow_null=True)
+
+
+class RateSerializer(serializers.Serializer):
+    """Requests a minute; null: without a limit."""
+
+    requests_per_minute = CountField(allow_null=True)
+    burst = CountField(allow_null=True)
+
+
+class UsageSerializer(serializers.Serializer):
+    """What a client has used, and its limits."""
+
+    client_id = serializers.CharField()
+    period = PeriodSerializer()
+    normalizations = UsageCountsSerializer()
+    quota = QuotaSerializer()
+    rate = RateSerializer()
 
 
 def normalization_objects(requests: Sequence[NormalizationRequest]) -> list[dict[str, Any]]:
@@ -52,17 +344,6 @@ def merchant_object(merchant: Merchant) -> dict[str, Any]:
         "countries": merchant.countries,
         "merged_into": str(merchant.merged_into_id) if merchant.merged_into_id else None,
         "aliases": [alias.text for alias in merchant.aliases.all() if alias.published],
-    }
-
-
-def category_object(category: Category) -> dict[str, Any]:
-    """Return a category of the published list."""
-    return {
-        "primary": category.primary,
-        "detailed": category.detailed,
-        "title": category.title,
-        "mccs": list(category.mccs),
-        "plaid": category.plaid,
     }
 
 

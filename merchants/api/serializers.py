@@ -2,12 +2,17 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from merchants.models import NormalizationRequest
+from merchants.api import examples
+from merchants.models import Batch, NormalizationRequest
+from merchants.requests.batches import MAX_ROWS
 from pave.api.fields import (
+    ANY_TEXT,
     AmountField,
     DateField,
+    DescribedField,
     TextField,
     country_field,
     currency_field,
@@ -24,13 +29,19 @@ METADATA_KEY_LENGTH = 40
 METADATA_VALUE_LENGTH = 500
 
 
-class MetadataField(serializers.DictField):
+class MetadataField(DescribedField, serializers.DictField):
     """Pairs of the client's own; none is as good as nothing.
 
     They are stored with the card numbers in them masked, so keys must differ by more than these.
     """
 
     child = TextField(allow_blank=True, max_length=METADATA_VALUE_LENGTH)
+    described = {
+        "type": "object",
+        "additionalProperties": child.described,
+        "propertyNames": {"minLength": 1, "maxLength": METADATA_KEY_LENGTH, "pattern": ANY_TEXT},
+        "maxProperties": METADATA_PAIRS,
+    }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the pairs.
@@ -72,53 +83,104 @@ class ReferenceField(TextField):
         return reference
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Transaction", examples.SEED_TRANSACTION)])
 class SeedTransactionSerializer(serializers.Serializer):
-    """The body of the seed's route."""
+    """A transaction, as Pave's first version takes it."""
 
-    description = TextField(max_length=DESCRIPTION_LENGTH)
-    amount = AmountField(required=False, allow_null=True)
-    date = DateField(required=False, allow_null=True)
+    description = TextField(
+        max_length=DESCRIPTION_LENGTH, help_text="The descriptor, as the card network has it."
+    )
+    amount = AmountField(
+        required=False,
+        allow_null=True,
+        help_text="A decimal number, best as a string: it comes back in the digits in which it "
+        "came. In a JSON number no more than 8 decimals are kept.",
+    )
+    date = DateField(required=False, allow_null=True, help_text="The day of the transaction.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the model's fields: what is null was not given, nor are no pairs."""
         return {name: value for name, value in attrs.items() if value not in (None, {})}
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Transaction", examples.TRANSACTION)])
 class TransactionSerializer(SeedTransactionSerializer):
-    """The body of ``POST /v1/normalizations``."""
+    """A transaction."""
 
-    currency = currency_field(required=False, allow_null=True, allow_blank=False)
-    mcc = mcc_field(required=False, allow_null=True, allow_blank=False)
-    country = country_field(required=False, allow_null=True, allow_blank=False)
+    currency = currency_field(
+        required=False, allow_null=True, allow_blank=False, help_text="ISO 4217."
+    )
+    mcc = mcc_field(required=False, allow_null=True, allow_blank=False, help_text="ISO 18245.")
+    country = country_field(
+        required=False, allow_null=True, allow_blank=False, help_text="ISO 3166-1 alpha-2."
+    )
     city = TextField(required=False, allow_null=True, allow_blank=True, max_length=CITY_LENGTH)
     reference = ReferenceField(
-        required=False, allow_null=True, allow_blank=True, max_length=REFERENCE_LENGTH
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=REFERENCE_LENGTH,
+        help_text="Your own id of it; no card number.",
     )
-    metadata = MetadataField(required=False, allow_null=True)
+    metadata = MetadataField(
+        required=False,
+        allow_null=True,
+        help_text="Pairs of your own, given back and never read.",
+    )
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Correction", {"merchant": "Blue Bottle Coffee", "comment": "The one in Oakland."}
+        )
+    ]
+)
 class FeedbackSerializer(serializers.Serializer):
-    """The body of ``POST /v1/normalizations/{request_id}/feedback``."""
+    """A correction of an answer."""
 
-    merchant = TextField(max_length=200)
+    merchant = TextField(max_length=200, help_text="The right name.")
     comment = TextField(required=False, allow_null=True, allow_blank=True, max_length=1000)
 
 
 class NormalizationQuery(CreatedQuery):
     """Filters of ``GET /v1/normalizations``."""
 
-    status = OneOfField(words=NormalizationRequest.Status.values, required=False)
-    reference = TextField(required=False, max_length=REFERENCE_LENGTH)
-    batch = IdField(required=False)
+    status = OneOfField(
+        words=NormalizationRequest.Status.values, component="NormalizationStatus", required=False
+    )
+    reference = TextField(required=False, max_length=REFERENCE_LENGTH, help_text="Your own id.")
+    batch = IdField(required=False, help_text="Those of a batch.")
 
 
 class MerchantQuery(PageQuery):
     """Filters of ``GET /v1/merchants``."""
 
-    search = TextField(required=False, max_length=200)
+    search = TextField(
+        required=False,
+        max_length=200,
+        help_text="Part of a name, another spelling, or a website.",
+    )
 
 
 class BatchQuery(serializers.Serializer):
     """Parameters of ``POST /v1/batches``."""
 
-    deliver = OneOfField(words=["each", "batch"], required=False)
+    deliver = OneOfField(
+        words=Batch.Deliver.values,
+        component="Deliver",
+        required=False,
+        help_text="Whether each row gets a webhook, or the batch alone (the default). In JSON it "
+        "may also be a member of the body.",
+    )
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Batch", {"transactions": [examples.TRANSACTION], "deliver": "batch"})]
+)
+class NewBatchSerializer(BatchQuery):
+    """A batch in JSON."""  # only described by this: it is read as a stream
+
+    transactions = serializers.ListField(
+        child=TransactionSerializer(), min_length=1, max_length=MAX_ROWS
+    )

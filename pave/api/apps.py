@@ -14,6 +14,3 @@ class ApiConfig(app_config.PaveAppConfig):
         from pave.api import retention
 
         return retention.expiries(now=now, cutoff=cutoff)
-
-    def describe_routes(self) -> None:
-        from pave.api.openapi import probes, problem  # noqa: F401 - each registers what it describes

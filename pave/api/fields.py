@@ -1,6 +1,7 @@
-"""Fields of serializers that take exactly what the contract says."""
+"""Fields of serializers that take exactly what the contract says, and say so in the description."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,9 +19,23 @@ MAX_AMOUNT_DECIMALS = 8
 # The countries that cards are used in, and Kosovo, which has no official code.
 COUNTRIES = {country.alpha_2 for country in pycountry.countries} | {"XK"}
 CURRENCIES = {currency.alpha_3 for currency in pycountry.currencies}
+# No NUL, which no database stores; and, where something must be there, not white space alone.
+ANY_TEXT = r"^[^\u0000]*$"
+SOME_TEXT = r"^[^\u0000]*[^\u0000\s\u0085\u001c-\u001f][^\u0000]*$"
 
 
-class TextField(serializers.CharField):
+class DescribedField(serializers.Field):
+    """A field that says itself what it takes or gives, as the API's description has it.
+
+    ``described`` is its whole schema, but for null. Where it has a ``component``, the description
+    has it once under that name, and generated clients have one type for it.
+    """
+
+    described: dict[str, Any] = {}
+    component = ""
+
+
+class TextField(DescribedField, serializers.CharField):
     """Text that every part of Pave can store and send: no NUL, no half characters.
 
     Other than REST framework's field it takes no numbers, and leaves white space as it is.
@@ -34,6 +49,12 @@ class TextField(serializers.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(trim_whitespace=False, **kwargs)
+        self.described = {
+            "type": "string",
+            **({} if self.allow_blank else {"minLength": 1}),
+            **({"maxLength": self.max_length} if self.max_length else {}),
+            "pattern": ANY_TEXT if self.allow_blank else SOME_TEXT,
+        }
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """Return the text, or refuse it."""
@@ -49,7 +70,7 @@ class TextField(serializers.CharField):
         return super().run_validation(data)
 
 
-class AmountField(serializers.Field):
+class AmountField(DescribedField):
     """A sum of money: a string with a plain decimal number, or a JSON number.
 
     It is given back in the digits in which it came, so it is kept as text. A JSON number may be
@@ -61,6 +82,20 @@ class AmountField(serializers.Field):
         "invalid": 'Must be a decimal number, such as "12.99".',
         "digits": f"Must have no more than {MAX_AMOUNT_DIGITS} digits before the point and "
         f"{MAX_AMOUNT_DECIMALS} after it.",
+    }
+    described = {
+        "anyOf": [
+            {
+                "type": "string",
+                "pattern": rf"^-?[0-9]{{1,{MAX_AMOUNT_DIGITS}}}"
+                rf"(\.[0-9]{{1,{MAX_AMOUNT_DECIMALS}}})?$",
+            },
+            {
+                "type": "number",
+                "exclusiveMinimum": -(10**MAX_AMOUNT_DIGITS),
+                "exclusiveMaximum": 10**MAX_AMOUNT_DIGITS,
+            },
+        ]
     }
     _plain = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
@@ -93,9 +128,10 @@ class AmountField(serializers.Field):
         return format(amount, "f")
 
 
-class DateField(serializers.Field):
+class DateField(DescribedField):
     """A calendar date as RFC 3339 has it, such as 2021-10-03."""
 
+    described = {"type": "string", "format": "date"}
     default_error_messages = {"invalid": "Must be a date in the form YYYY-MM-DD."}
 
     def to_internal_value(self, data: Any) -> date:
@@ -114,14 +150,22 @@ class DateField(serializers.Field):
 
 
 class CodeField(TextField):
-    """A code of a standard's list, in upper case or not."""
+    """A code of a standard's list, in upper case or not.
+
+    Args:
+        codes: The list.
+        expected: What it is a list of, for the error.
+        component: The list's name in the description.
+    """
 
     default_error_messages = {"unknown": "Must be {expected}."}
 
-    def __init__(self, *, codes: set[str], expected: str, **kwargs: Any) -> None:
+    def __init__(self, *, codes: set[str], expected: str, component: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._codes = codes
         self._expected = expected
+        self.described = {"type": "string", "enum": sorted(codes)}
+        self.component = component
 
     def to_internal_value(self, data: str) -> str:
         """Return the code in upper case."""
@@ -134,19 +178,19 @@ class CodeField(TextField):
 def currency_field(**kwargs: Any) -> CodeField:
     """Return a field for a currency."""
     expected = "a currency code of ISO 4217, such as USD"
-    return CodeField(codes=CURRENCIES, expected=expected, **kwargs)
+    return CodeField(codes=CURRENCIES, expected=expected, component="Currency", **kwargs)
 
 
 def country_field(**kwargs: Any) -> CodeField:
     """Return a field for a country."""
     expected = "a country code of ISO 3166-1 alpha-2, such as US"
-    return CodeField(codes=COUNTRIES, expected=expected, **kwargs)
+    return CodeField(codes=COUNTRIES, expected=expected, component="Country", **kwargs)
 
 
 def mcc_field(**kwargs: Any) -> CodeField:
     """Return a field for a merchant category code."""
     expected = "a merchant category code of ISO 18245, such as 5814"
-    return CodeField(codes=mccs(), expected=expected, **kwargs)
+    return CodeField(codes=mccs(), expected=expected, component="Mcc", **kwargs)
 
 
 def mccs() -> set[str]:
@@ -154,7 +198,7 @@ def mccs() -> set[str]:
     return {mcc.mcc for mcc in iso18245.get_all_mccs()}
 
 
-class IntegerField(serializers.Field):
+class IntegerField(DescribedField):
     """A whole JSON number; a string that looks like one is not."""
 
     default_error_messages = {
@@ -166,6 +210,7 @@ class IntegerField(serializers.Field):
         super().__init__(**kwargs)
         self._least = least
         self._most = most
+        self.described = {"type": "integer", "minimum": least, "maximum": most}
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number."""
@@ -183,9 +228,10 @@ class IntegerField(serializers.Field):
         return value
 
 
-class BooleanField(serializers.Field):
+class BooleanField(DescribedField):
     """true or false, and nothing that might be meant so."""
 
+    described = {"type": "boolean"}
     default_error_messages = {"invalid": "Must be true or false."}
 
     def to_internal_value(self, data: Any) -> bool:
@@ -199,9 +245,10 @@ class BooleanField(serializers.Field):
         return value
 
 
-class MomentField(serializers.Field):
+class MomentField(DescribedField):
     """A time as RFC 3339 has it, with its offset from UTC."""
 
+    described = {"type": "string", "format": "date-time"}
     default_error_messages = {
         "invalid": "Must be a time with its offset from UTC, such as 2026-11-24T08:30:00Z."
     }
@@ -217,6 +264,48 @@ class MomentField(serializers.Field):
             self.fail("invalid")
             raise  # not reached: ``fail`` raises
 
-    def to_representation(self, value: datetime) -> str:
-        """Return the time's text."""
-        return value.isoformat().replace("+00:00", "Z")
+    def to_representation(self, value: datetime | str) -> str:
+        """Return the time's text; one that is a text already stays."""
+        return value if isinstance(value, str) else value.isoformat().replace("+00:00", "Z")
+
+
+class ShownTextField(DescribedField):
+    """Text in an answer; where it may be null, an empty one is.
+
+    Args:
+        words: The words that there are at present. They are listed as ``x-extensible-enum``, which
+            generated clients take as plain text: a word that is new must not break them. Of an
+            ``anyOf`` of enum and string those in TypeScript have nothing more, since the type
+            collapses to ``string``; those in Python have a union to be told apart at each use.
+        format: As in JSON Schema.
+    """
+
+    def __init__(self, *, words: Iterable[str] = (), format: str = "", **kwargs: Any) -> None:  # noqa: A002 - the description's own word
+        super().__init__(**kwargs)
+        self.described = {"type": "string"}
+        if listed := [str(word) for word in words]:
+            self.described["x-extensible-enum"] = listed
+        if format:
+            self.described["format"] = format
+
+    def to_representation(self, value: str) -> str | None:
+        """Return the text."""
+        return value or (None if self.allow_null else "")
+
+
+class ConstField(DescribedField):
+    """A member of an answer that is always the same, and says what the answer is."""
+
+    def __init__(self, value: str | bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._value = value
+        kind = "boolean" if isinstance(value, bool) else "string"
+        self.described = {"type": kind, "const": value}
+
+    def get_attribute(self, instance: object) -> str | bool:
+        """Return the value, whatever it is that is shown."""
+        return self._value
+
+    def to_representation(self, value: str | bool) -> str | bool:
+        """Return the value."""
+        return value

@@ -60,6 +60,24 @@ class Pages(CursorPagination):
         """Raise ValueError for what is no position in this list."""
         raise NotImplementedError
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return nothing: ``PageQuery`` describes the parameters."""
+        return []
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the description of a page."""
+        cursor = {
+            "type": ["string", "null"],
+            "description": "Goes into the query as `cursor`; null where there is no such page.",
+            "example": None,
+        }
+        names = ("data", "next_cursor", "previous_cursor")
+        return {
+            "type": "object",
+            "required": [*names],
+            "properties": dict(zip(names, (schema, cursor, cursor), strict=True)),
+        }
+
     def get_paginated_response(self, data: Any) -> Response:
         """Return the page."""
         return Response(

@@ -59,7 +59,7 @@ def _item(path: str, method: str, operation: Described) -> Described:
     if forms:
         media_type, form = next(iter(forms.items()))
         headers.append({"key": "Content-Type", "value": media_type})
-        example = form.get("example", {})
+        example = _example(form, {})
         raw = example if isinstance(example, str) else json.dumps(example, indent=2)
         language = "json" if media_type == "application/json" else "text"
         request["body"] = {
@@ -92,7 +92,13 @@ def _pair(parameter: Described) -> Described:
     """Return a header or a query parameter, to be ticked by whoever wants it."""
     return {
         "key": parameter["name"],
-        "value": parameter.get("example", ""),
+        "value": _example(parameter, ""),
         "description": parameter.get("description", ""),
         "disabled": True,
     }
+
+
+def _example(described: Described, none: Any) -> Any:
+    """Return the first example of a body or a parameter."""
+    examples: Described = described.get("examples", {})
+    return next((example["value"] for example in examples.values()), none)

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +10,21 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from pave.api.fields import TextField
+from pave.api.fields import DescribedField, TextField
+from pave.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from pave.core.ids import first_id_at
 
 # Ids are made when rows are; for a batch that may be a while after ``created_at``.
 _SLACK = datetime.timedelta(hours=1)
 
 
-class MomentField(serializers.Field):
+class MomentField(DescribedField):
     """A time as RFC 3339 has it; a date alone is its beginning in UTC."""
+
+    described = {
+        "type": "string",
+        "anyOf": [{"type": "string", "format": form} for form in ("date-time", "date")],
+    }
 
     default_error_messages = {
         "invalid": "Must be a time with its offset, such as 2026-11-20T00:00:00Z, or a date."
@@ -42,8 +49,10 @@ class MomentField(serializers.Field):
             raise  # not reached: ``fail`` raises
 
 
-class IdField(serializers.Field):
+class IdField(DescribedField):
     """The id of an object."""
+
+    described = {"type": "string", "format": "uuid"}
 
     default_error_messages = {"invalid": "Must be an id, such as one that Pave has given out."}
 
@@ -61,13 +70,16 @@ class OneOfField(TextField):
 
     Args:
         words: Those that there are.
+        component: Their name in the description.
     """
 
     default_error_messages = {"unknown": "Must be one of: {words}."}
 
-    def __init__(self, *, words: list[str], **kwargs: Any) -> None:
+    def __init__(self, *, words: Sequence[str], component: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.words = words
+        self.described = {"type": "string", "enum": [str(word) for word in words]}
+        self.component = component
 
     def to_internal_value(self, data: str) -> str:
         """Return the word."""
@@ -77,18 +89,35 @@ class OneOfField(TextField):
         return word
 
 
+class LimitField(TextField):
+    """How many rows a page has; checked where pages are made."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=1000, **kwargs)
+        self.described = {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_PAGE_SIZE,
+            "default": PAGE_SIZE,
+        }
+
+
 class PageQuery(serializers.Serializer):
     """Query parameters of every list, checked where pages are made; subclasses add filters."""
 
-    cursor = TextField(required=False, max_length=1000)
-    limit = TextField(required=False, max_length=1000)
+    cursor = TextField(
+        required=False,
+        max_length=1000,
+        help_text="The `next_cursor` or `previous_cursor` of a page of this list.",
+    )
+    limit = LimitField(required=False, help_text="How many on a page.")
 
 
 class CreatedQuery(PageQuery):
     """Query parameters of a list whose rows have ``created_at`` and ids that begin with it."""
 
-    created_after = MomentField(required=False)
-    created_before = MomentField(required=False)
+    created_after = MomentField(required=False, help_text="From this time or day (UTC) on.")
+    created_before = MomentField(required=False, help_text="Before this time or day (UTC).")
 
 
 def read_query(request: Request, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:

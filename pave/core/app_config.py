@@ -1,4 +1,7 @@
-"""Hooks of Pave's apps, for code that must not import them, such as the supervisor."""
+"""What each app gives to the parts that know no app: the supervisor and the admin.
+
+These parts stand below the apps and may not import them, so they ask their configs.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -60,9 +63,6 @@ class PaveAppConfig(AppConfig):
     def search(self, text: str) -> Iterable[Any]:
         """Return what the admin's search finds (``pave.staff.widgets.Found``)."""
         return ()
-
-    def describe_routes(self) -> None:
-        """Import the modules that describe the app's routes (``pave.api.openapi.registry``)."""
 
 
 def pave_apps() -> list[PaveAppConfig]:

@@ -1,135 +1,265 @@
 """Webhooks, deliveries, attempts, recoveries: the objects that the API gives."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
 
+from pave.api.fields import ConstField, MomentField, ShownTextField
+from webhooks.api import examples
 from webhooks.delivery import recovery as recovering
 from webhooks.delivery.endpoint_check import Finding
-from webhooks.delivery.results import MASK
+from webhooks.delivery.results import INTERRUPTED, MASK
+from webhooks.http.outcome import ErrorClass
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
+from webhooks.policies.circuit_breaker import BreakerState
 
 
-def webhook_object(webhook: Webhook) -> dict[str, Any]:
-    """Return a webhook. Neither its secrets nor the values of its headers are shown."""
-    condition = webhook.condition
-    now = timezone.now()
-    return {
-        "id": str(webhook.pk),
-        "url": webhook.url,
-        "description": webhook.description,
-        "events": list(webhook.events),
-        "enabled": webhook.enabled,
-        "max_in_flight": webhook.max_in_flight,
-        "headers": dict.fromkeys(webhook.headers or {}, MASK),
-        "disabled_by": webhook.disabled_by or None,
-        "disabled_at": as_text(webhook.disabled_at),
-        "failing_since": as_text(webhook.failing_since),
-        "breaker": {
-            "state": condition.state(now),
-            "failures": condition.failures,
-            "opened_at": as_text(condition.opened_at),
-            "paused_until": as_text(condition.paused_until) if condition.is_paused(now) else None,
-            "window": min(condition.limit, webhook.max_in_flight),
-        },
-        "secrets": [
-            {"created_at": as_text(secret.created_at), "expires_at": as_text(secret.expires_at)}
+class BreakerSerializer(serializers.Serializer):
+    """Whether an endpoint that fails is spared for a while."""
+
+    state = ShownTextField(words=BreakerState)
+    failures = serializers.IntegerField(min_value=0)
+    opened_at = MomentField(allow_null=True)
+    paused_until = MomentField(allow_null=True)
+    window = serializers.IntegerField(min_value=0)
+
+    def to_representation(self, webhook: Webhook) -> dict[str, Any]:
+        """Return how a webhook's endpoint does."""
+        condition, now = webhook.condition, timezone.now()
+        return super().to_representation(
+            {
+                "state": condition.state(now),
+                "failures": condition.failures,
+                "opened_at": condition.opened_at,
+                "paused_until": condition.paused_until if condition.is_paused(now) else None,
+                "window": min(condition.limit, webhook.max_in_flight),
+            }
+        )
+
+
+class SecretTimesSerializer(serializers.Serializer):
+    """When a secret was made, and until when messages are signed with it."""
+
+    created_at = MomentField()
+    expires_at = MomentField(allow_null=True)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Webhook", examples.WEBHOOK)])
+class WebhookSerializer(serializers.Serializer):
+    """Where messages go, and how it does. Neither secrets nor values of headers are shown."""
+
+    id = serializers.UUIDField()
+    url = serializers.CharField()
+    description = serializers.CharField()
+    events = serializers.ListField(child=serializers.CharField())
+    enabled = serializers.BooleanField()
+    max_in_flight = serializers.IntegerField(min_value=0)
+    headers = serializers.SerializerMethodField()
+    disabled_by = ShownTextField(allow_null=True, words=Webhook.DisabledBy.values)
+    disabled_at = MomentField(allow_null=True)
+    failing_since = MomentField(
+        allow_null=True, help_text="Since when there have been nothing but failures."
+    )
+    breaker = BreakerSerializer(source="*")
+    secrets = serializers.SerializerMethodField()
+    created_at = MomentField()
+
+    def get_headers(self, webhook: Webhook) -> dict[str, str]:
+        """Their names; the values are masked."""
+        return dict.fromkeys(webhook.headers or {}, MASK)
+
+    @extend_schema_field(SecretTimesSerializer(many=True))
+    def get_secrets(self, webhook: Webhook) -> Any:
+        """Return those that messages are signed with."""
+        now = timezone.now()
+        live = [
+            secret
             for secret in webhook.secrets.all()
             if secret.expires_at is None or secret.expires_at > now
-        ],
-        "created_at": as_text(webhook.created_at),
-    }
+        ]
+        return SecretTimesSerializer(live, many=True).data
 
 
-def delivery_object(delivery: Delivery) -> dict[str, Any]:
-    """Return a delivery, with its event loaded; ``attempts`` counts them."""
-    return {
-        "id": str(delivery.pk),
-        "webhook": str(delivery.webhook_id),
-        "event": {
-            "id": str(delivery.event_id),
-            "type": delivery.event.type,
-            "subject": str(delivery.event.subject_id),
-            "created_at": as_text(delivery.event.created_at),
-        },
-        "status": delivery.status,
-        "held_by": delivery.held_by or None,
-        "attempts": delivery.attempts,
-        "next_attempt_at": as_text(delivery.next_attempt_at),
-        "next_trigger": delivery.trigger if delivery.status == Delivery.Status.PENDING else None,
-        "created_at": as_text(delivery.created_at),
-        "finished_at": as_text(delivery.finished_at),
-    }
+@extend_schema_serializer(examples=[OpenApiExample("Webhook", examples.WEBHOOK_WITH_SECRET)])
+class WebhookWithSecretSerializer(WebhookSerializer):
+    """A webhook with its new secret."""
+
+    secret = serializers.SerializerMethodField()
+
+    def get_secret(self, webhook: Webhook) -> str:
+        """Shown this once."""
+        return self.context["secret"]  # the row has it encrypted
 
 
-def delivery_with_attempts(delivery: Delivery) -> dict[str, Any]:
-    """Return a delivery with ``attempts`` as the list of them, oldest first."""
-    attempts = list(delivery.attempt_set.order_by("number"))
-    return {
-        **delivery_object(delivery),
-        "attempt_count": delivery.attempts,
-        "attempts": [attempt_object(attempt) for attempt in attempts],
-    }
+@extend_schema_serializer(examples=[OpenApiExample("Created", examples.CREATED)])
+class CreatedWebhookSerializer(serializers.Serializer):
+    """What the first version's route answers."""
+
+    client_id = serializers.CharField()
+    url = serializers.CharField()
+    webhook_id = serializers.UUIDField()
+    secret = serializers.CharField(
+        required=False, help_text="Shown this once, where the webhook is new."
+    )
 
 
-def attempt_object(attempt: DeliveryAttempt) -> dict[str, Any]:
-    """Return an attempt with all the evidence there is."""
-    return {
-        "number": attempt.number,
-        "trigger": attempt.trigger,
-        "ok": attempt.ok,
-        "url": attempt.url,
-        "started_at": as_text(attempt.started_at),
-        "duration_ms": attempt.duration_ms,
-        "resolved_address": attempt.resolved_address or None,
-        "status": attempt.status_code,
-        "error": attempt.error or None,
-        "detail": attempt.detail or None,
-        "request_headers": attempt.request_headers,
-        "response_headers": attempt.response_headers,
-        "response_head": attempt.response_head,
-        "timings": attempt.timings,
-    }
+class EventSerializer(serializers.Serializer):
+    """What happened."""
+
+    id = serializers.UUIDField(help_text="The `webhook-id` of its messages.")
+    type = serializers.CharField()
+    subject = serializers.UUIDField(
+        source="subject_id", help_text="The normalization or batch that it is about."
+    )
+    created_at = MomentField()
 
 
-def recovery_object(recovery: Recovery) -> dict[str, Any]:
-    """Return a recovery and how far it is."""
-    return {
-        "id": str(recovery.pk),
-        "webhook": str(recovery.webhook_id),
-        "since": as_text(recovery.since),
-        "until": as_text(recovery.until),
-        "dry_run": False,
-        "status": recovery.status,
-        "counts": recovering.progress(recovery),
-        "created_at": as_text(recovery.created_at),
-        "completed_at": as_text(recovery.completed_at),
-    }
+class DeliverySerializer(serializers.Serializer):
+    """An event on its way to a webhook."""
+
+    id = serializers.UUIDField()
+    webhook = serializers.UUIDField(source="webhook_id")
+    event = EventSerializer()
+    status = ShownTextField(words=Delivery.Status.values)
+    held_by = ShownTextField(
+        allow_null=True, words=Webhook.DisabledBy.values, help_text="Why it is held."
+    )
+    attempts: serializers.Field = serializers.IntegerField(
+        min_value=0, help_text="How many there were."
+    )
+    next_attempt_at = MomentField(allow_null=True)
+    next_trigger = serializers.SerializerMethodField()
+    created_at = MomentField()
+    finished_at = MomentField(allow_null=True)
+
+    @extend_schema_field(ShownTextField(allow_null=True, words=Delivery.Trigger.values))
+    def get_next_trigger(self, delivery: Delivery) -> str | None:
+        """Return what brings about the next attempt, where there is to be one."""
+        return delivery.trigger if delivery.status == Delivery.Status.PENDING else None
 
 
-def check_object(webhook: Webhook, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return the report of a receiver check."""
-    return {
-        "webhook": str(webhook.pk),
-        "ok": all(finding.right for finding in findings),
-        "checks": [
-            {
-                "name": finding.kind.name,
-                "expected": "2xx" if finding.kind.accept else "4xx",
-                "ok": finding.right,
-                "sent": finding.outcome is not None,
-                "status": finding.outcome.status if finding.outcome else None,
-                "error": (finding.outcome.error or None) if finding.outcome else None,
-                "duration_ms": finding.outcome.duration_ms if finding.outcome else None,
-                "detail": None if finding.right else finding.why,
-            }
-            for finding in findings
-        ],
-    }
+class AttemptSerializer(serializers.Serializer):
+    """One time that a delivery was tried, with all the evidence there is."""
+
+    number = serializers.IntegerField(min_value=1)
+    trigger = ShownTextField(words=DeliveryAttempt.Trigger.values)
+    ok = serializers.BooleanField()
+    url = serializers.CharField()
+    started_at = MomentField()
+    duration_ms = serializers.IntegerField(min_value=0, allow_null=True)
+    resolved_address = ShownTextField(allow_null=True, help_text="The address that was dialled.")
+    status = serializers.IntegerField(
+        source="status_code", allow_null=True, help_text="The endpoint's answer."
+    )
+    error = ShownTextField(
+        allow_null=True,
+        words=(*ErrorClass, INTERRUPTED),
+        help_text=f"Why it failed; `{INTERRUPTED}`: by a fault of Pave's, and nobody knows what "
+        "came of it.",
+    )
+    detail = ShownTextField(allow_null=True)
+    request_headers = serializers.DictField()
+    response_headers = serializers.DictField()
+    response_head = serializers.CharField(help_text="The first 4 KiB of the answer.")
+    timings = serializers.DictField(help_text="Milliseconds of each phase.")
 
 
-def as_text(moment: datetime | None) -> str | None:
-    """Return a time as RFC 3339 has it, in UTC."""
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
+class DeliveryWithAttemptsSerializer(DeliverySerializer):
+    """A delivery with all its attempts, oldest first."""
+
+    attempt_count = serializers.IntegerField(source="attempts", min_value=0)
+    attempts = serializers.SerializerMethodField()
+
+    @extend_schema_field(AttemptSerializer(many=True))
+    def get_attempts(self, delivery: Delivery) -> Any:
+        """Return the attempts."""
+        return AttemptSerializer(delivery.attempt_set.order_by("number"), many=True).data
+
+
+class TestResultSerializer(serializers.Serializer):
+    """What came of a test message."""
+
+    delivery = DeliverySerializer(source="*")
+    attempt = AttemptSerializer(source="attempt_set.get")
+
+
+class WindowSerializer(serializers.Serializer):
+    """A window of time, in which a webhook's deliveries are counted or sent again."""
+
+    webhook = serializers.UUIDField(source="webhook_id")
+    since = MomentField()
+    until = MomentField()
+
+
+class RecoveryCountSerializer(WindowSerializer):
+    """What a recovery would send."""
+
+    dry_run = ConstField(True)
+    counts = serializers.DictField(
+        child=serializers.IntegerField(min_value=0),
+        help_text="`total`, and how many of each status.",
+    )
+
+
+class ProgressSerializer(serializers.Serializer):
+    """How many deliveries there were, how many are on their way, and what became of these."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """Return a count for each status."""
+        return {
+            name: serializers.IntegerField(min_value=0)
+            for name in ("total", "queued", *Delivery.Status.values)
+        }
+
+    def to_representation(self, recovery: Recovery) -> dict[str, Any]:
+        """Return how far a recovery is."""
+        return super().to_representation(recovering.progress(recovery))
+
+
+class RecoverySerializer(WindowSerializer):
+    """A recovery, and how far it is."""
+
+    id = serializers.UUIDField()
+    dry_run = ConstField(False)
+    status = ShownTextField(words=Recovery.Status.values)
+    counts = ProgressSerializer(source="*")
+    created_at = MomentField()
+    completed_at = MomentField(allow_null=True)
+
+
+class CheckSerializer(serializers.Serializer):
+    """What an endpoint did with one message."""
+
+    name = serializers.CharField(source="kind.name")
+    expected = serializers.SerializerMethodField()
+    ok = serializers.BooleanField(source="right")
+    sent = serializers.SerializerMethodField()
+    status = serializers.IntegerField(source="outcome.status", allow_null=True)
+    error = ShownTextField(source="outcome.error", allow_null=True)
+    duration_ms = serializers.IntegerField(
+        source="outcome.duration_ms", allow_null=True, min_value=0
+    )
+    detail = serializers.SerializerMethodField()
+
+    @extend_schema_field(ShownTextField(words=("2xx", "4xx")))
+    def get_expected(self, finding: Finding) -> str:
+        """What a right endpoint answers."""
+        return "2xx" if finding.kind.accept else "4xx"
+
+    def get_sent(self, finding: Finding) -> bool:
+        """Whether there was a message at all."""
+        return finding.outcome is not None
+
+    def get_detail(self, finding: Finding) -> str | None:
+        """What is wrong."""
+        return None if finding.right else finding.why
+
+
+class CheckReportSerializer(serializers.Serializer):
+    """How an endpoint handles good and bad messages."""
+
+    webhook = serializers.UUIDField()
+    ok = serializers.BooleanField()
+    checks = CheckSerializer(many=True)

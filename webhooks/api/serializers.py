@@ -6,11 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
 from pave.api.exceptions import Overloaded
-from pave.api.fields import BooleanField, IntegerField, MomentField, TextField
+from pave.api.fields import BooleanField, DescribedField, IntegerField, MomentField, TextField
+from pave.api.query_params import OneOfField, PageQuery
+from webhooks.api import examples
 from webhooks.delivery.results import MASK
 from webhooks.endpoints import name_lookups
 from webhooks.endpoints.services import (
@@ -24,14 +27,29 @@ from webhooks.event_types import EVENT_TYPES, GROUPS, is_group, is_known
 from webhooks.http.address_policy import AddressError
 from webhooks.models import Delivery
 from webhooks.models.webhook import MAX_IN_FLIGHT, Webhook
-from webhooks.policies.custom_headers import problem_with
+from webhooks.policies.custom_headers import (
+    MAX_HEADERS,
+    MAX_NAME,
+    MAX_VALUE,
+    NAME_PATTERN,
+    VALUE_PATTERN,
+    problem_with,
+)
+
+_ANY_EVENT = (*EVENT_TYPES, *GROUPS)
 
 
 class URLField(TextField):
     """An address that webhooks may be sent to."""
 
     def __init__(self, **kwargs: object) -> None:
-        super().__init__(max_length=2048, **kwargs)
+        super().__init__(
+            max_length=2048,
+            help_text="Where messages go: http or https, a public address, no user and password in "
+            "it.",
+            **kwargs,
+        )
+        self.described = {"type": "string", "format": "uri", "maxLength": 2048}
 
     def to_internal_value(self, data: str) -> str:
         """Return the URL, or refuse it for what can be seen without a look-up."""
@@ -44,9 +62,10 @@ class URLField(TextField):
         return url
 
 
-class EventsField(serializers.Field):
+class EventsField(serializers.ListField):
     """The types of events that a webhook wants; an empty list means all."""
 
+    child = OneOfField(words=_ANY_EVENT, component="EventName")
     default_error_messages = {
         "invalid": "Must be a list of event types, such as normalization.completed.",
         "unknown": "There is no event type {name}. There are: {names}.",
@@ -58,18 +77,24 @@ class EventsField(serializers.Field):
             self.fail("invalid")
         for name in data:
             if not is_known(name):
-                names = ", ".join((*EVENT_TYPES, *GROUPS))
-                self.fail("unknown", name=repr(name[:64]), names=names)
+                self.fail("unknown", name=repr(name[:64]), names=", ".join(_ANY_EVENT))
         return list(dict.fromkeys(data))
 
-    def to_representation(self, value: list[str]) -> list[str]:
-        """Return the types."""
-        return value
 
-
-class HeadersField(serializers.Field):
+class HeadersField(DescribedField):
     """Headers of the client's own. A value that the API masked stands for the one it has."""
 
+    described = {
+        "type": "object",
+        "maxProperties": MAX_HEADERS,
+        "propertyNames": {"pattern": f"^{NAME_PATTERN}$", "maxLength": MAX_NAME},
+        "additionalProperties": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_VALUE,
+            "pattern": f"^{VALUE_PATTERN}$",
+        },
+    }
     default_error_messages = {"invalid": "Must be an object of header names and values."}
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
@@ -88,13 +113,11 @@ class HeadersField(serializers.Field):
             raise serializers.ValidationError({name: [why]} if name else [why])
         return headers
 
-    def to_representation(self, value: dict[str, str]) -> dict[str, str]:
-        """Return the headers' names."""
-        return dict.fromkeys(value, MASK)
-
 
 class StrictSerializer(serializers.Serializer):
     """A body, or a query, without fields that nobody knows: a typing error must not pass."""
+
+    strict = True
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the fields' values."""
@@ -135,38 +158,75 @@ class PointedSerializer(serializers.Serializer):
         return attrs
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample("Webhook", {"url": examples.URL, "client_id": "1234"})]
+)
 class CreateWebhookSerializer(PointedSerializer):
-    """The body of the seed's route."""
+    """A webhook, as Pave's first version takes it."""
 
     url = URLField()
-    client_id = TextField(max_length=64, required=False)
-
-
-class WebhookSerializer(PointedSerializer, StrictSerializer):
-    """What a client may say about a webhook of its own."""
-
-    url = URLField()
-    description = TextField(max_length=500, required=False, allow_blank=True)
-    events = EventsField(required=False)
-    enabled = BooleanField(required=False)
-    max_in_flight = IntegerField(least=1, most=MAX_IN_FLIGHT, required=False)
-    headers = HeadersField(required=False)
-
-
-class RotateSerializer(StrictSerializer):
-    """The body of a rotation: for how many hours the old secret goes on signing."""
-
-    overlap_hours = IntegerField(
-        least=0, most=MAX_OVERLAP // HOUR, required=False, default=DEFAULT_OVERLAP // HOUR
+    client_id = TextField(
+        max_length=64, required=False, help_text="The key's client; may be left out."
     )
 
 
-class RecoverSerializer(StrictSerializer):
-    """The body of a recovery."""
+@extend_schema_serializer(examples=[OpenApiExample("Webhook", {"url": examples.URL})])
+class NewWebhookSerializer(PointedSerializer, StrictSerializer):
+    """What a client may say about a webhook of its own."""
 
-    since = MomentField()
-    until = MomentField(required=False)
-    dry_run = BooleanField(required=False, default=False)
+    url = URLField()
+    description = TextField(
+        max_length=500, required=False, allow_blank=True, help_text="For people."
+    )
+    events = EventsField(required=False, help_text="What it is told of; empty: everything.")
+    enabled = BooleanField(
+        required=False,
+        help_text="While it is disabled its messages are held; enabling releases them.",
+    )
+    max_in_flight = IntegerField(
+        least=1,
+        most=MAX_IN_FLIGHT,
+        required=False,
+        help_text="How many messages may be under way to it at once.",
+    )
+    headers = HeadersField(
+        required=False,
+        help_text="Headers of your own, sent with each message. Names by which messages are framed "
+        "and signed are reserved.",
+    )
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Enable", {"enabled": True})])
+class WebhookChangesSerializer(NewWebhookSerializer):
+    """What is to be changed of a webhook."""
+
+    url = URLField(required=False)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A day", {"overlap_hours": 24})])
+class RotateSecretSerializer(StrictSerializer):
+    """A rotation of a webhook's secret."""
+
+    overlap_hours = IntegerField(
+        least=0,
+        most=MAX_OVERLAP // HOUR,
+        required=False,
+        default=DEFAULT_OVERLAP // HOUR,
+        help_text="For how long the old secret goes on signing.",
+    )
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Count", {"since": "2026-11-20T00:00:00Z", "dry_run": True})]
+)
+class RecoverSerializer(StrictSerializer):
+    """A window of time, of which everything that never succeeded is to be sent again."""
+
+    since = MomentField(help_text="The first moment of the window.")
+    until = MomentField(required=False, help_text="Its end; left out: now.")
+    dry_run = BooleanField(
+        required=False, default=False, help_text="Only count what would be sent."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the window, which ends now unless it says otherwise."""
@@ -183,17 +243,23 @@ class EmptySerializer(StrictSerializer):
     """A body that has nothing to say."""
 
 
-class DeliveryFilterSerializer(StrictSerializer):
+class EventFilterField(TextField):
+    """An event's type, a group of types, or an event's id."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, **kwargs)
+        names = {"$ref": "#/components/schemas/EventName"}
+        self.described = {"anyOf": [names, {"type": "string", "format": "uuid"}]}
+
+
+class DeliveryFilterSerializer(PageQuery, StrictSerializer):
     """The query of a list of deliveries."""
 
-    status = serializers.ChoiceField(
-        choices=Delivery.Status.choices,
+    status = OneOfField(words=Delivery.Status.values, component="DeliveryStatus", required=False)
+    event = EventFilterField(
         required=False,
-        error_messages={"invalid_choice": f"Must be one of {', '.join(Delivery.Status.values)}."},
+        help_text="An event's type, a group such as `batch.*`, or an event's id.",
     )
-    event = TextField(required=False, max_length=64)
-    cursor = TextField(required=False)
-    limit = TextField(required=False)
 
     def validate_event(self, value: str) -> dict[str, Any]:
         """Return the look-up that an event's type, group of types, or id stands for."""
@@ -205,5 +271,5 @@ class DeliveryFilterSerializer(StrictSerializer):
             return {"event": UUID(value)}
         except ValueError:
             raise serializers.ValidationError(
-                f"Must be an event's id, or one of {', '.join((*EVENT_TYPES, *GROUPS))}."
+                f"Must be an event's id, or one of {', '.join(_ANY_EVENT)}."
             ) from None

@@ -55,6 +55,14 @@ def judge(outcome: Outcome) -> Verdict:
     return Verdict.SILENT if outcome.error in _SILENT else Verdict.ANSWERED
 
 
+class BreakerState(StrEnum):
+    """Whether an endpoint gets messages; half-open: one at a time, to see how it does."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How an endpoint does.
@@ -84,11 +92,11 @@ class Condition:
         """Whether the endpoint is to be left alone."""
         return self.paused_until is not None and self.paused_until > now
 
-    def state(self, now: datetime) -> str:
-        """The breaker's state: ``closed``, ``open`` or ``half-open``."""
+    def state(self, now: datetime) -> BreakerState:
+        """The breaker's state."""
         if self.opened_at is None:
-            return "closed"
-        return "open" if self.is_paused(now) else "half-open"
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if self.is_paused(now) else BreakerState.HALF_OPEN
 
     def after(self, outcome: Outcome, *, max_in_flight: int, now: datetime) -> "Condition":
         """Return how the endpoint does after one more attempt.

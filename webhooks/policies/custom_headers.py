@@ -10,8 +10,10 @@ MAX_NAME = 100
 MAX_VALUE = 2000
 
 # A token, and visible characters with spaces between them (RFC 9110, sections 5.1 and 5.5).
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+NAME_PATTERN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+VALUE_PATTERN = r"[!-~]([ -~\t]*[!-~])?"
+_NAME = re.compile(NAME_PATTERN)
+_VALUE = re.compile(VALUE_PATTERN)
 # Pave's own, and those by which a message is framed, routed or kept: setting them would break it.
 _RESERVED = frozenset(
     {

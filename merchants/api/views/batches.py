@@ -8,17 +8,19 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
-from merchants.api import batch_download, batch_upload, transfer_limits
+from merchants.api import batch_download, batch_upload, examples, transfer_limits
 from merchants.api.backpressure import refuse_if_full
 from merchants.api.batch_rows import RowChecker
 from merchants.api.batch_upload import BadRow, Malformed, Read
-from merchants.api.representations import batch_objects
-from merchants.api.serializers import BatchQuery
+from merchants.api.representations import BatchSerializer, batch_objects
+from merchants.api.serializers import BatchQuery, NewBatchSerializer
 from merchants.api.transfer_limits import UPLOAD_TURNS, UPLOADS
 from merchants.models import Batch
 from merchants.requests import batches, cancellation, usage
@@ -27,6 +29,8 @@ from pave.api.body_parsers import Upload, UploadParser
 from pave.api.concurrency import OTHERS, Busy
 from pave.api.exceptions import Conflict, PayloadTooLarge
 from pave.api.idempotency import idempotent
+from pave.api.openapi.problems import refused
+from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery, read_query
 from pave.api.throttling import bounded
@@ -36,6 +40,7 @@ from pave.clients.quotas import QuotaExceeded
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
+_TAG = "Batches"
 
 
 class JSONUpload(UploadParser):
@@ -60,15 +65,43 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
     """``/v1/batches``."""
 
     parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
+    pagination_class = NewestFirst
 
+    @operation(
+        "listBatches",
+        _TAG,
+        "List batches",
+        parameters=[PageQuery],
+        responses=BatchSerializer(many=True),
+    )
     def get(self, request: ClientRequest) -> Response:
         """Answer a page of the client's batches, newest first."""
         read_query(request, PageQuery)
-        pages = NewestFirst()
+        pages = self.pagination_class()
         with bounded(), OTHERS.place(request.client.pk):
             page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
             return pages.get_paginated_response(batch_objects(page or ()))
 
+    @operation(
+        "createBatch",
+        _TAG,
+        "Send many transactions",
+        description=f"Up to {batches.MAX_ROWS:,} rows, in 32 MiB. Good rows are taken; bad rows "
+        "are reported by line. Where the body is broken, or no row is good, nothing is taken. "
+        "Send one at a time: another of yours meanwhile gets 429.\n\n"
+        "In CSV the first line names the columns: `description` and, if wanted, the other members "
+        "of a transaction, and `metadata.NAME` for a pair of your own. Other columns are passed "
+        "over, and empty cells count as not sent.",
+        parameters=[BatchQuery, location(202)],
+        request={
+            "application/json": NewBatchSerializer,
+            NDJSON: OpenApiRequest(
+                OpenApiTypes.STR, examples=[OpenApiExample("NDJSON", examples.NDJSON)]
+            ),
+            CSV: OpenApiRequest(OpenApiTypes.STR, examples=[OpenApiExample("CSV", examples.CSV)]),
+        },
+        responses={202: OpenApiResponse(BatchSerializer, "The good rows are taken.")},
+    )
     def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""
         with bounded(), UPLOADS.place(request.client.pk):
@@ -116,6 +149,7 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
 class BatchView(ClientView):
     """``/v1/batches/{id}``."""
 
+    @operation("getBatch", _TAG, "Get a batch", responses=BatchSerializer)
     def get(self, request: ClientRequest, batch_id: UUID) -> Response:
         """Answer the batch with its counts as they are now."""
         return Response(batch_objects([_find(request, batch_id)])[0])
@@ -124,6 +158,19 @@ class BatchView(ClientView):
 class CancelBatchView(ClientView):
     """``POST /v1/batches/{id}/cancel``."""
 
+    @operation(
+        "cancelBatch",
+        _TAG,
+        "Cancel a batch",
+        description="Takes back the rows that are not final yet; no webhook tells of them. Of a "
+        "large batch that goes on behind the answer. What has been answered stays. A batch that "
+        "is final cannot be canceled.",
+        request=None,
+        responses={
+            200: OpenApiResponse(BatchSerializer, "It is canceled, or is to be."),
+            **refused(409, "It is completed, and cannot be canceled any more."),
+        },
+    )
     def post(self, request: ClientRequest, batch_id: UUID) -> Response:
         """Take back the rows that are not final yet."""
         batch = _find(request, batch_id)
@@ -137,6 +184,17 @@ class CancelBatchView(ClientView):
 class BatchResultsView(ClientView):
     """``/v1/batches/{id}/results``."""
 
+    @operation(
+        "getBatchResults",
+        _TAG,
+        "Get the results of a batch",
+        description="A stream of the rows that were taken, in the order of the input, at any "
+        "time: rows without an answer have none yet. In NDJSON each line is an object with `row`, "
+        "from 1, and the members of `NormalizationData`. `Accept: text/csv` gives CSV, in which "
+        "cells that begin with `= + - @`, a tab or a carriage return have a `'` in front, so that "
+        "no spreadsheet runs them.",
+        responses={(200, NDJSON): OpenApiTypes.STR, (200, CSV): OpenApiTypes.STR},
+    )
     def get(self, request: ClientRequest, batch_id: UUID) -> StreamingHttpResponse:
         """Stream the rows in the order of the input: CSV if it is asked for, else NDJSON."""
         batch = _find(request, batch_id)

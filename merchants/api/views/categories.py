@@ -7,11 +7,14 @@ from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from merchants.api.representations import category_object
+from merchants.api.representations import CategorySerializer
 from merchants.matching.categories import all_categories
+from pave.api.openapi.schema import header, operation
+from pave.api.pagination import ByName
 from pave.api.query_params import read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
@@ -20,7 +23,7 @@ from pave.clients.authentication import ClientRequest
 _MAX_AGE_SECONDS = 24 * 3600
 # In the envelope of every other list, with no other page.
 _LIST = {
-    "data": [category_object(category) for category in all_categories()],
+    "data": CategorySerializer(all_categories(), many=True).data,
     "next_cursor": None,
     "previous_cursor": None,
 }
@@ -34,6 +37,25 @@ def _etag(request: HttpRequest) -> str:
 class CategoriesView(ClientView):
     """``/v1/categories``."""
 
+    pagination_class = ByName  # for the description: there is one page
+
+    @operation(
+        "listCategories",
+        "Merchants",
+        "List the categories",
+        description="The whole published list on one page: what a merchant's `category` may be, "
+        "with the MCCs that mean it and the nearest of Plaid's personal finance categories. It "
+        "changes with a release of Pave at most; send its `ETag` back to learn whether it has.",
+        parameters=[
+            header("If-None-Match", "The `ETag` of the list that you have."),
+            header("ETag", "Another one where the list is another one.", answers=[200, 304]),
+            header("Cache-Control", "For how long it may be kept.", answers=[200, 304]),
+        ],
+        responses={
+            200: CategorySerializer(many=True),
+            304: OpenApiResponse(description="It is the list that you have."),
+        },
+    )
     @method_decorator(cache_control(private=True, max_age=_MAX_AGE_SECONDS))
     @method_decorator(condition(etag_func=_etag))
     def get(self, request: ClientRequest) -> Response:

@@ -6,10 +6,11 @@ from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework.response import Response
 
-from merchants.api.representations import merchant_object
+from merchants.api.representations import MerchantSerializer, merchant_object
 from merchants.api.serializers import MerchantQuery
 from merchants.models import Alias, Merchant
 from pave.api.concurrency import Places
+from pave.api.openapi.schema import operation
 from pave.api.pagination import ByName
 from pave.api.query_params import read_query
 from pave.api.throttling import bounded
@@ -29,6 +30,15 @@ _SHOWN = Merchant.objects.filter(active=True, published=True)
 class MerchantsView(ClientView):
     """``/v1/merchants``."""
 
+    pagination_class = ByName
+
+    @operation(
+        "listMerchants",
+        "Merchants",
+        "Search the catalogue",
+        parameters=[MerchantQuery],
+        responses=MerchantSerializer(many=True),
+    )
     def get(self, request: ClientRequest) -> Response:
         """Answer a page of the catalogue by name, of those only that the search finds."""
         query = read_query(request, MerchantQuery)
@@ -38,7 +48,7 @@ class MerchantsView(ClientView):
         return self._page(request, _SHOWN)
 
     def _page(self, request: ClientRequest, found: QuerySet[Merchant]) -> Response:
-        pages = ByName()
+        pages = self.pagination_class()
         page = pages.paginate_queryset(found.prefetch_related("aliases"), request)
         return pages.get_paginated_response([merchant_object(merchant) for merchant in page or ()])
 
@@ -55,6 +65,7 @@ def _found(search: str) -> QuerySet[Merchant]:
 class MerchantView(ClientView):
     """``/v1/merchants/{id}``."""
 
+    @operation("getMerchant", "Merchants", "Get a merchant", responses=MerchantSerializer)
     def get(self, request: ClientRequest, merchant_id: UUID) -> Response:
         """Answer a merchant; one that is no longer answered, too: its id stays valid."""
         shown = Merchant.objects.filter(published=True).prefetch_related("aliases")

@@ -7,10 +7,18 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.response import Response
 
+from merchants.api import examples
 from merchants.api.backpressure import refuse_if_full
-from merchants.api.representations import normalization_object, normalization_objects
+from merchants.api.representations import (
+    GivenFeedbackSerializer,
+    NormalizationSerializer,
+    TakenTransactionSerializer,
+    normalization_object,
+    normalization_objects,
+)
 from merchants.api.serializers import (
     FeedbackSerializer,
     NormalizationQuery,
@@ -21,10 +29,12 @@ from merchants.api.transaction_validation import Checker
 from merchants.catalogue import feedback
 from merchants.models import NormalizationRequest
 from merchants.requests import cancellation, submission
-from merchants.requests.events import as_text, describe
+from merchants.requests.events import describe
 from pave.api import prefer_wait, throttling
 from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
+from pave.api.openapi.problems import refused
+from pave.api.openapi.schema import header, location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import created_within, read_query
 from pave.api.views import ClientView
@@ -34,6 +44,7 @@ from pave.clients.quotas import QuotaExceeded
 
 _checker = Checker(TransactionSerializer())
 _seed_checker = Checker(SeedTransactionSerializer())
+_TAG = "Normalizations"
 
 
 class NormalizeMerchantView(ClientView):
@@ -41,6 +52,29 @@ class NormalizeMerchantView(ClientView):
 
     short = ("POST",)
 
+    @operation(
+        "normalizeMerchant",
+        "Kept from the first version",
+        "Send a transaction",
+        description="Kept for clients of Pave's first version; new ones use "
+        "`POST /v1/normalizations`.",
+        parameters=[
+            header(
+                "client-id",
+                "May be left out; where it is there, it must be the key's client.",
+                example="1234",
+            ),
+            location(202),
+        ],
+        request=SeedTransactionSerializer,
+        responses={
+            202: OpenApiResponse(
+                TakenTransactionSerializer,
+                "It is taken.",
+                [OpenApiExample("Taken", {"request_id": examples.REQUEST_ID})],
+            )
+        },
+    )
     @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take a transaction; answer its ``request_id`` at once."""
@@ -54,7 +88,17 @@ class NormalizationsView(ClientView):
     """``/v1/normalizations``."""
 
     short = ("POST",)
+    pagination_class = NewestFirst
 
+    @operation(
+        "listNormalizations",
+        _TAG,
+        "List normalizations",
+        description="Newest first; pages stay right while others are added. Filters are to be "
+        "repeated with a cursor.",
+        parameters=[NormalizationQuery],
+        responses=NormalizationSerializer(many=True),
+    )
     def get(self, request: ClientRequest) -> Response:
         """Answer a page of the client's normalizations, newest first."""
         query = read_query(request, NormalizationQuery)
@@ -63,10 +107,39 @@ class NormalizationsView(ClientView):
             if name in query:
                 filters[name] = query[name]
         found = NormalizationRequest.objects.for_client(request.client).filter(**filters)
-        pages = NewestFirst()
+        pages = self.pagination_class()
         page = pages.paginate_queryset(found.select_related("resolution"), request)
         return pages.get_paginated_response(normalization_objects(page or ()))
 
+    @operation(
+        "createNormalization",
+        _TAG,
+        "Send a transaction",
+        description="The transaction is taken at once, and answered by a webhook; or read it at "
+        "`Location`.",
+        parameters=[
+            header(
+                "Prefer",
+                f"`wait=N`: wait up to N seconds (at most {prefer_wait.MAX_SECONDS}) for the "
+                "result. Without it the answer comes at once, and so it does while too many "
+                "others wait.",
+                example="wait=5",
+            ),
+            header("Preference-Applied", "`wait=N`, where it was waited.", answers=[200, 202]),
+            location(200, 202),
+        ],
+        request=TransactionSerializer,
+        responses={
+            200: OpenApiResponse(
+                NormalizationSerializer, "The result was there in the time that was to be waited."
+            ),
+            202: OpenApiResponse(
+                NormalizationSerializer,
+                "It is taken.",
+                [OpenApiExample("Queued", examples.QUEUED)],
+            ),
+        },
+    )
     @idempotent
     def post(self, request: ClientRequest) -> Response:
         """Take a transaction; answer the normalization, queued, or finished if asked to wait."""
@@ -87,6 +160,7 @@ class NormalizationView(ClientView):
 
     short = ("GET", "HEAD")
 
+    @operation("getNormalization", _TAG, "Get a normalization", responses=NormalizationSerializer)
     def get(self, request: ClientRequest, request_id: UUID) -> Response:
         """Answer the normalization as it is now."""
         return Response(normalization_object(_find(request.client, request_id)))
@@ -95,6 +169,17 @@ class NormalizationView(ClientView):
 class CancelView(ClientView):
     """``POST /v1/normalizations/{request_id}/cancel``."""
 
+    @operation(
+        "cancelNormalization",
+        _TAG,
+        "Cancel a normalization",
+        description="No webhook tells of it. One that has its end cannot be canceled.",
+        request=None,
+        responses={
+            200: NormalizationSerializer,
+            **refused(409, "It is completed, and cannot be canceled any more."),
+        },
+    )
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
         """Take the request back, if it has no end yet."""
         found = _find(request.client, request_id)
@@ -111,6 +196,14 @@ class CancelView(ClientView):
 class FeedbackView(ClientView):
     """``POST /v1/normalizations/{request_id}/feedback``."""
 
+    @operation(
+        "giveFeedback",
+        _TAG,
+        "Say that an answer is wrong",
+        description="Staff look at it. Where an answer changes, `normalization.updated` tells.",
+        request=FeedbackSerializer,
+        responses={201: OpenApiResponse(GivenFeedbackSerializer, "It is on the staff's list.")},
+    )
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
         """Put the client's correction on the staff's list."""
         found = _find(request.client, request_id)
@@ -121,17 +214,7 @@ class FeedbackView(ClientView):
             merchant=serializer.validated_data["merchant"],
             comment=serializer.validated_data.get("comment") or "",
         )
-        return Response(
-            {
-                "id": str(given.pk),
-                "request_id": str(found.pk),
-                "status": given.status,
-                "merchant": given.merchant_name,
-                "comment": given.comment or None,
-                "created_at": as_text(given.created_at),
-            },
-            status=201,
-        )
+        return Response(GivenFeedbackSerializer(given).data, status=201)
 
 
 def _look(ids: Collection[UUID]) -> Collection[UUID]:

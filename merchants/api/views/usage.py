@@ -3,7 +3,9 @@
 from django.utils import timezone
 from rest_framework.response import Response
 
+from merchants.api.representations import UsageSerializer
 from merchants.requests import usage
+from pave.api.openapi.schema import operation
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 
@@ -11,6 +13,9 @@ from pave.clients.authentication import ClientRequest
 class UsageView(ClientView):
     """``/v1/usage``."""
 
+    @operation(
+        "getUsage", "Usage", "Get this month's use and the limits", responses=UsageSerializer
+    )
     def get(self, request: ClientRequest) -> Response:
-        """Answer this month's counts, the quota and the rate."""
+        """Answer this month's counts (up to 15 s old), the quota and the rate."""
         return Response(usage.describe(request.client, now=timezone.now()))

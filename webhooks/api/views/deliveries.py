@@ -3,17 +3,22 @@
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.response import Response
 
 from pave.api.exceptions import Conflict
+from pave.api.openapi.problems import refused
+from pave.api.openapi.schema import operation
 from pave.api.pagination import NewestFirst
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
-from webhooks.api.representations import delivery_object, delivery_with_attempts
+from webhooks.api.representations import DeliverySerializer, DeliveryWithAttemptsSerializer
 from webhooks.api.serializers import DeliveryFilterSerializer, EmptySerializer
 from webhooks.api.views.webhooks import own_webhook, validated
 from webhooks.delivery import manual
 from webhooks.models import Delivery
+
+_TAG = "Deliveries"
 
 
 def own_delivery(request: ClientRequest, delivery_id: UUID) -> Delivery:
@@ -30,6 +35,15 @@ def own_delivery(request: ClientRequest, delivery_id: UUID) -> Delivery:
 class DeliveriesView(ClientView):
     """``GET /v1/webhooks/{id}/deliveries``."""
 
+    pagination_class = NewestFirst
+
+    @operation(
+        "listDeliveries",
+        _TAG,
+        "List a webhook's deliveries",
+        parameters=[DeliveryFilterSerializer],
+        responses=DeliverySerializer(many=True),
+    )
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Answer the webhook's deliveries, newest first."""
         webhook = own_webhook(request, webhook_id)
@@ -40,24 +54,38 @@ class DeliveriesView(ClientView):
         if "event" in query:
             # Of the client alone, so that not all that others were sent is looked through.
             found = found.filter(event__client=request.client, **query["event"])
-        paginator = NewestFirst()
+        paginator = self.pagination_class()
         page = paginator.paginate_queryset(found, request, view=self)
-        return paginator.get_paginated_response(
-            [delivery_object(delivery) for delivery in page or []]
-        )
+        return paginator.get_paginated_response(DeliverySerializer(page, many=True).data)
 
 
 class DeliveryView(ClientView):
     """``GET /v1/deliveries/{id}``."""
 
+    @operation(
+        "getDelivery",
+        _TAG,
+        "Get a delivery with all its attempts",
+        responses=DeliveryWithAttemptsSerializer,
+    )
     def get(self, request: ClientRequest, delivery_id: UUID) -> Response:
         """Answer the delivery with all its attempts."""
-        return Response(delivery_with_attempts(own_delivery(request, delivery_id)))
+        return Response(DeliveryWithAttemptsSerializer(own_delivery(request, delivery_id)).data)
 
 
 class RetryView(ClientView):
     """``POST /v1/deliveries/{id}/retry``."""
 
+    @operation(
+        "retryDelivery",
+        _TAG,
+        "Attempt a delivery now",
+        request=EmptySerializer,
+        responses={
+            202: OpenApiResponse(DeliverySerializer, "It waits for the next free moment."),
+            **refused(409, "This delivery is under way just now. See what comes of it first."),
+        },
+    )
     def post(self, request: ClientRequest, delivery_id: UUID) -> Response:
         """Have the delivery attempted as soon as may be; answer it as it waits for that."""
         delivery = own_delivery(request, delivery_id)
@@ -66,4 +94,4 @@ class RetryView(ClientView):
             manual.retry(delivery_id=delivery.pk)
         except manual.NotNow as error:
             raise Conflict(str(error)) from error
-        return Response(delivery_object(own_delivery(request, delivery_id)), status=202)
+        return Response(DeliverySerializer(own_delivery(request, delivery_id)).data, status=202)

@@ -2,15 +2,18 @@
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError as ModelValidationError
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from pave.api.openapi.schema import operation
 from pave.api.views import ClientView
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
+from webhooks.api.representations import CreatedWebhookSerializer
 from webhooks.api.serializers import CreateWebhookSerializer
 from webhooks.api.views.webhooks import look_up_context, validated
 from webhooks.endpoints import services
@@ -36,6 +39,17 @@ class CreateWebhookView(ClientView):
     authentication_classes = [ApiKeyAuthentication, SessionAuthentication]
     permission_classes = [IsClientOrStaff]
 
+    @operation(
+        "createWebhookOfFirstVersion",
+        "Kept from the first version",
+        "Make the client's webhook, or change its URL",
+        description="Kept for clients of Pave's first version; new ones use `POST /v1/webhooks`.",
+        request=CreateWebhookSerializer,
+        responses={
+            200: OpenApiResponse(CreatedWebhookSerializer, "Its URL is changed."),
+            201: OpenApiResponse(CreatedWebhookSerializer, "It is made."),
+        },
+    )
     def post(self, request: Request) -> Response:
         """Create the client's webhook, or change its URL if it has one.
 

@@ -4,21 +4,23 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.response import Response
 
 from pave.api.exceptions import Conflict
+from pave.api.openapi.problems import refused
+from pave.api.openapi.schema import location, operation
 from pave.api.throttling import bounded
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from webhooks.api.representations import (
-    as_text,
-    attempt_object,
-    check_object,
-    delivery_object,
-    recovery_object,
-    webhook_object,
+    CheckReportSerializer,
+    RecoveryCountSerializer,
+    RecoverySerializer,
+    TestResultSerializer,
+    WebhookWithSecretSerializer,
 )
-from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateSerializer
+from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateSecretSerializer
 from webhooks.api.views.webhooks import own_webhook, validated
 from webhooks.delivery import endpoint_check, test_event
 from webhooks.delivery import recovery as recovering
@@ -26,49 +28,89 @@ from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import services
 from webhooks.models import Recovery
 
+_TAG = "Webhooks"
+
 
 class RotateSecretView(ClientView):
     """``POST /v1/webhooks/{id}/rotate-secret``."""
 
+    @operation(
+        "rotateSecret",
+        _TAG,
+        "Give a webhook a new secret",
+        request=RotateSecretSerializer,
+        responses={
+            200: OpenApiResponse(WebhookWithSecretSerializer, "The new secret is shown this once."),
+            **refused(409, "This webhook has as many secrets as it may have."),
+        },
+    )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Give the webhook a new secret, shown this once; the old one signs on for a while."""
         webhook = own_webhook(request, webhook_id)
-        hours = validated(RotateSerializer(data=request.data))["overlap_hours"]
+        hours = validated(RotateSecretSerializer(data=request.data))["overlap_hours"]
         try:
             secret = services.rotate_secret(webhook=webhook, overlap=hours * services.HOUR)
         except services.TooMany as error:
             raise Conflict(str(error)) from error
-        return Response({**webhook_object(own_webhook(request, webhook_id)), "secret": secret})
+        webhook = own_webhook(request, webhook_id)
+        return Response(WebhookWithSecretSerializer(webhook, context={"secret": secret}).data)
 
 
 class TestView(ClientView):
     """``POST /v1/webhooks/{id}/test``."""
 
+    @operation(
+        "sendTest",
+        _TAG,
+        "Send a test message",
+        request=EmptySerializer,
+        responses=TestResultSerializer,
+    )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Send a test event now, and answer what came of it."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
         with bounded(), TESTS.place(webhook.client_id):
             delivery = test_event.send_test(webhook=webhook)
-        attempt = delivery.attempt_set.get()
-        return Response({"delivery": delivery_object(delivery), "attempt": attempt_object(attempt)})
+        return Response(TestResultSerializer(delivery).data)
 
 
 class CheckView(ClientView):
     """``POST /v1/webhooks/{id}/check``."""
 
+    @operation(
+        "checkReceiver",
+        _TAG,
+        "Check how an endpoint handles good and bad messages",
+        request=EmptySerializer,
+        responses=CheckReportSerializer,
+    )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Send good and bad messages now, and answer which were handled rightly."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
         with bounded(), TESTS.place(webhook.client_id):
             findings = endpoint_check.check(webhook=webhook)
-        return Response(check_object(webhook, findings))
+        ok = all(finding.right for finding in findings)
+        report = {"webhook": webhook.pk, "ok": ok, "checks": findings}
+        return Response(CheckReportSerializer(report).data)
 
 
 class RecoverView(ClientView):
     """``POST /v1/webhooks/{id}/recover``."""
 
+    @operation(
+        "recover",
+        _TAG,
+        "Send again what never succeeded",
+        parameters=[location(202)],
+        request=RecoverSerializer,
+        responses={
+            200: OpenApiResponse(RecoveryCountSerializer, "What would be sent."),
+            202: OpenApiResponse(RecoverySerializer, "It is under way."),
+            **refused(409, "Another recovery of this webhook is not through yet."),
+        },
+    )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Begin to send again what never succeeded in a window, or only count it."""
         webhook = own_webhook(request, webhook_id)
@@ -76,21 +118,15 @@ class RecoverView(ClientView):
         window = {"since": fields["since"], "until": fields["until"]}
         if fields["dry_run"]:
             counts = recovering.count(webhook=webhook, **window)
-            return Response(
-                {
-                    "webhook": str(webhook.pk),
-                    "since": as_text(fields["since"]),
-                    "until": as_text(fields["until"]),
-                    "dry_run": True,
-                    "counts": {"total": sum(counts.values()), **counts},
-                }
-            )
+            total = sum(counts.values())
+            counted = {"webhook_id": webhook.pk, **window, "counts": {"total": total, **counts}}
+            return Response(RecoveryCountSerializer(counted).data)
         try:
             recovery = recovering.start(webhook=webhook, **window)
         except recovering.AlreadyRunning as error:
             raise Conflict(str(error)) from error
         return Response(
-            recovery_object(recovery),
+            RecoverySerializer(recovery).data,
             status=202,
             headers={"Location": reverse("recovery", args=[recovery.pk])},
         )
@@ -99,7 +135,8 @@ class RecoverView(ClientView):
 class RecoveryView(ClientView):
     """``/v1/recoveries/{id}``."""
 
+    @operation("getRecovery", _TAG, "Get how far a recovery is", responses=RecoverySerializer)
     def get(self, request: ClientRequest, recovery_id: UUID) -> Response:
         """Answer how far the recovery is."""
         found = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)
-        return Response(recovery_object(found))
+        return Response(RecoverySerializer(found).data)

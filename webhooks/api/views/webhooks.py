@@ -6,20 +6,26 @@ from uuid import UUID
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from pave.api.exceptions import Conflict
 from pave.api.idempotency import idempotent
+from pave.api.openapi.problems import refused
+from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
+from pave.api.query_params import PageQuery
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from pave.clients.models import Client
-from webhooks.api.representations import webhook_object
-from webhooks.api.serializers import WebhookSerializer
+from webhooks.api.representations import WebhookSerializer, WebhookWithSecretSerializer
+from webhooks.api.serializers import NewWebhookSerializer, WebhookChangesSerializer
 from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
+
+_TAG = "Webhooks"
 
 
 def own_webhook(request: ClientRequest, webhook_id: UUID) -> Webhook:
@@ -50,19 +56,40 @@ def look_up_context(request: Request) -> dict[str, str]:
 
 
 def _new_webhook(view: ClientView, request: ClientRequest) -> dict[str, Any]:
-    return validated(WebhookSerializer(data=request.data, context=look_up_context(request)))
+    return validated(NewWebhookSerializer(data=request.data, context=look_up_context(request)))
 
 
 class WebhooksView(ClientView):
     """``/v1/webhooks``."""
 
+    pagination_class = NewestFirst
+
+    @operation(
+        "listWebhooks",
+        _TAG,
+        "List webhooks",
+        parameters=[PageQuery],
+        responses=WebhookSerializer(many=True),
+    )
     def get(self, request: ClientRequest) -> Response:
         """Answer the client's webhooks, newest first."""
-        paginator = NewestFirst()
+        paginator = self.pagination_class()
         found = Webhook.objects.for_client(request.client).prefetch_related("secrets")
         page = paginator.paginate_queryset(found, request, view=self)
-        return paginator.get_paginated_response([webhook_object(webhook) for webhook in page or []])
+        return paginator.get_paginated_response(WebhookSerializer(page, many=True).data)
 
+    @operation(
+        "createWebhook",
+        _TAG,
+        "Make a webhook",
+        parameters=[location(201)],
+        request=NewWebhookSerializer,
+        responses={
+            201: OpenApiResponse(
+                WebhookWithSecretSerializer, "It is made; its secret is shown this once."
+            )
+        },
+    )
     @idempotent(check=_new_webhook)
     def post(self, request: ClientRequest, fields: dict[str, Any]) -> Response:
         """Make a webhook; answer it with its secret, this once."""
@@ -71,7 +98,7 @@ class WebhooksView(ClientView):
         except services.TooMany as error:
             raise Conflict(str(error)) from error
         return Response(
-            {**webhook_object(webhook), "secret": secret},
+            WebhookWithSecretSerializer(webhook, context={"secret": secret}).data,
             status=201,
             headers={"Location": reverse("webhook", args=[webhook.pk])},
         )
@@ -80,17 +107,26 @@ class WebhooksView(ClientView):
 class WebhookView(ClientView):
     """``/v1/webhooks/{id}``."""
 
+    @operation("getWebhook", _TAG, "Get a webhook", responses=WebhookSerializer)
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Answer the webhook and how it does."""
-        return Response(webhook_object(own_webhook(request, webhook_id)))
+        return Response(WebhookSerializer(own_webhook(request, webhook_id)).data)
 
+    @operation(
+        "changeWebhook",
+        _TAG,
+        "Change a webhook",
+        request=WebhookChangesSerializer,
+        responses={
+            200: WebhookSerializer,
+            **refused(409, "Our staff disabled this webhook; please ask them to enable it."),
+        },
+    )
     def patch(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Change what the body names; enabling releases what is held."""
         webhook = own_webhook(request, webhook_id)
         context = look_up_context(request)
-        fields = validated(
-            WebhookSerializer(webhook, data=request.data, partial=True, context=context)
-        )
+        fields = validated(WebhookChangesSerializer(webhook, data=request.data, context=context))
         enabled = fields.pop("enabled", None)
         with transaction.atomic():
             if enabled is True:
@@ -102,9 +138,15 @@ class WebhookView(ClientView):
                 services.change(webhook=webhook, fields=fields)
             if enabled is False:
                 enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
-        return Response(webhook_object(own_webhook(request, webhook_id)))
+        return Response(WebhookSerializer(own_webhook(request, webhook_id)).data)
 
+    @operation(
+        "deleteWebhook",
+        _TAG,
+        "Delete a webhook",
+        responses={204: OpenApiResponse(description="It is deleted.")},
+    )
     def delete(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Delete the webhook; what waits for it is canceled."""
+        """Delete the webhook; what waits for it is canceled, and the past stays on record."""
         services.delete(webhook=own_webhook(request, webhook_id))
         return Response(status=204)
