@@ -314,7 +314,7 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
     assert found[0][0] in index
 
     asked = str(
-        Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.ASKED_FOR))
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.ON_DEMAND))
         .values("pk")
         .query
     )

@@ -17,7 +17,7 @@ from webhooks.delivery.claims import Claimer
 from webhooks.delivery.dispatcher import Sender
 from webhooks.delivery.fair_share import is_work_waiting
 from webhooks.models import Delivery, Webhook
-from webhooks.policies.circuit_breaker import THRESHOLD
+from webhooks.policies.circuit_breaker import FAILURE_THRESHOLD
 from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -54,10 +54,10 @@ def test_the_breaker_opens_and_its_deliveries_wait_without_losing_an_attempt(
     send()
     webhook.refresh_from_db()
     assert webhook.breaker == "open"
-    assert webhook.breaker_failures == THRESHOLD
-    assert len(receiver.messages) == THRESHOLD
+    assert webhook.breaker_failures == FAILURE_THRESHOLD
+    assert len(receiver.messages) == FAILURE_THRESHOLD
     attempts = list(Delivery.objects.values_list("attempts", flat=True))
-    assert sum(attempts) == THRESHOLD
+    assert sum(attempts) == FAILURE_THRESHOLD
     due_now()
     assert send() == 0
     assert not is_work_waiting(timezone.now())
@@ -92,7 +92,7 @@ def test_connection_failures_open_it_too(endpoint, send):
     send()
     webhook.refresh_from_db()
     assert webhook.breaker == "open"
-    assert sum(Delivery.objects.values_list("attempts", flat=True)) == THRESHOLD
+    assert sum(Delivery.objects.values_list("attempts", flat=True)) == FAILURE_THRESHOLD
 
 
 def test_answers_do_not_open_it_however_bad(endpoint, send, receiver):
@@ -166,7 +166,7 @@ def test_a_steady_endpoint_that_begins_to_hang_loses_its_privilege(
 ):
     """Before its first time-out is noted it counts as not steady, once it is late."""
     monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
-    monkeypatch.setattr("webhooks.delivery.dispatcher.LATE_MS", 100)
+    monkeypatch.setattr("webhooks.delivery.dispatcher.SLOW_MS", 100)
     settings.PAVE_WEBHOOK_TIMEOUT = 1.5
     receiver.behaviour = hangs
     for number in range(3):

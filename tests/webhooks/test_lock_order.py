@@ -30,7 +30,7 @@ def release(webhook):
 
 
 def cancel(webhook):
-    enabling.cancel(webhook.pk, now=timezone.now())
+    enabling.cancel_unsent(webhook.pk, now=timezone.now())
 
 
 def recover(webhook):
@@ -93,7 +93,7 @@ def test_webhooks_that_do_well_and_others_are_locked_in_one_order():
 
 def note(outcomes):
     with transaction.atomic():
-        health.note(outcomes, now=timezone.now())
+        health.update(outcomes, now=timezone.now())
 
 
 def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhile():

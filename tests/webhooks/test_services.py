@@ -79,7 +79,7 @@ def test_expired_secrets_are_deleted_by_the_next_rotation(webhook):
 def test_so_many_live_secrets_and_no_more(webhook):
     for _ in range(services.MAX_LIVE_SECRETS - 1):
         services.rotate_secret(webhook=webhook)
-    with pytest.raises(services.TooMany):
+    with pytest.raises(services.LimitReached):
         services.rotate_secret(webhook=webhook)
     services.rotate_secret(webhook=webhook, overlap=timedelta(0))
 
@@ -88,7 +88,7 @@ def test_a_client_may_have_so_many_webhooks_and_no_more(client_1234, monkeypatch
     monkeypatch.setattr(services, "MAX_WEBHOOKS", 2)
     for _ in range(2):
         webhook, _ = services.create(client=client_1234.client, url="https://client.example/")
-    with pytest.raises(services.TooMany):
+    with pytest.raises(services.LimitReached):
         services.create(client=client_1234.client, url="https://client.example/")
     services.delete(webhook=webhook)
     services.create(client=client_1234.client, url="https://client.example/")

@@ -240,7 +240,7 @@ class WebhookAdmin(StaffAdmin):
             secret = services.rotate_secret(
                 webhook=webhook, overlap=timedelta(hours=data["overlap"])
             )
-        except services.TooMany as error:
+        except services.LimitReached as error:
             raise Refused(str(error)) from error
         note = (
             f"The old one goes on signing for {data['overlap']} hours." if data["overlap"] else ""

@@ -14,7 +14,7 @@ from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
 
 def webhook_object(webhook: Webhook) -> dict[str, Any]:
     """Return a webhook. Neither its secrets nor the values of its headers are shown."""
-    condition = webhook.condition
+    health = webhook.health
     now = timezone.now()
     return {
         "id": str(webhook.pk),
@@ -28,11 +28,11 @@ def webhook_object(webhook: Webhook) -> dict[str, Any]:
         "disabled_at": as_text(webhook.disabled_at),
         "failing_since": as_text(webhook.failing_since),
         "breaker": {
-            "state": condition.state(now),
-            "failures": condition.failures,
-            "opened_at": as_text(condition.opened_at),
-            "paused_until": as_text(condition.paused_until) if condition.is_paused(now) else None,
-            "window": min(condition.limit, webhook.max_in_flight),
+            "state": health.state(now),
+            "failures": health.failures,
+            "opened_at": as_text(health.opened_at),
+            "paused_until": as_text(health.paused_until) if health.is_paused(now) else None,
+            "window": min(health.limit, webhook.max_in_flight),
         },
         "secrets": [
             {"created_at": as_text(secret.created_at), "expires_at": as_text(secret.expires_at)}

@@ -89,7 +89,7 @@ class Claimer:
             Candidate(
                 webhook.pk,
                 webhook.client_id,
-                limit=webhook.room(in_flight.get(webhook.pk, 0)),
+                limit=webhook.remaining_capacity(in_flight.get(webhook.pk, 0)),
                 steady=webhook.steady if webhook.pk not in late else False,
             )
             for webhook in self._search(now)
@@ -162,7 +162,7 @@ def _take(
         in_flight = in_flight_by_webhook(webhooks)
         wanted: dict[str, dict[UUID, int]] = {}
         for pk, webhook in webhooks.items():
-            count = min(share[pk], webhook.room(in_flight.get(pk, 0)))
+            count = min(share[pk], webhook.remaining_capacity(in_flight.get(pk, 0)))
             if count:
                 wanted.setdefault(_kind(webhook, now), {})[pk] = count
         ids = [
@@ -189,8 +189,8 @@ def _take(
 def _kind(webhook: Webhook, now: datetime) -> str:
     """Return what may be sent to a webhook in its present state."""
     if webhook.is_paused(now):
-        return claim_queries.BY_HAND
-    return claim_queries.PENDING if webhook.enabled else claim_queries.ASKED_FOR
+        return claim_queries.MANUAL
+    return claim_queries.PENDING if webhook.enabled else claim_queries.ON_DEMAND
 
 
 def _claims(

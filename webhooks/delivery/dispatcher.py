@@ -24,7 +24,7 @@ from webhooks.endpoints import services
 from webhooks.http.outcome import Outcome
 from webhooks.http.signing import signed_headers
 from webhooks.http.transport import Transport
-from webhooks.policies.circuit_breaker import LATE_MS
+from webhooks.policies.circuit_breaker import SLOW_MS
 from webhooks.wakeups import HELP, SEND
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class _InFlight:
     steady: bool | None
 
     def is_late(self, now: float) -> bool:
-        return now - self.begun > LATE_MS / 1000
+        return now - self.begun > SLOW_MS / 1000
 
 
 class Sender:

@@ -59,9 +59,9 @@ def webhooks_with_due(now: datetime) -> list[Webhook]:
     An endpoint that is to be left alone has none, but for what somebody retries by hand. A
     disabled one has none, but for what somebody asked for.
     """
-    fields = ("id", "client", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
+    fields = ("id", "client", "enabled", "max_in_flight", *Webhook.HEALTH_FIELDS)
     open_ones = (
-        Webhook.objects.open_for_business(now)
+        Webhook.objects.active(now)
         .filter(pk__in=claim_queries.webhooks_having(claim_queries.PENDING))
         .annotate(due_at=_first_due(Delivery.objects.waiting()))
         .filter(due_at__lte=now)
@@ -71,11 +71,11 @@ def webhooks_with_due(now: datetime) -> list[Webhook]:
     asked = (
         Webhook.objects.existing()
         .filter(Q(enabled=False) | Q(paused_until__gt=now))
-        .filter(pk__in=claim_queries.webhooks_having(claim_queries.ASKED_FOR))
+        .filter(pk__in=claim_queries.webhooks_having(claim_queries.ON_DEMAND))
         .annotate(
-            due_at=_first_due(Delivery.objects.asked_for()),
+            due_at=_first_due(Delivery.objects.on_demand()),
             by_hand_at=_first_due(
-                Delivery.objects.asked_for().filter(trigger=Delivery.Trigger.MANUAL)
+                Delivery.objects.on_demand().filter(trigger=Delivery.Trigger.MANUAL)
             ),
         )
         .filter(
@@ -85,7 +85,7 @@ def webhooks_with_due(now: datetime) -> list[Webhook]:
         .only(*fields)
     )
     if not exists_along(
-        Delivery.objects.asked_for().filter(next_attempt_at__lte=now), "webhook_id"
+        Delivery.objects.on_demand().filter(next_attempt_at__lte=now), "webhook_id"
     ):
         return list(open_ones)
     return [*asked, *open_ones]
@@ -96,7 +96,10 @@ def is_work_waiting(now: datetime) -> bool:
     if not exists_along(Delivery.objects.due(now), "next_attempt_at"):
         return False
     in_flight = in_flight_by_webhook()
-    return any(webhook.room(in_flight.get(webhook.pk, 0)) for webhook in webhooks_with_due(now))
+    return any(
+        webhook.remaining_capacity(in_flight.get(webhook.pk, 0))
+        for webhook in webhooks_with_due(now)
+    )
 
 
 def in_flight_by_webhook(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:

@@ -11,7 +11,7 @@ from webhooks.delivery.fair_share import is_work_waiting
 from webhooks.delivery.results import INTERRUPTED
 from webhooks.endpoints import enabling
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
-from webhooks.wakeups import RECOVER, SEND, TELL_STAFF
+from webhooks.wakeups import ALERT_STAFF, RECOVER, SEND
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +23,11 @@ def sweep(*, now: datetime | None = None) -> None:
     """Put back deliveries whose sender died, and wake whoever has something to do."""
     now = now or timezone.now()
     _put_back(Delivery.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH], now)
-    enabling.settle(now=now)
+    enabling.reconcile(now=now)
     if Recovery.objects.running().exists():
         RECOVER.send()
-    if Webhook.objects.untold().exists():
-        TELL_STAFF.send()
+    if Webhook.objects.awaiting_alert().exists():
+        ALERT_STAFF.send()
     if is_work_waiting(now):
         SEND.send()
 

@@ -67,7 +67,7 @@ def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
         return
     with transaction.atomic():
         # Webhooks are locked before deliveries here, as everywhere.
-        health.note(
+        health.update(
             [
                 (one.claim.webhook_id, one.outcome)
                 for one in sent
@@ -218,7 +218,7 @@ def _settle_failures(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -
     for delivery, one in failures:
         delivery.lease_expires_at = None
         delivery.claimed_by = ""
-        aborted = health.ABORT in health.controls(one.outcome)
+        aborted = health.ABORT in health.directives(one.outcome)
         if delivery.resume_status == Status.SUCCEEDED:
             _resume(delivery, now)  # whatever comes of a repeat, it has arrived
         elif aborted or delivery.trigger == Trigger.TEST:

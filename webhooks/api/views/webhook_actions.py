@@ -36,7 +36,7 @@ class RotateSecretView(ClientView):
         hours = validated(RotateSerializer(data=request.data))["overlap_hours"]
         try:
             secret = services.rotate_secret(webhook=webhook, overlap=hours * services.HOUR)
-        except services.TooMany as error:
+        except services.LimitReached as error:
             raise Conflict(str(error)) from error
         return Response({**webhook_object(own_webhook(request, webhook_id)), "secret": secret})
 
