@@ -10,8 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from webhooks.delivery import claims
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import claims, recovery
 from webhooks.delivery.dispatcher import _interrupted as interrupted
 from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling, health, services
@@ -35,8 +34,8 @@ def cancel(webhook):
 
 def recover(webhook):
     now = timezone.now()
-    recovery = recovering.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
-    recovering.advance(recovery.pk)
+    job = recovery.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
+    recovery.advance(job.pk)
 
 
 def claim(webhook):
@@ -101,16 +100,16 @@ def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhil
     delivery = DeliveryFactory(webhook=webhook, event=EventFactory(), attempts=1)
     now = timezone.now()
     since = now - timedelta(hours=1)
-    recovery = recovering.start(webhook=webhook, since=since, until=now + timedelta(hours=1))
+    job = recovery.start(webhook=webhook, since=since, until=now + timedelta(hours=1))
     worker = threading.Thread(target=_and_disconnect, args=(delete, webhook))
     with transaction.atomic():
-        Recovery.objects.select_for_update(no_key=True).get(pk=recovery.pk)
+        Recovery.objects.select_for_update(no_key=True).get(pk=job.pk)
         worker.start()
         _wait_until_somebody_waits()
         Delivery.objects.select_for_update(no_key=True, nowait=True).get(pk=delivery.pk)
     worker.join(timeout=20)
-    recovery.refresh_from_db()
-    assert recovery.status == "canceled"
+    job.refresh_from_db()
+    assert job.status == "canceled"
 
 
 def delete(webhook):

@@ -115,11 +115,11 @@ def test_another_url_begins_with_a_clean_slate(webhook):
 def test_secrets_are_32_random_bytes_and_differ(client_1234):
     import base64
 
-    made = [
+    secrets = [
         services.create(client=client_1234.client, url="https://client.example/")[1]
         for _ in range(3)
     ]
-    assert len(set(made)) == 3
-    for secret in made:
+    assert len(set(secrets)) == 3
+    for secret in secrets:
         assert secret.startswith("whsec_")
         assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32

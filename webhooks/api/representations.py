@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from webhooks.delivery import recovery as recovering
-from webhooks.delivery.endpoint_check import Finding
+from webhooks.delivery.endpoint_check import CheckResult
+from webhooks.delivery.recovery import progress
 from webhooks.delivery.results import MASK
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
 
@@ -103,29 +103,29 @@ def recovery_object(recovery: Recovery) -> dict[str, Any]:
         "until": as_text(recovery.until),
         "dry_run": False,
         "status": recovery.status,
-        "counts": recovering.progress(recovery),
+        "counts": progress(recovery),
         "created_at": as_text(recovery.created_at),
         "completed_at": as_text(recovery.completed_at),
     }
 
 
-def check_object(webhook: Webhook, findings: Sequence[Finding]) -> dict[str, Any]:
+def check_object(webhook: Webhook, results: Sequence[CheckResult]) -> dict[str, Any]:
     """Return the report of a receiver check."""
     return {
         "webhook": str(webhook.pk),
-        "ok": all(finding.right for finding in findings),
+        "ok": all(result.passed for result in results),
         "checks": [
             {
-                "name": finding.kind.name,
-                "expected": "2xx" if finding.kind.accept else "4xx",
-                "ok": finding.right,
-                "sent": finding.outcome is not None,
-                "status": finding.outcome.status if finding.outcome else None,
-                "error": (finding.outcome.error or None) if finding.outcome else None,
-                "duration_ms": finding.outcome.duration_ms if finding.outcome else None,
-                "detail": None if finding.right else finding.why,
+                "name": result.message.name,
+                "expected": "2xx" if result.message.accept else "4xx",
+                "ok": result.passed,
+                "sent": result.outcome is not None,
+                "status": result.outcome.status if result.outcome else None,
+                "error": (result.outcome.error or None) if result.outcome else None,
+                "duration_ms": result.outcome.duration_ms if result.outcome else None,
+                "detail": None if result.passed else result.reason,
             }
-            for finding in findings
+            for result in results
         ],
     }
 

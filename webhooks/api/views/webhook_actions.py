@@ -20,8 +20,7 @@ from webhooks.api.representations import (
 )
 from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateSerializer
 from webhooks.api.views.webhooks import own_webhook, validated
-from webhooks.delivery import endpoint_check, test_event
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import endpoint_check, recovery, test_event
 from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import services
 from webhooks.models import Recovery
@@ -62,8 +61,8 @@ class CheckView(ClientView):
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
         with bounded(), TESTS.place(webhook.client_id):
-            findings = endpoint_check.check(webhook=webhook)
-        return Response(check_object(webhook, findings))
+            results = endpoint_check.check(webhook=webhook)
+        return Response(check_object(webhook, results))
 
 
 class RecoverView(ClientView):
@@ -75,7 +74,7 @@ class RecoverView(ClientView):
         fields = validated(RecoverSerializer(data=request.data))
         window = {"since": fields["since"], "until": fields["until"]}
         if fields["dry_run"]:
-            counts = recovering.count(webhook=webhook, **window)
+            counts = recovery.count(webhook=webhook, **window)
             return Response(
                 {
                     "webhook": str(webhook.pk),
@@ -86,13 +85,13 @@ class RecoverView(ClientView):
                 }
             )
         try:
-            recovery = recovering.start(webhook=webhook, **window)
-        except recovering.AlreadyRunning as error:
+            job = recovery.start(webhook=webhook, **window)
+        except recovery.AlreadyRunning as error:
             raise Conflict(str(error)) from error
         return Response(
-            recovery_object(recovery),
+            recovery_object(job),
             status=202,
-            headers={"Location": reverse("recovery", args=[recovery.pk])},
+            headers={"Location": reverse("recovery", args=[job.pk])},
         )
 
 
@@ -101,5 +100,5 @@ class RecoveryView(ClientView):
 
     def get(self, request: ClientRequest, recovery_id: UUID) -> Response:
         """Answer how far the recovery is."""
-        found = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)
-        return Response(recovery_object(found))
+        job = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)
+        return Response(recovery_object(job))
