@@ -173,11 +173,11 @@ def admit_all(at: float = 0.0) -> dict[str, float]:
 
 def send(threads: int) -> dict[str, float]:
     """Send what is due in this process, until nothing is, and say how long it took."""
-    from webhooks.delivery.dispatcher import Sender
+    from webhooks.delivery.dispatcher import Dispatcher
     from webhooks.models import Delivery, DeliveryAttempt
 
     began = time.perf_counter()
-    made = Sender(threads=threads).run(seconds=300)
+    made = Dispatcher(threads=threads).run(seconds=300)
     took = time.perf_counter() - began
     # It lingers for the next row when all is done; that is no part of the work.
     from pave.operations.cluster.work_loop import LINGER_SECONDS
@@ -198,9 +198,9 @@ def send_beside(threads: int, at: float) -> dict[str, float]:
         at: When to begin, in seconds since 1970.
     """
     from pave.operations.cluster.work_loop import LINGER_SECONDS
-    from webhooks.delivery.dispatcher import Sender
+    from webhooks.delivery.dispatcher import Dispatcher
 
-    sender = Sender(threads=threads)
+    sender = Dispatcher(threads=threads)
     began = _begin(at)
     made = sender.run(seconds=300)
     return {"seconds": time.time() - began - LINGER_SECONDS, "count": made}
@@ -208,10 +208,10 @@ def send_beside(threads: int, at: float) -> dict[str, float]:
 
 def send_on() -> None:
     """Send as the cluster does, slice after slice, until this process is ended."""
-    from webhooks.delivery.dispatcher import Sender
+    from webhooks.delivery.dispatcher import Dispatcher
 
     while True:
-        Sender().run(seconds=600)
+        Dispatcher().run(seconds=600)
 
 
 def bare(url: str, count: int, threads: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""How much waits to be delivered, and what is held."""
+"""Gauges: how much waits to be delivered, is in flight, and is held."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from webhooks.models import Delivery, Webhook
 
 
 def gauges() -> Iterator[Gauge]:
-    """Yield depth and age of what is due, what is under way and held, and disabled webhooks."""
+    """Yield depth and age of what is due, what is in flight and held, and disabled webhooks."""
     now = timezone.now()
     due = Delivery.objects.due(now)
     yield Gauge("queue_depth", "Rows that wait, by queue.", due.count(), {"queue": "delivery"})
@@ -21,7 +21,7 @@ def gauges() -> Iterator[Gauge]:
         {"queue": "delivery"},
     )
     for status, text in (
-        (Delivery.Status.DELIVERING, "Deliveries under way."),
+        (Delivery.Status.DELIVERING, "Deliveries in flight."),
         (Delivery.Status.HELD, "Deliveries held for disabled webhooks."),
     ):
         count = Delivery.objects.filter(status=status).count()
@@ -31,10 +31,10 @@ def gauges() -> Iterator[Gauge]:
         "Webhooks that are disabled.",
         Webhook.objects.existing().filter(enabled=False).count(),
     )
-    open_ones = Webhook.objects.existing().filter(breaker_opened_at__isnull=False)
+    tripped = Webhook.objects.existing().filter(breaker_opened_at__isnull=False)
     for state, rows in (
-        ("open", open_ones.filter(paused_until__gt=now)),
-        ("half-open", open_ones.exclude(paused_until__gt=now)),
+        ("open", tripped.filter(paused_until__gt=now)),
+        ("half-open", tripped.exclude(paused_until__gt=now)),
     ):
-        text = "Webhooks whose endpoint is left alone, or is being tried again."
+        text = "Webhooks whose circuit breaker is open, or half-open."
         yield Gauge("webhooks_breaker", text, rows.count(), {"state": state})

@@ -1,4 +1,4 @@
-"""The only door by which other apps have clients told of something."""
+"""The only entry point for other apps to notify clients of something."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from webhooks.endpoints.subscriptions import subscribers
 from webhooks.models import Delivery, Event
 from webhooks.wakeups import SEND
 
-# So many deliveries an event becomes at most.
+# Deliveries of one event at most.
 MAX_FAN_OUT = MAX_WEBHOOKS
 # Rows in one INSERT; SQLite takes no more than 32,766 values at a time.
 _BATCH = 1000
@@ -38,7 +38,7 @@ class Occurrence:
 
 
 def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
-    """Write an event and its deliveries for each occurrence that a webhook wants to hear of.
+    """Write an event and its deliveries for each occurrence that a webhook subscribes to.
 
     Call it in the transaction of what happened, so that both are committed or neither. The number
     of statements does not depend on the number of occurrences, but for very many.
@@ -53,14 +53,14 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     events: list[Event] = []
     deliveries: list[Delivery] = []
     timestamp = now.isoformat().replace("+00:00", "Z")
-    by_client = {pk: subscribers(pk) for pk in {one.client_pk for one in occurrences}}
+    by_client = {pk: subscribers(pk) for pk in {occurrence.client_pk for occurrence in occurrences}}
     for occurrence in occurrences:
-        takers = [
+        subscribed = [
             subscriber
             for subscriber in by_client[occurrence.client_pk]
-            if subscriber.takes(occurrence.type)
+            if subscriber.wants(occurrence.type)
         ]
-        if not takers:
+        if not subscribed:
             continue
         event = Event(
             client_id=occurrence.client_pk,
@@ -73,13 +73,13 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
         deliveries += [
             Delivery(
                 event=event,
-                webhook_id=taker.webhook_id,
-                status=Delivery.Status.PENDING if taker.enabled else Delivery.Status.HELD,
-                held_by="" if taker.enabled else taker.disabled_by,
-                next_attempt_at=now if taker.enabled else None,
+                webhook_id=subscriber.webhook_id,
+                status=Delivery.Status.PENDING if subscriber.enabled else Delivery.Status.HELD,
+                held_by="" if subscriber.enabled else subscriber.disabled_by,
+                next_attempt_at=now if subscriber.enabled else None,
                 created_at=now,
             )
-            for taker in takers
+            for subscriber in subscribed
         ]
     if events:
         Event.objects.bulk_create(events, batch_size=_BATCH)
@@ -90,11 +90,11 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
 
 def fan_out(client_pk: int, event_type: str) -> int:
     """Return how many deliveries an event of a client's becomes, by the client's primary key."""
-    return sum(subscriber.takes(event_type) for subscriber in subscribers(client_pk))
+    return sum(subscriber.wants(event_type) for subscriber in subscribers(client_pk))
 
 
 def message_body(occurrence: Occurrence, timestamp: str) -> bytes:
-    """Return the bytes that every attempt to tell of ``occurrence`` sends."""
+    """Return the body that every attempt to deliver ``occurrence`` sends."""
     message = {
         "type": occurrence.type,
         "timestamp": timestamp,

@@ -14,7 +14,7 @@ UNFINISHED = (Delivery.Status.PENDING, Delivery.Status.DELIVERING, Delivery.Stat
 
 
 def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
-    """Yield what goes: events with their deliveries and attempts, and what has ended long ago."""
+    """Yield what expires: events with their deliveries, and old recoveries, secrets, webhooks."""
     yield Expiry("events", Event.objects.filter(pk__lt=first_id_at(cutoff)), _delivered)
     yield Expiry(
         "recoveries",
@@ -27,7 +27,7 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
 
 
 def _delivered(events: QuerySet[Any]) -> QuerySet[Any]:
-    """Leave out events that still have to reach somebody, or are held for somebody."""
+    """Leave out events that are still to be delivered, or are held."""
     unfinished = Delivery.objects.filter(event=OuterRef("pk"), status__in=UNFINISHED)
     return events.filter(~Exists(unfinished))
 

@@ -2,7 +2,7 @@
 
 from webhooks.delivery import dispatcher, recovery
 from webhooks.endpoints import staff_alerts
-from webhooks.wakeups import RECOVER, TELL_STAFF
+from webhooks.wakeups import ALERT_STAFF, RECOVER
 
 
 def send() -> int:
@@ -11,7 +11,7 @@ def send() -> int:
 
 
 def help_send() -> int:
-    """Send beside a sender that has too much to do."""
+    """Send beside a dispatcher that has too much to do."""
     return dispatcher.help_send()
 
 
@@ -23,6 +23,6 @@ def recover() -> None:
 
 
 def tell_staff() -> int:
-    """Tell staff of webhooks that were disabled by no person."""
-    TELL_STAFF.acknowledge()
-    return staff_alerts.tell_staff()
+    """Alert staff about webhooks that were disabled automatically."""
+    ALERT_STAFF.acknowledge()
+    return staff_alerts.send_alerts()

@@ -1,9 +1,9 @@
-"""What wakes the workers that send webhooks."""
+"""Wake-ups of the workers that send webhooks."""
 
 from pave.operations.cluster.wakeup import Wakeup
 
 SEND = Wakeup(task="webhooks.tasks.send", queue="quick")
-# A sender that has more to do than it can wakes another one beside it.
+# Sent by a dispatcher that has more to do than it can, to start another one.
 HELP = Wakeup(task="webhooks.tasks.help_send", queue="quick", debounced=False)
 RECOVER = Wakeup(task="webhooks.tasks.recover", queue="quick", debounced=False, once=True)
-TELL_STAFF = Wakeup(task="webhooks.tasks.tell_staff", queue="quick", debounced=False, once=True)
+ALERT_STAFF = Wakeup(task="webhooks.tasks.tell_staff", queue="quick", debounced=False, once=True)

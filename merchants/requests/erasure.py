@@ -72,7 +72,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         Client.objects.filter(pk=client.pk).update(active=False)
         api_keys.drop_cached_keys(client=client)
         Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
-        subscriptions.forget(client.pk)
+        subscriptions.invalidate(client.pk)
     with transaction.atomic():
         # A batch that is being taken is taken whole; from here on none is.
         advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)

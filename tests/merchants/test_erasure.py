@@ -113,7 +113,7 @@ def test_an_unknown_client_is_an_error():
 def test_a_delivered_event_goes_with_the_client(client_1234, webhook, receiver):
     submit(client_1234, f"SHOP {MARK}")
     work()
-    dispatcher.Sender().run(seconds=1)
+    dispatcher.Dispatcher().run(seconds=1)
     erase("1234")
     assert MARK not in everything_stored()
 

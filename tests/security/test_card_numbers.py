@@ -65,7 +65,7 @@ def answered(api, **fields):
 )
 def test_reads_lists_and_webhooks_show_a_transaction_masked(api, webhook, receiver, sent, kept):
     shown = answered(api, description=sent, city=sent)
-    dispatcher.Sender().run(seconds=1)
+    dispatcher.Dispatcher().run(seconds=1)
     [message] = receiver.messages
     [listed] = api.get("/v1/normalizations").json()["data"]
     for body in (shown, listed, json.loads(message.body)["data"]):
@@ -177,7 +177,7 @@ def test_what_is_said_of_a_bad_row_is_masked(client_1234):
 def test_a_reference_stays_as_it_was_and_finds_its_request(api, webhook, receiver, reference):
     shown = answered(api, description="SHOP", reference=reference)
     answered(api, description="SHOP", reference=f"{reference[:6]}-{reference[-4:]}")
-    dispatcher.Sender().run(seconds=1)
+    dispatcher.Dispatcher().run(seconds=1)
     assert shown["transaction"]["reference"] == reference
     found = api.get("/v1/normalizations", {"reference": reference}).json()["data"]
     assert [one["request_id"] for one in found] == [shown["request_id"]]
@@ -343,7 +343,7 @@ def test_logs_hold_no_card_number(client, formatter):
 def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver):
     receiver.behaviour = always(Reply(body=f"no such card {VISA}".encode()))
     answered(api, description="SHOP")
-    dispatcher.Sender().run(seconds=1)
+    dispatcher.Dispatcher().run(seconds=1)
     assert DeliveryAttempt.objects.get().response_head == "no such card 411111******1111"
 
 

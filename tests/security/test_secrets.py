@@ -68,7 +68,7 @@ def used(settings, client_1234, receiver, caplog):
         api.get("/v1/usage", headers={"Authorization": f"Api-Key {wrong}"})
     admission.admit_batch()
     worker.resolve_due()
-    dispatcher.Sender().run(seconds=1)
+    dispatcher.Dispatcher().run(seconds=1)
     assert receiver.messages
     secrets = [secret, rotated, made.json()["secret"]]
     return [

@@ -1,4 +1,4 @@
-"""What the tests of webhooks share: a socket layer that stays on this machine."""
+"""Fixtures of the webhook tests; no socket connects to anything but loopback."""
 
 import ipaddress
 import socket
@@ -28,7 +28,7 @@ def _is_outside(family: int, address: Any) -> bool:
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every other connect before the kernel hears of it."""
+    """Refuse every other connect before it reaches the kernel."""
     for name in ("connect", "connect_ex"):
         original = getattr(socket.socket, name)
 
@@ -46,12 +46,12 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def send(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Send what is due, as the cluster would, and return how many attempts were made."""
-    from webhooks.delivery.dispatcher import Sender
+    from webhooks.delivery.dispatcher import Dispatcher
 
     monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
 
     def send(threads: int = 32) -> int:
-        return Sender(threads=threads).run(seconds=10)
+        return Dispatcher(threads=threads).run(seconds=10)
 
     return send
 
@@ -70,12 +70,12 @@ def deliver(webhook: Any) -> Callable[..., Any]:
 @pytest.fixture
 def transport() -> Iterator[Transport]:
     """A transport that may post to this machine."""
-    with closing(make_transport()) as made:
-        yield made
+    with closing(make_transport()) as transport:
+        yield transport
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Receiver]:
-    """A receiver that takes whatever comes, signed or not."""
+    """A receiver that accepts everything, signed or not."""
     with Receiver() as running:
         yield running

@@ -1,4 +1,4 @@
-"""What the tests of the transport post with."""
+"""Helpers for posting with a transport."""
 
 import ipaddress
 import socket
@@ -9,7 +9,7 @@ from webhooks.http.transport import Outcome, Transport
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]
 OK = b"HTTP/1.1 200 OK\r\n"
-# Far above any deadline used here, far below what an endless answer would take.
+# Far above any deadline used here, far below what an endless response would take.
 GENEROUS_MS = 5000
 
 
@@ -29,7 +29,9 @@ def names(*addresses: str) -> Any:
 
     def look_up(host: str, port: int, **kwargs: Any) -> list[tuple[Any, ...]]:
         look_up.calls += 1  # type: ignore[attr-defined]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in addresses]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+        ]
 
     look_up.calls = 0  # type: ignore[attr-defined]
     return look_up

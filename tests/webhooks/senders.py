@@ -1,4 +1,4 @@
-"""Real sender processes beside a test, on the test's database."""
+"""Real dispatcher processes beside a test, on the test's database."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 SEND = "from webhooks.delivery.dispatcher import send_due; send_due()"
-# Dies the moment it would write down what came of its first messages.
+# Dies the moment it would record its first results.
 SEND_AND_DIE = """
 import os, signal
 from webhooks.delivery import dispatcher

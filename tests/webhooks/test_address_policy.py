@@ -28,7 +28,9 @@ def unknown(host: str, port: int, **kwargs: Any) -> list[tuple[Any, ...]]:
 
 
 def policy(*networks: str, allow_http: bool = True, look_up: Any = unknown) -> AddressPolicy:
-    return AddressPolicy([ipaddress.ip_network(one) for one in networks], allow_http, look_up)
+    return AddressPolicy(
+        [ipaddress.ip_network(network) for network in networks], allow_http, look_up
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import recovery
 from webhooks.delivery.inline_limit import TESTS
 from webhooks.models import Delivery, Recovery
 from webhooks.receiver.application import Reply, always
@@ -55,14 +55,14 @@ def test_a_test_that_fails_answers_why(api, path, receiver):
 def test_a_check_answers_a_report(api, path, receiver):
     body = api.post(f"{path}/check").json()
     assert not body["ok"]  # this receiver answers 200 to everything
-    assert [(one["name"], one["expected"], one["ok"]) for one in body["checks"]] == [
+    assert [(check["name"], check["expected"], check["ok"]) for check in body["checks"]] == [
         ("good", "2xx", True),
         ("duplicate", "2xx", True),
         ("stale", "4xx", False),
         ("wrongly_signed", "4xx", False),
         ("doubly_signed", "2xx", True),
     ]
-    assert all((one["detail"] is None) == one["ok"] for one in body["checks"])
+    assert all((check["detail"] is None) == check["ok"] for check in body["checks"])
     receiver.behaviour = lambda message: Reply(status=200 if message.verified else 400)
     assert api.post(f"{path}/check").json()["ok"]
 
@@ -98,15 +98,15 @@ def test_never_more_than_so_many_in_a_process(api, path, receiver):
 @pytest.fixture
 def mixed(deliver, webhook):
     """A delivery of each status, and one of another event type."""
-    made = {status: deliver(status=status) for status in Delivery.Status.values}
+    deliveries = {status: deliver(status=status) for status in Delivery.Status.values}
     event = EventFactory(client=webhook.client, type="batch.completed")
-    made["batch"] = DeliveryFactory(webhook=webhook, event=event)
-    return made
+    deliveries["batch"] = DeliveryFactory(webhook=webhook, event=event)
+    return deliveries
 
 
 def ids(response):
     assert response.status_code == 200, response.content
-    return [one["id"] for one in response.json()["data"]]
+    return [delivery["id"] for delivery in response.json()["data"]]
 
 
 def test_deliveries_are_listed_newest_first(api, path, mixed):
@@ -117,9 +117,9 @@ def test_deliveries_are_listed_newest_first(api, path, mixed):
 
 @pytest.mark.parametrize("status", Delivery.Status.values)
 def test_deliveries_by_status(api, path, mixed, status):
-    found = ids(api.get(f"{path}/deliveries", {"status": status}))
-    assert str(mixed[status].pk) in found
-    assert len(found) == (2 if status == "pending" else 1)
+    listed = ids(api.get(f"{path}/deliveries", {"status": status}))
+    assert str(mixed[status].pk) in listed
+    assert len(listed) == (2 if status == "pending" else 1)
 
 
 def test_deliveries_by_event(api, path, mixed):
@@ -131,15 +131,15 @@ def test_deliveries_by_event(api, path, mixed):
 
 
 def test_deliveries_come_in_pages(api, path, mixed):
-    found, cursor = [], None
+    listed, cursor = [], None
     while True:
         query = {"limit": 3, **({"cursor": cursor} if cursor else {})}
         response = api.get(f"{path}/deliveries", query)
-        found += ids(response)
+        listed += ids(response)
         cursor = response.json()["next_cursor"]
         if not cursor:
             break
-    assert found == [str(delivery.pk) for delivery in reversed(mixed.values())]
+    assert listed == [str(delivery.pk) for delivery in reversed(mixed.values())]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_retrying_answers_the_delivery_as_it_waits(api, deliver, send, receiver)
     assert body["next_attempt_at"] is None
 
 
-def test_retrying_what_is_under_way_is_a_conflict(api, deliver):
+def test_retrying_what_is_in_flight_is_a_conflict(api, deliver):
     delivery = deliver(status="delivering")
     problem(api.post(f"/v1/deliveries/{delivery.pk}/retry"), 409)
 
@@ -232,12 +232,12 @@ def test_recovering_answers_a_job_that_can_be_watched(api, path, failed, send, r
     body = response.json()
     assert (body["status"], body["counts"]["total"], body["counts"]["queued"]) == ("running", 1, 0)
     assert response["location"] == f"/v1/recoveries/{body['id']}"
-    recovering.advance_all()
+    recovery.advance_all()
     body = api.get(response["location"]).json()
     assert (body["status"], body["counts"]["queued"]) == ("running", 1)
     assert body["counts"]["pending"] == 1
     send()
-    recovering.advance_all()
+    recovery.advance_all()
     body = api.get(response["location"]).json()
     assert (body["status"], body["counts"]["succeeded"]) == ("completed", 1)
     assert body["completed_at"]
@@ -271,5 +271,5 @@ def test_a_bad_window_is_refused(api, path, failed, body, pointer):
 
 def test_a_stranger_finds_no_recovery(stranger_api, webhook):
     now = timezone.now()
-    recovery = recovering.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
-    problem(stranger_api.get(f"/v1/recoveries/{recovery.pk}"), 404)
+    job = recovery.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
+    problem(stranger_api.get(f"/v1/recoveries/{job.pk}"), 404)

@@ -52,7 +52,7 @@ def test_creating_answers_the_webhook_with_its_secret_once(api, client_1234):
     assert body["headers"] == {"X-Team": "***"}
     assert (body["enabled"], body["disabled_by"], body["failing_since"]) == (True, None, None)
     assert body["breaker"]["state"] == "closed"
-    assert [one["expires_at"] for one in body["secrets"]] == [None]
+    assert [secret["expires_at"] for secret in body["secrets"]] == [None]
     assert Webhook.objects.get().client == client_1234.client
 
 
@@ -123,14 +123,14 @@ def test_the_body_must_be_json(api):
 
 
 def test_listing_gives_ones_own_newest_first(api, stranger_api):
-    made = [create(api).json()["id"] for _ in range(3)]
+    created = [create(api).json()["id"] for _ in range(3)]
     create(stranger_api)
     body = api.get(URL).json()
-    assert [one["id"] for one in body["data"]] == made[::-1]
+    assert [webhook["id"] for webhook in body["data"]] == created[::-1]
     assert "secret" not in body["data"][0]
     page = api.get(URL, {"limit": 2}).json()
     rest = api.get(URL, {"limit": 2, "cursor": page["next_cursor"]}).json()
-    assert [one["id"] for one in page["data"] + rest["data"]] == made[::-1]
+    assert [webhook["id"] for webhook in page["data"] + rest["data"]] == created[::-1]
 
 
 def test_changing_changes_what_is_named(api, webhook):
@@ -253,7 +253,7 @@ def test_rotating_answers_the_new_secret_once(api, webhook, hours):
 
 def test_rotating_without_a_body_overlaps_for_a_day(api, webhook):
     body = api.post(f"{URL}/{webhook.pk}/rotate-secret").json()
-    old = next(one for one in body["secrets"] if one["expires_at"])
+    old = next(secret for secret in body["secrets"] if secret["expires_at"])
     ends = timezone.datetime.fromisoformat(old["expires_at"])
     assert 23.9 < (ends - timezone.now()).total_seconds() / 3600 <= 24
 

@@ -20,9 +20,9 @@ def test_what_waits_or_is_held_is_canceled(db: None, status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["delivering", "succeeded", "failed", "canceled"])
-def test_what_is_under_way_or_has_its_end_is_not(db: None, status: str) -> None:
+def test_what_is_in_flight_or_final_is_not(db: None, status: str) -> None:
     delivery = DeliveryFactory(status=status)
-    with pytest.raises(manual.NotNow, match=status):
+    with pytest.raises(manual.InvalidState, match=status):
         canceling.cancel(delivery_id=delivery.pk)
     delivery.refresh_from_db()
     assert delivery.status == status

@@ -1,4 +1,4 @@
-"""Taking due deliveries: fairly, within limits, and at a cost that does not grow."""
+"""Claiming due deliveries: fairly, within limits, and at a cost that does not grow."""
 
 import json
 import uuid
@@ -17,7 +17,7 @@ from tests.factories import (
     WebhookFactory,
 )
 from webhooks.delivery.claims import Claimer
-from webhooks.delivery.fair_share import Capacity, is_work_waiting, webhooks_with_due
+from webhooks.delivery.fair_share import Capacity, has_due_work, webhooks_with_due
 from webhooks.models import Delivery, Event, Webhook, claim_queries
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -29,8 +29,8 @@ on_postgresql = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def no_search_is_slow(monkeypatch):
-    """On a busy machine one may be, and then the next claim goes by what it found."""
-    monkeypatch.setattr("webhooks.delivery.claims.SEARCH_FREE", 60.0)
+    """On a busy machine one may be, and then the next claim uses its result again."""
+    monkeypatch.setattr("webhooks.delivery.claims.FREE_SEARCH_SECONDS", 60.0)
 
 
 def make_webhook(*, window=64, steady=True, max_in_flight=64, **fields):
@@ -58,13 +58,19 @@ def backlog(webhook, count, *, minutes=60, **fields):
     )
 
 
-def claim(claimer=None, *, room=16, unproven=16, suspect=16, worker="here/1/2", late=()):
+def claim(claimer=None, *, capacity=16, unproven=16, suspect=16, worker="here/1/2", slow=()):
     claimer = claimer or Claimer(worker)
-    return claimer.claim(now=timezone.now(), capacity=Capacity(room, unproven, suspect), late=late)
+    return claimer.claim(
+        now=timezone.now(), capacity=Capacity(capacity, unproven, suspect), slow=slow
+    )
+
+
+def claimed_ids(claims):
+    return {claim.delivery_id for claim in claims}
 
 
 def by_webhook(claims):
-    return Counter(one.webhook_id for one in claims)
+    return Counter(claim.webhook_id for claim in claims)
 
 
 def test_nothing_due_is_nothing_claimed():
@@ -97,26 +103,30 @@ def test_the_oldest_come_first():
     webhook = make_webhook()
     young = backlog(webhook, 3, minutes=1)
     old = backlog(webhook, 3, minutes=9)
-    assert {one.delivery_id for one in claim(room=3)} == {one.pk for one in old}
-    assert {one.delivery_id for one in claim(room=3)} == {one.pk for one in young}
+    assert {claimed.delivery_id for claimed in claim(capacity=3)} == {
+        delivery.pk for delivery in old
+    }
+    assert {claimed.delivery_id for claimed in claim(capacity=3)} == {
+        delivery.pk for delivery in young
+    }
 
 
 def test_what_is_claimed_is_claimed_once():
     backlog(make_webhook(), 20)
-    first, second = claim(room=12), claim(room=12, worker="there/1/2")
+    first, second = claim(capacity=12), claim(capacity=12, worker="there/1/2")
     assert len(first) == 12
-    assert len({one.delivery_id for one in first + second}) == 20
+    assert len(claimed_ids(first + second)) == 20
 
 
-def test_never_more_under_way_than_max_in_flight():
+def test_never_more_in_flight_than_max_in_flight():
     webhook = make_webhook(max_in_flight=3)
     backlog(webhook, 10)
-    assert len(claim(room=2)) == 2
-    assert len(claim(room=10, worker="there/1/2")) == 1
+    assert len(claim(capacity=2)) == 2
+    assert len(claim(capacity=10, worker="there/1/2")) == 1
     assert claim() == []
 
 
-def test_a_new_webhook_is_trusted_with_one_message():
+def test_a_new_webhook_gets_one_message():
     webhook = make_webhook(window=1, steady=None)
     backlog(webhook, 10)
     assert len(claim()) == 1
@@ -128,19 +138,19 @@ def test_a_backlog_on_one_webhook_leaves_a_share_to_the_others():
     others = [make_webhook() for _ in range(3)]
     for other in others:
         backlog(other, 2, minutes=0)
-    shares = by_webhook(claim(room=16))
+    shares = by_webhook(claim(capacity=16))
     assert all(shares[other.pk] == 2 for other in others)
-    assert shares[long.pk] == 4  # what the others leave is claimed at the next look
+    assert shares[long.pk] == 4  # what the others leave is claimed the next time
 
 
-def test_with_more_webhooks_than_room_all_get_their_turn():
+def test_with_more_webhooks_than_capacity_all_are_served_in_turn():
     webhooks = [make_webhook() for _ in range(12)]
     for webhook in webhooks:
         backlog(webhook, 5)
     claimer = Claimer("here/1/2")
     seen = Counter()
     for _ in range(3):
-        seen += by_webhook(claim(claimer, room=4))
+        seen += by_webhook(claim(claimer, capacity=4))
     assert seen == {webhook.pk: 1 for webhook in webhooks}
 
 
@@ -149,11 +159,11 @@ def test_a_fresh_delivery_goes_before_the_second_turn_of_a_backlog():
     for webhook in backlogs:
         backlog(webhook, 20)
     claimer = Claimer("here/1/2")
-    claim(claimer, room=3)
-    claim(claimer, room=3)
+    claim(claimer, capacity=3)
+    claim(claimer, capacity=3)
     fresh = make_webhook()
     backlog(fresh, 1, minutes=0)
-    assert fresh.pk in by_webhook(claim(claimer, room=3))
+    assert fresh.pk in by_webhook(claim(claimer, capacity=3))
 
 
 def test_suspect_and_new_webhooks_share_what_is_left_to_them():
@@ -162,26 +172,26 @@ def test_suspect_and_new_webhooks_share_what_is_left_to_them():
         backlog(make_webhook(steady=None), 3)
     healthy = make_webhook()
     backlog(healthy, 4, minutes=0)
-    claims = claim(room=32, unproven=7, suspect=2)
+    claims = claim(capacity=32, unproven=7, suspect=2)
     assert by_webhook(claims)[healthy.pk] == 4
-    kinds = Counter(one.steady for one in claims)
+    kinds = Counter(claim.steady for claim in claims)
     assert (kinds[False], kinds[None]) == (2, 5)
 
 
-def test_with_no_room_for_them_they_wait():
+def test_without_capacity_for_them_they_wait():
     backlog(make_webhook(steady=False), 3)
     assert claim(suspect=0) == []
     assert claim(suspect=-3) == []
     assert claim(unproven=0) == []
     backlog(make_webhook(steady=None), 3)
     assert claim(unproven=0) == []
-    assert {one.steady for one in claim(suspect=0)} == {None}
+    assert {claimed.steady for claimed in claim(suspect=0)} == {None}
 
 
-def test_a_webhook_that_keeps_the_sender_waiting_counts_as_suspect():
+def test_a_webhook_that_keeps_the_dispatcher_waiting_counts_as_suspect():
     webhook = make_webhook()
     backlog(webhook, 3)
-    assert claim(suspect=0, late={webhook.pk}) == []
+    assert claim(suspect=0, slow={webhook.pk}) == []
 
 
 @pytest.mark.parametrize(
@@ -196,7 +206,7 @@ def test_what_is_disabled_deleted_or_paused_gets_nothing_and_loses_no_attempt(fi
     webhook = make_webhook(**fields)
     backlog(webhook, 3)
     assert claim() == []
-    assert not is_work_waiting(timezone.now())
+    assert not has_due_work(timezone.now())
     assert set(Delivery.objects.values_list("status", "attempts")) == {("pending", 0)}
 
 
@@ -212,13 +222,13 @@ def test_a_half_open_breaker_lets_one_probe_through():
 
 
 @pytest.mark.parametrize("trigger", ["manual", "recover"])
-def test_what_somebody_asked_for_goes_to_a_disabled_webhook(trigger):
+def test_what_was_requested_goes_to_a_disabled_webhook(trigger):
     webhook = make_webhook(enabled=False)
-    asked, _ = backlog(webhook, 2)
-    Delivery.objects.filter(pk=asked.pk).update(trigger=trigger)
-    assert is_work_waiting(timezone.now())
+    requested, _ = backlog(webhook, 2)
+    Delivery.objects.filter(pk=requested.pk).update(trigger=trigger)
+    assert has_due_work(timezone.now())
     (claimed,) = claim()
-    assert (claimed.delivery_id, claimed.trigger) == (asked.pk, trigger)
+    assert (claimed.delivery_id, claimed.trigger) == (requested.pk, trigger)
 
 
 def test_what_is_retried_by_hand_goes_to_a_paused_webhook_and_a_recovery_waits():
@@ -239,7 +249,7 @@ def test_expired_secrets_do_not_sign():
     assert len(claim()[0].secrets) == 2
 
 
-def test_webhooks_that_have_nothing_do_not_take_part_in_the_search():
+def test_webhooks_with_nothing_due_are_not_part_of_the_search():
     for _ in range(5):
         make_webhook()
     busy = make_webhook()
@@ -255,14 +265,14 @@ def test_a_claim_costs_the_same_queries_for_one_webhook_and_for_many(
     for _ in range(20):
         backlog(make_webhook(), 5)
     with django_assert_max_num_queries(14):
-        assert len(claim(room=64, unproven=64)) == 64
+        assert len(claim(capacity=64, unproven=64)) == 64
 
 
 def plan(query, params=()):
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {query}", params)
-        (found,) = cursor.fetchone()
-    return found if isinstance(found, list) else json.loads(found)
+        (explained,) = cursor.fetchone()
+    return explained if isinstance(explained, list) else json.loads(explained)
 
 
 def scans(node):
@@ -279,7 +289,7 @@ def scans(node):
 
 @pytest.fixture
 def many_finished_rows():
-    """A table in which what is due is a drop in the sea, and statistics that know of it."""
+    """A table in which few rows are due, with statistics that show it."""
     webhooks = [make_webhook() for _ in range(20)]
     for webhook in webhooks:
         backlog(webhook, 500, status="succeeded", next_attempt_at=None)
@@ -302,23 +312,23 @@ def test_the_claim_finds_all_by_small_partial_indexes(many_finished_rows):
         .values("pk")
         .query
     )
-    found = scans(plan(search))
-    assert found
-    assert {name for _, name in found} == {"delivery_due"}
-    assert all(kind in index for kind, _ in found)
+    search_scans = scans(plan(search))
+    assert search_scans
+    assert {name for _, name in search_scans} == {"delivery_due"}
+    assert all(kind in index for kind, _ in search_scans)
 
-    found = scans(
+    lateral_scans = scans(
         plan(claim_queries.lateral_query(claim_queries.PENDING), [pks, [4] * len(pks), now])
     )
-    assert found == [(found[0][0], "delivery_due")]
-    assert found[0][0] in index
+    assert lateral_scans == [(lateral_scans[0][0], "delivery_due")]
+    assert lateral_scans[0][0] in index
 
-    asked = str(
-        Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.ASKED_FOR))
+    on_demand = str(
+        Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.ON_DEMAND))
         .values("pk")
         .query
     )
-    assert {name for _, name in scans(plan(asked))} == {"delivery_asked_for"}
+    assert {name for _, name in scans(plan(on_demand))} == {"delivery_asked_for"}
 
     due, params = Delivery.objects.due(now)[:1].query.sql_with_params()
     ((_, name),) = scans(plan(due, params))
@@ -347,8 +357,8 @@ def test_the_search_hops_over_backlogs(many_finished_rows):
     )
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {search}")
-        (found,) = cursor.fetchone()
-    found = found if isinstance(found, list) else json.loads(found)
+        (explained,) = cursor.fetchone()
+    explained = explained if isinstance(explained, list) else json.loads(explained)
 
     def rows_read(node):
         if isinstance(node, list):
@@ -360,16 +370,16 @@ def test_the_search_hops_over_backlogs(many_finished_rows):
             own = node["Actual Rows"] * node["Actual Loops"]
         return own + sum(map(rows_read, node.values()))
 
-    assert rows_read(found) <= 10  # of 10,200, for five webhooks
+    assert rows_read(explained) <= 10  # of 10,200, for five webhooks
 
 
 def test_deliveries_of_one_client_do_not_leak_into_the_claim_of_another():
     first, second = (make_webhook(client=ClientFactory()) for _ in range(2))
     for webhook in (first, second):
         DeliveryFactory(webhook=webhook, event=EventFactory(client=webhook.client))
-    for one in claim():
-        assert Event.objects.get(pk=one.event_id).client_id == (
-            Webhook.objects.get(pk=one.webhook_id).client_id
+    for claimed in claim():
+        assert Event.objects.get(pk=claimed.event_id).client_id == (
+            Webhook.objects.get(pk=claimed.webhook_id).client_id
         )
 
 
@@ -377,16 +387,16 @@ def test_a_client_with_many_webhooks_has_no_larger_share_than_one_that_has_one()
     many = ClientFactory()
     for _ in range(20):
         backlog(make_webhook(client=many), 10)
-    one = make_webhook()
-    backlog(one, 30, minutes=1)
-    claimer, taken = Claimer("w"), Counter()
+    single = make_webhook()
+    backlog(single, 30, minutes=1)
+    claimer, claimed = Claimer("w"), Counter()
     for _ in range(10):
         for claim in claimer.claim(now=timezone.now(), capacity=Capacity(5, 5, 5)):
-            taken[claim.webhook_id == one.pk] += 1
-    assert abs(taken[True] - taken[False]) <= 2, taken
+            claimed[claim.webhook_id == single.pk] += 1
+    assert abs(claimed[True] - claimed[False]) <= 2, claimed
 
 
-def test_a_client_takes_no_more_than_its_part_of_a_sender():
+def test_a_client_takes_no_more_than_its_share_of_a_dispatcher():
     many = ClientFactory()
     for _ in range(5):
         backlog(make_webhook(client=many), 10)
@@ -396,15 +406,17 @@ def test_a_client_takes_no_more_than_its_part_of_a_sender():
     )
     assert len(claims) == 3
     backlog(make_webhook(), 10)
-    left = {many.pk: Capacity(0, 0, 0)}
+    remaining = {many.pk: Capacity(0, 0, 0)}
     claims = claimer.claim(
-        now=timezone.now(), capacity=capacity, capacity_of=lambda client: left.get(client, capacity)
+        now=timezone.now(),
+        capacity=capacity,
+        capacity_of=lambda client: remaining.get(client, capacity),
     )
     assert len(claims) == 10
     assert many.pk not in {claim.client_id for claim in claims}
 
 
-def test_neither_of_what_is_left_to_slow_endpoints():
+def test_a_client_takes_no_more_than_its_share_of_the_capacity_for_slow_endpoints():
     slow, others_slow = ClientFactory(), ClientFactory()
     for _ in range(3):
         backlog(make_webhook(client=slow, steady=False), 10)
@@ -414,5 +426,5 @@ def test_neither_of_what_is_left_to_slow_endpoints():
         capacity=Capacity(20, 8, 8),
         capacity_of=lambda client: Capacity(15, 6, 6),
     )
-    taken = Counter(claim.client_id for claim in claims)
-    assert taken == {slow.pk: 4, others_slow.pk: 4}
+    claimed = Counter(claim.client_id for claim in claims)
+    assert claimed == {slow.pk: 4, others_slow.pk: 4}

@@ -24,12 +24,12 @@ def create_client(capsys, loopback_allowed):
 
 
 def test_json_alone_on_standard_output(create_client):
-    made = json.loads(create_client("1234", "--name", "Bank", "--webhook-url", HOOK, "--json"))
-    assert set(made) == {"client_id", "api_key", "webhook"}
-    assert made["client_id"] == "1234"
-    assert api_keys.authenticate(made["api_key"]).client == Client.objects.get()
+    output = json.loads(create_client("1234", "--name", "Bank", "--webhook-url", HOOK, "--json"))
+    assert set(output) == {"client_id", "api_key", "webhook"}
+    assert output["client_id"] == "1234"
+    assert api_keys.authenticate(output["api_key"]).client == Client.objects.get()
     webhook = Webhook.objects.get()
-    assert made["webhook"] == {
+    assert output["webhook"] == {
         "id": str(webhook.pk),
         "url": HOOK,
         "secret": SigningSecret.objects.get().secret,
@@ -54,8 +54,8 @@ def test_again_completes_what_is_there(create_client):
     third = json.loads(create_client("1234", "--webhook-url", HOOK, "--json"))
     assert Client.objects.get().name == "Bank"
     assert ApiKey.objects.count() == 3
-    for made in (first, second, third):
-        assert api_keys.authenticate(made["api_key"])
+    for output in (first, second, third):
+        assert api_keys.authenticate(output["api_key"])
     assert Webhook.objects.count() == 1
     assert third["webhook"]["id"] == second["webhook"]["id"]
     assert third["webhook"]["secret"] != second["webhook"]["secret"]

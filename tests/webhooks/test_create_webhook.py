@@ -63,13 +63,13 @@ def test_the_first_time_makes_a_webhook_and_shows_its_secret(api):
 
 
 def test_the_next_time_changes_its_url_and_shows_no_secret(api):
-    made = post(api).json()
+    created = post(api).json()
     response = post(api, url="http://127.0.0.1:9000/other")
     assert response.status_code == 200
     assert response.json() == {
         "client_id": "1234",
         "url": "http://127.0.0.1:9000/other",
-        "webhook_id": made["webhook_id"],
+        "webhook_id": created["webhook_id"],
     }
     assert Webhook.objects.get().url == "http://127.0.0.1:9000/other"
 

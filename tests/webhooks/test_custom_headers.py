@@ -54,9 +54,9 @@ def test_these_may_be_set(headers):
     ],
 )
 def test_these_may_not(name, value):
-    found = problem_with({name: value})
-    assert found is not None
-    assert found[0] == name
+    problem = problem_with({name: value})
+    assert problem is not None
+    assert problem[0] == name
 
 
 def test_the_same_name_twice_in_other_letters_is_refused():
@@ -67,5 +67,5 @@ def test_the_same_name_twice_in_other_letters_is_refused():
 
 
 def test_so_many_and_no_more():
-    found = problem_with({f"X-{n}": "v" for n in range(MAX_HEADERS + 1)})
-    assert found == ("", f"There may be {MAX_HEADERS} headers at most.")
+    problem = problem_with({f"X-{n}": "v" for n in range(MAX_HEADERS + 1)})
+    assert problem == ("", f"There may be {MAX_HEADERS} headers at most.")

@@ -74,7 +74,7 @@ def test_any_other_status_is_tried_again(send, deliver, receiver, webhook, statu
     assert webhook.breaker == "closed"
 
 
-def test_an_endpoint_that_gives_back_what_it_was_sent_gives_no_secret_away(
+def test_no_secret_is_kept_of_an_endpoint_that_echoes_what_it_was_sent(
     send, deliver, receiver, webhook
 ):
     webhook.headers = {
@@ -100,12 +100,14 @@ def test_an_endpoint_that_gives_back_what_it_was_sent_gives_no_secret_away(
     assert "SEKRET" not in str(DeliveryAttempt.objects.values().get())
 
 
-def test_no_part_of_a_secret_is_kept_where_an_answer_is_cut_off(send, deliver, receiver, webhook):
+def test_no_part_of_a_secret_is_kept_where_a_response_is_truncated(
+    send, deliver, receiver, webhook
+):
     webhook.headers = {"X-Tok": "SEKRETSEKRET-AND-MORE-OF-IT"}
     webhook.save()
-    told = b"." * (4096 - 20) + b"SEKRETSEKRET-AND-MORE-OF-IT"
+    body = b"." * (4096 - 20) + b"SEKRETSEKRET-AND-MORE-OF-IT"
     long = "." * 1010 + "SEKRETSEKRET-AND-MORE-OF-IT"
-    receiver.behaviour = always(Reply(status=500, body=told, headers={"x-long": long}))
+    receiver.behaviour = always(Reply(status=500, body=body, headers={"x-long": long}))
     deliver()
     send()
     attempt = DeliveryAttempt.objects.get()
@@ -113,7 +115,7 @@ def test_no_part_of_a_secret_is_kept_where_an_answer_is_cut_off(send, deliver, r
     assert attempt.response_headers["x-long"] == "." * 1010 + "***"
 
 
-def test_of_an_answer_with_very_many_headers_the_short_ones_are_kept(send, deliver, receiver):
+def test_of_a_response_with_very_many_headers_the_short_ones_are_kept(send, deliver, receiver):
     many = {f"x-{number}": "." * 1000 for number in range(60)}
     receiver.behaviour = always(Reply(status=503, headers=many | {"Retry-After": "7"}))
     deliver()
@@ -173,7 +175,7 @@ def test_410_disables_the_webhook_and_holds_the_message(
     for delivery in (first, other):
         delivery.refresh_from_db()
         assert (delivery.status, delivery.held_by) == ("held", "gone")
-    (line,) = [one.getMessage() for one in caplog.records if "webhook.disabled" in one.msg]
+    (line,) = [record.getMessage() for record in caplog.records if "webhook.disabled" in record.msg]
     assert f"webhook={webhook.pk}" in line
     assert "client=1234 by=gone" in line
 
@@ -310,7 +312,7 @@ def test_what_cannot_be_reached_has_its_error_class(send, deliver, receiver, web
         (Reply(raw=[b"SSH-2.0-OpenSSH\r\n"]), "http"),
     ],
 )
-def test_bad_answers_have_their_error_class(send, deliver, receiver, settings, reply, error):
+def test_bad_responses_have_their_error_class(send, deliver, receiver, settings, reply, error):
     settings.PAVE_WEBHOOK_TIMEOUT = 0.5
     receiver.behaviour = always(reply)
     delivery = deliver()
@@ -318,7 +320,7 @@ def test_bad_answers_have_their_error_class(send, deliver, receiver, settings, r
     assert delivery.attempt_set.get().error == error
 
 
-def test_a_message_that_cannot_be_signed_is_no_fault_of_the_endpoint(send, deliver, webhook):
+def test_a_message_that_cannot_be_signed_is_not_the_endpoints_failure(send, deliver, webhook):
     webhook.secrets.all().delete()
     delivery = deliver()
     send()
@@ -329,7 +331,7 @@ def test_a_message_that_cannot_be_signed_is_no_fault_of_the_endpoint(send, deliv
     assert webhook.failing_since is None
 
 
-def test_a_delivery_whose_sender_died_is_put_back_with_a_row(send, deliver, receiver):
+def test_a_delivery_whose_dispatcher_died_is_requeued_with_a_row(send, deliver, receiver):
     now = timezone.now()
     delivery = deliver(
         status="delivering", attempts=1, claimed_by="gone/1/2", lease_expires_at=now - SECOND

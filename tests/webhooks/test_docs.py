@@ -43,10 +43,10 @@ def test_every_event_and_every_reason_is_explained(name):
 
 
 def test_every_message_of_the_check_is_explained():
-    for kind in vars(endpoint_check).values():
-        if isinstance(kind, endpoint_check.Kind):
+    for message in vars(endpoint_check).values():
+        if isinstance(message, endpoint_check.CheckMessage):
             assert re.search(
-                rf"^\| `{kind.name}` \| .* \| {'2xx' if kind.accept else '4xx'} \|$",
+                rf"^\| `{message.name}` \| .* \| {'2xx' if message.accept else '4xx'} \|$",
                 TEXT,
                 re.MULTILINE,
             )
@@ -77,8 +77,8 @@ def test_the_shell_sample_gives_the_signature_of_the_specification(tmp_path):
 @pytest.mark.parametrize(("secret", "status"), [(SECRET, 204), ("whsec_" + "A" * 44, 400)])
 def test_the_python_sample_verifies(monkeypatch, secret, status):
     monkeypatch.setenv("PAVE_WEBHOOK_SECRET", SECRET)
-    taken = []
-    names = {"HttpResponse": HttpResponse, "enqueue": lambda *message: taken.append(message)}
+    enqueued = []
+    names = {"HttpResponse": HttpResponse, "enqueue": lambda *arguments: enqueued.append(arguments)}
     exec(sample("Python", "python"), names)  # noqa: S102
     body = b'{"type":"webhook.test","data":{"name":"Caf\xc3\xa9"}}'
     headers = signed_headers(
@@ -89,4 +89,4 @@ def test_the_python_sample_verifies(monkeypatch, secret, status):
     )
     request = RequestFactory().post("/", body, content_type="application/json", headers=headers)
     assert names["hook"](request).status_code == status
-    assert len(taken) == (status == 204)
+    assert len(enqueued) == (status == 204)

@@ -79,7 +79,7 @@ def test_what_fails_while_its_webhook_is_disabled_is_held(send, deliver, receive
 def test_enabling_releases_oldest_first(send, deliver, receiver, webhook):
     Webhook.objects.update(max_in_flight=1)
     base = timezone.now() - timedelta(hours=1)
-    made = [deliver(created_at=base + timedelta(minutes=n)) for n in range(5)]
+    deliveries = [deliver(created_at=base + timedelta(minutes=n)) for n in range(5)]
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     newest = publish([occurrence(webhook)], now=timezone.now())
     assert newest == 1
@@ -89,11 +89,11 @@ def test_enabling_releases_oldest_first(send, deliver, receiver, webhook):
     fresh = deliver()
     assert send() == 7
     ids = [message.webhook_id for message in receiver.messages]
-    assert ids[:5] == [str(delivery.event_id) for delivery in made]
+    assert ids[:5] == [str(delivery.event_id) for delivery in deliveries]
     assert ids[6] == str(fresh.event_id)
 
 
-def test_enabling_gives_a_clean_slate(webhook):
+def test_enabling_resets_the_health(webhook):
     now = timezone.now()
     Webhook.objects.update(
         failing_since=now - timedelta(days=6),
@@ -121,15 +121,15 @@ def test_a_sweep_goes_on_with_webhooks_for_a_while_only(deliver, webhook, monkey
     for one in (webhook, other):
         deliver(one)
     Webhook.objects.update(enabled=False, disabled_by="client")
-    monkeypatch.setattr(enabling, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(enabling, "RECONCILE_SECONDS", 0)
     sweep()
     assert Delivery.objects.held().count() == 1
     sweep()
     assert Delivery.objects.held().count() == 2
 
 
-def test_what_is_released_goes_out_as_what_comes_by_itself(deliver, webhook):
-    """Also what was retried by hand while it was held, in vain."""
+def test_what_is_released_goes_out_as_automatic(deliver, webhook):
+    """Even if it was retried by hand while it was held, and failed."""
     delivery = deliver(status="held", held_by="client", trigger="manual", next_attempt_at=None)
     Webhook.objects.update(enabled=False, disabled_by="client")
     enabling.enable(webhook=webhook)
@@ -146,7 +146,7 @@ def test_a_client_does_not_enable_what_staff_have_just_disabled(webhook):
     assert not webhook.enabled
 
 
-def test_large_backlogs_change_hands_in_batches(deliver, webhook, monkeypatch):
+def test_large_backlogs_are_held_and_released_in_batches(deliver, webhook, monkeypatch):
     monkeypatch.setattr(enabling, "BATCH", 3)
     for _ in range(8):
         deliver()
@@ -162,7 +162,7 @@ def test_large_backlogs_change_hands_in_batches(deliver, webhook, monkeypatch):
     assert set(statuses(webhook)) == {("pending", "")}
 
 
-def test_a_publisher_that_saw_the_webhook_as_it_was_is_put_right(deliver, webhook):
+def test_the_sweep_corrects_a_publisher_that_saw_the_old_state(deliver, webhook):
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
     late = deliver()  # pending, though the webhook is disabled
     sweep()

@@ -19,7 +19,7 @@ HEADERS = {"Authorization": "Bearer t0ps3cret"}
 
 
 @pytest.fixture
-def made(client_1234):
+def webhook_and_secret(client_1234):
     return services.create(
         client=client_1234.client, url="https://client.example/hook", headers=HEADERS
     )
@@ -51,8 +51,8 @@ def use_keys(settings):
             field.__dict__.pop(cached, None)
 
 
-def test_secrets_and_headers_lie_encrypted_in_the_database(made):
-    _, secret = made
+def test_secrets_and_headers_lie_encrypted_in_the_database(webhook_and_secret):
+    _, secret = webhook_and_secret
     assert secret not in stored()
     assert secret.removeprefix("whsec_") not in stored()
     assert "t0ps3cret" not in stored()
@@ -88,7 +88,7 @@ def test_after_rotate_encryption_the_old_key_can_be_dropped(use_keys, client_123
     assert Webhook.objects.get().headers == HEADERS
 
 
-def test_no_key_fits_says_so_without_showing_anything(use_keys, made):
+def test_no_key_fits_says_so_without_showing_anything(use_keys, webhook_and_secret):
     use_keys(Fernet.generate_key())
     with pytest.raises(ImproperlyConfigured) as caught:
         SigningSecret.objects.get()
@@ -101,16 +101,16 @@ def test_two_encryptions_of_one_text_differ():
 
 
 def test_no_secret_gets_into_log_cache_or_answer(
-    made, send, deliver, api, caplog, webhook, receiver
+    webhook_and_secret, send, deliver, api, caplog, webhook, receiver
 ):
     caplog.set_level(logging.DEBUG)
-    made_webhook, secret = made
-    Webhook.objects.filter(pk=made_webhook.pk).update(url=receiver.url("/made"))
-    deliver(made_webhook)
+    created, secret = webhook_and_secret
+    Webhook.objects.filter(pk=created.pk).update(url=receiver.url("/hook"))
+    deliver(created)
     send()
-    services.rotate_secret(webhook=made_webhook)
-    body = api.get(f"/v1/webhooks/{made_webhook.pk}").content.decode()
-    seen = caplog.text + body + repr(cache.get(f"subscribers:{made_webhook.client_id}"))
+    services.rotate_secret(webhook=created)
+    body = api.get(f"/v1/webhooks/{created.pk}").content.decode()
+    seen = caplog.text + body + repr(cache.get(f"subscribers:{created.client_id}"))
     assert secret not in seen
     assert "t0ps3cret" not in seen
     assert '"Authorization":"***"' in body

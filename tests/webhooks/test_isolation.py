@@ -1,4 +1,4 @@
-"""Slow and silent endpoints do not hold up the others."""
+"""Slow and unresponsive endpoints do not hold up the others."""
 
 import time
 from datetime import timedelta
@@ -15,10 +15,10 @@ from tests.factories import (
     WebhookFactory,
 )
 from webhooks.delivery.claims import Claimer
-from webhooks.delivery.dispatcher import Sender
-from webhooks.delivery.fair_share import is_work_waiting
+from webhooks.delivery.dispatcher import Dispatcher
+from webhooks.delivery.fair_share import has_due_work
 from webhooks.models import Delivery, Webhook
-from webhooks.policies.circuit_breaker import THRESHOLD
+from webhooks.policies.circuit_breaker import FAILURE_THRESHOLD
 from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -55,13 +55,13 @@ def test_the_breaker_opens_and_its_deliveries_wait_without_losing_an_attempt(
     send()
     webhook.refresh_from_db()
     assert webhook.breaker == "open"
-    assert webhook.breaker_failures == THRESHOLD
-    assert len(receiver.messages) == THRESHOLD
+    assert webhook.breaker_failures == FAILURE_THRESHOLD
+    assert len(receiver.messages) == FAILURE_THRESHOLD
     attempts = list(Delivery.objects.values_list("attempts", flat=True))
-    assert sum(attempts) == THRESHOLD
+    assert sum(attempts) == FAILURE_THRESHOLD
     due_now()
     assert send() == 0
-    assert not is_work_waiting(timezone.now())
+    assert not has_due_work(timezone.now())
 
 
 def test_one_probe_closes_it_again(endpoint, send, receiver, settings):
@@ -93,10 +93,10 @@ def test_connection_failures_open_it_too(endpoint, send):
     send()
     webhook.refresh_from_db()
     assert webhook.breaker == "open"
-    assert sum(Delivery.objects.values_list("attempts", flat=True)) == THRESHOLD
+    assert sum(Delivery.objects.values_list("attempts", flat=True)) == FAILURE_THRESHOLD
 
 
-def test_answers_do_not_open_it_however_bad(endpoint, send, receiver):
+def test_error_responses_do_not_open_it(endpoint, send, receiver):
     receiver.behaviour = always(Reply(status=500))
     webhook = endpoint("/", 5)
     send()
@@ -106,43 +106,43 @@ def test_answers_do_not_open_it_however_bad(endpoint, send, receiver):
 
 
 def test_a_new_webhook_gets_all_while_others_hang(endpoint, receiver, settings, monkeypatch):
-    """More endpoints hang than the sender has threads; the healthy one hardly notices."""
+    """More endpoints hang than the dispatcher has threads; the healthy one hardly notices."""
     monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
     settings.PAVE_WEBHOOK_TIMEOUT = 5
     receiver.behaviour = hangs
     for number in range(12):
         endpoint(f"/hangs/{number}", 2, steady=False)
     healthy = endpoint("/healthy", 40)
-    begun = time.monotonic()
+    started = time.monotonic()
     arrived = []
 
     def timed(message):
         if message.path == "/healthy":
-            arrived.append(time.monotonic() - begun)
+            arrived.append(time.monotonic() - started)
         return hangs(message)
 
     receiver.behaviour = timed
-    Sender(threads=8).run(seconds=4)
+    Dispatcher(threads=8).run(seconds=4)
     assert set(healthy.deliveries.values_list("status", flat=True)) == {"succeeded"}
     assert len(arrived) == 40
     assert arrived[-1] < 5  # while those hung
 
 
-@pytest.mark.parametrize(("steady", "most"), [(False, 2), (None, 4)])
+@pytest.mark.parametrize(("steady", "limit"), [(False, 2), (None, 4)])
 def test_suspects_take_a_quarter_of_the_threads_and_new_ones_half(
-    endpoint, receiver, settings, monkeypatch, steady, most
+    endpoint, receiver, settings, monkeypatch, steady, limit
 ):
     monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
     settings.PAVE_WEBHOOK_TIMEOUT = 1
     receiver.behaviour = hangs
     for number in range(20):
         endpoint(f"/hangs/{number}", 1, steady=steady)
-    monkeypatch.setattr(Sender, "_wait_for_slow", lambda self, pool, not_suspect: 0)
-    Sender(threads=8).run(seconds=0.5)
-    assert len(receiver.messages) == most
+    monkeypatch.setattr(Dispatcher, "_wait_for_slow", lambda self, pool, not_suspect: 0)
+    Dispatcher(threads=8).run(seconds=0.5)
+    assert len(receiver.messages) == limit
 
 
-def test_who_waits_for_slow_endpoints_at_the_end_still_sends_to_steady_ones(
+def test_while_it_waits_for_slow_endpoints_it_still_sends_to_steady_ones(
     endpoint, receiver, settings, monkeypatch
 ):
     settings.PAVE_WEBHOOK_TIMEOUT = 1.5
@@ -150,8 +150,8 @@ def test_who_waits_for_slow_endpoints_at_the_end_still_sends_to_steady_ones(
     endpoint("/hangs", 1)
     steady = endpoint("/prompt", 0, steady=True, window=2)
     suspect = endpoint("/suspect", 0, steady=False)
-    sender = Sender(threads=8)
-    wait = sender._wait_for_slow
+    dispatcher = Dispatcher(threads=8)
+    wait = dispatcher._wait_for_slow
 
     def and_something_comes(pool, not_suspect):
         if not not_suspect:
@@ -160,8 +160,8 @@ def test_who_waits_for_slow_endpoints_at_the_end_still_sends_to_steady_ones(
             DeliveryFactory(webhook=webhook, event=EventFactory(client=webhook.client))
         return wait(pool, not_suspect=True)
 
-    monkeypatch.setattr(sender, "_wait_for_slow", and_something_comes)
-    sender.run(seconds=0.3)
+    monkeypatch.setattr(dispatcher, "_wait_for_slow", and_something_comes)
+    dispatcher.run(seconds=0.3)
     assert [message.path for message in receiver.messages] == ["/hangs", "/prompt"]
 
 
@@ -169,15 +169,15 @@ def test_a_client_whose_steady_endpoints_begin_to_hang_leaves_threads_to_others(
     endpoint, receiver, settings, monkeypatch
 ):
     """Also to their new webhooks, and to those that are known to be slow."""
-    monkeypatch.setattr("webhooks.delivery.dispatcher.LATE_MS", 100)
+    monkeypatch.setattr("webhooks.delivery.dispatcher.SLOW_MS", 100)
     settings.PAVE_WEBHOOK_TIMEOUT = 3
     receiver.behaviour = hangs
     client = ClientFactory()
     for number in range(12):
         endpoint(f"/hangs/{number}", 1, steady=True, client=client)
-    sender = Sender(threads=16)
-    monkeypatch.setattr(sender, "_wait_for_slow", lambda pool, not_suspect: 0)
-    record = sender._record
+    dispatcher = Dispatcher(threads=16)
+    monkeypatch.setattr(dispatcher, "_wait_for_slow", lambda pool, not_suspect: 0)
+    record = dispatcher._record
 
     def and_others_come():
         if len(receiver.messages) == 12 and Delivery.objects.count() == 12:
@@ -186,18 +186,18 @@ def test_a_client_whose_steady_endpoints_begin_to_hang_leaves_threads_to_others(
             endpoint("/slow", 1, steady=False)
         return record()
 
-    monkeypatch.setattr(sender, "_record", and_others_come)
-    sender.run(seconds=2)
+    monkeypatch.setattr(dispatcher, "_record", and_others_come)
+    dispatcher.run(seconds=2)
     paths = [message.path for message in receiver.messages]
     assert sorted(paths[12:]) == ["/new", "/slow"]
 
 
-def test_a_steady_endpoint_that_begins_to_hang_loses_its_privilege(
+def test_a_steady_endpoint_that_begins_to_hang_is_not_preferred_any_more(
     endpoint, receiver, settings, monkeypatch
 ):
-    """Before its first time-out is noted it counts as not steady, once it is late."""
+    """It counts as not steady once it is slow, before its first time-out is recorded."""
     monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
-    monkeypatch.setattr("webhooks.delivery.dispatcher.LATE_MS", 100)
+    monkeypatch.setattr("webhooks.delivery.dispatcher.SLOW_MS", 100)
     settings.PAVE_WEBHOOK_TIMEOUT = 1.5
     receiver.behaviour = hangs
     for number in range(3):
@@ -206,19 +206,19 @@ def test_a_steady_endpoint_that_begins_to_hang_loses_its_privilege(
     claim = Claimer.claim
 
     def watched(self, **options):
-        seen.append((options["capacity"].suspect, len(options["late"])))
+        seen.append((options["capacity"].suspect, len(options["slow"])))
         return claim(self, **options)
 
     monkeypatch.setattr(Claimer, "claim", watched)
-    Sender(threads=8).run(seconds=0.6)
+    Dispatcher(threads=8).run(seconds=0.6)
     assert seen[0] == (2, 0)
     assert min(suspect for suspect, _ in seen) < 0
-    assert max(late for _, late in seen) == 3
+    assert max(slow for _, slow in seen) == 3
 
 
 @pytest.fixture
 def wakeups(monkeypatch):
-    """The wake-ups of a sender, which count how often they are sent."""
+    """The wake-ups of a dispatcher, which count how often they are sent."""
     wakeups = {name: Mock(name=name) for name in ("SEND", "HELP")}
     for name, wakeup in wakeups.items():
         monkeypatch.setattr(f"webhooks.delivery.dispatcher.{name}", wakeup)
@@ -226,23 +226,23 @@ def wakeups(monkeypatch):
     return wakeups
 
 
-def test_a_sender_that_is_full_asks_for_help_now_and_then(endpoint, receiver, wakeups):
+def test_a_full_dispatcher_requests_help_now_and_then(endpoint, receiver, wakeups):
     receiver.behaviour = always(Reply(delay=0.3))
     endpoint("/", 8, steady=True, window=8, max_in_flight=8)
-    Sender(threads=2, wakeup=wakeups["SEND"]).run(seconds=1.2)
+    Dispatcher(threads=2, wakeup=wakeups["SEND"]).run(seconds=1.2)
     assert 1 <= wakeups["HELP"].send.call_count <= 2
 
 
-def test_a_sender_with_room_does_not(endpoint, receiver, wakeups):
+def test_a_dispatcher_with_capacity_does_not(endpoint, receiver, wakeups):
     endpoint("/", 8)
-    Sender(threads=16, wakeup=wakeups["SEND"]).run(seconds=5)
+    Dispatcher(threads=16, wakeup=wakeups["SEND"]).run(seconds=5)
     wakeups["HELP"].send.assert_not_called()
 
 
-def test_a_sender_whose_time_is_over_wakes_another_if_work_is_left(endpoint, receiver, wakeups):
+def test_a_dispatcher_whose_time_is_over_wakes_another_if_work_is_left(endpoint, receiver, wakeups):
     receiver.behaviour = always(Reply(delay=0.2))
     endpoint("/", 20)
-    Sender(threads=2, wakeup=wakeups["SEND"]).run(seconds=0.3)
+    Dispatcher(threads=2, wakeup=wakeups["SEND"]).run(seconds=0.3)
     wakeups["SEND"].send.assert_called()
     wakeups["SEND"].mark_idle.assert_called_once()
 
@@ -250,5 +250,5 @@ def test_a_sender_whose_time_is_over_wakes_another_if_work_is_left(endpoint, rec
 def test_a_helper_does_not_keep_helping(endpoint, receiver, wakeups):
     receiver.behaviour = always(Reply(delay=0.2))
     endpoint("/", 20)
-    Sender(threads=2, wakeup=wakeups["HELP"]).run(seconds=0.3)
+    Dispatcher(threads=2, wakeup=wakeups["HELP"]).run(seconds=0.3)
     wakeups["SEND"].send.assert_not_called()

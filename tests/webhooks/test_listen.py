@@ -66,9 +66,9 @@ def listen(*arguments: str) -> Iterator[Listening]:
         stream = process.stderr if "--json" in arguments else process.stdout
         assert stream is not None
         line = stream.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
-        assert found, line
-        yield Listening(process, int(found[1]))
+        match = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert match, line
+        yield Listening(process, int(match[1]))
     finally:
         process.kill()
         process.communicate()

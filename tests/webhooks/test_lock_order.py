@@ -10,8 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from webhooks.delivery import claims
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import claims, recovery
 from webhooks.delivery.dispatcher import _interrupted as interrupted
 from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling, health, services
@@ -30,13 +29,13 @@ def release(webhook):
 
 
 def cancel(webhook):
-    enabling.cancel(webhook.pk, now=timezone.now())
+    enabling.cancel_unsent(webhook.pk, now=timezone.now())
 
 
 def recover(webhook):
     now = timezone.now()
-    recovery = recovering.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
-    recovering.advance(recovery.pk)
+    job = recovery.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
+    recovery.advance(job.pk)
 
 
 def claim(webhook):
@@ -102,7 +101,7 @@ def test_webhooks_that_do_well_and_others_are_locked_in_one_order(says):
 
 def note(outcomes):
     with transaction.atomic():
-        health.note(outcomes, now=timezone.now())
+        health.update(outcomes, now=timezone.now())
 
 
 def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhile():
@@ -110,16 +109,16 @@ def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhil
     delivery = DeliveryFactory(webhook=webhook, event=EventFactory(), attempts=1)
     now = timezone.now()
     since = now - timedelta(hours=1)
-    recovery = recovering.start(webhook=webhook, since=since, until=now + timedelta(hours=1))
+    job = recovery.start(webhook=webhook, since=since, until=now + timedelta(hours=1))
     worker = threading.Thread(target=_and_disconnect, args=(delete, webhook))
     with transaction.atomic():
-        Recovery.objects.select_for_update(no_key=True).get(pk=recovery.pk)
+        Recovery.objects.select_for_update(no_key=True).get(pk=job.pk)
         worker.start()
         _wait_until_somebody_waits()
         Delivery.objects.select_for_update(no_key=True, nowait=True).get(pk=delivery.pk)
     worker.join(timeout=20)
-    recovery.refresh_from_db()
-    assert recovery.status == "canceled"
+    job.refresh_from_db()
+    assert job.status == "canceled"
 
 
 def delete(webhook):

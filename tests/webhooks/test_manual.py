@@ -127,9 +127,9 @@ def test_asking_twice_is_asking_once(send, waiting, receiver):
     assert len(receiver.messages) == 1
 
 
-def test_what_is_under_way_is_not_retried(deliver):
+def test_what_is_in_flight_is_not_retried(deliver):
     in_flight = deliver(status="delivering", attempts=1)
-    with pytest.raises(manual.NotNow, match="under way"):
+    with pytest.raises(manual.InvalidState, match="under way"):
         manual.retry(delivery_id=in_flight.pk)
     in_flight.refresh_from_db()
     assert in_flight.status == "delivering"
@@ -138,7 +138,7 @@ def test_what_is_under_way_is_not_retried(deliver):
 def test_what_was_canceled_is_not_retried(deliver, webhook):
     canceled = deliver()
     services.delete(webhook=webhook)
-    with pytest.raises(manual.NotNow, match="canceled"):
+    with pytest.raises(manual.InvalidState, match="canceled"):
         manual.retry(delivery_id=canceled.pk)
 
 
@@ -152,7 +152,7 @@ def test_disabling_meanwhile_holds_it(send, waiting, webhook, receiver):
 
 @pytest.mark.django_db(transaction=True)
 def test_by_hand_and_automatic_at_the_same_moment_are_one_at_a_time(send, deliver, receiver):
-    """The endpoint sees no two at once, whoever asks how often while one is under way."""
+    """The endpoint sees no two at once, however often a retry is requested meanwhile."""
     inside, most = [0], [0]
     lock = threading.Lock()
     arrived, go_on = threading.Event(), threading.Event()
@@ -178,7 +178,7 @@ def test_by_hand_and_automatic_at_the_same_moment_are_one_at_a_time(send, delive
         for _ in range(5):
             try:
                 manual.retry(delivery_id=delivery.pk)
-            except manual.NotNow:
+            except manual.InvalidState:
                 refused.append(True)
         go_on.set()
         connections.close_all()

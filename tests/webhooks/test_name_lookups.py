@@ -196,7 +196,9 @@ def test_few_wait_at_once_and_silent_names_leave_room_for_good_ones(
     resolver: Resolver, monkeypatch: pytest.MonkeyPatch, beside: Any
 ) -> None:
     monkeypatch.setattr(name_lookups, "SECONDS", 1.0)
-    silent = [beside(check, f"client-{number}", SILENT) for number in range(name_lookups.WAITING)]
+    silent = [
+        beside(check, f"client-{number}", SILENT) for number in range(name_lookups.MAX_WAITING)
+    ]
     for _ in silent:
         resolver.wait_until_it_hangs()
     begun = time.monotonic()
@@ -213,7 +215,7 @@ def test_few_wait_at_once_and_silent_names_leave_room_for_good_ones(
 def test_look_ups_that_were_left_are_bounded_too(
     db: None, resolver: Resolver, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(name_lookups, "THREADS", 3)
+    monkeypatch.setattr(name_lookups, "MAX_LOOKUPS", 3)
     for number in range(3):
         with pytest.raises(Unresolved):
             check(f"client-{number}", SILENT)
@@ -224,7 +226,7 @@ def test_look_ups_that_were_left_are_bounded_too(
 def test_when_others_take_all_the_room_it_is_503(
     api: APIClient, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(name_lookups, "WAITING", 0)
+    monkeypatch.setattr(name_lookups, "MAX_WAITING", 0)
     refused = create(api, GOOD)
     problem(refused, 503)
     assert refused["Retry-After"] == "2"

@@ -33,12 +33,12 @@ def client(client_1234):
 
 
 def test_an_event_goes_to_each_webhook_of_the_client_and_to_no_other(client, stranger):
-    mine = {WebhookFactory(client=client).pk for _ in range(3)}
+    webhooks = {WebhookFactory(client=client).pk for _ in range(3)}
     WebhookFactory(client=stranger.client)
     WebhookFactory(client=client, deleted_at=NOW, enabled=False)
     assert publish([occurrence(client)], now=NOW) == 3
     event = Event.objects.get()
-    assert set(Delivery.objects.values_list("webhook", flat=True)) == mine
+    assert set(Delivery.objects.values_list("webhook", flat=True)) == webhooks
     assert set(Delivery.objects.values_list("event", flat=True)) == {event.pk}
 
 

@@ -7,8 +7,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import WebhookFactory
-from webhooks.delivery import manual
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import manual, recovery
 from webhooks.delivery.housekeeping import sweep
 from webhooks.endpoints import enabling, services
 from webhooks.models import Delivery, Recovery, Webhook
@@ -38,10 +37,10 @@ def inside(window, deliver):
     return inside
 
 
-def run(recovery):
+def run(job):
     for _ in range(20):
-        recovering.advance_all()
-    recovery.refresh_from_db()
+        recovery.advance_all()
+    job.refresh_from_db()
 
 
 def test_it_sends_what_failed_is_held_or_waits_for_a_retry(
@@ -58,28 +57,28 @@ def test_it_sends_what_failed_is_held_or_waits_for_a_retry(
     inside("pending", next_attempt_at=timezone.now() + HOUR)  # on its way for the first time
     deliver(status="failed", created_at=window["since"] - HOUR)
     deliver(status="failed", created_at=window["until"])
-    counted = recovering.count(webhook=webhook, **window)
+    counted = recovery.count(webhook=webhook, **window)
     assert counted == {"failed": 2, "held": 1, "pending": 1}
-    recovery = recovering.start(webhook=webhook, **window)
-    assert recovery.total == 4
-    run(recovery)
+    job = recovery.start(webhook=webhook, **window)
+    assert job.total == 4
+    run(job)
     assert send() == 4
     assert {message.webhook_id for message in receiver.messages} == {
         str(delivery.event_id) for delivery in never
     }
     assert all(delivery.attempt_set.get().trigger == "recover" for delivery in never)
-    run(recovery)
-    assert (recovery.status, recovery.queued) == ("completed", 4)
-    assert recovery.completed_at is not None
-    assert recovering.progress(recovery)["succeeded"] == 4
+    run(job)
+    assert (job.status, job.queued) == ("completed", 4)
+    assert job.completed_at is not None
+    assert recovery.progress(job)["succeeded"] == 4
 
 
 def test_repeating_it_sends_nothing_twice(send, inside, window, receiver, webhook):
     inside("failed", 3)
-    run(recovering.start(webhook=webhook, **window))
+    run(recovery.start(webhook=webhook, **window))
     send()
-    recovering.advance_all()
-    run(recovering.start(webhook=webhook, **window))
+    recovery.advance_all()
+    run(recovery.start(webhook=webhook, **window))
     assert send() == 0
     assert len(receiver.messages) == 3
     assert set(Recovery.objects.values_list("status", flat=True)) == {"completed"}
@@ -88,46 +87,46 @@ def test_repeating_it_sends_nothing_twice(send, inside, window, receiver, webhoo
 def test_it_goes_on_in_batches_each_waiting_for_the_one_before(
     send, inside, window, webhook, monkeypatch
 ):
-    monkeypatch.setattr(recovering, "BATCH", 4)
+    monkeypatch.setattr(recovery, "BATCH", 4)
     inside("failed", 10)
-    recovery = recovering.start(webhook=webhook, **window)
-    run(recovery)
-    assert recovery.queued == 8  # one batch under way, and one that waits behind it
+    job = recovery.start(webhook=webhook, **window)
+    run(job)
+    assert job.queued == 8  # one batch in flight, and one that waits behind it
     while send():
-        recovering.advance_all()
-    run(recovery)
-    assert (recovery.status, recovery.queued) == ("completed", 10)
+        recovery.advance_all()
+    run(job)
+    assert (job.status, job.queued) == ("completed", 10)
 
 
 def test_a_kill_between_two_batches_loses_nothing(send, inside, window, webhook, monkeypatch):
-    monkeypatch.setattr(recovering, "BATCH", 4)
+    monkeypatch.setattr(recovery, "BATCH", 4)
     inside("failed", 10)
-    recovery = recovering.start(webhook=webhook, **window)
+    job = recovery.start(webhook=webhook, **window)
 
-    recovering.advance(recovery.pk)
+    recovery.advance(job.pk)
     with monkeypatch.context() as patch:
         patch.setattr(Recovery, "save", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            recovering.advance(recovery.pk)
-    recovery.refresh_from_db()
-    assert (recovery.status, recovery.queued) == ("running", 4)
+            recovery.advance(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.queued) == ("running", 4)
     while send():
-        recovering.advance_all()
-    run(recovery)
-    assert recovery.queued == 10
+        recovery.advance_all()
+    run(job)
+    assert job.queued == 10
 
 
 def test_an_endpoint_that_is_gone_gets_no_more_of_it(
     send, inside, window, receiver, webhook, monkeypatch
 ):
-    monkeypatch.setattr(recovering, "BATCH", 4)
+    monkeypatch.setattr(recovery, "BATCH", 4)
     receiver.behaviour = always(Reply(status=410))
     inside("failed", 20)
-    recovery = recovering.start(webhook=webhook, **window)
+    job = recovery.start(webhook=webhook, **window)
     for _ in range(5):
-        run(recovery)
+        run(job)
         send()
-    assert recovery.status == "canceled"
+    assert job.status == "canceled"
     assert len(receiver.messages) <= 8
     assert Delivery.objects.filter(status="held").exists()
     assert not Delivery.objects.filter(status="pending").exists()
@@ -136,15 +135,15 @@ def test_an_endpoint_that_is_gone_gets_no_more_of_it(
 def test_nor_does_one_that_is_gone_while_its_webhook_is_disabled(
     send, inside, window, receiver, webhook, monkeypatch
 ):
-    monkeypatch.setattr(recovering, "BATCH", 4)
+    monkeypatch.setattr(recovery, "BATCH", 4)
     receiver.behaviour = always(Reply(status=410))
     inside("failed", 20)
     enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
-    recovery = recovering.start(webhook=webhook, **window)
+    job = recovery.start(webhook=webhook, **window)
     for _ in range(5):
-        run(recovery)
+        run(job)
         send()
-    assert recovery.status == "canceled"
+    assert job.status == "canceled"
     assert len(receiver.messages) <= 8
     webhook.refresh_from_db()
     assert webhook.disabled_by == "staff"
@@ -153,13 +152,13 @@ def test_nor_does_one_that_is_gone_while_its_webhook_is_disabled(
 def test_disabling_ends_a_recovery_and_holds_what_it_had_put_on_its_way(
     send, inside, window, receiver, webhook, monkeypatch
 ):
-    monkeypatch.setattr(recovering, "BATCH", 4)
+    monkeypatch.setattr(recovery, "BATCH", 4)
     inside("failed", 20)
-    recovery = recovering.start(webhook=webhook, **window)
-    recovering.advance(recovery.pk, now=timezone.now() + timedelta(seconds=5))  # a clock ahead
+    job = recovery.start(webhook=webhook, **window)
+    recovery.advance(job.pk, now=timezone.now() + timedelta(seconds=5))  # a clock ahead
     enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
-    run(recovery)
-    assert (recovery.status, recovery.queued) == ("canceled", 4)
+    run(job)
+    assert (job.status, job.queued) == ("canceled", 4)
     assert Delivery.objects.filter(status="held").count() == 4
     assert send() == 0
 
@@ -168,8 +167,8 @@ def test_a_retry_by_hand_goes_out_though_a_recovery_of_it_had_ended(
     send, inside, window, receiver, webhook
 ):
     (delivery,) = inside("failed", attempts=10, step=10)
-    recovering.start(webhook=webhook, **window)
-    recovering.advance_all()
+    recovery.start(webhook=webhook, **window)
+    recovery.advance_all()
     enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.GONE)
     delivery.refresh_from_db()
     assert delivery.status == "held"
@@ -183,8 +182,8 @@ def test_a_retry_by_hand_goes_out_though_a_recovery_of_it_had_ended(
 def test_a_recovery_of_a_webhook_that_is_just_deleted_has_nothing_to_do(inside, window, webhook):
     inside("failed", 3)
     Webhook.objects.update(deleted_at=timezone.now())
-    recovery = recovering.start(webhook=webhook, **window)
-    assert (recovery.status, recovery.total) == ("completed", 0)
+    job = recovery.start(webhook=webhook, **window)
+    assert (job.status, job.total) == ("completed", 0)
 
 
 def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook, monkeypatch):
@@ -193,7 +192,7 @@ def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook
     sweep()
     wakeup.send.assert_not_called()
     inside("failed")
-    recovering.start(webhook=webhook, **window)
+    recovery.start(webhook=webhook, **window)
     sweep()
     wakeup.send.assert_called_once()
 
@@ -201,15 +200,15 @@ def test_the_sweep_rings_for_a_recovery_that_is_not_done(inside, window, webhook
 def test_what_is_recovered_begins_its_retries_anew(send, inside, window, receiver, webhook):
     (failed,) = inside("failed", attempts=10, step=10)
     receiver.behaviour = always(Reply(status=500))
-    recovery = recovering.start(webhook=webhook, **window)
-    run(recovery)
+    job = recovery.start(webhook=webhook, **window)
+    run(job)
     send()
     failed.refresh_from_db()
     assert (failed.status, failed.step, failed.trigger) == ("pending", 1, "automatic")
     assert failed.attempts == 11
-    run(recovery)
-    assert recovery.status == "completed"
-    assert recovering.progress(recovery)["pending"] == 1
+    run(job)
+    assert job.status == "completed"
+    assert recovery.progress(job)["pending"] == 1
 
 
 def test_a_disabled_webhook_gets_what_is_recovered_and_stays_disabled(
@@ -217,7 +216,7 @@ def test_a_disabled_webhook_gets_what_is_recovered_and_stays_disabled(
 ):
     inside("pending", 2)
     enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
-    run(recovering.start(webhook=webhook, **window))
+    run(recovery.start(webhook=webhook, **window))
     sweep()
     assert send() == 2
     webhook.refresh_from_db()
@@ -226,23 +225,23 @@ def test_a_disabled_webhook_gets_what_is_recovered_and_stays_disabled(
 
 def test_deleting_the_webhook_ends_it(inside, window, webhook):
     inside("failed")
-    recovery = recovering.start(webhook=webhook, **window)
+    job = recovery.start(webhook=webhook, **window)
     services.delete(webhook=webhook)
-    run(recovery)
-    assert recovery.status == "canceled"
+    run(job)
+    assert job.status == "canceled"
     assert not Delivery.objects.filter(trigger="recover").exists()
 
 
 def test_a_webhook_has_one_recovery_at_a_time(inside, window, webhook):
     inside("failed")
-    recovering.start(webhook=webhook, **window)
-    with pytest.raises(recovering.AlreadyRunning):
-        recovering.start(webhook=webhook, **window)
+    recovery.start(webhook=webhook, **window)
+    with pytest.raises(recovery.AlreadyRunning):
+        recovery.start(webhook=webhook, **window)
 
 
 def test_one_that_has_nothing_to_do_is_through_at_once(window, webhook):
     for _ in range(2):
-        assert recovering.start(webhook=webhook, **window).status == "completed"
+        assert recovery.start(webhook=webhook, **window).status == "completed"
     assert not Recovery.objects.running().exists()
 
 
@@ -252,18 +251,18 @@ def test_recoveries_that_wait_for_an_endpoint_are_not_looked_at_one_by_one(
     for _ in range(20):
         other = WebhookFactory()
         inside("failed", to=other)
-        recovery = recovering.start(webhook=other, **window)
-        while recovering.advance(recovery.pk):
+        job = recovery.start(webhook=other, **window)
+        while recovery.advance(job.pk):
             pass
     with django_assert_num_queries(1):
-        recovering.advance_all()
+        recovery.advance_all()
 
 
 def test_a_worker_goes_on_with_recoveries_for_a_while_only(inside, window, monkeypatch):
     for _ in range(3):
         other = WebhookFactory()
         inside("failed", to=other)
-        recovering.start(webhook=other, **window)
-    monkeypatch.setattr(recovering, "SLICE_SECONDS", 0)
-    recovering.advance_all()
+        recovery.start(webhook=other, **window)
+    monkeypatch.setattr(recovery, "SLICE_SECONDS", 0)
+    recovery.advance_all()
     assert Delivery.objects.filter(trigger="recover").count() == 1

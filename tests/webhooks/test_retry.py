@@ -30,9 +30,9 @@ def test_jitter_stays_within_a_fifth(attempt: int) -> None:
     step = DEFAULT_SCHEDULE[attempt - 1]
     delays = {delay(attempt, seed=seed) for seed in range(200)}
     assert len(delays) > 100
-    for one in delays:
-        assert one is not None
-        assert 0.8 * step <= one.total_seconds() <= 1.2 * step
+    for wait in delays:
+        assert wait is not None
+        assert 0.8 * step <= wait.total_seconds() <= 1.2 * step
 
 
 def test_retry_after_makes_it_later() -> None:

@@ -1,4 +1,4 @@
-"""Several senders on one database, as real processes, and one that is killed."""
+"""Several dispatchers on one database, as real processes, and one that is killed."""
 
 import signal
 from collections import Counter
@@ -22,18 +22,18 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 @pytest.fixture
 def deliveries(receiver):
     """120 deliveries to six webhooks."""
-    made = []
+    deliveries = []
     for number in range(6):
         webhook = WebhookFactory(url=receiver.url(f"/{number}"), max_in_flight=8)
         SigningSecretFactory(webhook=webhook)
-        made += [
+        deliveries += [
             DeliveryFactory(webhook=webhook, event=EventFactory(client=webhook.client))
             for _ in range(20)
         ]
-    return made
+    return deliveries
 
 
-def test_two_senders_send_each_delivery_once(deliveries, receiver):
+def test_two_dispatchers_send_each_delivery_once(deliveries, receiver):
     receiver.behaviour = always(Reply(delay=0.02))
     processes = [senders.start() for _ in range(2)]
     assert [process.wait(40) for process in processes] == [0, 0]
@@ -44,7 +44,7 @@ def test_two_senders_send_each_delivery_once(deliveries, receiver):
     assert DeliveryAttempt.objects.count() == len(deliveries)
 
 
-def test_a_sender_killed_between_post_and_record_loses_nothing(deliveries, receiver):
+def test_a_dispatcher_killed_between_post_and_record_loses_nothing(deliveries, receiver):
     """What it had sent comes a second time, with the same id; the rest comes once."""
     process = senders.start(senders.SEND_AND_DIE)
     assert process.wait(40) == -signal.SIGKILL
@@ -64,7 +64,9 @@ def test_a_sender_killed_between_post_and_record_loses_nothing(deliveries, recei
     assert {str(attempt.delivery.event_id) for attempt in doubtful} == in_doubt
 
 
-def test_a_sender_asked_to_stop_ends_what_is_under_way_and_leaves_the_rest(deliveries, receiver):
+def test_a_dispatcher_asked_to_stop_ends_what_is_in_flight_and_leaves_the_rest(
+    deliveries, receiver
+):
     receiver.behaviour = always(Reply(delay=0.3))
     assert senders.start(seconds=0.5).wait(40) == 0
     statuses = Counter(Delivery.objects.values_list("status", flat=True))

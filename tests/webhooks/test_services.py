@@ -79,7 +79,7 @@ def test_expired_secrets_are_deleted_by_the_next_rotation(webhook):
 def test_so_many_live_secrets_and_no_more(webhook):
     for _ in range(services.MAX_LIVE_SECRETS - 1):
         services.rotate_secret(webhook=webhook)
-    with pytest.raises(services.TooMany):
+    with pytest.raises(services.LimitReached):
         services.rotate_secret(webhook=webhook)
     services.rotate_secret(webhook=webhook, overlap=timedelta(0))
 
@@ -88,7 +88,7 @@ def test_a_client_may_have_so_many_webhooks_and_no_more(client_1234, monkeypatch
     monkeypatch.setattr(services, "MAX_WEBHOOKS", 2)
     for _ in range(2):
         webhook, _ = services.create(client=client_1234.client, url="https://client.example/")
-    with pytest.raises(services.TooMany):
+    with pytest.raises(services.LimitReached):
         services.create(client=client_1234.client, url="https://client.example/")
     services.delete(webhook=webhook)
     services.create(client=client_1234.client, url="https://client.example/")
@@ -115,11 +115,11 @@ def test_another_url_begins_with_a_clean_slate(webhook):
 def test_secrets_are_32_random_bytes_and_differ(client_1234):
     import base64
 
-    made = [
+    secrets = [
         services.create(client=client_1234.client, url="https://client.example/")[1]
         for _ in range(3)
     ]
-    assert len(set(made)) == 3
-    for secret in made:
+    assert len(set(secrets)) == 3
+    for secret in secrets:
         assert secret.startswith("whsec_")
         assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32

@@ -1,4 +1,4 @@
-"""Staff hear of webhooks that were disabled by no person."""
+"""Staff are alerted about webhooks that were disabled automatically."""
 
 from datetime import timedelta
 from unittest.mock import Mock
@@ -31,8 +31,8 @@ def staff():
 def test_a_mail_goes_to_staff_once(deliver, webhook, staff, mailoutbox, by):
     deliver()
     enabling.disable(webhook_id=webhook.pk, by=by)
-    assert staff_alerts.tell_staff() == 1
-    assert staff_alerts.tell_staff() == 0
+    assert staff_alerts.send_alerts() == 1
+    assert staff_alerts.send_alerts() == 0
     (mail,) = mailoutbox
     assert mail.to == ["ann@pave.example"]
     assert "1234" in mail.subject
@@ -43,56 +43,58 @@ def test_a_mail_goes_to_staff_once(deliver, webhook, staff, mailoutbox, by):
 
 
 @pytest.mark.parametrize("by", [DisabledBy.CLIENT, DisabledBy.STAFF])
-def test_nobody_is_told_what_a_person_did(webhook, staff, mailoutbox, by):
+def test_nobody_is_alerted_to_what_a_person_did(webhook, staff, mailoutbox, by):
     enabling.disable(webhook_id=webhook.pk, by=by)
-    assert staff_alerts.tell_staff() == 0
+    assert staff_alerts.send_alerts() == 0
     assert not mailoutbox
 
 
 def test_admins_come_first(webhook, staff, mailoutbox, settings):
     settings.ADMINS = [("Ops", "ops@pave.example")]
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
-    staff_alerts.tell_staff()
+    staff_alerts.send_alerts()
     assert mailoutbox[0].to == ["ops@pave.example"]
 
 
 def test_without_anybody_to_write_to_the_mail_is_made_all_the_same(webhook, mailoutbox, settings):
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
-    staff_alerts.tell_staff()
+    staff_alerts.send_alerts()
     assert mailoutbox[0].to == [settings.DEFAULT_FROM_EMAIL]
 
 
-def test_a_mail_server_that_is_away_is_tried_again_later(webhook, staff, mailoutbox, monkeypatch):
+def test_a_mail_server_that_is_unavailable_is_tried_again_later(
+    webhook, staff, mailoutbox, monkeypatch
+):
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
     with monkeypatch.context() as patch:
         patch.setattr(staff_alerts, "send_mail", Mock(side_effect=OSError("no route")))
-        assert staff_alerts.tell_staff() == 0
-    assert staff_alerts.tell_staff() == 0  # it rests
+        assert staff_alerts.send_alerts() == 0
+    assert staff_alerts.send_alerts() == 0  # not so soon after the failure
     cache.clear()
-    assert staff_alerts.tell_staff() == 1
+    assert staff_alerts.send_alerts() == 1
     assert len(mailoutbox) == 1
 
 
-def test_disabled_again_is_told_again_but_once_an_hour(webhook, staff, mailoutbox):
+def test_disabled_again_is_reported_again_but_once_an_hour(webhook, staff, mailoutbox):
     """A client can enable it and break it as often as it likes."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         for minutes, mails in ((0, 1), (10, 1), (10, 1), (41, 2), (10, 2)):
             clock.shift(timedelta(minutes=minutes))
             enabling.enable(webhook=webhook)
             enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
-            staff_alerts.tell_staff()
+            staff_alerts.send_alerts()
             assert len(mailoutbox) == mails
         clock.shift(timedelta(minutes=51))
-        staff_alerts.tell_staff()
+        staff_alerts.send_alerts()
         assert len(mailoutbox) == 3
 
 
-def test_the_sweep_rings_until_it_is_told(webhook, monkeypatch):
+def test_the_sweep_wakes_a_worker_until_staff_are_alerted(webhook, monkeypatch):
     wakeup = Mock()
-    monkeypatch.setattr("webhooks.delivery.housekeeping.TELL_STAFF", wakeup)
+    monkeypatch.setattr("webhooks.delivery.housekeeping.ALERT_STAFF", wakeup)
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
     sweep()
     wakeup.send.assert_called_once()
-    staff_alerts.tell_staff()
+    staff_alerts.send_alerts()
     sweep()
     wakeup.send.assert_called_once()

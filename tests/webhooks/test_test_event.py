@@ -54,12 +54,12 @@ def test_a_test_whose_process_died_ends_and_is_not_sent_again(webhook, receiver,
     assert send() == 0
 
 
-def verifying(*secrets, tolerant=False, remembers=True):
+def verifying(*secrets, tolerant=False, deduplicates=True):
     """An endpoint that verifies with the library, as a client's would."""
     seen = set()
 
     def behaviour(message):
-        if message.webhook_id in seen and not remembers:
+        if message.webhook_id in seen and not deduplicates:
             return Reply(status=409)
         seen.add(message.webhook_id)
         for secret in secrets:
@@ -75,13 +75,13 @@ def verifying(*secrets, tolerant=False, remembers=True):
     return behaviour
 
 
-def findings(webhook):
-    return {finding.kind.name: finding.right for finding in endpoint_check.check(webhook=webhook)}
+def check_results(webhook):
+    return {result.message.name: result.passed for result in endpoint_check.check(webhook=webhook)}
 
 
-def test_a_right_endpoint_handles_all_five(webhook, receiver):
+def test_a_correct_endpoint_handles_all_five(webhook, receiver):
     receiver.behaviour = verifying(SECRET)
-    assert findings(webhook) == {
+    assert check_results(webhook) == {
         "good": True,
         "duplicate": True,
         "stale": True,
@@ -94,8 +94,8 @@ def test_a_right_endpoint_handles_all_five(webhook, receiver):
     assert not Delivery.objects.exists()
 
 
-def test_one_that_believes_everything_is_found_out(webhook, receiver):
-    assert findings(webhook) == {
+def test_one_that_accepts_everything_is_detected(webhook, receiver):
+    assert check_results(webhook) == {
         "good": True,
         "duplicate": True,
         "stale": False,
@@ -104,26 +104,26 @@ def test_one_that_believes_everything_is_found_out(webhook, receiver):
     }
 
 
-def test_one_with_another_secret_is_found_out(webhook, receiver):
+def test_one_with_another_secret_is_detected(webhook, receiver):
     receiver.behaviour = verifying("whsec_" + "A" * 43 + "=")
-    found = findings(webhook)
-    assert not found["good"]
-    assert found["wrongly_signed"]
+    passed = check_results(webhook)
+    assert not passed["good"]
+    assert passed["wrongly_signed"]
 
 
-def test_one_that_does_not_look_at_the_timestamp_is_found_out(webhook, receiver):
+def test_one_that_does_not_look_at_the_timestamp_is_detected(webhook, receiver):
     receiver.behaviour = verifying(SECRET, tolerant=True)
-    found = findings(webhook)
-    assert [name for name, right in found.items() if not right] == ["stale"]
+    passed = check_results(webhook)
+    assert [name for name, ok in passed.items() if not ok] == ["stale"]
 
 
-def test_one_that_refuses_duplicates_is_found_out(webhook, receiver):
-    receiver.behaviour = verifying(SECRET, remembers=False)
-    found = findings(webhook)
-    assert [name for name, right in found.items() if not right] == ["duplicate"]
+def test_one_that_refuses_duplicates_is_detected(webhook, receiver):
+    receiver.behaviour = verifying(SECRET, deduplicates=False)
+    passed = check_results(webhook)
+    assert [name for name, ok in passed.items() if not ok] == ["duplicate"]
 
 
-def test_one_that_looks_at_the_first_signature_alone_is_found_out(webhook, receiver):
+def test_one_that_looks_at_the_first_signature_alone_is_detected(webhook, receiver):
     verify = verifying(SECRET)
 
     def behaviour(message):
@@ -132,27 +132,27 @@ def test_one_that_looks_at_the_first_signature_alone_is_found_out(webhook, recei
         return verify(message)
 
     receiver.behaviour = behaviour
-    found = findings(webhook)
-    assert [name for name, right in found.items() if not right] == ["doubly_signed"]
+    passed = check_results(webhook)
+    assert [name for name, ok in passed.items() if not ok] == ["doubly_signed"]
 
 
-def test_an_error_of_its_own_is_no_refusal(webhook, receiver):
+def test_a_server_error_of_the_endpoint_is_no_refusal(webhook, receiver):
     def behaviour(message):
         return Reply(status=200 if message.verified else 500)
 
     receiver.behaviour = behaviour
-    found = findings(webhook)
-    assert not found["wrongly_signed"]
-    assert not found["stale"]
+    passed = check_results(webhook)
+    assert not passed["wrongly_signed"]
+    assert not passed["stale"]
 
 
-def test_one_that_is_not_there_gets_one_message(webhook, settings):
+def test_one_that_is_unreachable_gets_one_message(webhook, settings):
     settings.PAVE_WEBHOOK_TIMEOUT = 1
     services.change(webhook=webhook, fields={"url": "http://127.0.0.1:9/"})
-    found = endpoint_check.check(webhook=webhook)
-    assert [finding.outcome is not None for finding in found] == [True] + 4 * [False]
-    assert not any(finding.right for finding in found)
-    assert found[0].why == "The connection was refused."
+    results = endpoint_check.check(webhook=webhook)
+    assert [result.outcome is not None for result in results] == [True] + 4 * [False]
+    assert not any(result.passed for result in results)
+    assert results[0].reason == "The connection was refused."
 
 
 def test_a_check_disables_nothing(webhook, receiver):

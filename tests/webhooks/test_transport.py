@@ -151,7 +151,7 @@ def test_a_compressed_body_is_not_unpacked(transport: Transport, endpoint: Recei
     "reply",
     [
         Reply(hang=True),
-        Reply(raw=(bytes([one]) for one in OK + b"X-Slow: " + b"x" * 4000), pause=0.02),
+        Reply(raw=(bytes([byte]) for byte in OK + b"X-Slow: " + b"x" * 4000), pause=0.02),
         Reply(raw=itertools.chain([OK + b"\r\n"], itertools.repeat(b"x")), pause=0.02),
         Reply(raw=[OK + b"Content-Length: 5\r\n\r\nabc", b"d"], pause=60),
         Reply(raw=itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n"), pause=0.02),

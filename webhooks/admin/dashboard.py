@@ -35,7 +35,7 @@ def _disabled() -> Iterator[Part]:
         Webhook.objects.existing()
         .filter(enabled=False, disabled_at__isnull=False)
         # What people decided on needs nobody.
-        .filter(disabled_by__in=Webhook.BY_THEMSELVES)
+        .filter(disabled_by__in=Webhook.DISABLED_AUTOMATICALLY)
         .select_related("client")
         .order_by("-disabled_at")
     )
@@ -86,7 +86,7 @@ def _late(now: datetime) -> Iterator[Part]:
     """Yield that deliveries wait for longer than the cluster should let them."""
     oldest = (
         Delivery.objects.waiting()
-        .filter(webhook__in=Webhook.objects.open_for_business(now).filter(breaker_opened_at=None))
+        .filter(webhook__in=Webhook.objects.active(now).filter(breaker_opened_at=None))
         .order_by("next_attempt_at")
         .values_list("next_attempt_at", flat=True)
         .first()

@@ -123,7 +123,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def retry(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
         try:
             manual.retry(delivery_id=delivery.pk)
-        except manual.NotNow as error:
+        except manual.InvalidState as error:
             raise Refused(str(error)) from error
         return "It is tried as soon as its webhook has room."
 
@@ -138,7 +138,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
         try:
             canceling.cancel(delivery_id=delivery.pk)
-        except manual.NotNow as error:
+        except manual.InvalidState as error:
             raise Refused(str(error)) from error
         return "Canceled; it will not be sent."
 

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from pave.staff.global_search import as_uuid
 from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import recovery
 from webhooks.models import Recovery
 
 
@@ -37,12 +37,12 @@ class RecoveryAdmin(ReadOnlyAdmin):
         return pill(obj.status)
 
     def panel_context(self, request: HttpRequest, obj: Recovery) -> dict[str, Any]:
-        return {"recovery": obj, **recovering.progress(obj)}
+        return {"recovery": obj, **recovery.progress(obj)}
 
     @admin.display(description="begun")
-    def begun(self, recovery: Recovery) -> str:
-        return ago(recovery.created_at)
+    def begun(self, obj: Recovery) -> str:
+        return ago(obj.created_at)
 
     @admin.display(description="status")
-    def state(self, recovery: Recovery) -> SafeString:
-        return pill(recovery.status)
+    def state(self, obj: Recovery) -> SafeString:
+        return pill(obj.status)

@@ -22,8 +22,7 @@ from pave.staff.templatetags.staff import ago, duration, pill
 from webhooks.admin.filters import StateFilter, state_of
 from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
 from webhooks.admin.webhook_page import standing
-from webhooks.delivery import endpoint_check, test_event
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import endpoint_check, recovery, test_event
 from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
@@ -181,8 +180,8 @@ class WebhookAdmin(StaffAdmin):
     )
     def check_receiver(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         with _turn(request):
-            findings = endpoint_check.check(webhook=webhook)
-        wrong = [finding.kind.name for finding in findings if not finding.right]
+            results = endpoint_check.check(webhook=webhook)
+        failed = [result.message.name for result in results if not result.passed]
         response = TemplateResponse(
             request,
             "webhooks/receiver_check.html",
@@ -193,11 +192,11 @@ class WebhookAdmin(StaffAdmin):
                 "opts": self.opts,
                 "object": webhook,
                 "back": self.object_url(webhook),
-                "findings": findings,
-                "wrong": wrong,
+                "results": results,
+                "failed": failed,
             },
         )
-        response.audit_detail = f"wrong: {', '.join(wrong)}" if wrong else "all right"  # type: ignore[attr-defined]
+        response.audit_detail = f"wrong: {', '.join(failed)}" if failed else "all right"  # type: ignore[attr-defined]
         return response
 
     @button(
@@ -211,7 +210,7 @@ class WebhookAdmin(StaffAdmin):
     )
     def recover(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         if "dry_run" in request.POST:
-            counts = recovering.count(webhook=webhook, **data)
+            counts = recovery.count(webhook=webhook, **data)
             response = self.ask(
                 request,
                 self.recover.button,  # type: ignore[attr-defined]
@@ -223,10 +222,10 @@ class WebhookAdmin(StaffAdmin):
             response.audit_detail = "dry run"  # type: ignore[attr-defined]
             return response
         try:
-            recovery = recovering.start(webhook=webhook, **data)
-        except recovering.AlreadyRunning as error:
+            job = recovery.start(webhook=webhook, **data)
+        except recovery.AlreadyRunning as error:
             raise Refused(str(error)) from error
-        return f"Recovery begun: {recovery.total} deliveries will be sent again."
+        return f"Recovery begun: {job.total} deliveries will be sent again."
 
     @button(
         "Rotate the secret",
@@ -240,7 +239,7 @@ class WebhookAdmin(StaffAdmin):
             secret = services.rotate_secret(
                 webhook=webhook, overlap=timedelta(hours=data["overlap"])
             )
-        except services.TooMany as error:
+        except services.LimitReached as error:
             raise Refused(str(error)) from error
         note = (
             f"The old one goes on signing for {data['overlap']} hours." if data["overlap"] else ""

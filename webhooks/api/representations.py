@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from pave.api.fields import ConstField, MomentField, ShownTextField
 from webhooks.api import examples
-from webhooks.delivery import recovery as recovering
-from webhooks.delivery.endpoint_check import Finding
+from webhooks.delivery.endpoint_check import CheckResult
+from webhooks.delivery.recovery import progress
 from webhooks.delivery.results import INTERRUPTED, MASK
 from webhooks.http.outcome import ErrorClass
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
@@ -27,14 +27,14 @@ class BreakerSerializer(serializers.Serializer):
 
     def to_representation(self, webhook: Webhook) -> dict[str, Any]:
         """Return how a webhook's endpoint does."""
-        condition, now = webhook.condition, timezone.now()
+        health, now = webhook.health, timezone.now()
         return super().to_representation(
             {
-                "state": condition.state(now),
-                "failures": condition.failures,
-                "opened_at": condition.opened_at,
-                "paused_until": condition.paused_until if condition.is_paused(now) else None,
-                "window": min(condition.limit, webhook.max_in_flight),
+                "state": health.state(now),
+                "failures": health.failures,
+                "opened_at": health.opened_at,
+                "paused_until": health.paused_until if health.is_paused(now) else None,
+                "window": min(health.limit, webhook.max_in_flight),
             }
         )
 
@@ -215,7 +215,7 @@ class ProgressSerializer(serializers.Serializer):
 
     def to_representation(self, recovery: Recovery) -> dict[str, Any]:
         """Return how far a recovery is."""
-        return super().to_representation(recovering.progress(recovery))
+        return super().to_representation(progress(recovery))
 
 
 class RecoverySerializer(WindowSerializer):
@@ -232,9 +232,9 @@ class RecoverySerializer(WindowSerializer):
 class CheckSerializer(serializers.Serializer):
     """What an endpoint did with one message."""
 
-    name = serializers.CharField(source="kind.name")
+    name = serializers.CharField(source="message.name")
     expected = serializers.SerializerMethodField()
-    ok = serializers.BooleanField(source="right")
+    ok = serializers.BooleanField(source="passed")
     sent = serializers.SerializerMethodField()
     status = serializers.IntegerField(source="outcome.status", allow_null=True)
     error = ShownTextField(source="outcome.error", allow_null=True)
@@ -244,17 +244,17 @@ class CheckSerializer(serializers.Serializer):
     detail = serializers.SerializerMethodField()
 
     @extend_schema_field(ShownTextField(words=("2xx", "4xx")))
-    def get_expected(self, finding: Finding) -> str:
+    def get_expected(self, result: CheckResult) -> str:
         """What a right endpoint answers."""
-        return "2xx" if finding.kind.accept else "4xx"
+        return "2xx" if result.message.accept else "4xx"
 
-    def get_sent(self, finding: Finding) -> bool:
+    def get_sent(self, result: CheckResult) -> bool:
         """Whether there was a message at all."""
-        return finding.outcome is not None
+        return result.outcome is not None
 
-    def get_detail(self, finding: Finding) -> str | None:
+    def get_detail(self, result: CheckResult) -> str | None:
         """What is wrong."""
-        return None if finding.right else finding.why
+        return None if result.passed else result.reason
 
 
 class CheckReportSerializer(serializers.Serializer):

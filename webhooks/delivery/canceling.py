@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from webhooks.delivery.manual import NotNow
+from webhooks.delivery.manual import InvalidState
 from webhooks.models import Delivery
 
 logger = logging.getLogger(__name__)
@@ -14,12 +14,12 @@ Status = Delivery.Status
 
 
 def cancel(*, delivery_id: UUID) -> None:
-    """Take back a delivery that has an attempt to come, or is held.
+    """Cancel a delivery that has an attempt to come, or is held.
 
     Raises:
-        NotNow: It is under way at this moment, or has its end.
+        InvalidState: It is in flight at this moment, or final.
     """
-    changed = Delivery.objects.filter(
+    canceled = Delivery.objects.filter(
         pk=delivery_id, status__in=[Status.PENDING, Status.HELD]
     ).update(
         status=Status.CANCELED,
@@ -29,7 +29,9 @@ def cancel(*, delivery_id: UUID) -> None:
         resume_at=None,
         finished_at=timezone.now(),
     )
-    if not changed:
+    if not canceled:
         status = Delivery.objects.values_list("status", flat=True).get(pk=delivery_id)
-        raise NotNow(f"This delivery is {status}; only one that waits or is held can be canceled.")
+        raise InvalidState(
+            f"This delivery is {status}; only one that waits or is held can be canceled."
+        )
     logger.info("delivery.canceled_by_hand delivery=%s", delivery_id)

@@ -1,4 +1,4 @@
-"""Taking due deliveries, fairly and each by one sender only."""
+"""Claiming due deliveries, fairly and each for one dispatcher only."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -20,18 +20,17 @@ from webhooks.delivery.fair_share import (
 )
 from webhooks.models import Delivery, SigningSecret, Webhook, claim_queries
 
-# A search for webhooks with work that takes longer than this, in seconds, since there are very
-# many, is made more rarely: it may take this part of a sender's time. In between a sender goes by
-# what it found last.
-SEARCH_FREE = 0.02
-SEARCH_SHARE = 0.2
+# A search for webhooks with due deliveries that takes longer than this, in seconds, is repeated
+# less often: it may use this share of a dispatcher's time. In between the last result is used.
+FREE_SEARCH_SECONDS = 0.02
+SEARCH_TIME_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that this sender, and no other, may now attempt.
+    """A delivery that this dispatcher, and no other, may now attempt.
 
-    What is secret in it does not show when it is printed.
+    Its secrets are not in its ``repr``.
     """
 
     delivery_id: UUID
@@ -49,11 +48,11 @@ class Claim:
 
 
 class Claimer:
-    """Takes due deliveries for one sender.
+    """Claims due deliveries for one dispatcher.
 
-    Clients get their turn in the order in which they were last served, those never served first,
-    and so do the webhooks of each. They share what a claim takes evenly, so that a backlog of any
-    length, on however many webhooks, delays the others by no more than their own turn.
+    Clients are served in the order in which they were last served, those never served first, and
+    so are the webhooks of each. They share a claim evenly, so that a backlog of any length, on
+    however many webhooks, delays the others by no more than their own share.
 
     Args:
         worker: this process's name (``pave.operations.cluster.worker_names``).
@@ -63,15 +62,15 @@ class Claimer:
         self._worker = worker
         self._served: dict[UUID, float] = {}
         self._clients_served: dict[int, float] = {}
-        self._found: list[Webhook] = []
-        self._search_at = 0.0
+        self._webhooks: list[Webhook] = []
+        self._next_search_at = 0.0
 
     def claim(
         self,
         *,
         now: datetime,
         capacity: Capacity,
-        late: Collection[UUID] = (),
+        slow: Collection[UUID] = (),
         capacity_of: Callable[[int], Capacity] | None = None,
     ) -> list[Claim]:
         """Claim deliveries that are due.
@@ -79,8 +78,8 @@ class Claimer:
         Args:
             now: the present.
             capacity: how many messages can be sent at once.
-            late: webhooks that keep this sender waiting at this moment; they count as suspect.
-            capacity_of: of these, how many of a client, by its primary key; without it all.
+            slow: webhooks that keep this dispatcher waiting now; they count as suspect.
+            capacity_of: of these, how many of one client, by its primary key; None: all.
         """
         if capacity.all < 1 or not exists_along(Delivery.objects.due(now), "next_attempt_at"):
             return []
@@ -89,53 +88,55 @@ class Claimer:
             Candidate(
                 webhook.pk,
                 webhook.client_id,
-                limit=webhook.room(in_flight.get(webhook.pk, 0)),
-                steady=webhook.steady if webhook.pk not in late else False,
+                limit=webhook.remaining_capacity(in_flight.get(webhook.pk, 0)),
+                steady=webhook.steady if webhook.pk not in slow else False,
             )
-            for webhook in self._search(now)
+            for webhook in self._webhooks_with_due(now)
         ]
         share = distribute(candidates, capacity, capacity_of)
         if not share:
             return []
-        claims = _take(
+        claims = _claim_shares(
             share,
             now=now,
             worker=self._worker,
             steady={candidate.webhook_id: candidate.steady for candidate in candidates},
         )
-        moment = time.monotonic()
-        # Those first next time that came last now, and may have got one less.
+        served_at = time.monotonic()
+        # In reverse: those at the end, which may have got one less, come first next time.
         for candidate in reversed(candidates):
             if candidate.webhook_id in share:
-                moment += 1e-9
-                self._served[candidate.webhook_id] = moment
-                self._clients_served[candidate.client_id] = moment
+                served_at += 1e-9
+                self._served[candidate.webhook_id] = served_at
+                self._clients_served[candidate.client_id] = served_at
         missed = share.keys() - {claim.webhook_id for claim in claims}
-        self._found = [webhook for webhook in self._found if webhook.pk not in missed]
+        self._webhooks = [webhook for webhook in self._webhooks if webhook.pk not in missed]
         return claims
 
-    def _search(self, now: datetime) -> list[Webhook]:
-        """Return the webhooks with work, those first that were served longest ago."""
-        begun = time.monotonic()
-        if begun >= self._search_at:
-            self._found = webhooks_with_due(now)
-            took = time.monotonic() - begun
-            self._search_at = begun + took / SEARCH_SHARE if took > SEARCH_FREE else 0.0
-            if len(self._served) > 10 * max(1000, len(self._found)):
+    def _webhooks_with_due(self, now: datetime) -> list[Webhook]:
+        """Return the webhooks with due deliveries, those first that were served longest ago."""
+        started = time.monotonic()
+        if started >= self._next_search_at:
+            self._webhooks = webhooks_with_due(now)
+            elapsed = time.monotonic() - started
+            self._next_search_at = (
+                started + elapsed / SEARCH_TIME_SHARE if elapsed > FREE_SEARCH_SECONDS else 0.0
+            )
+            if len(self._served) > 10 * max(1000, len(self._webhooks)):
                 self._served.clear()
                 self._clients_served.clear()
-        self._found.sort(
+        self._webhooks.sort(
             key=lambda webhook: (
                 self._clients_served.get(webhook.client_id, 0.0),
                 self._served.get(webhook.pk, 0.0),
             )
         )
-        return self._found
+        return self._webhooks
 
 
 def claim_for(delivery: Delivery, *, now: datetime) -> Claim:
-    """Return the claim for a delivery that was written as claimed already."""
-    return _claims([delivery], {delivery.webhook_id: delivery.webhook}, now, {})[0]
+    """Return the claim for a delivery that was created as claimed."""
+    return _build_claims([delivery], {delivery.webhook_id: delivery.webhook}, now, {})[0]
 
 
 def live_secrets(webhook: Webhook, *, now: datetime) -> tuple[str, ...]:
@@ -143,13 +144,13 @@ def live_secrets(webhook: Webhook, *, now: datetime) -> tuple[str, ...]:
     return _live_secrets([webhook.pk], now)[webhook.pk]
 
 
-def _take(
+def _claim_shares(
     share: dict[UUID, int], *, now: datetime, worker: str, steady: dict[UUID, bool | None]
 ) -> list[Claim]:
     """Claim what is due for each webhook, up to its share.
 
-    The webhooks' rows are locked meanwhile, and locked ones passed over, so that senders together
-    never have more under way for a webhook than it may have.
+    The webhooks' rows are locked meanwhile, and locked ones skipped, so that dispatchers together
+    never have more in flight for a webhook than its limit.
     """
     with transaction.atomic():
         webhooks = {
@@ -158,16 +159,16 @@ def _take(
             .filter(pk__in=share)
             .select_for_update(skip_locked=True, no_key=True)
         }
-        # Counted anew under the lock: it may have grown before that was taken.
+        # Counted again under the lock: it may have grown since.
         in_flight = in_flight_by_webhook(webhooks)
-        wanted: dict[str, dict[UUID, int]] = {}
+        counts_by_kind: dict[str, dict[UUID, int]] = {}
         for pk, webhook in webhooks.items():
-            count = min(share[pk], webhook.room(in_flight.get(pk, 0)))
+            count = min(share[pk], webhook.remaining_capacity(in_flight.get(pk, 0)))
             if count:
-                wanted.setdefault(_kind(webhook, now), {})[pk] = count
+                counts_by_kind.setdefault(_sendable_kind(webhook, now), {})[pk] = count
         ids = [
             pk
-            for kind, counts in wanted.items()
+            for kind, counts in counts_by_kind.items()
             for pk in claim_queries.next_due_per_webhook(counts, kind, now)
         ]
         if not ids:
@@ -183,17 +184,17 @@ def _take(
             .filter(pk__in=ids, claimed_by=worker)
             .select_related("event")
         )
-        return _claims(deliveries, webhooks, now, steady)
+        return _build_claims(deliveries, webhooks, now, steady)
 
 
-def _kind(webhook: Webhook, now: datetime) -> str:
-    """Return what may be sent to a webhook in its present state."""
+def _sendable_kind(webhook: Webhook, now: datetime) -> str:
+    """Return which kind of deliveries may be sent to a webhook in its present state."""
     if webhook.is_paused(now):
-        return claim_queries.BY_HAND
-    return claim_queries.PENDING if webhook.enabled else claim_queries.ASKED_FOR
+        return claim_queries.MANUAL
+    return claim_queries.PENDING if webhook.enabled else claim_queries.ON_DEMAND
 
 
-def _claims(
+def _build_claims(
     deliveries: Sequence[Delivery],
     webhooks: dict[UUID, Webhook],
     now: datetime,

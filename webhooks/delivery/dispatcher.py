@@ -18,37 +18,37 @@ from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name
 from webhooks.delivery import worker_slots
 from webhooks.delivery.claims import Claim, Claimer
-from webhooks.delivery.fair_share import Capacity, is_work_waiting
-from webhooks.delivery.results import INTERRUPTED, Sent, record
+from webhooks.delivery.fair_share import Capacity, has_due_work
+from webhooks.delivery.results import INTERRUPTED, AttemptResult, record
 from webhooks.endpoints import services
 from webhooks.http.outcome import Outcome
 from webhooks.http.signing import signed_headers
 from webhooks.http.transport import Transport
-from webhooks.policies.circuit_breaker import LATE_MS
+from webhooks.policies.circuit_breaker import SLOW_MS
 from webhooks.wakeups import HELP, SEND
 
 logger = logging.getLogger(__name__)
 
-# Messages under way at once from one process, each in a thread; threads start when needed.
+# Messages in flight at once from one process, each in a thread; threads start when needed.
 THREADS = 512
-# The parts of them that may be taken by webhooks that are slow or silent, and by these and new ones
-# together; see webhooks/policies/circuit_breaker.py.
-SUSPECT_PART = 0.25
-UNPROVEN_PART = 0.5
-# How many go to new and suspect webhooks while a sender waits for slow ones at the end of its time.
+# The share of them for webhooks that are slow or unresponsive, and for these and new ones together;
+# see webhooks/policies/circuit_breaker.py.
+SUSPECT_SHARE = 0.25
+UNPROVEN_SHARE = 0.5
+# How many go to new and suspect webhooks while a dispatcher waits for slow ones at its end.
 FEW = 8
-# The part that one client's messages may take, to however many webhooks.
-CLIENT_PART = 0.75
-# How often the rows are looked at while a sender is awake, in seconds.
-LOOK_EVERY = 0.02
-# What comes back within this time is recorded together, up to so many.
-GATHER_SECONDS = 0.01
-GATHER_COUNT = 128
-# A helper's loop is short, so that a cluster whose workers all send is soon of use again.
+# The share for one client's messages, to however many webhooks.
+CLIENT_SHARE = 0.75
+# How often an awake dispatcher polls the rows, in seconds.
+POLL_SECONDS = 0.02
+# Results that come within this time are recorded together, up to this many.
+BATCH_SECONDS = 0.01
+BATCH_SIZE = 128
+# Keep helpers short so that other tasks get a worker.
 HELP_SECONDS = 5.0
-HELP_EVERY = 1.0
-# How long a sender waits for a database that is away, in seconds: with no more to lose than its
-# turn, and with what came of messages in its hands. A sender that hangs is ended by its cluster.
+HELP_INTERVAL = 1.0
+# How long to retry while the database is unavailable, in seconds: a claim can be dropped, results
+# of attempts are kept longer. A dispatcher that hangs is killed by its cluster.
 CLAIM_RETRY_SECONDS = 5.0
 RECORD_RETRY_SECONDS = 60.0
 
@@ -57,23 +57,23 @@ RECORD_RETRY_SECONDS = 60.0
 class _InFlight:
     webhook_id: UUID
     client_id: int
-    begun: float
+    started_at: float
     steady: bool | None
 
-    def is_late(self, now: float) -> bool:
-        return now - self.begun > LATE_MS / 1000
+    def is_slow(self, now: float) -> bool:
+        return now - self.started_at > SLOW_MS / 1000
 
 
-class Sender:
+class Dispatcher:
     """Sends due deliveries for a slice of time, as many at once as it has threads.
 
-    It claims whenever there is room, and never waits for a slow endpoint before it goes on with
+    It claims whenever it has capacity, and never waits for a slow endpoint before it goes on with
     the others. Only the thread that runs it uses the database, and no transaction is open while
     the network is waited for.
 
     Args:
-        threads: how many messages can be under way at once.
-        wakeup: what woke it.
+        threads: how many messages can be in flight at once.
+        wakeup: what started it.
     """
 
     def __init__(self, *, threads: int = THREADS, wakeup: Wakeup = SEND) -> None:
@@ -82,8 +82,8 @@ class Sender:
         self._worker = worker_name()
         self._claimer = Claimer(self._worker)
         self._in_flight: dict[UUID, _InFlight] = {}
-        self._done: queue.SimpleQueue[Sent] = queue.SimpleQueue()
-        self._help_at = 0.0
+        self._results: queue.SimpleQueue[AttemptResult] = queue.SimpleQueue()
+        self._next_help_at = 0.0
         self._transport = Transport(
             policy=services.address_policy(), timeout=settings.PAVE_WEBHOOK_TIMEOUT
         )
@@ -94,181 +94,197 @@ class Sender:
         Returns:
             How many attempts were made.
         """
-        made = 0
+        attempts = 0
         loop = WorkLoop(self._wakeup, seconds=seconds)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
             try:
                 while loop.should_continue():
-                    claimed = self._start(pool)
+                    claimed = self._claim_and_submit(pool)
                     recorded = self._record()
-                    made += recorded
+                    attempts += recorded
                     if claimed or recorded or self._in_flight:
                         loop.touch()
                 self._wakeup.mark_idle()
                 self._wake_next(busy=loop.was_busy)
                 for not_suspect in (False, True):
-                    made += self._wait_for_slow(pool, not_suspect=not_suspect)
+                    attempts += self._wait_for_slow(pool, not_suspect=not_suspect)
             finally:
-                # Also when the database was away for longer than this sender could wait.
+                # Also when the database was unavailable for too long.
                 while self._in_flight:
-                    made += self._record()
+                    attempts += self._record()
                 self._transport.close()
-        # What was full with this sender's own messages has room now.
+        # Webhooks that were at their limit with this dispatcher's messages have capacity now.
         self._wake_next()
-        return made
+        return attempts
 
-    def _start(
-        self, pool: ThreadPoolExecutor, *, few: bool = False, not_suspect: bool = False
+    def _claim_and_submit(
+        self,
+        pool: ThreadPoolExecutor,
+        *,
+        few_since: float | None = None,
+        not_suspect: bool = False,
     ) -> int:
-        """Claim what is due, and begin to send it; return how many messages that is.
+        """Claim what is due and start sending it; return how many messages.
 
         Args:
             pool: Whose threads send.
-            few: No more than ``FEW`` to new and suspect webhooks.
+            few_since: Have no more than ``FEW`` in flight to new and suspect webhooks of those that
+                were claimed since this moment of the monotonic clock.
             not_suspect: None to suspect ones.
         """
         claims = retry_while_unavailable(
-            lambda: self._claim(few, not_suspect), seconds=CLAIM_RETRY_SECONDS
+            lambda: self._claim(few_since, not_suspect), seconds=CLAIM_RETRY_SECONDS
         )
-        for one in claims:
-            pool.submit(self._send, one)
+        for claim in claims:
+            pool.submit(self._send, claim)
         return len(claims)
 
     def _wait_for_slow(self, pool: ThreadPoolExecutor, *, not_suspect: bool) -> int:
         """Wait for what is in flight, and meanwhile go on with the others.
 
-        Else all clients would wait for the slowest endpoint of one, whenever all senders are at the
-        end of their time.
+        Else all clients would wait for the slowest endpoint whenever all dispatchers are at the end
+        of their time.
 
         Args:
             pool: Whose threads send.
-            not_suspect: Go on with endpoints that answer promptly, and with a few new ones; else
-                also with a few that are suspect. In this order the sender ends soon after.
+            not_suspect: Go on with endpoints that respond promptly, and with a few new ones; else
+                also with a few that are suspect. In this order the dispatcher ends soon after.
         """
-        made = 0
+        attempts = 0
         slow = set(self._in_flight)
-        end = time.monotonic() + settings.PAVE_WEBHOOK_TIMEOUT
+        begun = time.monotonic()
+        end = begun + settings.PAVE_WEBHOOK_TIMEOUT
         while slow & self._in_flight.keys() and time.monotonic() < end and not shutdown.requested():
-            self._start(pool, few=True, not_suspect=not_suspect)
-            made += self._record()
-        return made
+            self._claim_and_submit(pool, few_since=begun, not_suspect=not_suspect)
+            attempts += self._record()
+        return attempts
 
-    def _claim(self, few: bool = False, not_suspect: bool = False) -> list[Claim]:
+    def _claim(self, few_since: float | None = None, not_suspect: bool = False) -> list[Claim]:
         free = self._threads - len(self._in_flight)
         if not free:
-            self._ask_for_help()
+            self._request_help()
             return []
-        moment = time.monotonic()
-        late = {one.webhook_id for one in self._in_flight.values() if one.is_late(moment)}
-        most = self._capacity(CLIENT_PART)
-        left_of: dict[int, Capacity] = {}
-        for one in self._in_flight.values():
-            steady = False if one.webhook_id in late else one.steady
-            left_of[one.client_id] = left_of.get(one.client_id, most).minus(steady)
-        # What one client's steady endpoints take beyond its part, since they have begun to hang, is
-        # not taken from what others' new and slow ones may have.
-        left = self._capacity(1.0)
-        for client_left in left_of.values():
-            left = replace(
-                left,
-                unproven=left.unproven - most.unproven + max(client_left.unproven, 0),
-                suspect=left.suspect - most.suspect + max(client_left.suspect, 0),
+        now = time.monotonic()
+        slow = {message.webhook_id for message in self._in_flight.values() if message.is_slow(now)}
+        client_limit = self._capacity(CLIENT_SHARE)
+        remaining_of: dict[int, Capacity] = {}
+        for message in self._in_flight.values():
+            steady = False if message.webhook_id in slow else message.steady
+            of_client = remaining_of.get(message.client_id, client_limit)
+            remaining_of[message.client_id] = of_client.minus(steady)
+        # What one client's steady endpoints take beyond its share, since they have begun to hang,
+        # is not taken from what others' new and slow ones may have.
+        remaining = self._capacity(1.0)
+        for of_client in remaining_of.values():
+            remaining = replace(
+                remaining,
+                unproven=remaining.unproven - client_limit.unproven + max(of_client.unproven, 0),
+                suspect=remaining.suspect - client_limit.suspect + max(of_client.suspect, 0),
             )
-        if any(capacity.all < 1 for capacity in left_of.values()):
-            self._ask_for_help()
-        if few:
-            suspect = 0 if not_suspect else FEW
-            left = replace(
-                left, unproven=min(left.unproven, FEW), suspect=min(left.suspect, suspect)
+        if any(capacity.all < 1 for capacity in remaining_of.values()):
+            self._request_help()
+        if few_since is not None:
+            new = [
+                message
+                for message in self._in_flight.values()
+                if message.started_at >= few_since and not message.steady
+            ]
+            few = FEW - len(new)
+            remaining = replace(
+                remaining,
+                unproven=min(remaining.unproven, few),
+                suspect=min(remaining.suspect, 0 if not_suspect else few),
             )
         claims = self._claimer.claim(
             now=timezone.now(),
-            capacity=replace(left, all=free),
-            late=late,
-            capacity_of=lambda client_id: left_of.get(client_id, most),
+            capacity=replace(remaining, all=free),
+            slow=slow,
+            capacity_of=lambda client_id: remaining_of.get(client_id, client_limit),
         )
-        for claimed in claims:
-            self._in_flight[claimed.delivery_id] = _InFlight(
-                claimed.webhook_id, claimed.client_id, moment, claimed.steady
+        for claim in claims:
+            self._in_flight[claim.delivery_id] = _InFlight(
+                claim.webhook_id, claim.client_id, now, claim.steady
             )
         return claims
 
-    def _capacity(self, part: float) -> Capacity:
-        """Return the capacity for a part of all messages that this sender can take."""
-        threads = self._threads * part
+    def _capacity(self, share: float) -> Capacity:
+        """Return the capacity of a share of this dispatcher's threads."""
+        threads = self._threads * share
         return Capacity(
             max(1, int(threads)),
-            max(1, int(threads * UNPROVEN_PART)),
-            max(1, int(threads * SUSPECT_PART)),
+            max(1, int(threads * UNPROVEN_SHARE)),
+            max(1, int(threads * SUSPECT_SHARE)),
         )
 
-    def _ask_for_help(self) -> None:
-        """Have another sender woken: this one is full, or one client has all that it may."""
+    def _request_help(self) -> None:
+        """Wake another dispatcher: this one is full, or one client is at its limit."""
         now = time.monotonic()
-        if now >= self._help_at:
-            self._help_at = now + HELP_EVERY
+        if now >= self._next_help_at:
+            self._next_help_at = now + HELP_INTERVAL
             HELP.send()
 
-    def _send(self, claimed: Claim) -> None:
-        """Make one attempt; runs in a thread of its own, and whatever happens there is noted."""
+    def _send(self, claim: Claim) -> None:
+        """Make one attempt; runs in a thread of its own, and always puts a result."""
         try:
-            sent = attempt(self._transport, claimed)
+            result = attempt(self._transport, claim)
         except Exception as error:
-            logger.exception("delivery.not_sent delivery=%s", claimed.delivery_id)
-            sent = Sent(claim=claimed, headers={}, outcome=_interrupted(error))
-        self._done.put(sent)
+            logger.exception("delivery.not_sent delivery=%s", claim.delivery_id)
+            result = AttemptResult(claim=claim, headers={}, outcome=_interrupted(error))
+        self._results.put(result)
 
     def _record(self) -> int:
-        """Record what has come back, waiting for it for a moment."""
-        sent: list[Sent] = []
+        """Record the results that have come, waiting a moment for them."""
+        results: list[AttemptResult] = []
         try:
-            sent.append(self._done.get(timeout=LOOK_EVERY))
-            gathered_at = time.monotonic() + GATHER_SECONDS
-            while len(sent) < min(GATHER_COUNT, len(self._in_flight)):
-                sent.append(self._done.get(timeout=max(0.0, gathered_at - time.monotonic())))
+            results.append(self._results.get(timeout=POLL_SECONDS))
+            batch_ends_at = time.monotonic() + BATCH_SECONDS
+            while len(results) < min(BATCH_SIZE, len(self._in_flight)):
+                results.append(
+                    self._results.get(timeout=max(0.0, batch_ends_at - time.monotonic()))
+                )
         except queue.Empty:
             pass
-        # What was sent was sent: while the database is away, it is kept in mind.
+        # The messages are sent: their results are kept while the database is unavailable.
         retry_while_unavailable(
-            lambda: record(sent, now=timezone.now(), worker=self._worker),
+            lambda: record(results, now=timezone.now(), worker=self._worker),
             seconds=RECORD_RETRY_SECONDS,
         )
-        for one in sent:
-            del self._in_flight[one.claim.delivery_id]
-        return len(sent)
+        for result in results:
+            del self._in_flight[result.claim.delivery_id]
+        return len(results)
 
     def _wake_next(self, *, busy: bool = False) -> None:
-        """Wake another sender if there is work left, or likely."""
-        if self._wakeup is SEND and (busy or is_work_waiting(timezone.now())):
+        """Wake another dispatcher if work is left, or likely."""
+        if self._wakeup is SEND and (busy or has_due_work(timezone.now())):
             self._wakeup.send()
 
 
-def attempt(transport: Transport, claimed: Claim) -> Sent:
+def attempt(transport: Transport, claim: Claim) -> AttemptResult:
     """Sign a message and post it once."""
     headers = signed_headers(
-        secrets=claimed.secrets,
-        message_id=str(claimed.event_id),
+        secrets=claim.secrets,
+        message_id=str(claim.event_id),
         timestamp=int(time.time()),
-        body=claimed.body,
+        body=claim.body,
     )
-    outcome = transport.post(claimed.url, body=claimed.body, headers={**claimed.headers, **headers})
-    return Sent(claim=claimed, headers=headers, outcome=outcome)
+    outcome = transport.post(claim.url, body=claim.body, headers={**claim.headers, **headers})
+    return AttemptResult(claim=claim, headers=headers, outcome=outcome)
 
 
 def send_due() -> int:
     """Send due deliveries for a slice of time; return how many attempts were made."""
     with worker_slots.acquire() as acquired:
-        return Sender().run(seconds=settings.PAVE_TASK_SLICE) if acquired else 0
+        return Dispatcher().run(seconds=settings.PAVE_TASK_SLICE) if acquired else 0
 
 
 def help_send() -> int:
-    """Send beside another sender that has too much to do, for a short while."""
+    """Send beside another dispatcher that has too much to do, for a short while."""
     with worker_slots.acquire() as acquired:
-        return Sender(wakeup=HELP).run(seconds=HELP_SECONDS) if acquired else 0
+        return Dispatcher(wakeup=HELP).run(seconds=HELP_SECONDS) if acquired else 0
 
 
 def _interrupted(error: Exception) -> Outcome:
-    """Return the outcome of an attempt that failed by a fault of ours."""
+    """Return the outcome of an attempt that failed by an error of Pave's own."""
     return Outcome(
         ok=False,
         status=None,

@@ -1,9 +1,9 @@
 """The receiver check: does an endpoint verify what it gets?
 
 It gets a good message, the same one again, one with an old timestamp, one with a wrong signature,
-and one with two signatures of which one is right, as after a rotation. A right endpoint takes the
-first, the second and the last, and refuses the others. Nothing of it is a delivery: an endpoint
-that does badly here is not disabled and not slowed down.
+and one with two signatures of which one is right, as after a rotation. A correct endpoint accepts
+the first, the second and the last, and refuses the others. None of them is a delivery: an endpoint
+that fails here is not disabled and not slowed down.
 """
 
 import logging
@@ -34,39 +34,41 @@ STALE_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class CheckMessage:
     """One of the messages.
 
     Args:
-        name: what it is called in the report.
-        accept: whether a right endpoint takes it.
-        meaning: what it shows if the endpoint does otherwise.
+        name: in the report.
+        accept: whether a correct endpoint accepts it.
+        failure: what it means if the endpoint does otherwise.
     """
 
     name: str
     accept: bool
-    meaning: str
+    failure: str
 
 
-GOOD = Kind("good", True, "A rightly signed message was not taken: is the secret the right one?")
-DUPLICATE = Kind(
+GOOD = CheckMessage(
+    "good", True, "A rightly signed message was not taken: is the secret the right one?"
+)
+DUPLICATE = CheckMessage(
     "duplicate",
     True,
     "A message that came before was not taken: answer 2xx to a webhook-id that you have had, "
     "or it will come again.",
 )
-STALE = Kind(
+STALE = CheckMessage(
     "stale",
     False,
     "A message signed an hour ago was not refused with 4xx: compare webhook-timestamp with your "
     "clock, or old messages can be replayed.",
 )
-WRONGLY_SIGNED = Kind(
+WRONGLY_SIGNED = CheckMessage(
     "wrongly_signed",
     False,
     "A message with a wrong signature was not refused with 4xx: anybody can send you anything.",
 )
-DOUBLY_SIGNED = Kind(
+DOUBLY_SIGNED = CheckMessage(
     "doubly_signed",
     True,
     "A message with two signatures, the second of them right, was not taken: compare each one, "
@@ -75,29 +77,29 @@ DOUBLY_SIGNED = Kind(
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What an endpoint did with one of the messages; None where it was not sent at all."""
 
-    kind: Kind
+    message: CheckMessage
     outcome: Outcome | None
 
     @property
-    def right(self) -> bool:
+    def passed(self) -> bool:
         """Whether the endpoint did what it should."""
         if self.outcome is None:
             return False
-        if self.kind.accept:
+        if self.message.accept:
             return self.outcome.ok
         return self.outcome.status is not None and 400 <= self.outcome.status < 500
 
     @property
-    def why(self) -> str:
-        """What is wrong, in words."""
+    def reason(self) -> str:
+        """What is wrong, as a sentence."""
         if self.outcome is None:
             return "Not sent, since the endpoint did not answer the good message."
         if self.outcome.status is None:
             return self.outcome.detail
-        return self.kind.meaning
+        return self.message.failure
 
 
 class _Checker:
@@ -108,54 +110,54 @@ class _Checker:
         self._transport = transport
         self._secrets = claims.live_secrets(webhook, now=timezone.now())
         self._id = str(new_id())
-        self._begun = timezone.now().isoformat().replace("+00:00", "Z")
+        self._timestamp = timezone.now().isoformat().replace("+00:00", "Z")
 
-    def send(self, kind: Kind) -> Finding:
-        foreign = generate_secret()
+    def send(self, message: CheckMessage) -> CheckResult:
+        wrong_secret = generate_secret()
         secrets = {
-            WRONGLY_SIGNED: (foreign,),
-            DOUBLY_SIGNED: (foreign, *self._secrets),
-        }.get(kind, self._secrets)
+            WRONGLY_SIGNED: (wrong_secret,),
+            DOUBLY_SIGNED: (wrong_secret, *self._secrets),
+        }.get(message, self._secrets)
         occurrence = Occurrence(
             client_pk=self._webhook.client_id,
             type=TEST,
             subject_id=self._webhook.pk,
             # A duplicate has the bytes of the good one.
-            data={"check": (GOOD if kind is DUPLICATE else kind).name, "id": self._id},
+            data={"check": (GOOD if message is DUPLICATE else message).name, "id": self._id},
         )
-        body = message_body(occurrence, self._begun)
+        body = message_body(occurrence, self._timestamp)
         headers = signed_headers(
             secrets=secrets,
-            message_id=self._id if kind in (GOOD, DUPLICATE) else str(new_id()),
-            timestamp=int(time.time()) - (STALE_SECONDS if kind is STALE else 0),
+            message_id=self._id if message in (GOOD, DUPLICATE) else str(new_id()),
+            timestamp=int(time.time()) - (STALE_SECONDS if message is STALE else 0),
             body=body,
         )
         outcome = self._transport.post(
             self._webhook.url, body=body, headers={**(self._webhook.headers or {}), **headers}
         )
-        return Finding(kind, outcome)
+        return CheckResult(message, outcome)
 
 
-def check(*, webhook: Webhook) -> list[Finding]:
+def check(*, webhook: Webhook) -> list[CheckResult]:
     """Send the messages and return what the endpoint did with each.
 
-    If it does not even answer the good one, the others are not sent.
+    If it does not respond to the good one, the others are not sent.
     """
     transport = Transport(
         policy=services.address_policy(), timeout=min(TIMEOUT, settings.PAVE_WEBHOOK_TIMEOUT)
     )
     with closing(transport):
         checker = _Checker(webhook, transport)
-        findings = [checker.send(GOOD)]
+        results = [checker.send(GOOD)]
         others = [DUPLICATE, STALE, WRONGLY_SIGNED, DOUBLY_SIGNED]
-        if findings[0].outcome is None or findings[0].outcome.status is None:
-            findings += [Finding(kind, None) for kind in others]
+        if results[0].outcome is None or results[0].outcome.status is None:
+            results += [CheckResult(message, None) for message in others]
         else:
             with ThreadPoolExecutor(len(others)) as pool:
-                findings += pool.map(checker.send, others)
+                results += pool.map(checker.send, others)
     logger.info(
         "webhook.checked webhook=%s wrong=%s",
         webhook.pk,
-        ",".join(finding.kind.name for finding in findings if not finding.right) or "-",
+        ",".join(result.message.name for result in results if not result.passed) or "-",
     )
-    return findings
+    return results

@@ -1,4 +1,4 @@
-"""Which webhooks have due deliveries, and how a sender's capacity is distributed among them."""
+"""Which webhooks have due deliveries, and how a dispatcher's capacity is shared among them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,19 +11,19 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from pave.core.along_index import exists_along
 from webhooks.models import Delivery, Webhook, claim_queries
 
-# Taken in one claim at most, of webhooks and of deliveries.
+# The most webhooks and deliveries of one claim.
 MAX_WEBHOOKS = 128
 MAX_CLAIM = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many messages a sender can take.
+    """How many messages a dispatcher can take.
 
     Args:
         all: in all.
         unproven: of these, to webhooks that are not steady: new and suspect ones together.
-        suspect: of these, to suspect ones: slow or silent.
+        suspect: of these, to suspect ones: slow or unresponsive.
     """
 
     all: int
@@ -54,28 +54,28 @@ class Candidate:
 
 
 def webhooks_with_due(now: datetime) -> list[Webhook]:
-    """Return the webhooks that a sender has something to do for, longest waiting first.
+    """Return the webhooks that have something to send now, longest waiting first.
 
-    An endpoint that is to be left alone has none, but for what somebody retries by hand. A
-    disabled one has none, but for what somebody asked for.
+    To a paused endpoint only manual retries are sent; to a disabled one only deliveries on
+    demand.
     """
-    fields = ("id", "client", "enabled", "max_in_flight", *Webhook.CONDITION_FIELDS)
-    open_ones = (
-        Webhook.objects.open_for_business(now)
+    fields = ("id", "client", "enabled", "max_in_flight", *Webhook.HEALTH_FIELDS)
+    active = (
+        Webhook.objects.active(now)
         .filter(pk__in=claim_queries.webhooks_having(claim_queries.PENDING))
         .annotate(due_at=_first_due(Delivery.objects.waiting()))
         .filter(due_at__lte=now)
         .only(*fields)
         .order_by("due_at")
     )
-    asked = (
+    on_demand = (
         Webhook.objects.existing()
         .filter(Q(enabled=False) | Q(paused_until__gt=now))
-        .filter(pk__in=claim_queries.webhooks_having(claim_queries.ASKED_FOR))
+        .filter(pk__in=claim_queries.webhooks_having(claim_queries.ON_DEMAND))
         .annotate(
-            due_at=_first_due(Delivery.objects.asked_for()),
+            due_at=_first_due(Delivery.objects.on_demand()),
             by_hand_at=_first_due(
-                Delivery.objects.asked_for().filter(trigger=Delivery.Trigger.MANUAL)
+                Delivery.objects.on_demand().filter(trigger=Delivery.Trigger.MANUAL)
             ),
         )
         .filter(
@@ -85,22 +85,25 @@ def webhooks_with_due(now: datetime) -> list[Webhook]:
         .only(*fields)
     )
     if not exists_along(
-        Delivery.objects.asked_for().filter(next_attempt_at__lte=now), "webhook_id"
+        Delivery.objects.on_demand().filter(next_attempt_at__lte=now), "webhook_id"
     ):
-        return list(open_ones)
-    return [*asked, *open_ones]
+        return list(active)
+    return [*on_demand, *active]
 
 
-def is_work_waiting(now: datetime) -> bool:
-    """Return whether a sender would find anything to send."""
+def has_due_work(now: datetime) -> bool:
+    """Return whether a dispatcher would find anything to send."""
     if not exists_along(Delivery.objects.due(now), "next_attempt_at"):
         return False
     in_flight = in_flight_by_webhook()
-    return any(webhook.room(in_flight.get(webhook.pk, 0)) for webhook in webhooks_with_due(now))
+    return any(
+        webhook.remaining_capacity(in_flight.get(webhook.pk, 0))
+        for webhook in webhooks_with_due(now)
+    )
 
 
 def in_flight_by_webhook(webhooks: Iterable[UUID] | None = None) -> dict[UUID, int]:
-    """Return how many messages are under way, of all senders, by webhook."""
+    """Return how many messages are in flight, of all dispatchers, by webhook."""
     in_flight = Delivery.objects.in_flight()
     if webhooks is not None:
         in_flight = in_flight.filter(webhook__in=list(webhooks))
@@ -114,41 +117,43 @@ def distribute(
 ) -> dict[UUID, int]:
     """Return how many messages each webhook may send now, in the order of the candidates.
 
-    Clients get one after the other, each for its next webhook, so that a client with a hundred
+    Round robin over clients, and over each client's webhooks, so that a client with a hundred
     webhooks sends no more than one that has one.
 
     Args:
         candidates: The webhooks with due deliveries.
-        capacity: How many messages there may be.
-        capacity_of: Of these, how many of a client, by its primary key; without it all.
+        capacity: How many messages in all.
+        capacity_of: Of these, how many of one client, by its primary key; None: all.
     """
     capacity = replace(capacity, all=min(capacity.all, MAX_CLAIM))
-    lines: dict[int, deque[Candidate]] = {}
+    queues: dict[int, deque[Candidate]] = {}
     for candidate in candidates:
-        lines.setdefault(candidate.client_id, deque()).append(candidate)
-    own = {client_id: capacity_of(client_id) if capacity_of else capacity for client_id in lines}
+        queues.setdefault(candidate.client_id, deque()).append(candidate)
+    of_client = {
+        client_id: capacity_of(client_id) if capacity_of else capacity for client_id in queues
+    }
     share: dict[UUID, int] = {}
-    while lines and capacity.all > 0:
-        for client_id, line in list(lines.items()):
-            if (chosen := _next(line, share, (capacity, own[client_id]))) is None:
-                del lines[client_id]
+    while queues and capacity.all > 0:
+        for client_id, queue in list(queues.items()):
+            if (chosen := _next(queue, share, (capacity, of_client[client_id]))) is None:
+                del queues[client_id]
                 continue
             share[chosen.webhook_id] = share.get(chosen.webhook_id, 0) + 1
             capacity = capacity.minus(chosen.steady)
-            own[client_id] = own[client_id].minus(chosen.steady)
-            line.append(chosen)
+            of_client[client_id] = of_client[client_id].minus(chosen.steady)
+            queue.append(chosen)
     return share
 
 
 def _next(
-    line: deque[Candidate], share: dict[UUID, int], capacities: Iterable[Capacity]
+    queue: deque[Candidate], share: dict[UUID, int], capacities: Iterable[Capacity]
 ) -> Candidate | None:
-    """Take the client's next webhook from its line that may send one more message."""
-    while line:
-        candidate = line.popleft()
-        taken = share.get(candidate.webhook_id, 0)
+    """Return the client's next webhook that may send one more message."""
+    while queue:
+        candidate = queue.popleft()
+        granted = share.get(candidate.webhook_id, 0)
         allowed = all(capacity.allows(candidate.steady) for capacity in capacities)
-        if taken < candidate.limit and allowed and (taken or len(share) < MAX_WEBHOOKS):
+        if granted < candidate.limit and allowed and (granted or len(share) < MAX_WEBHOOKS):
             return candidate
     return None
 

@@ -1,4 +1,4 @@
-"""Putting back what was lost, once a second and when a worker dies."""
+"""Requeueing interrupted deliveries, once a second and when a worker dies."""
 
 import logging
 from datetime import datetime
@@ -7,47 +7,47 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from webhooks.delivery.fair_share import is_work_waiting
+from webhooks.delivery.fair_share import has_due_work
 from webhooks.delivery.results import INTERRUPTED
 from webhooks.endpoints import enabling
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
-from webhooks.wakeups import RECOVER, SEND, TELL_STAFF
+from webhooks.wakeups import ALERT_STAFF, RECOVER, SEND
 
 logger = logging.getLogger(__name__)
 
-# Stale deliveries put back in one sweep.
+# Stale deliveries requeued in one sweep.
 SWEEP_BATCH = 500
 
 
 def sweep(*, now: datetime | None = None) -> None:
-    """Put back deliveries whose sender died, and wake whoever has something to do."""
+    """Requeue deliveries whose dispatcher died, and wake workers for what is due."""
     now = now or timezone.now()
-    _put_back(Delivery.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH], now)
-    enabling.settle(now=now)
+    _requeue(Delivery.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH], now)
+    enabling.reconcile(now=now)
     if Recovery.objects.running().exists():
         RECOVER.send()
-    if Webhook.objects.untold().exists():
-        TELL_STAFF.send()
-    if is_work_waiting(now):
+    if Webhook.objects.awaiting_alert().exists():
+        ALERT_STAFF.send()
+    if has_due_work(now):
         SEND.send()
 
 
 def requeue(*, worker: str) -> None:
-    """Put back what the dead ``worker``, or all workers of a dead cluster, had claimed."""
-    lost = Delivery.objects.in_flight().filter(claimed_by__startswith=worker)
-    if _put_back(lost, timezone.now()):
+    """Requeue what the dead ``worker``, or all workers of a dead cluster, had claimed."""
+    interrupted = Delivery.objects.in_flight().filter(claimed_by__startswith=worker)
+    if _requeue(interrupted, timezone.now()):
         SEND.send()
 
 
-def _put_back(lost: QuerySet[Delivery], now: datetime) -> int:
+def _requeue(interrupted: QuerySet[Delivery], now: datetime) -> int:
     """Make deliveries due again at once, with a row for each attempt whose outcome is unknown.
 
-    The endpoint may have taken the message; the repeat bears the same ``webhook-id``. A test is
-    not repeated: whoever asked for it has had no answer, and may ask again.
+    The endpoint may have got the message; the repeat has the same ``webhook-id``. A test is not
+    repeated: its caller got no response, and may send another.
     """
     with transaction.atomic():
         deliveries = list(
-            lost.select_related("webhook").select_for_update(
+            interrupted.select_related("webhook").select_for_update(
                 skip_locked=True, no_key=True, of=("self",)
             )
         )
@@ -68,12 +68,12 @@ def _put_back(lost: QuerySet[Delivery], now: datetime) -> int:
             ],
             ignore_conflicts=True,
         )
-        free = {"lease_expires_at": None, "claimed_by": ""}
-        some = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
-        some.filter(trigger=Delivery.Trigger.TEST).update(
-            status=Delivery.Status.FAILED, finished_at=now, **free
+        released = {"lease_expires_at": None, "claimed_by": ""}
+        locked = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
+        locked.filter(trigger=Delivery.Trigger.TEST).update(
+            status=Delivery.Status.FAILED, finished_at=now, **released
         )
-        some.in_flight().update(status=Delivery.Status.PENDING, next_attempt_at=now, **free)
+        locked.in_flight().update(status=Delivery.Status.PENDING, next_attempt_at=now, **released)
     for delivery in deliveries:
         logger.warning(
             "delivery.put_back delivery=%s attempt=%s worker=%s",

@@ -19,23 +19,23 @@ Trigger = Delivery.Trigger
 _RETRIABLE = (Status.PENDING, Status.FAILED, Status.HELD, Status.SUCCEEDED)
 
 
-class NotNow(Exception):
-    """The delivery cannot be retried as it is; the message is a sentence for the client."""
+class InvalidState(Exception):
+    """The delivery's status does not allow it; the message is a sentence for the client."""
 
 
 def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
-    """Have a delivery attempted as soon as its webhook has room, whatever else is planned for it.
+    """Have a delivery attempted as soon as its webhook has capacity, whatever its schedule.
 
-    There is one attempt at a time: this one takes the place of the next automatic one. If it
-    succeeds, that is canceled; if it fails, all goes on as it was planned. It goes out to a
-    disabled webhook too, and to one that is left alone for a while. Asking twice is asking once.
+    There is one attempt at a time: this one replaces the next automatic one. If it succeeds, that
+    is canceled; if it fails, the schedule goes on. It is sent to a disabled or paused webhook too.
+    Retrying twice is the same as once.
 
     Raises:
-        NotNow: it is under way at this moment, or was canceled.
+        InvalidState: it is in flight at this moment, or was canceled.
     """
     now = now or timezone.now()
     with transaction.atomic():
-        changed = (
+        retried = (
             Delivery.objects.filter(pk=delivery_id, status__in=_RETRIABLE, webhook__deleted_at=None)
             .exclude(status=Status.PENDING, trigger=Trigger.MANUAL)
             .update(
@@ -47,10 +47,10 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
             )
         )
         delivery = Delivery.objects.get(pk=delivery_id)
-        if not changed and delivery.status != Status.PENDING:
-            raise NotNow(_reason(delivery))
+        if not retried and delivery.status != Status.PENDING:
+            raise InvalidState(_reason(delivery))
         SEND.send()
-    if changed:
+    if retried:
         logger.info(
             "delivery.retried_by_hand delivery=%s was=%s", delivery.pk, delivery.resume_status
         )

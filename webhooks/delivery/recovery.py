@@ -1,8 +1,8 @@
 """Sending again what never succeeded in a window of time.
 
-A recovery is a row, and goes on in batches: each is one transaction, which also notes how far it
-has come. So it can be interrupted anywhere, and the sweep has it taken up again. A batch is small
-and waits for the one before it, so that a recovery never floods an endpoint or the queue.
+A recovery is a row, and advances in batches: each is one transaction, which also records the
+progress. So it can be interrupted anywhere, and the sweep resumes it. A batch is small and waits
+for the one before it, so that a recovery never floods an endpoint or the queue.
 """
 
 import logging
@@ -25,18 +25,18 @@ Status = Delivery.Status
 Trigger = Delivery.Trigger
 
 BATCH = 500
-# For so long, in seconds, a worker goes on with recoveries while others wait for it.
+# How long a worker goes on with recoveries before it takes other tasks.
 SLICE_SECONDS = 2.0
 
 
 class AlreadyRunning(Exception):
-    """Another recovery of the webhook is not at its end; the message is for its client."""
+    """Another recovery of the webhook is running; the message is for its client."""
 
 
 def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> DeliveryQuerySet:
-    """Return what was made in a window and never succeeded: failed, held, or waiting for a retry.
+    """Return what was created in a window and never succeeded: failed, held, or awaiting a retry.
 
-    What waits for its first attempt is on its way, as is what another recovery has put there.
+    Deliveries that wait for their first attempt, or were queued by a recovery, are left out.
     """
     return Delivery.objects.filter(
         Q(status__in=[Status.FAILED, Status.HELD])
@@ -49,8 +49,8 @@ def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> Deliv
 
 def count(*, webhook: Webhook, since: datetime, until: datetime) -> dict[str, int]:
     """Return how many deliveries a recovery would send, by status."""
-    found = unsuccessful(webhook_id=webhook.pk, since=since, until=until)
-    counts = dict(found.order_by().values_list("status").annotate(Count("pk")))
+    deliveries = unsuccessful(webhook_id=webhook.pk, since=since, until=until)
+    counts = dict(deliveries.order_by().values_list("status").annotate(Count("pk")))
     return {
         status: counts.get(status, 0) for status in (Status.FAILED, Status.HELD, Status.PENDING)
     }
@@ -60,7 +60,7 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
     """Begin a recovery; the cluster does the work. One that has nothing to do is completed at once.
 
     Raises:
-        AlreadyRunning: Another one of this webhook is not at its end yet.
+        AlreadyRunning: Another one of this webhook is running.
     """
     total = sum(count(webhook=webhook, since=since, until=until).values())
     now = timezone.now()
@@ -86,21 +86,21 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
 def advance_all() -> None:
     """Take running recoveries one step further, in any order, for a slice of time."""
     end = time.monotonic() + SLICE_SECONDS
-    for pk in list(_with_something_to_do().order_by("?").values_list("pk", flat=True)):
+    for pk in list(_advanceable().order_by("?").values_list("pk", flat=True)):
         while advance(pk):
             if time.monotonic() > end or shutdown.requested():
                 return  # the sweep wakes a worker again
 
 
-def _with_something_to_do() -> QuerySet[Recovery]:
-    """Return the running recoveries of which no more than a batch is under way, or none at last."""
-    waiting = _waiting(OuterRef("pk"))
+def _advanceable() -> QuerySet[Recovery]:
+    """Return the running recoveries with at most a batch unfinished, or all queued and finished."""
+    unfinished = _unfinished(OuterRef("pk"))
     return Recovery.objects.running().filter(
-        ~Exists(waiting) | Q(all_queued=False) & ~Exists(waiting[BATCH : BATCH + 1])
+        ~Exists(unfinished) | Q(all_queued=False) & ~Exists(unfinished[BATCH : BATCH + 1])
     )
 
 
-def _waiting(recovery: Any) -> QuerySet[Delivery]:
+def _unfinished(recovery: Any) -> QuerySet[Delivery]:
     return Delivery.objects.filter(
         recovery=recovery,
         status__in=[Status.PENDING, Status.DELIVERING],
@@ -109,7 +109,7 @@ def _waiting(recovery: Any) -> QuerySet[Delivery]:
 
 
 def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
-    """Put the next batch of a recovery on its way, if the one before it has gone.
+    """Queue the next batch of a recovery, if the one before it is finished.
 
     Returns:
         Whether there may be more to do at once.
@@ -124,12 +124,12 @@ def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
         )
         if recovery is None:
             return False
-        waiting = _waiting(recovery).count()
+        unfinished = _unfinished(recovery).count()
         if recovery.all_queued:
-            if waiting:
+            if unfinished:
                 return False
             _complete(recovery, now)
-        elif waiting > BATCH:
+        elif unfinished > BATCH:
             return False
         else:
             _queue_batch(recovery, now)
@@ -151,7 +151,7 @@ def _complete(recovery: Recovery, now: datetime) -> None:
 
 
 def progress(recovery: Recovery) -> dict[str, Any]:
-    """Return how far a recovery is."""
+    """Return the counts of a recovery's deliveries."""
     by_status = dict(recovery.deliveries.order_by().values_list("status").annotate(Count("pk")))
     return {
         "total": recovery.total,
@@ -161,16 +161,18 @@ def progress(recovery: Recovery) -> dict[str, Any]:
 
 
 def _queue_batch(recovery: Recovery, now: datetime) -> None:
-    found = unsuccessful(webhook_id=recovery.webhook_id, since=recovery.since, until=recovery.until)
+    deliveries = unsuccessful(
+        webhook_id=recovery.webhook_id, since=recovery.since, until=recovery.until
+    )
     if recovery.last_id is not None:
-        found = found.filter(pk__gt=recovery.last_id)
-    ids = list(found.order_by("id").values_list("pk", flat=True)[:BATCH])
+        deliveries = deliveries.filter(pk__gt=recovery.last_id)
+    ids = list(deliveries.order_by("id").values_list("pk", flat=True)[:BATCH])
     if len(ids) < BATCH:
         recovery.all_queued = True
     if not ids:
         return
     recovery.last_id = ids[-1]
-    # Conditional once more: a sender, or somebody by hand, may have been quicker.
+    # Conditional: a dispatcher, or a manual retry, may have been quicker.
     recovery.queued += (
         unsuccessful(webhook_id=recovery.webhook_id, since=recovery.since, until=recovery.until)
         .filter(pk__in=ids)

@@ -1,4 +1,4 @@
-"""Writing down what came of attempts, and what happens next."""
+"""Recording the results of attempts, and each delivery's next state."""
 
 import html
 import json
@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 Status = Delivery.Status
 Trigger = Delivery.Trigger
 MASK = "***"
-# What is shorter guards nothing, and may stand anywhere by chance.
-_SHORTEST_SECRET = 6
-_MOST_PARTS = 4
+# A shorter one may occur anywhere by chance.
+_MIN_SECRET_LENGTH = 6
+_MAX_PARTS = 4
 _PARTS = re.compile(r"[^\s=;,\"&:]+")
-# In the place of an error class: it is not known what came of the attempt, by a fault of ours.
+# In place of an error class: the outcome is unknown, by an error of Pave's own.
 INTERRUPTED = "interrupted"
 
-_CHANGED = (
+_UPDATED_FIELDS = (
     "status",
     "held_by",
     "trigger",
@@ -49,47 +49,48 @@ _CHANGED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A claim, the headers that Pave put on the message, and what came back."""
+class AttemptResult:
+    """A claim, the headers that Pave added to the message, and the outcome."""
 
     claim: Claim
     headers: dict[str, str]
     outcome: Outcome
 
 
-def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
+def record(results: Sequence[AttemptResult], *, now: datetime, worker: str) -> None:
     """Write the attempts and each delivery's next state, in a few statements for all.
 
-    A delivery that is no longer this worker's, since its lease ended meanwhile, keeps the state
-    that somebody else gave it; the attempt is on record all the same.
+    A delivery that is no longer this worker's, since its lease has ended, keeps the state that
+    another gave it; the attempt is recorded all the same.
     """
-    if not sent:
+    if not results:
         return
     with transaction.atomic():
-        # Webhooks are locked before deliveries here, as everywhere.
-        health.note(
+        # Webhooks are locked before deliveries, as everywhere, to avoid deadlocks.
+        health.update(
             [
-                (one.claim.webhook_id, one.outcome)
-                for one in sent
-                if one.outcome.error != INTERRUPTED
+                (result.claim.webhook_id, result.outcome)
+                for result in results
+                if result.outcome.error != INTERRUPTED
             ],
             now=now,
         )
-        ours = {
+        locked = {
             delivery.pk: delivery
             for delivery in Delivery.objects.in_flight()
             .select_for_update(no_key=True)
             .order_by("id")
-            .filter(pk__in=[one.claim.delivery_id for one in sent], claimed_by=worker)
+            .filter(pk__in=[result.claim.delivery_id for result in results], claimed_by=worker)
         }
-        mine = [
-            (delivery, one)
-            for one in sent
-            if (delivery := ours.get(one.claim.delivery_id))
-            and delivery.attempts == one.claim.number
+        owned = [
+            (delivery, result)
+            for result in results
+            if (delivery := locked.get(result.claim.delivery_id))
+            and delivery.attempts == result.claim.number
         ]
+        failures = [(delivery, result) for delivery, result in owned if not result.outcome.ok]
         Delivery.objects.filter(
-            pk__in=[delivery.pk for delivery, one in mine if one.outcome.ok]
+            pk__in=[delivery.pk for delivery, result in owned if result.outcome.ok]
         ).update(
             status=Status.SUCCEEDED,
             finished_at=now,
@@ -99,24 +100,24 @@ def record(sent: Sequence[Sent], *, now: datetime, worker: str) -> None:
             lease_expires_at=None,
             claimed_by="",
         )
-        _settle_failures([(delivery, one) for delivery, one in mine if not one.outcome.ok], now)
-        _write_attempts(sent)
-        _tally(sent, [delivery for delivery, one in mine if not one.outcome.ok], now)
-    for one in sent:
-        _log(one)
+        _update_failures(failures, now)
+        _write_attempts(results)
+        _count(results, [delivery for delivery, _ in failures], now)
+    for result in results:
+        _log_result(result)
 
 
-def _tally(sent: Sequence[Sent], failures: Sequence[Delivery], now: datetime) -> None:
-    """Count attempts, and the deliveries that ended with them: in all, and for each webhook."""
+def _count(results: Sequence[AttemptResult], failures: Sequence[Delivery], now: datetime) -> None:
+    """Count attempts, and the deliveries that are final with them: in all, and per webhook."""
     counter = Counter(now)
-    for one in sent:
-        label, seconds = one.outcome.error or "ok", one.outcome.duration_ms / 1000
-        subject = str(one.claim.webhook_id)
+    for result in results:
+        label, seconds = result.outcome.error or "ok", result.outcome.duration_ms / 1000
+        subject = str(result.claim.webhook_id)
         counter.add("attempts", label)
         counter.observe("attempt_seconds", seconds)
         counter.add("webhook_attempts", label, subject=subject, total=seconds)
         counter.observe("webhook_seconds", seconds, subject=subject)
-        if one.outcome.ok:
+        if result.outcome.ok:
             counter.add("deliveries", Status.SUCCEEDED)
     for delivery in failures:
         if delivery.status == Status.FAILED:
@@ -125,13 +126,13 @@ def _tally(sent: Sequence[Sent], failures: Sequence[Delivery], now: datetime) ->
     counter.write()
 
 
-def _write_attempts(sent: Sequence[Sent]) -> None:
+def _write_attempts(results: Sequence[AttemptResult]) -> None:
     """Write a row for each attempt.
 
-    One that was put back meanwhile has a row that says its outcome is not known; now it is.
+    One that was requeued meanwhile has a row that says its outcome is unknown; now it is known.
     """
     DeliveryAttempt.objects.bulk_create(
-        [_attempt(one) for one in sent],
+        [_attempt(result) for result in results],
         update_conflicts=True,
         unique_fields=["delivery", "number"],
         update_fields=[
@@ -142,51 +143,51 @@ def _write_attempts(sent: Sequence[Sent]) -> None:
     )
 
 
-def _attempt(sent: Sent) -> DeliveryAttempt:
-    outcome = sent.outcome
-    secrets = _secrets(sent.claim.headers)
+def _attempt(result: AttemptResult) -> DeliveryAttempt:
+    outcome = result.outcome
+    secrets = _secrets(result.claim.headers)
 
     def masked(text: str) -> str:
-        # An endpoint may give back what it was sent, as debug pages do.
+        # An endpoint may echo what it was sent, as debug pages do.
         for secret in secrets:
             text = text.replace(secret, MASK)
-        return masked_value(_without_cut_off(text, secrets))
+        return masked_value(_mask_truncated(text, secrets))
 
     return DeliveryAttempt(
-        delivery_id=sent.claim.delivery_id,
-        number=sent.claim.number,
-        trigger=sent.claim.trigger,
-        url=sent.claim.url,
+        delivery_id=result.claim.delivery_id,
+        number=result.claim.number,
+        trigger=result.claim.trigger,
+        url=result.claim.url,
         started_at=outcome.started_at,
         duration_ms=outcome.duration_ms,
         resolved_address=outcome.resolved_address or "",
         status_code=outcome.status,
         error=outcome.error,
         detail=masked(outcome.detail)[:500],
-        # Any header of the client's own may be a secret; which ones were sent is what counts.
-        request_headers=dict.fromkeys(sent.claim.headers, MASK) | mask_headers(sent.headers),
+        # The value of any custom header may be a secret; the names are evidence enough.
+        request_headers=dict.fromkeys(result.claim.headers, MASK) | mask_headers(result.headers),
         response_headers={name: masked(value) for name, value in outcome.response_headers.items()},
         response_head=masked(outcome.response_head),
         timings=outcome.timings,
     )
 
 
-def _without_cut_off(text: str, secrets: Sequence[str]) -> str:
-    """Mask the beginning of a secret at the end of what was kept of an answer."""
+def _mask_truncated(text: str, secrets: Sequence[str]) -> str:
+    """Mask the beginning of a secret at the end of a truncated response."""
     for secret in secrets:
-        at = text.find(secret[:_SHORTEST_SECRET], max(0, len(text) - len(secret)))
-        while at >= 0:
-            if secret.startswith(text[at:]):
-                return text[:at] + MASK
-            at = text.find(secret[:_SHORTEST_SECRET], at + 1)
+        index = text.find(secret[:_MIN_SECRET_LENGTH], max(0, len(text) - len(secret)))
+        while index >= 0:
+            if secret.startswith(text[index:]):
+                return text[:index] + MASK
+            index = text.find(secret[:_MIN_SECRET_LENGTH], index + 1)
     return text
 
 
 def _secrets(headers: Mapping[str, str]) -> list[str]:
-    """Return what may be secret in a webhook's own headers, as an answer may write it.
+    """Return what may be secret in a webhook's own headers, in the forms a response may have.
 
     Of `Bearer x` x too, and of `session=x; y="z"` x and z; the longest first. Of one header no more
-    than ``_MOST_PARTS``, since an answer is searched for each.
+    than ``_MAX_PARTS``, since a response is searched for each.
     """
     parts = {
         part
@@ -194,20 +195,20 @@ def _secrets(headers: Mapping[str, str]) -> list[str]:
         for part in (
             value.strip(),
             value.strip().partition(" ")[2],
-            *nlargest(_MOST_PARTS, _PARTS.findall(value), key=len),
+            *nlargest(_MAX_PARTS, _PARTS.findall(value), key=len),
         )
-        if len(part) >= _SHORTEST_SECRET
+        if len(part) >= _MIN_SECRET_LENGTH
     }
-    written = {
+    forms = {
         form
         for part in parts
         for form in (part, json.dumps(part)[1:-1], html.escape(part), quote(part), quote_plus(part))
     }
-    return sorted(written, key=len, reverse=True)
+    return sorted(forms, key=len, reverse=True)
 
 
-def _settle_failures(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -> None:
-    """Give each failed delivery its next attempt, or its end."""
+def _update_failures(failures: Sequence[tuple[Delivery, AttemptResult]], now: datetime) -> None:
+    """Schedule the next attempt of each failed delivery, or fail it for good."""
     if not failures:
         return
     disabled = dict(
@@ -215,23 +216,25 @@ def _settle_failures(failures: Sequence[tuple[Delivery, Sent]], now: datetime) -
             pk__in={delivery.webhook_id for delivery, _ in failures}, enabled=False
         ).values_list("pk", "disabled_by")
     )
-    for delivery, one in failures:
+    for delivery, result in failures:
         delivery.lease_expires_at = None
         delivery.claimed_by = ""
-        aborted = health.ABORT in health.controls(one.outcome)
+        aborted = health.ABORT in health.directives(result.outcome)
         if delivery.resume_status == Status.SUCCEEDED:
-            _resume(delivery, now)  # whatever comes of a repeat, it has arrived
+            _resume(delivery, now)  # it was delivered before, so it stays succeeded
         elif aborted or delivery.trigger == Trigger.TEST:
             _fail(delivery, now)
         elif delivery.trigger == Trigger.MANUAL and delivery.resume_status:
             _resume(delivery, now)
         else:
-            _reschedule(delivery, one.outcome, now)
+            _reschedule(delivery, result.outcome, now)
         if delivery.status == Status.PENDING and delivery.webhook_id in disabled:
             delivery.status = Status.HELD
             delivery.held_by = disabled[delivery.webhook_id]
             delivery.next_attempt_at = None
-    Delivery.objects.bulk_update([delivery for delivery, _ in failures], _CHANGED, batch_size=200)
+    Delivery.objects.bulk_update(
+        [delivery for delivery, _ in failures], _UPDATED_FIELDS, batch_size=200
+    )
 
 
 def _fail(delivery: Delivery, now: datetime) -> None:
@@ -243,7 +246,7 @@ def _fail(delivery: Delivery, now: datetime) -> None:
 
 
 def _resume(delivery: Delivery, now: datetime) -> None:
-    """After an attempt by hand, go on as if there had been none."""
+    """After a manual attempt, go on with the state before it."""
     delivery.status = delivery.resume_status
     delivery.next_attempt_at = None
     if delivery.status == Status.PENDING:
@@ -269,18 +272,18 @@ def _reschedule(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
     delivery.trigger = Trigger.AUTOMATIC
 
 
-def _log(sent: Sent) -> None:
+def _log_result(result: AttemptResult) -> None:
     logger.info(
         "delivery.%s delivery=%s webhook=%s event=%s subject=%s attempt=%s trigger=%s status=%s "
         "error=%s ms=%s",
-        "succeeded" if sent.outcome.ok else "attempt_failed",
-        sent.claim.delivery_id,
-        sent.claim.webhook_id,
-        sent.claim.event_id,
-        sent.claim.subject_id,
-        sent.claim.number,
-        sent.claim.trigger,
-        sent.outcome.status,
-        sent.outcome.error or "-",
-        sent.outcome.duration_ms,
+        "succeeded" if result.outcome.ok else "attempt_failed",
+        result.claim.delivery_id,
+        result.claim.webhook_id,
+        result.claim.event_id,
+        result.claim.subject_id,
+        result.claim.number,
+        result.claim.trigger,
+        result.outcome.status,
+        result.outcome.error or "-",
+        result.outcome.duration_ms,
     )

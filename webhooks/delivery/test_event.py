@@ -1,4 +1,4 @@
-"""The test event: one message, sent at once and while the caller waits."""
+"""The test event: one message, sent at once while the caller waits."""
 
 from contextlib import closing
 from datetime import timedelta
@@ -22,10 +22,10 @@ NOTE = "This is a test. Nothing has happened, and nothing is to be done."
 
 
 def send_test(*, webhook: Webhook) -> Delivery:
-    """Send a ``webhook.test`` to a webhook, enabled or not, and return what became of it.
+    """Send a ``webhook.test`` to a webhook, enabled or not, and return its delivery.
 
-    It is a delivery like any other, but for its being tried once. If this process dies meanwhile
-    the sweep ends it.
+    It is a delivery like any other, with one attempt. If this process dies meanwhile the sweep
+    fails it.
     """
     now = timezone.now()
     worker = worker_name()
@@ -57,7 +57,7 @@ def send_test(*, webhook: Webhook) -> Delivery:
     claim = claims.claim_for(delivery, now=now)
     transport = Transport(policy=services.address_policy(), timeout=settings.PAVE_WEBHOOK_TIMEOUT)
     with closing(transport):
-        sent = attempt(transport, claim)
-    record([sent], now=timezone.now(), worker=worker)
+        result = attempt(transport, claim)
+    record([result], now=timezone.now(), worker=worker)
     delivery.refresh_from_db()
     return delivery

@@ -1,8 +1,8 @@
 """How many workers of one cluster may send at the same time.
 
-Others must stay free: what comes in is admitted by the same cluster. A slot is a byte of a file
-without a name that the workers inherit from their cluster; whoever locks the byte holds the slot.
-The kernel releases it when its holder ends, however that comes about.
+The others must stay free: the same cluster admits requests. A slot is a byte of an unnamed file
+that the workers inherit from their cluster; whoever locks the byte holds the slot. The kernel
+releases it when its holder ends, however that happens.
 """
 
 import fcntl
@@ -17,15 +17,15 @@ _file: IO[bytes] | None = None
 
 
 def create() -> None:
-    """Make the slots of this cluster; call it before its workers are forked."""
+    """Create the slots of this cluster; call it before its workers are forked."""
     global _file
     _file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives
 
 
 @contextmanager
 def acquire() -> Iterator[bool]:
-    """Hold a slot for the time of the block, and say whether there was one."""
-    if _file is None:  # not in a cluster: nobody to share with
+    """Hold a slot during the block; yield whether there was a free one."""
+    if _file is None:  # not in a cluster
         yield True
         return
     number = next((number for number in range(count()) if _lock(_file, number)), None)

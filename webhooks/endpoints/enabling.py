@@ -15,7 +15,7 @@ from django.utils import timezone
 from pave.core.along_index import just
 from webhooks.endpoints import subscriptions
 from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook, claim_queries
-from webhooks.wakeups import SEND, TELL_STAFF
+from webhooks.wakeups import ALERT_STAFF, SEND
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ Status = Delivery.Status
 # The orders of a webhook's indexes of what waits, and of what is held.
 _BY_DUE = ("webhook_id", "next_attempt_at", "id")
 _BY_STATUS = ("webhook_id", "status", "id")
-# Deliveries that change hands in one statement; the sweep goes on with the others.
+# Deliveries updated in one statement; the sweep goes on with the others.
 BATCH = 2000
 # How long one sweep goes on with them, in seconds: others wait for it.
-SETTLE_SECONDS = 1.0
+RECONCILE_SECONDS = 1.0
 
 
 def disable(
@@ -39,8 +39,8 @@ def disable(
 ) -> bool:
     """Stop sending to a webhook, end its recovery, and hold its waiting deliveries.
 
-    A disabled one still gets what somebody has asked for since; if its endpoint then says again
-    that it wants nothing, that ends too.
+    A disabled one still gets deliveries that were requested since; if its endpoint then says again
+    that it wants nothing, those end too.
 
     Args:
         webhook_id: Which one.
@@ -58,7 +58,7 @@ def disable(
         changed = existing.filter(enabled=True).update(
             enabled=False, disabled_by=by, disabled_at=now
         )
-        if not changed and by not in Webhook.BY_ENDPOINT:
+        if not changed and by not in Webhook.DISABLED_BY_ENDPOINT:
             return False
         if not _end_recovery(webhook_id, now) and not changed:
             return False
@@ -66,9 +66,9 @@ def disable(
         held = hold(webhook) if hold_at_once else 0
         if not changed:
             return False
-        subscriptions.forget(webhook.client_id)
-        if by in Webhook.BY_THEMSELVES:
-            TELL_STAFF.send()
+        subscriptions.invalidate(webhook.client_id)
+        if by in Webhook.DISABLED_AUTOMATICALLY:
+            ALERT_STAFF.send()
         transaction.on_commit(lambda: _log(webhook, held))
     return True
 
@@ -80,15 +80,15 @@ class DisabledByStaff(Exception):
 def enable(*, webhook: Webhook, by_client: bool = False, now: datetime | None = None) -> int:
     """Send to a webhook again, and release what is held for it, oldest first.
 
-    It begins with a clean slate: what its endpoint did before it was disabled is forgotten.
+    Its endpoint's health is reset.
 
     Args:
-        webhook: The one, as it may have been a while ago.
-        by_client: Whether its client asks for it.
+        webhook: The webhook; the row is read again under a lock.
+        by_client: Whether its client requests it.
         now: The present.
 
     Raises:
-        DisabledByStaff: The client asks, and staff have disabled it.
+        DisabledByStaff: The client requests it, and staff have disabled it.
 
     Returns:
         How many deliveries were released by now; the sweep releases the others.
@@ -112,7 +112,7 @@ def enable(*, webhook: Webhook, by_client: bool = False, now: datetime | None = 
             paused_until=None,
         )
         released = release(webhook.pk)
-        subscriptions.forget(webhook.client_id)
+        subscriptions.invalidate(webhook.client_id)
         SEND.send()
     webhook.refresh_from_db()
     logger.info("webhook.enabled webhook=%s released=%s", webhook.pk, released)
@@ -120,30 +120,30 @@ def enable(*, webhook: Webhook, by_client: bool = False, now: datetime | None = 
 
 
 def hold(webhook: Webhook) -> int:
-    """Hold waiting deliveries of a disabled webhook, but for those that were asked for since.
+    """Hold waiting deliveries of a disabled webhook, except those requested since.
 
     Returns:
         How many.
     """
     waiting = Delivery.objects.waiting().filter(**just("webhook", webhook.pk))
     if webhook.disabled_at:
-        # What somebody asks for while it is disabled is sent all the same. (A recovery that ended
-        # with it asks no more; what it has put on its way may be due only later.)
+        # What is requested while it is disabled is sent all the same, except by a recovery that
+        # ended with it: what that has queued may be due only later.
         of_ended_recovery = Q(
             trigger=Delivery.Trigger.RECOVER, recovery__status=Recovery.Status.CANCELED
         )
         waiting = waiting.exclude(
             ~of_ended_recovery,
-            trigger__in=Delivery.ASKED_FOR,
+            trigger__in=Delivery.ON_DEMAND,
             next_attempt_at__gt=webhook.disabled_at,
         )
-    # What had arrived before somebody sent it again has.
-    arrived = waiting.filter(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
-    Delivery.objects.waiting().filter(pk__in=_some(arrived)).update_in_order(
+    # What had been delivered before it was sent again stays delivered.
+    delivered = waiting.filter(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
+    Delivery.objects.waiting().filter(pk__in=_first_batch(delivered)).update_in_order(
         status=Status.SUCCEEDED, next_attempt_at=None, resume_status="", resume_at=None
     )
     return Delivery.objects.filter(
-        pk__in=_some(waiting.order_by(*_BY_DUE)), status=Status.PENDING
+        pk__in=_first_batch(waiting.order_by(*_BY_DUE)), status=Status.PENDING
     ).update_in_order(
         status=Status.HELD,
         held_by=webhook.disabled_by,
@@ -155,9 +155,9 @@ def hold(webhook: Webhook) -> int:
 
 
 def release(webhook_id: UUID) -> int:
-    """Put held deliveries of an enabled webhook on their way, oldest first.
+    """Make held deliveries of an enabled webhook due again, oldest first.
 
-    They are due since they were made, so they come before what was made later.
+    They are due as of their creation, so they come before newer ones.
 
     Returns:
         How many; at most ``BATCH``.
@@ -165,7 +165,7 @@ def release(webhook_id: UUID) -> int:
     held = Delivery.objects.held().filter(**just("webhook", webhook_id)).order_by(*_BY_STATUS)
     return (
         Delivery.objects.held()
-        .filter(pk__in=_some(held))
+        .filter(pk__in=_first_batch(held))
         .update_in_order(
             status=Status.PENDING,
             held_by="",
@@ -175,14 +175,14 @@ def release(webhook_id: UUID) -> int:
     )
 
 
-def settle(*, now: datetime) -> None:
+def reconcile(*, now: datetime) -> None:
     """Bring deliveries in line with their webhooks: hold, release, cancel.
 
-    Disabling and enabling begin with a batch; this goes on with it, for ``SETTLE_SECONDS`` at a
-    time and webhooks in any order. And an event may be published in the very moment in which its
-    webhook changes, by a process that has not seen it yet.
+    Disabling and enabling begin with a batch; this goes on with it, for ``RECONCILE_SECONDS`` at
+    a time and webhooks in any order. An event may also be published while its webhook changes, by a
+    process that still sees the old state.
     """
-    end = time.monotonic() + SETTLE_SECONDS
+    end = time.monotonic() + RECONCILE_SECONDS
     waiting = Webhook.objects.filter(pk__in=claim_queries.webhooks_having(claim_queries.PENDING))
     held = Webhook.objects.filter(
         pk__in=claim_queries.webhooks_having(claim_queries.HELD, order="webhook_id, status, id")
@@ -191,7 +191,7 @@ def settle(*, now: datetime) -> None:
     changes: list[Callable[[], object]] = [
         *(partial(hold, webhook) for webhook in waiting.existing().filter(enabled=False)),
         *(partial(_release_and_send, one.pk) for one in held.existing().filter(enabled=True)),
-        *(partial(cancel, pk, now=now) for pk in {webhook.pk for webhook in deleted}),
+        *(partial(cancel_unsent, pk, now=now) for pk in {webhook.pk for webhook in deleted}),
     ]
     random.shuffle(changes)
     for change in changes:
@@ -205,13 +205,13 @@ def _release_and_send(webhook_id: UUID) -> None:
         SEND.send()
 
 
-def cancel(webhook_id: UUID, *, now: datetime) -> int:
+def cancel_unsent(webhook_id: UUID, *, now: datetime) -> int:
     """Cancel what still waits for a deleted webhook; return how many, a batch at most."""
-    # Before its deliveries, as it does itself.
+    # The recovery is locked before its deliveries, as everywhere.
     _end_recovery(webhook_id, now)
     deliveries = Delivery.objects.filter(**just("webhook", webhook_id))
-    unsent = _some(deliveries.waiting().order_by(*_BY_DUE))
-    unsent += _some(deliveries.held().order_by(*_BY_STATUS))
+    unsent = _first_batch(deliveries.waiting().order_by(*_BY_DUE))
+    unsent += _first_batch(deliveries.held().order_by(*_BY_STATUS))
     return Delivery.objects.filter(
         pk__in=unsent,
         status__in=[Status.PENDING, Status.HELD],
@@ -220,11 +220,11 @@ def cancel(webhook_id: UUID, *, now: datetime) -> int:
 
 def _end_recovery(webhook_id: UUID, now: datetime) -> int:
     """End the running recovery of a webhook; return how many there were."""
-    running = Recovery.objects.running().filter(webhook=webhook_id).order_by()
-    return running.update(status=Recovery.Status.CANCELED, completed_at=now)
+    recoveries = Recovery.objects.running().filter(webhook=webhook_id).order_by()
+    return recoveries.update(status=Recovery.Status.CANCELED, completed_at=now)
 
 
-def _some(deliveries: DeliveryQuerySet) -> list[UUID]:
+def _first_batch(deliveries: DeliveryQuerySet) -> list[UUID]:
     return list(deliveries.values_list("pk", flat=True)[:BATCH])
 
 

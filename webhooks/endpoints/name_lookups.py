@@ -1,11 +1,11 @@
-"""Host names looked up while a caller waits: for a moment only, and one at a time for each.
+"""Host name look-ups while a caller waits: bounded in time, and one at a time per caller.
 
-The system's resolver cannot be interrupted, and a name whose servers are silent keeps it for half
-a minute. So each look-up has a thread of its own, which its caller leaves after ``SECONDS``, and a
-thread of the web server is held no longer than that. The one that was left costs next to nothing;
-until the resolver gives up, its caller has no other.
+The system's resolver cannot be interrupted, and a name whose servers do not respond keeps it busy
+for half a minute. So each look-up has a thread of its own, which its caller abandons after
+``SECONDS``; a thread of the web server is held no longer than that. Until the resolver gives up,
+the caller gets no other look-up.
 
-The threads are daemons, and no pool of the standard library's: a process that ends would wait for
+The threads are daemons, not a pool of the standard library: a process that ends would wait for
 those of a pool.
 """
 
@@ -24,15 +24,16 @@ from webhooks.endpoints import services
 from webhooks.http.address_policy import AddressPolicy, LookUp, Unresolved
 
 SECONDS = 2.0
-# Callers that wait at once in a process; each holds a thread of the web server (pave/gunicorn.py).
-WAITING = 4
-# Look-ups at once in a process, with those that nobody waits for any more. Each is another
-# caller's, so it takes as many callers with silent names before one with a good name is refused.
-THREADS = 32
-# How long the other processes know of a look-up that was not answered in time.
-_KNOWN_SECONDS = 10
+# Callers that may wait at once in a process: each holds a thread of the web server
+# (pave/gunicorn.py).
+MAX_WAITING = 4
+# Look-ups at once in a process, with abandoned ones. Each is another caller's, so it takes as many
+# callers with unresponsive names before one with a good name is refused.
+MAX_LOOKUPS = 32
+# How long an abandoned look-up keeps its caller from others in other processes.
+_BUSY_SECONDS = 10
 
-_ANOTHER = "Another host name of yours is being looked up. Try again when that is over."
+_ALREADY_RUNNING = "Another host name of yours is being looked up. Try again when that is over."
 
 Addresses = Sequence[tuple[Any, ...]]
 
@@ -42,11 +43,11 @@ _waiting = 0
 
 
 class Busy(Exception):
-    """There is no look-up now; the message is a sentence for the caller."""
+    """No look-up is possible now; the message is a sentence for the caller."""
 
 
 class Full(Busy):
-    """That is because of others."""
+    """Other callers use all the capacity."""
 
 
 def policy_for(caller: str) -> AddressPolicy:
@@ -55,7 +56,7 @@ def policy_for(caller: str) -> AddressPolicy:
     Its ``check_resolves`` raises ``Busy`` too, and ``Unresolved`` where no answer comes in time.
 
     Args:
-        caller: Who has one look-up at a time, such as ``client-7``.
+        caller: Gets one look-up at a time, such as ``client-7``.
     """
     policy = services.address_policy()
     return replace(policy, look_up=partial(_look_up, policy.look_up, caller))
@@ -67,18 +68,18 @@ def _look_up(look_up: LookUp, caller: str, host: str, port: int, **options: Any)
     except ValueError:
         pass
     else:
-        return look_up(host, port, **options)  # nobody is asked about an address
+        return look_up(host, port, **options)  # an address needs no look-up
     answer: Future[Addresses] = Future()
 
     def run() -> None:
         try:
-            found = look_up(host, port, **options)
+            addresses = look_up(host, port, **options)
         except Exception as error:  # raised again by the thread that waits
             _end(caller)
             answer.set_exception(error)
         else:
             _end(caller)
-            answer.set_result(found)
+            answer.set_result(addresses)
 
     with _waiting_for(caller, threading.Thread(target=run, name="look-up", daemon=True)):
         wait([answer], SECONDS)
@@ -93,24 +94,24 @@ def _look_up(look_up: LookUp, caller: str, host: str, port: int, **options: Any)
 
 @contextmanager
 def _waiting_for(caller: str, thread: threading.Thread) -> Iterator[None]:
-    """Start a look-up for a caller that has no other, if there is room to wait for it.
+    """Start a look-up and count its caller as waiting.
 
     Raises:
         Busy: The caller has another.
-        Full: There is no room.
+        Full: There is no capacity.
     """
     global _waiting
     with _lock:
         if caller in _callers:
-            raise Busy(_ANOTHER)
-        if _waiting >= WAITING or len(_callers) >= THREADS:
+            raise Busy(_ALREADY_RUNNING)
+        if _waiting >= MAX_WAITING or len(_callers) >= MAX_LOOKUPS:
             raise Full("Too many host names are being looked up. Try again in a moment.")
         _callers.add(caller)
         _waiting += 1
     try:
         try:
-            if not _is_first(caller):
-                raise Busy(_ANOTHER)
+            if not _is_only_one(caller):
+                raise Busy(_ALREADY_RUNNING)
             thread.start()
         except BaseException:
             _end(caller)
@@ -126,10 +127,10 @@ def _end(caller: str) -> None:
         _callers.discard(caller)
 
 
-def _is_first(caller: str) -> bool:
+def _is_only_one(caller: str) -> bool:
     """Return whether no other process has a look-up of the caller's, as far as the cache knows."""
-    # A cache that is out of reach takes nothing, and holds nothing against anybody.
-    return cache.add(_key(caller), "yes", _KNOWN_SECONDS) or cache.get(_key(caller)) is None
+    # An unavailable cache stores nothing and returns None, which refuses nobody.
+    return cache.add(_key(caller), "yes", _BUSY_SECONDS) or cache.get(_key(caller)) is None
 
 
 def _key(caller: str) -> str:

@@ -1,4 +1,4 @@
-"""Every change of a webhook: made, changed, deleted, its secret rotated.
+"""Creating, changing and deleting webhooks, and rotating their secrets.
 
 Disabling and enabling are in ``webhooks.endpoints.enabling``, since they concern deliveries too.
 """
@@ -21,7 +21,7 @@ from webhooks.endpoints import enabling, subscriptions
 from webhooks.http.address_policy import AddressError, AddressPolicy
 from webhooks.http.signing import generate_secret
 from webhooks.models import SigningSecret, Webhook
-from webhooks.policies.circuit_breaker import Condition
+from webhooks.policies.circuit_breaker import EndpointHealth
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ DEFAULT_OVERLAP = 24 * HOUR
 MAX_OVERLAP = 168 * HOUR
 # Every message carries a signature by each live secret.
 MAX_LIVE_SECRETS = 5
-# More than anybody needs; few enough that one event is never thousands of deliveries.
+# Few enough that one event is never thousands of deliveries.
 MAX_WEBHOOKS = 100
 
 
-class TooMany(Exception):
-    """There is no room for one more; the message is a sentence for the client."""
+class LimitReached(Exception):
+    """The client has the maximum already; the message is a sentence for the client."""
 
 
 def address_policy() -> AddressPolicy:
@@ -58,7 +58,7 @@ def refuse_card_number(url: str) -> None:
 
 
 def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
-    """Make a webhook and return it with its secret, which is not shown again.
+    """Create a webhook and return it with its secret, which is not shown again.
 
     Args:
         client: Whose it is.
@@ -66,7 +66,7 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         fields: Other fields of the model. One that begins disabled is so by its client.
 
     Raises:
-        TooMany: The client has ``MAX_WEBHOOKS`` already.
+        LimitReached: The client has ``MAX_WEBHOOKS`` already.
     """
     secret = generate_secret()
     fields = _without_card_numbers(fields)
@@ -75,27 +75,27 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
     with transaction.atomic():
         lock(client)
         if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
-            raise TooMany(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
+            raise LimitReached(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
         webhook = Webhook.objects.create(client=client, url=url, **fields)
         SigningSecret.objects.create(webhook=webhook, secret=secret)
-        subscriptions.forget(client.pk)
+        subscriptions.invalidate(client.pk)
     logger.info("webhook.created webhook=%s client=%s", webhook.pk, client.client_id)
     return webhook, secret
 
 
 def lock(client: Client) -> None:
-    """Wait until nobody else makes a webhook for ``client``, and keep others waiting.
+    """Lock a client's row, so that its webhooks are created one at a time.
 
-    Call it in the transaction that looks at what there is, and makes what is missing.
+    Call it in the transaction that reads its webhooks and creates one.
     """
     Client.objects.select_for_update(no_key=True).get(pk=client.pk)
 
 
 def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
-    """Make the client's webhook, or change the URL of its oldest; return its secret if it is new.
+    """Create the client's webhook, or change the URL of its oldest; return its secret if it is new.
 
-    One that was disabled is enabled, since the seed's clients have no other way to say it; not so
-    if staff disabled it.
+    A disabled one is enabled, since clients of the original route have no other way to ask for it,
+    unless staff disabled it.
     """
     with transaction.atomic():
         lock(client)
@@ -111,29 +111,28 @@ def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
 def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
     """Change fields of a webhook, but for ``enabled``, which has ``enable`` and ``disable``.
 
-    With another URL it begins with a clean slate: the old endpoint's failures are not the new
-    one's.
+    With another URL the health is reset: the old endpoint's failures are not the new one's.
     """
     names = list(fields)
     for name, value in _without_card_numbers(fields).items():
         if name == "url" and value != webhook.url:
-            webhook.condition = Condition()
+            webhook.health = EndpointHealth()
             webhook.failing_since = None
-            names += [*Webhook.CONDITION_FIELDS, "failing_since"]
+            names += [*Webhook.HEALTH_FIELDS, "failing_since"]
         setattr(webhook, name, value)
     with transaction.atomic():
         webhook.save(update_fields=names)
-        subscriptions.forget(webhook.client_id)
+        subscriptions.invalidate(webhook.client_id)
 
 
 def _without_card_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a webhook's fields as they may be stored: card numbers in its texts are masked."""
-    changed: dict[str, Any] = {}
+    masked_fields: dict[str, Any] = {}
     if description := fields.get("description"):
-        changed["description"] = masked(description)
+        masked_fields["description"] = masked(description)
     if headers := fields.get("headers"):
-        changed["headers"] = {name: masked_value(value) for name, value in headers.items()}
-    return {**fields, **changed}
+        masked_fields["headers"] = {name: masked_value(value) for name, value in headers.items()}
+    return {**fields, **masked_fields}
 
 
 def delete(*, webhook: Webhook) -> None:
@@ -142,8 +141,8 @@ def delete(*, webhook: Webhook) -> None:
     with transaction.atomic():
         Webhook.objects.existing().filter(pk=webhook.pk).update(enabled=False, deleted_at=now)
         webhook.secrets.all().delete()
-        enabling.cancel(webhook.pk, now=now)
-        subscriptions.forget(webhook.client_id)
+        enabling.cancel_unsent(webhook.pk, now=now)
+        subscriptions.invalidate(webhook.client_id)
     logger.info("webhook.deleted webhook=%s", webhook.pk)
 
 
@@ -151,8 +150,8 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
     """Give a webhook a new secret; the old ones go on signing beside it for ``overlap``.
 
     Raises:
-        TooMany: So many secrets sign already that one more is refused. With no overlap there is
-            always room, since all the old ones end.
+        LimitReached: ``MAX_LIVE_SECRETS`` sign already. It does not happen with no overlap, since
+            all the old ones end.
     """
     secret = generate_secret()
     now = timezone.now()
@@ -164,7 +163,7 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
             expires_at=expires_at
         )
         if overlap and webhook.secrets.count() >= MAX_LIVE_SECRETS:
-            raise TooMany(
+            raise LimitReached(
                 f"{MAX_LIVE_SECRETS} secrets are live already. Rotate with no overlap, "
                 "or wait until one of them ends."
             )

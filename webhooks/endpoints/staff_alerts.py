@@ -1,4 +1,4 @@
-"""Telling staff that a webhook was disabled by no person."""
+"""Mails to staff about webhooks that were disabled automatically."""
 
 import logging
 
@@ -12,33 +12,33 @@ from webhooks.models import Delivery, Webhook
 
 logger = logging.getLogger(__name__)
 
-# After a mail that could not be sent, none is tried for so many seconds.
-REST_SECONDS = 60
-_RESTING = "webhooks:mail-is-away"
+# After a mail that could not be sent, none is tried for this long.
+RETRY_SECONDS = 60
+_MAIL_UNAVAILABLE = "webhooks:mail-unavailable"
 
 
-def tell_staff() -> int:
-    """Send a mail for each webhook that staff are still to hear of; return how many were sent.
+def send_alerts() -> int:
+    """Send a mail for each webhook awaiting an alert; return how many were sent.
 
-    A webhook is marked before its mail is sent, so that two workers do not send two, and the mark
-    is taken back if the mail fails; then the next sweep tries again.
+    A webhook is marked before its mail is sent, so that two workers do not send two, and unmarked
+    if the mail fails; then a later sweep tries again.
     """
-    told = 0
-    if cache.get(_RESTING):
-        return told
-    for webhook in Webhook.objects.untold().select_related("client"):
-        mine = Webhook.objects.untold().filter(pk=webhook.pk)
-        if not mine.update(staff_told_at=timezone.now()):
+    sent = 0
+    if cache.get(_MAIL_UNAVAILABLE):
+        return sent
+    for webhook in Webhook.objects.awaiting_alert().select_related("client"):
+        claimed = Webhook.objects.awaiting_alert().filter(pk=webhook.pk)
+        if not claimed.update(staff_told_at=timezone.now()):
             continue
         try:
             _send(webhook)
         except Exception:
             logger.exception("webhook.staff_not_told webhook=%s", webhook.pk)
             Webhook.objects.filter(pk=webhook.pk).update(staff_told_at=None)
-            cache.set(_RESTING, True, REST_SECONDS)
+            cache.set(_MAIL_UNAVAILABLE, True, RETRY_SECONDS)
             break
-        told += 1
-    return told
+        sent += 1
+    return sent
 
 
 def recipients() -> list[str]:

@@ -1,4 +1,4 @@
-"""Which webhooks of a client want to hear of what: asked for every event, so kept in the cache."""
+"""Which webhooks of a client subscribe to which events: read for every event, so cached."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,19 +16,19 @@ class Subscriber:
     enabled: bool
     disabled_by: str
 
-    def takes(self, event_type: str) -> bool:
+    def wants(self, event_type: str) -> bool:
         """Return whether the webhook wants events of this type."""
         group = event_type.partition(".")[0] + ".*"
         return not self.events or event_type in self.events or group in self.events
 
 
 def subscribers(client_pk: int) -> tuple[Subscriber, ...]:
-    """Return a client's webhooks, from the cache where they are there."""
+    """Return a client's webhooks, from the cache if possible."""
     return _by_client.get(str(client_pk)) or ()
 
 
-def forget(client_pk: int) -> None:
-    """Let the next event of the client's see its webhooks as they are in the database."""
+def invalidate(client_pk: int) -> None:
+    """Drop a client's webhooks from the cache, so that its next event reads the database."""
     _by_client.invalidate(str(client_pk))
 
 

@@ -3,8 +3,8 @@
 Pure but for the name look-up, which is passed in. It stands on `requests_hardened` for the ranges
 that Python's `ipaddress` still calls public. Where that library checks the first address of a
 name, every one is checked here: a name that answers with one public and one private address is
-refused. A look-up is made once per connection and its result is dialled as it is, so a name that
-changes its answer between the check and the dial ("DNS rebinding") gains nothing.
+refused. A look-up is made once per connection and its result is dialled, so a name that
+changes between the check and the dial ("DNS rebinding") gains nothing.
 """
 
 import ipaddress
@@ -25,7 +25,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 # lie the IPv4-compatible and NAT64 forms, which hide an IPv4 address from a naive check.
 _PUBLIC_IPV6 = IPv6Network("2000::/3")
 
-# Public by their registration, and yet never somebody's endpoint.
+# Registered as public, but never an endpoint.
 _NEVER_AN_ENDPOINT: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("168.63.129.16/32"),  # each Azure machine's own host: keys, configuration, DNS
     IPv4Network("192.31.196.0/24"),  # AS112 (RFC 7535): the nearest server of an anycast
@@ -79,7 +79,7 @@ class Resolved:
 
 
 def _system_look_up(*args: Any, **kwargs: Any) -> Sequence[tuple[Any, ...]]:
-    # Not `socket.getaddrinfo` itself: found at each call, so that it can be replaced as a whole.
+    # Not `socket.getaddrinfo` itself: looked up at each call, so that it can be replaced.
     return socket.getaddrinfo(*args, **kwargs)
 
 
@@ -144,10 +144,10 @@ class AddressPolicy:
         """
         host = host.strip("[]")
         try:
-            found = self.look_up(host, port, type=socket.SOCK_STREAM)
-        except UnicodeError:  # the resolver's own idea of what a name can be
+            results = self.look_up(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:  # not a name for the resolver
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
-        targets = tuple((int(family), tuple(address)) for family, _, _, _, address in found)
+        targets = tuple((int(family), tuple(address)) for family, _, _, _, address in results)
         if not targets:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         for _, address in targets:
@@ -250,7 +250,7 @@ def _require_dotted_quad(host: str) -> None:
     """Let no 127.1, 0x7f000001, 017700000001 or 2130706433 through.
 
     No top-level domain is a number, so a host that ends in one is an address. The resolver
-    would read the old forms, and what it reads is checked; but nobody means well by them.
+    would accept the old forms, and its result is checked; but only attacks use them.
 
     Raises:
         AddressError: the host is not four plain decimal numbers.

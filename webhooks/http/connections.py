@@ -19,14 +19,14 @@ from urllib3.util.retry import Retry
 
 from webhooks.http.sockets import DeadlineTLSSocket, Dialler
 
-# Seconds. A kept connection is dialled anew after this, so that an endpoint that has moved is
-# found; and one that was idle is not trusted longer than routers on the way remember it.
+# Seconds. A connection is replaced after this, so that an endpoint that has moved is found; an idle
+# one is used no longer than routers on the way usually keep its state.
 MAX_AGE = 300.0
 MAX_IDLE = 30.0
 
 
 class _Dialled:
-    """What plain and TLS connections have in common: who dials, and when that was."""
+    """Common base of plain and TLS connections: their dialler, and when they were dialled."""
 
     sock: Any
     port: int
@@ -53,8 +53,7 @@ class _Dialled:
         exchange = self._dialler.exchange
         if self.sock is None:
             self.connect()  # type: ignore[attr-defined]
-        # urllib3 has connected before it comes here where TLS is spoken; but then `dial` has
-        # left the address.
+        # For TLS urllib3 has connected before it comes here; but then `dial` has set the address.
         exchange.reused = exchange.address is None
         exchange.address = self._address
         self.sock.exchange = exchange
@@ -69,11 +68,11 @@ class _PlainConnection(_Dialled, HTTPConnection):
 class _TLSConnection(_Dialled, HTTPSConnection):
     def connect(self) -> None:
         super().connect()
-        self._dialler.exchange.note("tls", self._dialled_at)
+        self._dialler.exchange.record_timing("tls", self._dialled_at)
 
 
-class _Fresh:
-    """A pool that hands out a kept connection only if it may be used."""
+class _FreshPool:
+    """A pool that reuses a connection only if it is not stale."""
 
     conn_kw: dict[str, Any]
 
@@ -84,11 +83,11 @@ class _Fresh:
         return conn
 
 
-class _PlainPool(_Fresh, HTTPConnectionPool):
+class _PlainPool(_FreshPool, HTTPConnectionPool):
     ConnectionCls = _PlainConnection
 
 
-class _TLSPool(_Fresh, HTTPSConnectionPool):
+class _TLSPool(_FreshPool, HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
@@ -106,7 +105,7 @@ class _Pools(PoolManager):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL taken apart once: what a pool and a request line need of it."""
+    """A URL parsed once: what a pool and a request line need of it."""
 
     scheme: str
     host: str
@@ -115,7 +114,7 @@ class Target:
 
 
 class TargetedRequest(PreparedRequest):
-    """A request whose URL has been checked and taken apart already."""
+    """A request whose URL has been checked and parsed already."""
 
     target: Target
 
@@ -132,7 +131,7 @@ class DiallingAdapter(HTTPAdapter):
 
     Args:
         dialler: opens the connections.
-        tls: the context for https, which settles trust once, not per connection.
+        tls: the context for https, created once, not per connection.
         hosts: how many hosts keep connections; the least recently used loses them.
         per_host: how many idle connections one host keeps.
     """

@@ -1,4 +1,4 @@
-"""What can become of one attempt: the result type, and the class of each failure."""
+"""The outcome of one attempt, and the class of each failure."""
 
 import http.client
 import socket
@@ -34,25 +34,25 @@ class HeaderRefused(Exception):
 
 
 class TooLarge(Exception):
-    """More of an answer has come than is read."""
+    """The response is larger than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt, with the evidence for it.
+    """The outcome of one attempt, with the evidence for it.
 
     Attributes:
-        ok: whether the endpoint took the webhook in.
-        status: the HTTP status, if an answer got that far.
+        ok: whether the endpoint accepted the webhook.
+        status: the HTTP status, if a response got that far.
         error: an `ErrorClass` value, or "" when ok.
         detail: one sentence for people, without secrets; "" when ok.
         started_at: aware, UTC.
-        duration_ms: from the start to the end of the answer or to the failure.
+        duration_ms: from the start to the end of the response or to the failure.
         resolved_address: the address that was dialled, or the last one tried; None if none was.
         response_headers: names in lower case, values cut to a size fit for a row.
         response_head: the beginning of the body as text.
         timings: milliseconds by stage: `dns`, `connect` and `tls` where a connection was made,
-            `first_byte` from the start to the first byte of the answer.
+            `first_byte` from the start to the first byte of the response.
     """
 
     ok: bool
@@ -68,29 +68,29 @@ class Outcome:
 
 
 def classify(error: Exception) -> tuple[ErrorClass, str] | None:
-    """The class of what went wrong in an exchange and a sentence about it; None if it is a bug.
+    """The class of a failed exchange's error and a sentence about it; None if it is a bug.
 
     `requests` and urllib3 wrap errors in errors, and differently from stage to stage; the first
-    cause in the chain that means something here decides.
+    cause in the chain with a class decides.
     """
     for cause in _causes(error):
-        if (known := _classify_one(cause)) is not None:
-            return known
+        if (failure := _classify_one(cause)) is not None:
+            return failure
     if isinstance(error, RequestException | urllib3.exceptions.HTTPError):
         return ErrorClass.HTTP, "The answer is not valid HTTP."
     return None
 
 
-def is_hang_up(error: Exception) -> bool:
+def is_disconnect(error: Exception) -> bool:
     """Whether the other side closed the connection."""
     return any(isinstance(cause, ConnectionError) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    following: BaseException | None = error
-    while following is not None:
-        yield following
-        following = following.__cause__ or following.__context__
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
 
 
 def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:

@@ -1,9 +1,9 @@
-"""Sockets that go only to checked addresses and keep to one deadline.
+"""Sockets that connect only to checked addresses and keep to one deadline.
 
 `requests` and urllib3 give every single read its own time-out, so an endpoint that sends one byte
 now and then could hold a post for ever. Here the sockets themselves know when the whole exchange
-must be over and ask for no more than the time that is left. Nothing watches from outside: no
-thread, and no socket that is shut down after its number has gone to somebody else.
+must be over and wait no longer than the remaining time. A watchdog thread is not needed; it might
+shut down a socket whose number has been reused.
 """
 
 import ipaddress
@@ -16,13 +16,13 @@ from typing import Any
 from webhooks.http.address_policy import AddressPolicy, Resolved
 from webhooks.http.outcome import TooLarge
 
-# Bytes of one answer, head and body: the parser bounds headers and lines, and the transport the
+# Bytes of one response, head and body: the parser bounds headers and lines, and the transport the
 # body, but nothing in them bounds interim answers (1xx) and the trailers of a chunked body.
 MAX_RECEIVED = 256 * 1024
 
 
 class Exchange:
-    """One post under way: its deadline, and what its connection reports about it.
+    """One post in flight: its deadline, and what its connection reports about it.
 
     Times are those of `time.monotonic`; `timings` holds milliseconds for the stages that took
     place, so none for dns, connect and tls where a kept connection was used.
@@ -39,31 +39,31 @@ class Exchange:
         self.address: str | None = None
         self.timings: dict[str, int] = {}
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds until the deadline.
 
         Raises:
             TimeoutError: it has passed.
         """
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
             raise TimeoutError("the deadline of the exchange has passed")
-        return left
+        return seconds
 
     def elapsed_ms(self) -> int:
         return int((time.monotonic() - self.started) * 1000)
 
-    def again(self) -> "Exchange":
-        """The same exchange, to be made on a new connection in the time that is left."""
-        again = Exchange(0, fresh=True)
-        again.started, again.deadline = self.started, self.deadline
-        return again
+    def for_retry(self) -> "Exchange":
+        """The same exchange, to be made on a new connection in the remaining time."""
+        exchange = Exchange(0, fresh=True)
+        exchange.started, exchange.deadline = self.started, self.deadline
+        return exchange
 
-    def note(self, stage: str, since: float) -> None:
+    def record_timing(self, stage: str, since: float) -> None:
         self.timings[stage] = int((time.monotonic() - since) * 1000)
 
-    def heard(self, count: int) -> None:
-        """Bytes of the answer have come; none of them are the end of the connection.
+    def count_received(self, count: int) -> None:
+        """Count received bytes of the response; none mean the end of the connection.
 
         Raises:
             TooLarge: they are more than ``MAX_RECEIVED``.
@@ -72,7 +72,7 @@ class Exchange:
         if self.received > MAX_RECEIVED:
             raise TooLarge
         if count and "first_byte" not in self.timings:
-            self.note("first_byte", self.started)
+            self.record_timing("first_byte", self.started)
 
 
 class _DeadlineSocket(socket.socket):
@@ -82,13 +82,13 @@ class _DeadlineSocket(socket.socket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         exchange = self.exchange
-        self.settimeout(exchange.left())
+        self.settimeout(exchange.remaining())
         count = super().recv_into(*args, **kwargs)
-        exchange.heard(count)
+        exchange.count_received(count)
         return count
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self.settimeout(self.exchange.left())
+        self.settimeout(self.exchange.remaining())
         super().sendall(*args, **kwargs)
 
 
@@ -101,15 +101,15 @@ class DeadlineTLSSocket(ssl.SSLSocket):
         exchange = self.exchange
         if exchange is None:
             return super().recv_into(*args, **kwargs)
-        self.settimeout(exchange.left())
+        self.settimeout(exchange.remaining())
         count = super().recv_into(*args, **kwargs)
-        exchange.heard(count)
+        exchange.count_received(count)
         return count
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         # `sendall` of a TLS socket is a loop over this.
         if self.exchange is not None:
-            self.settimeout(self.exchange.left())
+            self.settimeout(self.exchange.remaining())
         return super().send(*args, **kwargs)
 
 
@@ -118,16 +118,16 @@ class Dialler:
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
-        self._of_thread = threading.local()
+        self._local = threading.local()
 
     @property
     def exchange(self) -> Exchange:
-        exchange: Exchange = self._of_thread.exchange
+        exchange: Exchange = self._local.exchange
         return exchange
 
     @exchange.setter
     def exchange(self, exchange: Exchange) -> None:
-        self._of_thread.exchange = exchange
+        self._local.exchange = exchange
 
     def dial(self, host: str, port: int) -> socket.socket:
         """A connected socket to the first of the host's addresses that answers.
@@ -138,32 +138,32 @@ class Dialler:
         """
         exchange = self.exchange
         exchange.timings.clear()
-        began = time.monotonic()
+        started = time.monotonic()
         resolved = self._resolve(host, port, exchange)
-        exchange.note("dns", began)
-        began = time.monotonic()
+        exchange.record_timing("dns", started)
+        started = time.monotonic()
         failure: OSError = OSError("no address")
         for index, (family, address) in enumerate(resolved.targets):
-            # A dead address may not eat the time of those behind it.
-            share = exchange.left() / (len(resolved.targets) - index)
+            # An unresponsive address must not use up the time for the others.
+            share = exchange.remaining() / (len(resolved.targets) - index)
             exchange.address = str(address[0])
             sock = _DeadlineSocket(family, socket.SOCK_STREAM)
             try:
                 sock.settimeout(share)
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(exchange.left())
+                sock.settimeout(exchange.remaining())
             except OSError as error:
                 sock.close()
                 failure = error
                 continue
-            exchange.note("connect", began)
+            exchange.record_timing("connect", started)
             sock.exchange = exchange
             return sock
         raise failure
 
     def _resolve(self, host: str, port: int, exchange: Exchange) -> Resolved:
-        """The policy's look-up, given up at the deadline; an address needs none.
+        """The policy's look-up, abandoned at the deadline; an address needs none.
 
         The system's resolver cannot be interrupted, so a name is looked up in a thread of its
         own, which ends when the resolver does.
@@ -175,19 +175,19 @@ class Dialler:
         else:
             return self._policy.resolve(host, port)
 
-        answer: list[Resolved | Exception] = []
+        result: list[Resolved | Exception] = []
 
         def look_up() -> None:
             try:
-                answer.append(self._policy.resolve(host, port))
+                result.append(self._policy.resolve(host, port))
             except Exception as error:  # raised again by the thread that waits
-                answer.append(error)
+                result.append(error)
 
         thread = threading.Thread(target=look_up, name="webhook-look-up", daemon=True)
         thread.start()
-        thread.join(exchange.left())
-        if not answer:
+        thread.join(exchange.remaining())
+        if not result:
             raise TimeoutError("the host name was not resolved in time")
-        if isinstance(answer[0], Exception):
-            raise answer[0]
-        return answer[0]
+        if isinstance(result[0], Exception):
+            raise result[0]
+        return result[0]

@@ -1,17 +1,17 @@
 """One HTTP POST: bytes go out, an `Outcome` comes back, whatever the network does.
 
-What counts as what:
+How responses are classified:
 
-- 2xx, and the whole answer within the deadline and 64 KiB, is success. An answer that breaks off
-  or does not end is none: a delivery made twice can be recognised by its `webhook-id`, one that
-  was never taken in cannot.
-- 3xx is `redirect` and never followed; any other status is `http`, as is an answer that is not
+- 2xx, and the whole response within the deadline and 64 KiB, is success. A response that breaks
+  off or does not end is a failure: a repeated delivery can be recognised by its `webhook-id`, a
+  lost one cannot.
+- 3xx is `redirect` and never followed; any other status is `http`, as is a response that is not
   HTTP at all (then without a status). Once the status says failure, the body changes nothing.
 - A 2xx body longer than 64 KiB is `too_large`; so are endless headers.
-- A kept connection that turns out to be closed just as it is written to says nothing about the
-  endpoint: the post is made once more, at once and within the same deadline, on a new one.
-- `Accept-Encoding: identity` is sent and nothing is ever unpacked, so that no small answer can
-  become a large one.
+- A reused connection that turns out to be closed says nothing about the endpoint: the post is made
+  once more, at once and within the same deadline, on a new one.
+- `Accept-Encoding: identity` is sent and nothing is ever decompressed, so that no small response
+  can become a large one.
 """
 
 import ssl
@@ -31,13 +31,13 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from webhooks.http.address_policy import AddressPolicy, ascii_host, port_of
 from webhooks.http.connections import DiallingAdapter, NoCookies, Target, TargetedRequest
-from webhooks.http.outcome import ErrorClass, HeaderRefused, Outcome, classify, is_hang_up
+from webhooks.http.outcome import ErrorClass, HeaderRefused, Outcome, classify, is_disconnect
 from webhooks.http.signing import mask_headers
 from webhooks.http.sockets import Dialler, Exchange
 
 __all__ = ["ErrorClass", "Outcome", "Transport"]
 
-# Kept of an answer's headers: more than an honest endpoint sends, little enough for a row.
+# Limits for a response's stored headers.
 MAX_HEADERS = 64
 MAX_HEADER_LENGTH = 1024
 MAX_HEADERS_LENGTH = 8192  # of all values together
@@ -48,7 +48,7 @@ class _Session(HTTPSession):
     """A session without cookies, proxies, .netrc and redirects."""
 
     def __init__(self, adapter: DiallingAdapter, timeout: float) -> None:
-        # The filter of the library is left out for ours, which `adapter` brings.
+        # The library's filter is off: `adapter` has its own.
         super().__init__(
             Config(
                 ip_filter_enable=False,
@@ -75,8 +75,8 @@ class Transport:
     Args:
         policy: which URLs and addresses may be used.
         timeout: seconds that an exchange may take, from the look-up to the last byte.
-        max_body: bytes of an answer's body that are read.
-        kept: bytes of it that are kept in the outcome.
+        max_body: bytes of a response's body that are read.
+        max_kept: bytes of it that are stored in the outcome.
         ca_file: PEM file of the certificates to trust in place of the usual public ones.
         hosts: how many hosts keep idle connections.
         per_host: how many idle connections a host keeps; those in use are not limited.
@@ -88,7 +88,7 @@ class Transport:
         policy: AddressPolicy,
         timeout: float,
         max_body: int = 65536,
-        kept: int = 4096,
+        max_kept: int = 4096,
         ca_file: str | None = None,
         hosts: int = 256,
         per_host: int = 256,
@@ -96,20 +96,20 @@ class Transport:
         self._policy = policy
         self._timeout = timeout
         self._max_body = max_body
-        self._kept = kept
+        self._max_kept = max_kept
         self._dialler = Dialler(policy)
         self._adapter = DiallingAdapter(
             self._dialler, _tls_context(ca_file), hosts=hosts, per_host=per_host
         )
-        self._of_thread = threading.local()
+        self._local = threading.local()
         # The same few URLs come again and again, and the policy of a transport does not change.
         self._target = lru_cache(maxsize=4096)(self._checked_target)
 
     def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        """Send one webhook and wait for what comes of it; raises nothing for the network.
+        """Send one webhook and wait for its outcome; network errors are not raised.
 
         Args:
-            url: checked here again, since what was allowed when it was stored may not be now.
+            url: checked again, since what was allowed when it was stored may not be now.
             body: the bytes to send, as they are.
             headers: all of them but Host, Content-Length and Accept-Encoding.
         """
@@ -120,19 +120,23 @@ class Transport:
             try:
                 return self._send(request, exchange, started_at)
             except Exception as error:
-                if not exchange.reused or "first_byte" in exchange.timings or not is_hang_up(error):
+                if (
+                    not exchange.reused
+                    or "first_byte" in exchange.timings
+                    or not is_disconnect(error)
+                ):
                     raise
-            exchange = self._dialler.exchange = exchange.again()
+            exchange = self._dialler.exchange = exchange.for_retry()
             return self._send(request, exchange, started_at)
         except Exception as error:
-            known = classify(error)
-            if known is None:
+            failure = classify(error)
+            if failure is None:
                 raise
-            kind, detail = known
+            kind, detail = failure
             return self._outcome(exchange, started_at, error=kind, detail=detail)
 
     def close(self) -> None:
-        """Close the idle connections; those in use close when their answer has been read."""
+        """Close the idle connections; those in use close when their response has been read."""
         self._adapter.close()
 
     def _checked_target(self, url: str) -> Target:
@@ -186,14 +190,14 @@ class Transport:
 
     def _session(self) -> _Session:
         try:
-            session: _Session = self._of_thread.session
+            session: _Session = self._local.session
             return session
         except AttributeError:
-            session = self._of_thread.session = _Session(self._adapter, self._timeout)
+            session = self._local.session = _Session(self._adapter, self._timeout)
             return session
 
     def _read(self, raw: Any, *, ok: bool) -> tuple[bytes, tuple[ErrorClass, str] | None]:
-        """The beginning of the body, and what is wrong with the rest of it.
+        """The beginning of the body, and the failure while reading the rest.
 
         The connection goes back to its pool if the whole body has been read, else it is closed.
 
@@ -203,7 +207,7 @@ class Transport:
         """
         parts: list[bytes] = []
         size = 0
-        complete = raw.status >= 200  # after an interim answer another one may come
+        complete = raw.status >= 200  # after an interim response another one may come
         failure: tuple[ErrorClass, str] | None = None
         try:
             while complete and raw.length_remaining != 0:
@@ -222,13 +226,12 @@ class Transport:
                 raise
         finally:
             if complete:
-                # Marks the answer as ended. The next user of the connection may come before this
-                # response is forgotten, and must not find it unended.
+                # Marks the response as complete before the connection is reused.
                 raw.drain_conn()
             else:
                 raw.close()
             raw.release_conn()
-        return b"".join(parts)[: self._kept], failure
+        return b"".join(parts)[: self._max_kept], failure
 
     @staticmethod
     def _outcome(
@@ -248,24 +251,24 @@ class Transport:
             started_at=started_at,
             duration_ms=exchange.elapsed_ms(),
             resolved_address=exchange.address,
-            response_headers={} if response is None else _kept_headers(response.headers),
+            response_headers={} if response is None else _stored_headers(response.headers),
             response_head=head.decode("utf-8", "replace").replace("\0", ""),
             timings=exchange.timings,
         )
 
 
-def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """An answer's headers fit for a row: few, short, and without cookies and the like."""
-    kept: dict[str, str] = {}
-    room = MAX_HEADERS_LENGTH
-    # The short ones first: they are those that say something, such as Retry-After.
+def _stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """A response's headers within the limits, with secrets masked."""
+    stored: dict[str, str] = {}
+    remaining = MAX_HEADERS_LENGTH
+    # The short ones first: they are the useful ones, such as Retry-After.
     for name in sorted(headers, key=lambda name: len(headers[name])):
         value = headers[name].replace("\0", "")[:MAX_HEADER_LENGTH]
-        room -= len(value)
-        if len(kept) == MAX_HEADERS or room < 0:
+        remaining -= len(value)
+        if len(stored) == MAX_HEADERS or remaining < 0:
             break
-        kept[name.lower()[:MAX_HEADER_LENGTH]] = value
-    return mask_headers(kept)
+        stored[name.lower()[:MAX_HEADER_LENGTH]] = value
+    return mask_headers(stored)
 
 
 @lru_cache(maxsize=8)

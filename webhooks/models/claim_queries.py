@@ -1,4 +1,4 @@
-"""The two questions of the claim that the ORM has no words for.
+"""The two queries of a claim that the ORM cannot express.
 
 Which webhooks have deliveries of a kind? A recursive query steps from webhook to webhook in a
 partial index ("loose index scan"): its cost grows with the number of such webhooks, and not with
@@ -22,9 +22,10 @@ from webhooks.models import Delivery
 
 # The predicates of the partial indexes, word for word: only then are they used.
 PENDING = "status = 'pending'"
-ASKED_FOR = "status = 'pending' AND \"trigger\" IN ('manual', 'recover')"
-# By hand: this is sent even to an endpoint that is left alone otherwise.
-BY_HAND = f"{ASKED_FOR} AND \"trigger\" = 'manual'"
+ON_DEMAND = "status = 'pending' AND \"trigger\" IN ('manual', 'recover')"
+# Sent even to a paused endpoint.
+MANUAL = f"{ON_DEMAND} AND \"trigger\" = 'manual'"
+# The second condition is the predicate of the index.
 HELD = "status = 'held' AND status IN ('held', 'failed')"
 
 _TABLE = Delivery._meta.db_table
@@ -35,7 +36,7 @@ def webhooks_having(kind: str, *, order: str = "webhook_id, next_attempt_at, id"
 
     Args:
         kind: one of this module's predicates.
-        order: the columns of the index that knows that kind.
+        order: the columns of that kind's index.
     """
     probe = f"SELECT webhook_id FROM {_TABLE} WHERE {kind}"  # noqa: S608 - constants only
     return RawSQL(  # noqa: S611 - no parameter comes from outside
@@ -50,24 +51,26 @@ def webhooks_having(kind: str, *, order: str = "webhook_id, next_attempt_at, id"
     )
 
 
-def next_due_per_webhook(wanted: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
-    """Return ids of deliveries that are due: for each webhook its oldest, as many as wanted.
+def next_due_per_webhook(limits: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
+    """Return ids of deliveries that are due: for each webhook its oldest ones.
 
     Args:
-        wanted: how many, by webhook.
+        limits: how many at most, by webhook.
         kind: one of this module's predicates.
         now: the present.
     """
-    if not wanted:
+    if not limits:
         return []
     if connection.vendor == "postgresql":
-        return _lateral(wanted, kind, now)
-    return list(chain.from_iterable(_one(pk, count, kind, now) for pk, count in wanted.items()))
+        return _next_due_lateral(limits, kind, now)
+    return list(
+        chain.from_iterable(_next_due_of(pk, count, kind, now) for pk, count in limits.items())
+    )
 
 
-def _lateral(wanted: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
+def _next_due_lateral(limits: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(lateral_query(kind), [list(wanted), list(wanted.values()), now])
+        cursor.execute(lateral_query(kind), [list(limits), list(limits.values()), now])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -81,12 +84,12 @@ def lateral_query(kind: str) -> str:
     )
 
 
-def _one(webhook_id: UUID, count: int, kind: str, now: datetime) -> list[Any]:
-    found = Delivery.objects.due(now) if kind == PENDING else Delivery.objects.asked_for()
-    if kind == BY_HAND:
-        found = found.filter(trigger=Delivery.Trigger.MANUAL)
+def _next_due_of(webhook_id: UUID, count: int, kind: str, now: datetime) -> list[Any]:
+    deliveries = Delivery.objects.due(now) if kind == PENDING else Delivery.objects.on_demand()
+    if kind == MANUAL:
+        deliveries = deliveries.filter(trigger=Delivery.Trigger.MANUAL)
     return list(
-        found.filter(webhook=webhook_id, next_attempt_at__lte=now)
+        deliveries.filter(webhook=webhook_id, next_attempt_at__lte=now)
         .order_by("next_attempt_at", "id")
         .values_list("pk", flat=True)[:count]
     )

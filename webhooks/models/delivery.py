@@ -1,4 +1,4 @@
-"""An event on its way to a webhook, and each time that it was tried."""
+"""A delivery of an event to a webhook, and its attempts."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from webhooks.models.webhook import Webhook
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
-    """Domain words for selecting deliveries."""
+    """Queries for deliveries."""
 
     def waiting(self) -> "DeliveryQuerySet":
         """Those with an attempt to come."""
@@ -24,16 +24,16 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Those to be attempted by ``now``."""
         return self.waiting().filter(next_attempt_at__lte=now)
 
-    def asked_for(self) -> "DeliveryQuerySet":
-        """Those whose next attempt somebody asked for: a disabled webhook gets these too."""
-        return self.waiting().filter(trigger__in=Delivery.ASKED_FOR)
+    def on_demand(self) -> "DeliveryQuerySet":
+        """Those requested by a person or a recovery: a disabled webhook gets these too."""
+        return self.waiting().filter(trigger__in=Delivery.ON_DEMAND)
 
     def in_flight(self) -> "DeliveryQuerySet":
-        """Those that a sender is attempting now."""
+        """Those that a dispatcher is attempting now."""
         return self.filter(status=Delivery.Status.DELIVERING)
 
     def stale(self, now: datetime) -> "DeliveryQuerySet":
-        """Those under way whose sender has not been heard of within its lease."""
+        """Those in flight whose lease has ended: their dispatcher died or hangs."""
         return self.in_flight().filter(lease_expires_at__lte=now)
 
     def held(self) -> "DeliveryQuerySet":
@@ -45,9 +45,9 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(webhook__client=client, webhook__deleted_at=None)
 
     def update_in_order(self, **values: Any) -> int:
-        """Update many rows, locked by their ids first: two such updates never wait for each other.
+        """Update many rows, locked in id order first to avoid deadlocks.
 
-        A plain UPDATE locks in the order in which its plan comes by.
+        A plain UPDATE locks in the order of its query plan.
         """
         with transaction.atomic(savepoint=False):
             locked = self.select_for_update(no_key=True).order_by("id")
@@ -57,7 +57,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
 
 class Delivery(models.Model):
-    """One event on its way to one webhook."""
+    """The delivery of one event to one webhook."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -73,7 +73,7 @@ class Delivery(models.Model):
         RECOVER = "recover"
         TEST = "test"
 
-    ASKED_FOR = (Trigger.MANUAL, Trigger.RECOVER)
+    ON_DEMAND = (Trigger.MANUAL, Trigger.RECOVER)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     # The constraint below is its index.
@@ -139,19 +139,19 @@ class Delivery(models.Model):
                 name="delivery_due",
                 condition=Q(status="pending"),
             ),
-            # The same for what somebody asked for.
+            # The same for those on demand.
             models.Index(
                 fields=["webhook", "next_attempt_at", "id"],
                 name="delivery_asked_for",
                 condition=Q(status="pending", trigger__in=["manual", "recover"]),
             ),
-            # What is under way for a webhook, and whose lease has ended.
+            # What is in flight to a webhook, and whose lease has ended.
             models.Index(
                 fields=["webhook", "lease_expires_at"],
                 name="delivery_under_way",
                 condition=Q(status="delivering"),
             ),
-            # The question whether anything is due at all.
+            # Whether anything is due at all.
             models.Index(
                 fields=["next_attempt_at"],
                 name="delivery_next",
@@ -165,9 +165,9 @@ class Delivery(models.Model):
                 name="delivery_unsent",
                 condition=Q(status__in=["held", "failed"]),
             ),
-            # The staff's list of those that were canceled; they are few.
+            # The admin's list of canceled ones; they are few.
             models.Index(fields=["-id"], name="delivery_canceled", condition=Q(status="canceled")),
-            # How a recovery comes on.
+            # A recovery's progress.
             models.Index(
                 fields=["recovery", "status"],
                 name="delivery_of_recovery",
@@ -180,7 +180,7 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One time that a delivery was tried, with all that is known of it."""
+    """One attempt of a delivery, with the evidence for its outcome."""
 
     Trigger = Delivery.Trigger
 
@@ -216,5 +216,5 @@ class DeliveryAttempt(models.Model):
 
     @property
     def ok(self) -> bool:
-        """Whether the endpoint took the message."""
+        """Whether the endpoint accepted the message."""
         return not self.error

@@ -1,4 +1,4 @@
-"""What happened."""
+"""Events."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from pave.core.ids import new_id
 
 
 class Event(models.Model):
-    """Something that happened, with the bytes that tell of it, fixed when it happened."""
+    """Something that happened, with the body of its message, fixed when it happened."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     client = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Sending again what never succeeded, as a job that can be watched."""
+"""A job that sends again what never succeeded."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,10 +9,10 @@ from webhooks.models.webhook import Webhook
 
 
 class RecoveryQuerySet(models.QuerySet["Recovery"]):
-    """Domain words for selecting recoveries."""
+    """Queries for recoveries."""
 
     def running(self) -> "RecoveryQuerySet":
-        """Those that are not at their end, oldest first."""
+        """Those that are still running, oldest first."""
         return self.filter(status=Recovery.Status.RUNNING).order_by("id")
 
     def for_client(self, client: Client) -> "RecoveryQuerySet":

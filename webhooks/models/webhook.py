@@ -11,15 +11,15 @@ from django.utils import timezone
 from pave.clients.models import Client
 from pave.core.ids import new_id
 from webhooks.fields import EncryptedJSONField, EncryptedTextField
-from webhooks.policies.circuit_breaker import Condition
+from webhooks.policies.circuit_breaker import EndpointHealth
 
 MAX_IN_FLIGHT = 64
-# How often staff hear of one webhook that is disabled again and again.
-TOLD_EVERY = timedelta(hours=1)
+# Staff are alerted at most this often about one webhook that is disabled again and again.
+ALERT_INTERVAL = timedelta(hours=1)
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
-    """Domain words for selecting webhooks."""
+    """Queries for webhooks."""
 
     def existing(self) -> "WebhookQuerySet":
         """Those that are not deleted."""
@@ -29,29 +29,30 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
         """The client's own, deleted ones left out, oldest first."""
         return self.existing().filter(client=client).order_by("id")
 
-    def open_for_business(self, now: datetime) -> "WebhookQuerySet":
-        """Enabled ones that are not to be left alone at present."""
+    def active(self, now: datetime) -> "WebhookQuerySet":
+        """Enabled ones that are not paused."""
         return self.existing().filter(
             Q(paused_until=None) | Q(paused_until__lte=now),
             enabled=True,
         )
 
-    def untold(self) -> "WebhookQuerySet":
-        """Those that were disabled by no person, which staff are still to hear of.
+    def awaiting_alert(self) -> "WebhookQuerySet":
+        """Those that were disabled automatically and not reported to staff yet.
 
-        They hear of each at most once in ``TOLD_EVERY``: a client may enable and break one again
+        Each is reported at most once in ``ALERT_INTERVAL``: a client may enable and break one again
         and again.
         """
-        long_ago = timezone.now() - TOLD_EVERY
+        alert_again_before = timezone.now() - ALERT_INTERVAL
         return self.existing().filter(
-            Q(staff_told_at=None) | Q(staff_told_at__lt=Least(F("disabled_at"), Value(long_ago))),
+            Q(staff_told_at=None)
+            | Q(staff_told_at__lt=Least(F("disabled_at"), Value(alert_again_before))),
             enabled=False,
-            disabled_by__in=Webhook.BY_THEMSELVES,
+            disabled_by__in=Webhook.DISABLED_AUTOMATICALLY,
         )
 
 
 class Webhook(models.Model):
-    """A URL of a client's that is told of events."""
+    """A URL of a client's that receives events."""
 
     class DisabledBy(models.TextChoices):
         GONE = "gone", "The endpoint answered 410 Gone"
@@ -60,10 +61,10 @@ class Webhook(models.Model):
         CLIENT = "client", "The client disabled it"
         STAFF = "staff", "Staff disabled it"
 
-    # Reasons that no person decided on, so that people have to be told.
-    BY_THEMSELVES = (DisabledBy.GONE, DisabledBy.ASKED, DisabledBy.FAILING)
-    # What the endpoint itself has said.
-    BY_ENDPOINT = (DisabledBy.GONE, DisabledBy.ASKED)
+    # Not decided by a person, so staff are alerted.
+    DISABLED_AUTOMATICALLY = (DisabledBy.GONE, DisabledBy.ASKED, DisabledBy.FAILING)
+    # Requested by the endpoint itself.
+    DISABLED_BY_ENDPOINT = (DisabledBy.GONE, DisabledBy.ASKED)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="webhooks")
@@ -94,7 +95,7 @@ class Webhook(models.Model):
     failing_since = models.DateTimeField(
         null=True, blank=True, help_text="When the failures began that no success has ended since."
     )
-    # How the endpoint does: a Condition of webhooks/policies/circuit_breaker.py.
+    # The endpoint's health: an EndpointHealth of webhooks/policies/circuit_breaker.py.
     window = models.PositiveSmallIntegerField(
         default=1, help_text="How many messages it is trusted with at once at present."
     )
@@ -125,7 +126,7 @@ class Webhook(models.Model):
             ("rotate_secret", "Can rotate signing secrets"),
         ]
         indexes = [
-            # The admin's list of webhooks that need a person, and those staff are to hear of.
+            # The admin's list of webhooks that need attention, and those to alert staff about.
             models.Index(
                 fields=["disabled_at"],
                 name="webhook_disabled",
@@ -137,9 +138,9 @@ class Webhook(models.Model):
         return self.url
 
     @property
-    def condition(self) -> Condition:
-        """How the endpoint does."""
-        return Condition(
+    def health(self) -> EndpointHealth:
+        """The endpoint's health, as the policy sees it."""
+        return EndpointHealth(
             window=self.window,
             steady=self.steady,
             failures=self.breaker_failures,
@@ -148,17 +149,17 @@ class Webhook(models.Model):
             paused_until=self.paused_until,
         )
 
-    @condition.setter
-    def condition(self, condition: Condition) -> None:
-        self.window = condition.window
-        self.steady = condition.steady
-        self.breaker_failures = condition.failures
-        self.breaker_failed_at = condition.failed_at
-        self.breaker_opened_at = condition.opened_at
-        self.paused_until = condition.paused_until
+    @health.setter
+    def health(self, health: EndpointHealth) -> None:
+        self.window = health.window
+        self.steady = health.steady
+        self.breaker_failures = health.failures
+        self.breaker_failed_at = health.failed_at
+        self.breaker_opened_at = health.opened_at
+        self.paused_until = health.paused_until
 
-    # The columns that ``condition`` stands for.
-    CONDITION_FIELDS = (
+    # The columns that ``health`` stands for.
+    HEALTH_FIELDS = (
         "window",
         "steady",
         "breaker_failures",
@@ -170,15 +171,15 @@ class Webhook(models.Model):
     @property
     def breaker(self) -> str:
         """The breaker's state now: closed, open or half-open."""
-        return self.condition.state(timezone.now())
+        return self.health.state(timezone.now())
 
     def is_paused(self, now: datetime) -> bool:
-        """Whether it is to be left alone."""
-        return self.condition.is_paused(now)
+        """Whether nothing may be sent to it now."""
+        return self.health.is_paused(now)
 
-    def room(self, in_flight: int) -> int:
-        """Return how many more messages may be under way to it."""
-        return max(0, min(self.condition.limit, self.max_in_flight) - in_flight)
+    def remaining_capacity(self, in_flight: int) -> int:
+        """Return how many more messages may be in flight to it."""
+        return max(0, min(self.health.limit, self.max_in_flight) - in_flight)
 
 
 class SigningSecret(models.Model):

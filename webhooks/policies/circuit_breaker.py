@@ -1,15 +1,15 @@
-"""How an endpoint does, and what that means for how much is sent to it. Pure.
+"""An endpoint's health, and how much may be sent to it. Pure.
 
 Two things are kept apart. The *window* is how many messages an endpoint is trusted with at once:
 one at first, one more with each success, half as many when it says that it is overloaded, one
 after a time-out. The *breaker* opens when an endpoint does not answer at all, several times in a
-row: then it is left alone, and its deliveries wait without losing an attempt. When the pause is
-over one message goes out as a probe. If it is answered the breaker closes; if not, the next pause
-is twice as long.
+row: then nothing is sent for a while, and deliveries wait without losing an attempt. When the
+pause is over one message goes out as a probe. If it is answered the breaker closes; if not, the
+next pause is twice as long.
 
-Beside these, an endpoint is *steady* if its last answer came, and came soon. Those that are not,
-since they are slow or silent, share a part of each sender's threads, and so do new ones, of which
-nothing is known yet: however many of them hang, there are threads for the others.
+An endpoint is *steady* if its last response came, and came soon. Those that are slow or do not
+respond share a part of each dispatcher's threads, and so do new ones, of which nothing is known
+yet: however many of them hang, there are threads for the others.
 """
 
 from dataclasses import dataclass, replace
@@ -19,40 +19,40 @@ from enum import StrEnum
 from webhooks.http.outcome import ErrorClass, Outcome
 from webhooks.policies.retry import parse_retry_after
 
-# Silences in a row that open the breaker.
-THRESHOLD = 3
+# Attempts without a response, in a row, that open the breaker.
+FAILURE_THRESHOLD = 3
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=10)
-# How long an endpoint is left alone that says it is overloaded, and not for how long it is.
+# The pause for an endpoint that says it is overloaded without saying for how long.
 BUSY_PAUSE = timedelta(seconds=2)
-# An answer that takes longer is late, in milliseconds.
-LATE_MS = 2000
+# A response that takes longer is slow, in milliseconds.
+SLOW_MS = 2000
 
 _BUSY = frozenset({429, 502, 504})
 _UNAVAILABLE = 503
-_SILENT = frozenset(
+_NO_RESPONSE = frozenset(
     {ErrorClass.DNS, ErrorClass.REFUSED, ErrorClass.RESET, ErrorClass.TIMEOUT, ErrorClass.TLS}
 )
 
 
 class Verdict(StrEnum):
-    """What an attempt tells of the endpoint, the message set aside."""
+    """What an attempt says about the endpoint, whatever the message was."""
 
     GOOD = "good"
-    ANSWERED = "answered"  # a failure, but the endpoint is there
-    BUSY = "busy"  # it asks for less
-    SILENT = "silent"  # it is not there, or too slow to tell
+    ANSWERED = "answered"  # a failure, but the endpoint responds
+    BUSY = "busy"  # overloaded
+    NO_RESPONSE = "no_response"  # unreachable or timed out
 
 
 def judge(outcome: Outcome) -> Verdict:
-    """Return what an attempt tells of the endpoint."""
+    """Return what an attempt says about the endpoint."""
     if outcome.ok:
         return Verdict.GOOD
     if outcome.status in _BUSY:
         return Verdict.BUSY
     if outcome.status == _UNAVAILABLE and "retry-after" in outcome.response_headers:
         return Verdict.BUSY
-    return Verdict.SILENT if outcome.error in _SILENT else Verdict.ANSWERED
+    return Verdict.NO_RESPONSE if outcome.error in _NO_RESPONSE else Verdict.ANSWERED
 
 
 class BreakerState(StrEnum):
@@ -64,16 +64,17 @@ class BreakerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """How an endpoint does.
+class EndpointHealth:
+    """An endpoint's health.
 
     Attributes:
-        window: messages it is trusted with at once.
-        steady: whether its last answer came, and came soon; None if nothing is known yet.
-        failures: silences in a row. Attempts that were under way together count once.
-        failed_at: when the last one that counts was noted.
+        window: messages it may be sent at once.
+        steady: whether its last response came, and came soon; None if nothing is known yet.
+        failures: attempts without a response, in a row. Those that were in flight together count
+            once.
+        failed_at: when the last one that counts was recorded.
         opened_at: when the breaker opened; None while it is closed.
-        paused_until: until when the endpoint is left alone.
+        paused_until: until when nothing is sent to the endpoint.
     """
 
     window: int = 1
@@ -85,11 +86,11 @@ class Condition:
 
     @property
     def limit(self) -> int:
-        """How many messages may be under way: one as long as the breaker is not closed."""
+        """How many messages may be in flight: one as long as the breaker is not closed."""
         return 1 if self.opened_at else self.window
 
     def is_paused(self, now: datetime) -> bool:
-        """Whether the endpoint is to be left alone."""
+        """Whether nothing may be sent to the endpoint now."""
         return self.paused_until is not None and self.paused_until > now
 
     def state(self, now: datetime) -> BreakerState:
@@ -98,20 +99,20 @@ class Condition:
             return BreakerState.CLOSED
         return BreakerState.OPEN if self.is_paused(now) else BreakerState.HALF_OPEN
 
-    def after(self, outcome: Outcome, *, max_in_flight: int, now: datetime) -> "Condition":
-        """Return how the endpoint does after one more attempt.
+    def after(self, outcome: Outcome, *, max_in_flight: int, now: datetime) -> "EndpointHealth":
+        """Return the health after one more attempt.
 
         Args:
-            outcome: what came of it.
-            max_in_flight: what the webhook allows at most.
-            now: when that is noted.
+            outcome: of the attempt.
+            max_in_flight: the webhook's limit.
+            now: when it is recorded.
         """
         verdict = judge(outcome)
-        if verdict is Verdict.SILENT:
-            return self._after_silence(outcome, now)
+        if verdict is Verdict.NO_RESPONSE:
+            return self._after_no_response(outcome, now)
         answered = replace(
             self,
-            steady=outcome.duration_ms < LATE_MS,
+            steady=outcome.duration_ms < SLOW_MS,
             failures=0,
             failed_at=None,
             opened_at=None,
@@ -131,16 +132,16 @@ class Condition:
             )
         return answered
 
-    def _after_silence(self, outcome: Outcome, now: datetime) -> "Condition":
-        silent = replace(self, window=1, steady=False)
+    def _after_no_response(self, outcome: Outcome, now: datetime) -> "EndpointHealth":
+        unresponsive = replace(self, window=1, steady=False)
         if self.failed_at is not None and outcome.started_at < self.failed_at:
-            return silent  # it was under way beside one that has counted
+            return unresponsive  # it was in flight beside one that has counted
         failures = self.failures + 1
-        if failures < THRESHOLD and self.opened_at is None:
-            return replace(silent, failures=failures, failed_at=now)
-        doublings = min(max(failures - THRESHOLD, 0), 16)
+        if failures < FAILURE_THRESHOLD and self.opened_at is None:
+            return replace(unresponsive, failures=failures, failed_at=now)
+        doublings = min(max(failures - FAILURE_THRESHOLD, 0), 16)
         return replace(
-            silent,
+            unresponsive,
             failures=failures,
             failed_at=now,
             opened_at=self.opened_at or now,

@@ -92,6 +92,6 @@ class RetryView(ClientView):
         validated(EmptySerializer(data=request.data))
         try:
             manual.retry(delivery_id=delivery.pk)
-        except manual.NotNow as error:
+        except manual.InvalidState as error:
             raise Conflict(str(error)) from error
         return Response(DeliverySerializer(own_delivery(request, delivery_id)).data, status=202)

@@ -22,8 +22,7 @@ from webhooks.api.representations import (
 )
 from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateSecretSerializer
 from webhooks.api.views.webhooks import own_webhook, validated
-from webhooks.delivery import endpoint_check, test_event
-from webhooks.delivery import recovery as recovering
+from webhooks.delivery import endpoint_check, recovery, test_event
 from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import services
 from webhooks.models import Recovery
@@ -50,7 +49,7 @@ class RotateSecretView(ClientView):
         hours = validated(RotateSecretSerializer(data=request.data))["overlap_hours"]
         try:
             secret = services.rotate_secret(webhook=webhook, overlap=hours * services.HOUR)
-        except services.TooMany as error:
+        except services.LimitReached as error:
             raise Conflict(str(error)) from error
         webhook = own_webhook(request, webhook_id)
         return Response(WebhookWithSecretSerializer(webhook, context={"secret": secret}).data)
@@ -90,9 +89,9 @@ class CheckView(ClientView):
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
         with bounded(), TESTS.place(webhook.client_id):
-            findings = endpoint_check.check(webhook=webhook)
-        ok = all(finding.right for finding in findings)
-        report = {"webhook": webhook.pk, "ok": ok, "checks": findings}
+            results = endpoint_check.check(webhook=webhook)
+        ok = all(result.passed for result in results)
+        report = {"webhook": webhook.pk, "ok": ok, "checks": results}
         return Response(CheckReportSerializer(report).data)
 
 
@@ -117,18 +116,18 @@ class RecoverView(ClientView):
         fields = validated(RecoverSerializer(data=request.data))
         window = {"since": fields["since"], "until": fields["until"]}
         if fields["dry_run"]:
-            counts = recovering.count(webhook=webhook, **window)
+            counts = recovery.count(webhook=webhook, **window)
             total = sum(counts.values())
             counted = {"webhook_id": webhook.pk, **window, "counts": {"total": total, **counts}}
             return Response(RecoveryCountSerializer(counted).data)
         try:
-            recovery = recovering.start(webhook=webhook, **window)
-        except recovering.AlreadyRunning as error:
+            job = recovery.start(webhook=webhook, **window)
+        except recovery.AlreadyRunning as error:
             raise Conflict(str(error)) from error
         return Response(
-            RecoverySerializer(recovery).data,
+            RecoverySerializer(job).data,
             status=202,
-            headers={"Location": reverse("recovery", args=[recovery.pk])},
+            headers={"Location": reverse("recovery", args=[job.pk])},
         )
 
 
@@ -138,5 +137,5 @@ class RecoveryView(ClientView):
     @operation("getRecovery", _TAG, "Get how far a recovery is", responses=RecoverySerializer)
     def get(self, request: ClientRequest, recovery_id: UUID) -> Response:
         """Answer how far the recovery is."""
-        found = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)
-        return Response(RecoverySerializer(found).data)
+        job = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)
+        return Response(RecoverySerializer(job).data)

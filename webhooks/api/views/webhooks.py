@@ -95,7 +95,7 @@ class WebhooksView(ClientView):
         """Make a webhook; answer it with its secret, this once."""
         try:
             webhook, secret = services.create(client=request.client, **fields)
-        except services.TooMany as error:
+        except services.LimitReached as error:
             raise Conflict(str(error)) from error
         return Response(
             WebhookWithSecretSerializer(webhook, context={"secret": secret}).data,
