@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -115,6 +116,13 @@ class ButtonsMixin:
     def _do(
         self, request: HttpRequest, one: Button, obj: Any, form: forms.Form | None
     ) -> str | HttpResponse:
+        with transaction.atomic() if one.atomic else nullcontext():
+            return self._do_recorded(request, one, obj, form)
+
+    def _do_recorded(
+        self, request: HttpRequest, one: Button, obj: Any, form: forms.Form | None
+    ) -> str | HttpResponse:
+        """Do a button's deed, and write it down in the audit trail."""
         before = audit.snapshot(obj)
         method: Callable[..., str | HttpResponse] = getattr(self, one.name)
         result = method(request, obj, form.cleaned_data if form else {})
@@ -190,8 +198,7 @@ def _do_many(
     done, refused = 0, []
     for obj in fitting:
         try:
-            with transaction.atomic():
-                model_admin._do(request, one, obj, form)
+            model_admin._do(request, one, obj, form)
         except Refused as error:
             refused.append(f"{obj}: {error}")
         else:

@@ -41,6 +41,8 @@ class Button:
         offered: Whether it makes sense for an object.
         bulk: What it is called in the actions of the list; empty: it is not among them.
         template: The page that asks.
+        atomic: Whether what it does and its line in the audit trail are committed together; not so
+            where it waits for the network.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Button:
     offered: Callable[[Any], bool] = always
     bulk: str = ""
     template: str = "staff/ask.html"
+    atomic: bool = True
 
     @property
     def asks(self) -> bool:
@@ -73,6 +76,7 @@ def button(
     offered: Callable[[Any], bool] = always,
     bulk: str = "",
     template: str = "staff/ask.html",
+    atomic: bool = True,
 ) -> Callable[[Method], Method]:
     """Make a method of a ``StaffAdmin`` a button; the arguments are those of `Button`."""
 
@@ -87,6 +91,7 @@ def button(
             offered=offered,
             bulk=bulk,
             template=template,
+            atomic=atomic,
         )
         return method
 

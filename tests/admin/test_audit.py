@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Group
@@ -56,6 +57,16 @@ def test_a_button_is_on_record_with_what_it_did(superuser: Browser, plain_webhoo
     assert entry.changes["enabled"] == ["True", "False"]
     assert entry.changes["disabled_by"] == ["", "staff"]
     assert entry.detail == "Disabled; its deliveries are held."
+
+
+def test_nothing_is_done_that_cannot_be_put_on_record(
+    superuser: Browser, plain_webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pave.staff.audit.note", Mock(side_effect=RuntimeError))
+    with pytest.raises(RuntimeError):
+        superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
+    plain_webhook.refresh_from_db()
+    assert plain_webhook.enabled
 
 
 def test_looking_and_asking_are_not_on_record(superuser: Browser, plain_webhook: Webhook) -> None:

@@ -158,7 +158,12 @@ class WebhookAdmin(StaffAdmin):
 
     # --- Buttons --------------------------------------------------------------------------------
 
-    @button("Send a test", permission=OPERATE, offered=lambda webhook: not webhook.deleted_at)
+    @button(
+        "Send a test",
+        permission=OPERATE,
+        offered=lambda webhook: not webhook.deleted_at,
+        atomic=False,
+    )
     def send_test(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         with _turn(request):
             delivery = test_event.send_test(webhook=webhook)
@@ -176,7 +181,10 @@ class WebhookAdmin(StaffAdmin):
         return response
 
     @button(
-        "Check the receiver", permission=OPERATE, offered=lambda webhook: not webhook.deleted_at
+        "Check the receiver",
+        permission=OPERATE,
+        offered=lambda webhook: not webhook.deleted_at,
+        atomic=False,
     )
     def check_receiver(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         with _turn(request):
