@@ -39,9 +39,13 @@ MAX_CPU_SECONDS = 60.0
 _WRITE_ROWS = 2_000
 # How often the sweep counts, in seconds, and how long a batch has been under way by then.
 _RECOUNT_EVERY = 60
+_RECOUNT_SECONDS = 1.0
+_RECOUNT_BATCHES = 500
 _RECOUNT_AFTER = timedelta(seconds=10)
 # How long one sweep notifies of corrections, in seconds.
 _NOTIFY_SECONDS = 2.0
+# The last batch that the sweep of this process has looked at, where there were too many.
+_recounted_up_to: UUID | None = None
 
 Status = NormalizationRequest.Status
 _COUNTED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)
@@ -210,16 +214,26 @@ def sweep(*, now: datetime | None = None) -> None:
     """Count anew the batches that have no row left to be answered, and are not completed.
 
     The counts are kept in the transactions that end requests, so this finds something only where
-    rows were changed or removed by hand.
+    rows were changed or removed by hand. After ``_RECOUNT_SECONDS`` the others are left to the next
+    sweep that does this, which begins behind these.
     """
+    global _recounted_up_to
     if not cache.add("batches:recounted", "yes", _RECOUNT_EVERY):
         return
     now = now or timezone.now()
-    stuck = Batch.objects.open().filter(created_at__lt=now - _RECOUNT_AFTER)
-    for batch_id in stuck.order_by("id").values_list("pk", flat=True):
+    end = time.monotonic() + _RECOUNT_SECONDS
+    open_batches = Batch.objects.open().filter(created_at__lt=now - _RECOUNT_AFTER).order_by("id")
+    if _recounted_up_to is not None:
+        open_batches = open_batches.filter(pk__gt=_recounted_up_to)
+    pks = list(open_batches.values_list("pk", flat=True)[:_RECOUNT_BATCHES])
+    for batch_id in pks:
         rows = NormalizationRequest.objects.filter(**just("batch", batch_id))
         if not exists_along(rows.unfinished(), "batch_id", "-id"):
             _recount(batch_id, now)
+        if time.monotonic() > end:
+            _recounted_up_to = batch_id
+            return
+    _recounted_up_to = pks[-1] if len(pks) == _RECOUNT_BATCHES else None
 
 
 def _good(

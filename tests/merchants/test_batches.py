@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -167,6 +168,20 @@ def test_the_sweep_completes_a_batch_whose_counts_are_wrong(api, webhook):
         2,
     )
     assert Event.objects.get().type == "batch.completed"
+
+
+def test_the_sweep_goes_on_where_it_ended_with_many_batches(client_1234, monkeypatch):
+    """Else very many open batches would keep it from all that it does for the others."""
+    monkeypatch.setattr(batches, "_RECOUNT_SECONDS", 0)
+    monkeypatch.setattr(batches, "_recounted_up_to", None)
+    now = timezone.now()
+    Batch.objects.bulk_create(
+        Batch(client=client_1234.client, created_at=now, accepted=1) for _ in range(2)
+    )
+    for completed in (1, 2):
+        cache.clear()
+        batches.sweep(now=now + timedelta(minutes=1))
+        assert Batch.objects.exclude(status="processing").count() == completed
 
 
 def test_the_sweep_leaves_batches_under_way_alone(api, webhook):

@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 from django.conf import settings
 from django.db import transaction
 
+from pave.core.bulk_update import update_each
 from pave.core.card_masking import masked_value
 from pave.operations.monitoring.counters import Counter
 from webhooks.delivery.claims import Claim
@@ -232,9 +233,7 @@ def _update_failures(failures: Sequence[tuple[Delivery, AttemptResult]], now: da
             delivery.status = Status.HELD
             delivery.held_by = disabled[delivery.webhook_id]
             delivery.next_attempt_at = None
-    Delivery.objects.bulk_update(
-        [delivery for delivery, _ in failures], _UPDATED_FIELDS, batch_size=200
-    )
+    update_each([delivery for delivery, _ in failures], _UPDATED_FIELDS)
 
 
 def _fail(delivery: Delivery, now: datetime) -> None:

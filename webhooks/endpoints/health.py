@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.db.models.functions import Greatest, Least
 
+from pave.core.bulk_update import update_each
 from webhooks.endpoints import enabling
 from webhooks.http.outcome import Outcome
 from webhooks.models import Webhook
@@ -110,7 +111,7 @@ def _update_unhealthy(
             elif webhook.failing_since is None:
                 webhook.failing_since = now
         webhook.health = health
-    Webhook.objects.bulk_update(webhooks, _UPDATED_FIELDS, batch_size=200)
+    update_each(webhooks, _UPDATED_FIELDS)
     for webhook in webhooks:
         if webhook.failing_since is not None and webhook.failing_since <= now - FAILING_LIMIT:
             _disable(webhook.pk, Webhook.DisabledBy.FAILING, now)
