@@ -128,6 +128,14 @@ def test_a_sweep_goes_on_with_webhooks_for_a_while_only(deliver, webhook, monkey
     assert Delivery.objects.held().count() == 2
 
 
+def test_a_sweep_takes_clients_in_turn_however_many_webhooks_they_have():
+    changes = [(1, f"A {number}") for number in range(50)] + [(2, "B")]
+    for _ in range(20):  # in whatever order they are drawn
+        in_turn = list(enabling._by_clients_in_turn(changes))
+        assert "B" in in_turn[:2]
+        assert sorted(in_turn) == sorted(change for _, change in changes)
+
+
 def test_what_is_released_goes_out_as_automatic(deliver, webhook):
     """Even if it was retried by hand while it was held, and failed."""
     delivery = deliver(status="held", held_by="client", trigger="manual", next_attempt_at=None)

@@ -73,6 +73,14 @@ def test_it_sends_what_failed_is_held_or_waits_for_a_retry(
     assert recovery.progress(job)["succeeded"] == 4
 
 
+def test_what_fails_since_it_began_counts_in_its_total(inside, window, webhook):
+    inside("failed", attempts=10)
+    job = recovery.start(webhook=webhook, **window)
+    inside("failed", attempts=10)
+    run(job)
+    assert (recovery.progress(job)["total"], recovery.progress(job)["queued"]) == (2, 2)
+
+
 def test_repeating_it_sends_nothing_twice(send, inside, window, receiver, webhook):
     inside("failed", 3)
     run(recovery.start(webhook=webhook, **window))

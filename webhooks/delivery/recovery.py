@@ -154,7 +154,8 @@ def progress(recovery: Recovery) -> dict[str, Any]:
     """Return the counts of a recovery's deliveries."""
     by_status = dict(recovery.deliveries.order_by().values_list("status").annotate(Count("pk")))
     return {
-        "total": recovery.total,
+        # Counted when it began; some of the window may have failed for the first time since.
+        "total": max(recovery.total, recovery.queued),
         "queued": recovery.queued,
         **{status: by_status.get(status, 0) for status in Status.values},
     }

@@ -3,9 +3,10 @@
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import zip_longest
 from uuid import UUID
 
 from django.db import transaction
@@ -179,7 +180,7 @@ def reconcile(*, now: datetime) -> None:
     """Bring deliveries in line with their webhooks: hold, release, cancel.
 
     Disabling and enabling begin with a batch; this goes on with it, for ``RECONCILE_SECONDS`` at
-    a time and webhooks in any order. An event may also be published while its webhook changes, by a
+    a time, clients in turn. An event may also be published while its webhook changes, by a
     process that still sees the old state.
     """
     end = time.monotonic() + RECONCILE_SECONDS
@@ -187,17 +188,31 @@ def reconcile(*, now: datetime) -> None:
     held = Webhook.objects.filter(
         pk__in=claim_queries.webhooks_having(claim_queries.HELD, order="webhook_id, status, id")
     )
-    deleted = [*waiting.exclude(deleted_at=None), *held.exclude(deleted_at=None)]
-    changes: list[Callable[[], object]] = [
-        *(partial(hold, webhook) for webhook in waiting.existing().filter(enabled=False)),
-        *(partial(_release_and_send, one.pk) for one in held.existing().filter(enabled=True)),
-        *(partial(cancel_unsent, pk, now=now) for pk in {webhook.pk for webhook in deleted}),
+    deleted = {*waiting.exclude(deleted_at=None), *held.exclude(deleted_at=None)}
+    changes: list[tuple[int, Callable[[], object]]] = [
+        *((one.client_id, partial(hold, one)) for one in waiting.existing().filter(enabled=False)),
+        *(
+            (one.client_id, partial(_release_and_send, one.pk))
+            for one in held.existing().filter(enabled=True)
+        ),
+        *((one.client_id, partial(cancel_unsent, one.pk, now=now)) for one in deleted),
     ]
-    random.shuffle(changes)
-    for change in changes:
+    for change in _by_clients_in_turn(changes):
         change()
         if time.monotonic() > end:
             return
+
+
+def _by_clients_in_turn(
+    changes: Sequence[tuple[int, Callable[[], object]]],
+) -> Iterator[Callable[[], object]]:
+    """Yield one change of each client, then another of each, clients and changes in any order."""
+    of_client: dict[int, list[Callable[[], object]]] = {}
+    for client_id, change in random.sample(changes, len(changes)):
+        of_client.setdefault(client_id, []).append(change)
+    clients = random.sample(list(of_client.values()), len(of_client))
+    for round_of_changes in zip_longest(*clients):
+        yield from filter(None, round_of_changes)
 
 
 def _release_and_send(webhook_id: UUID) -> None:
