@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers before Django reads its settings, and load fixtures after it has."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         return  # the tests run in pytest-xdist's workers, each with servers of its own
-    config.stash[SERVERS] = Servers()
+    config.stash[SERVERS] = Servers(durable=False)
     os.environ["DJANGO_SETTINGS_MODULE"] = "pave.settings"
     django.setup()
     # Else each test's client lists all static files anew, a third of the time of an API's test.

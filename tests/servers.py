@@ -33,16 +33,20 @@ ON_SQLITE = os.environ.get("PAVE_TEST_DATABASE") == "sqlite"
 START_SECONDS = 20
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "pave_template"
-# What is lost when the machine dies does not matter here, and is half of the time of many a test.
-_UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
+# What is lost when the machine dies does not matter to a test, and is half of the time of many.
+_NOT_DURABLE = "fsync = off\nfull_page_writes = off\n"
 
 
 class Servers:
-    """The keeper, as the tests see it."""
+    """The keeper, as the tests see it.
 
-    def __init__(self) -> None:
+    Args:
+        durable: Whether PostgreSQL writes as it would for real, as benchmarks and fault tests need.
+    """
+
+    def __init__(self, *, durable: bool = True) -> None:
         self._keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.servers"],
+            [sys.executable, "-m", "tests.servers", *([] if durable else ["--not-durable"])],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -78,6 +82,9 @@ def main() -> None:
         if not os.environ.get("DATABASE_URL"):
             (folder / "postgres").mkdir()
             _copy_postgres(folder / "postgres" / "data")
+            if "--not-durable" in sys.argv:
+                with (folder / "postgres" / "data" / "postgresql.auto.conf").open("a") as settings:
+                    settings.write(_NOT_DURABLE)
             environ["DATABASE_URL"] = _start_postgres(folder / "postgres")
             template = TEMPLATE
         if not os.environ.get("REDIS_URL"):
@@ -101,7 +108,9 @@ def _copy_postgres(data: Path) -> None:
             made = data.parent / "made"
             made.mkdir()
             # In a process of its own, at whose end the server has ended.
-            subprocess.run([sys.executable, "-m", __spec__.name, made], cwd=ROOT, check=True)
+            subprocess.run(
+                [sys.executable, "-m", __spec__.name, "--make", made], cwd=ROOT, check=True
+            )
             (made / "data" / ".handle_pids.json").unlink(missing_ok=True)
             # With their owner, who is not root.
             unfinished = kept.with_name("unfinished")
@@ -116,9 +125,6 @@ def _make_postgres(folder: Path) -> None:
     connection = psycopg2.connect(url)
     connection.autocommit = True
     with connection.cursor() as cursor:
-        for name in _UNSAFE:
-            cursor.execute(f"ALTER SYSTEM SET {name} = off")
-        cursor.execute("SELECT pg_reload_conf()")
         cursor.execute(f"CREATE DATABASE {TEMPLATE}")
     connection.close()
     subprocess.run(
@@ -173,7 +179,7 @@ def _start_redis(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        _make_postgres(Path(sys.argv[1]))
+    if "--make" in sys.argv:
+        _make_postgres(Path(sys.argv[-1]))
     else:
         main()
