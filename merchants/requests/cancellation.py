@@ -122,9 +122,9 @@ def _walk(requests: NormalizationRequestQuerySet) -> Iterator[int]:
     page = list(unfinished[:CANCEL_BATCH])
     while page:
         count = _cancel(page)
+        yield count
         if not count:
             time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
-        yield count
         page = list(unfinished.filter(pk__gt=page[-1][0])[:CANCEL_BATCH])
 
 

@@ -138,6 +138,9 @@ def readmit_waiting(resolutions: Collection[UUID]) -> None:
     left = list(finished.order_by("id").values_list("pk", flat=True))
     end = time.monotonic() + settings.PAVE_TASK_SLICE
     while left and time.monotonic() < end:
+        if not finished.filter(pk=left[-1]).exists():
+            left.pop()  # somebody asks it anew, and who waits is right to wait
+            continue
         with transaction.atomic():
             waiting = NormalizationRequest.objects.waiting_along_index(left[-1])
             locked = waiting.select_for_update(skip_locked=True)

@@ -106,7 +106,7 @@ def restore_missing(now: datetime) -> None:
     """Put in the queue what is to be resolved and is not in it, for the first client that asked.
 
     Admission does that. This is for what a cluster of the release before has admitted, or what
-    somebody has changed by hand.
+    somebody has changed by hand. What no client asks for any more is dropped.
     """
     global _checked_up_to
     pending = Resolution.objects.filter(

@@ -61,15 +61,7 @@ def test_rows_are_locked_in_the_order_of_their_ids(change, state):
         delivery.created_at = delivery.next_attempt_at = moment
         moment += timedelta(minutes=1)
         delivery.save(force_insert=True)
-    worker = threading.Thread(target=_and_disconnect, args=(change, webhook))
-    with transaction.atomic():
-        rows = Delivery.objects.select_for_update(no_key=True, nowait=True)
-        rows.get(pk=first.pk)
-        worker.start()
-        _wait_until_somebody_waits()
-        rows.get(pk=last.pk)
-    worker.join(timeout=20)
-    assert not worker.is_alive()
+    _assert_locks_first(Delivery, first, last, change, webhook)
 
 
 @pytest.mark.parametrize("says", ["", "disable"])
@@ -84,15 +76,7 @@ def test_webhooks_that_do_well_and_others_are_locked_in_one_order(says):
     outcomes = (
         [(first.pk, well), (last.pk, failed)] if says else [(first.pk, failed), (last.pk, well)]
     )
-    worker = threading.Thread(target=_and_disconnect, args=(note, outcomes))
-    with transaction.atomic():
-        rows = Webhook.objects.select_for_update(no_key=True, nowait=True)
-        rows.get(pk=first.pk)
-        worker.start()
-        _wait_until_somebody_waits()
-        rows.get(pk=last.pk)
-    worker.join(timeout=20)
-    assert not worker.is_alive()
+    _assert_locks_first(Webhook, first, last, note, outcomes)
     first.refresh_from_db()
     last.refresh_from_db()
     assert first.enabled is not bool(says)
@@ -123,6 +107,19 @@ def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhil
 
 def delete(webhook):
     services.delete(webhook=webhook)
+
+
+def _assert_locks_first(model, first, last, change, argument):
+    """Hold the first row while the change runs: it must wait for that, and not have the last."""
+    worker = threading.Thread(target=_and_disconnect, args=(change, argument))
+    with transaction.atomic():
+        rows = model.objects.select_for_update(no_key=True, nowait=True)
+        rows.get(pk=first.pk)
+        worker.start()
+        _wait_until_somebody_waits()
+        rows.get(pk=last.pk)
+    worker.join(timeout=20)
+    assert not worker.is_alive()
 
 
 def _and_disconnect(change, webhook):
