@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from merchants.models import Batch
-from pave.api.concurrency import OTHERS
+from pave.api.concurrency import GENERAL
 from tests.api.problems import problem
 from tests.api.test_description import SCHEMA
 from tests.factories import (
@@ -120,7 +120,7 @@ def test_a_client_with_enough_under_way_waits_and_others_do_not(
     }
     with ExitStack() as places:
         for _ in range(3):
-            places.enter_context(OTHERS.place(client_1234.client.pk))
+            places.enter_context(GENERAL.slot(client_1234.client.pk))
         response = call(api, method, path, mine)
         if (method, path) in short | {("post", "/v1/batches")}:
             assert response.status_code not in (429, 503)

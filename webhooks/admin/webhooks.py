@@ -38,7 +38,7 @@ def _turn(request: HttpRequest) -> Iterator[None]:
         Refused: Not now.
     """
     try:
-        with TESTS.place(f"staff-{request.user.pk}"):
+        with TESTS.slot(f"staff-{request.user.pk}"):
             yield
     except Busy as error:
         raise Refused(str(error)) from error

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
 from pave.api.exceptions import Overloaded
-from pave.api.fields import BooleanField, IntegerField, MomentField, TextField
+from pave.api.fields import BooleanField, IntegerField, TextField, TimestampField
 from webhooks.delivery.results import MASK
 from webhooks.endpoints import name_lookups
 from webhooks.endpoints.services import (
@@ -149,7 +149,7 @@ class WebhookSerializer(PointedSerializer, StrictSerializer):
     description = TextField(max_length=500, required=False, allow_blank=True)
     events = EventsField(required=False)
     enabled = BooleanField(required=False)
-    max_in_flight = IntegerField(least=1, most=MAX_IN_FLIGHT, required=False)
+    max_in_flight = IntegerField(min_value=1, max_value=MAX_IN_FLIGHT, required=False)
     headers = HeadersField(required=False)
 
 
@@ -157,15 +157,15 @@ class RotateSerializer(StrictSerializer):
     """The body of a rotation: for how many hours the old secret goes on signing."""
 
     overlap_hours = IntegerField(
-        least=0, most=MAX_OVERLAP // HOUR, required=False, default=DEFAULT_OVERLAP // HOUR
+        min_value=0, max_value=MAX_OVERLAP // HOUR, required=False, default=DEFAULT_OVERLAP // HOUR
     )
 
 
 class RecoverSerializer(StrictSerializer):
     """The body of a recovery."""
 
-    since = MomentField()
-    until = MomentField(required=False)
+    since = TimestampField()
+    until = TimestampField(required=False)
     dry_run = BooleanField(required=False, default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

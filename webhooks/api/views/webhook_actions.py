@@ -7,7 +7,7 @@ from django.urls import reverse
 from rest_framework.response import Response
 
 from pave.api.exceptions import Conflict
-from pave.api.throttling import bounded
+from pave.api.throttling import limit_errors
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from webhooks.api.representations import (
@@ -47,7 +47,7 @@ class TestView(ClientView):
         """Send a test event now, and answer what came of it."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with bounded(), TESTS.place(webhook.client_id):
+        with limit_errors(), TESTS.slot(webhook.client_id):
             delivery = test_event.send_test(webhook=webhook)
         attempt = delivery.attempt_set.get()
         return Response({"delivery": delivery_object(delivery), "attempt": attempt_object(attempt)})
@@ -60,7 +60,7 @@ class CheckView(ClientView):
         """Send good and bad messages now, and answer which were handled rightly."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with bounded(), TESTS.place(webhook.client_id):
+        with limit_errors(), TESTS.slot(webhook.client_id):
             results = endpoint_check.check(webhook=webhook)
         return Response(check_object(webhook, results))
 
