@@ -49,7 +49,7 @@ class WebhooksConfig(app_config.PaveAppConfig):
     def search(self, text: str) -> Iterable[Any]:
         from webhooks.admin import global_search
 
-        return global_search.find(text)
+        return global_search.search(text)
 
     def describe_routes(self) -> None:
         from webhooks.api.openapi import operations  # noqa: F401 - they register

@@ -26,8 +26,8 @@ def test_folding_changes_no_sum():
         for _ in range(3):
             counted(now - timedelta(minutes=minutes), completed=2, failed=1)
     before = sums()
-    counters.fold(now=now)
-    counters.fold(now=now)
+    counters.roll_up(now=now)
+    counters.roll_up(now=now)
     assert sums() == before == {("requests", "completed"): 36, ("requests", "failed"): 18}
 
 
@@ -36,7 +36,7 @@ def test_folding_leaves_one_row_a_minute_and_later_one_an_hour():
     for minutes in (10, 2000, 2001):
         for _ in range(3):
             counted(now - timedelta(minutes=minutes), completed=1)
-    counters.fold(now=now)
+    counters.roll_up(now=now)
     assert Tally.objects.filter(at__gte=now - timedelta(hours=1)).count() == 1
     assert Tally.objects.filter(at__lt=now - timedelta(hours=1)).count() == 1
 
@@ -45,7 +45,7 @@ def test_the_present_minute_is_not_folded():
     now = timezone.now()
     counted(now, completed=1)
     counted(now, completed=1)
-    counters.fold(now=now)
+    counters.roll_up(now=now)
     assert Tally.objects.count() == 2
 
 

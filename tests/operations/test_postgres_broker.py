@@ -74,7 +74,7 @@ def test_a_connection_that_is_cut_is_made_anew(ear):
 @on_postgresql
 def test_where_nothing_arrives_it_asks_as_django_q_does(ear, monkeypatch, caplog):
     monkeypatch.setattr(postgres, "notify", lambda channel, payload="": None)
-    monkeypatch.setattr(postgres, "TRIAL_SECONDS", 0.05)
+    monkeypatch.setattr(postgres, "PROBE_SECONDS", 0.05)
     ear.wait(LONG)  # does not last
     assert ear._connection is None
     assert "listening.deaf" in caplog.text
@@ -112,24 +112,24 @@ def test_tasks_go_through_in_turn():
     for key in found:
         broker.acknowledge(key)
     assert OrmQ.objects.count() == 0
-    broker._ear.close()
+    broker._listener.close()
 
 
 @on_postgresql
 def test_a_task_that_is_written_ends_the_wait_for_it(monkeypatch):
-    monkeypatch.setattr(postgres, "LOOK_EVERY", LONG)
+    monkeypatch.setattr(postgres, "POLL_SECONDS", LONG)
     hearer = ListeningBroker("quick")
     found = []
 
     def work():
         while not found:
             found.extend(hearer.dequeue() or [])
-        hearer._ear.close()
+        hearer._listener.close()
         connection.close()
 
     thread = threading.Thread(target=work)
     thread.start()
-    while hearer._ear._connection is None:
+    while hearer._listener._connection is None:
         thread.join(0.05)
     ListeningBroker("quick").enqueue("a task")
     thread.join(LONG / 3)

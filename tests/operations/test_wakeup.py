@@ -2,7 +2,7 @@ import pytest
 from django.core.cache import cache
 from django_q.models import OrmQ
 
-from pave.operations.cluster import wakeup as wakeups
+from pave.operations.cluster import wakeup as wakeup_module
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
 
@@ -13,7 +13,7 @@ WAKEUP = Wakeup(task="pave.operations.cluster.canary", queue="quick")
 
 def later(monkeypatch):
     """Let the time go by in which this process need not look."""
-    monkeypatch.setattr(wakeups, "_quiet_until", {})
+    monkeypatch.setattr(wakeup_module, "_quiet_until", {})
 
 
 def test_a_bell_that_rings_already_is_not_rung_again(monkeypatch):
@@ -53,14 +53,14 @@ def test_no_more_than_a_few_bells_wait_for_a_cluster_that_is_away(monkeypatch):
         cache.clear()
         later(monkeypatch)
         WAKEUP.send()
-    assert OrmQ.objects.count() == 2 * wakeups.MAX_WAITING
+    assert OrmQ.objects.count() == 2 * wakeup_module.MAX_WAITING
 
 
 def test_a_broker_that_is_away_breaks_nothing(monkeypatch):
     def away(queue):
         raise ConnectionError
 
-    monkeypatch.setattr(wakeups, "get_broker", away)
+    monkeypatch.setattr(wakeup_module, "get_broker", away)
     WAKEUP.send()
 
 
@@ -93,16 +93,16 @@ def fill():
     ONCE.acknowledge()
     OrmQ.objects.bulk_create(
         OrmQ(key=task.key, payload=task.payload, lock=task.lock)
-        for _ in range(2 * wakeups.MAX_WAITING)
+        for _ in range(2 * wakeup_module.MAX_WAITING)
     )
 
 
 def test_those_that_ring_in_a_row_keep_none_of_the_others_out():
     Wakeup(task="pave.operations.cluster.many", queue="quick", debounced=False).send(times=50)
-    assert OrmQ.objects.count() == wakeups.MAX_WAITING
+    assert OrmQ.objects.count() == wakeup_module.MAX_WAITING
     WAKEUP.send()
     ONCE.send()
-    assert OrmQ.objects.count() == wakeups.MAX_WAITING + 2
+    assert OrmQ.objects.count() == wakeup_module.MAX_WAITING + 2
 
 
 @pytest.mark.parametrize("wakeup", [WAKEUP, ONCE])

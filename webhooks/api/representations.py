@@ -1,4 +1,4 @@
-"""Webhooks, deliveries, attempts, recoveries: the objects that the API gives."""
+"""Webhooks, deliveries, attempts, recoveries: the objects of the API."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -95,7 +95,7 @@ def attempt_object(attempt: DeliveryAttempt) -> dict[str, Any]:
 
 
 def recovery_object(recovery: Recovery) -> dict[str, Any]:
-    """Return a recovery and how far it is."""
+    """Return a recovery with its progress."""
     return {
         "id": str(recovery.pk),
         "webhook": str(recovery.webhook_id),
@@ -130,6 +130,6 @@ def check_object(webhook: Webhook, results: Sequence[CheckResult]) -> dict[str, 
     }
 
 
-def as_text(moment: datetime | None) -> str | None:
+def as_text(timestamp: datetime | None) -> str | None:
     """Return a time as RFC 3339 has it, in UTC."""
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
+    return timestamp.isoformat().replace("+00:00", "Z") if timestamp else None

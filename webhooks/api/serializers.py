@@ -62,7 +62,7 @@ class EventsField(serializers.Field):
                 self.fail("unknown", name=repr(name[:64]), names=names)
         return list(dict.fromkeys(data))
 
-    def to_representation(self, value: list[str]) -> list[str]:
+    def to_recurrentation(self, value: list[str]) -> list[str]:
         """Return the types."""
         return value
 
@@ -76,11 +76,11 @@ class HeadersField(serializers.Field):
         """Return the headers."""
         if not isinstance(data, dict):
             self.fail("invalid")
-        present: Mapping[str, str] = {}
+        current: Mapping[str, str] = {}
         if isinstance(self.parent.instance, Webhook):
-            present = self.parent.instance.headers or {}
+            current = self.parent.instance.headers or {}
         headers = {
-            name: present.get(name, value) if value == MASK else value
+            name: current.get(name, value) if value == MASK else value
             for name, value in data.items()
         }
         if problem := problem_with(headers):
@@ -88,7 +88,7 @@ class HeadersField(serializers.Field):
             raise serializers.ValidationError({name: [why]} if name else [why])
         return headers
 
-    def to_representation(self, value: dict[str, str]) -> dict[str, str]:
+    def to_recurrentation(self, value: dict[str, str]) -> dict[str, str]:
         """Return the headers' names."""
         return dict.fromkeys(value, MASK)
 
@@ -107,10 +107,10 @@ class StrictSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
-class PointedSerializer(serializers.Serializer):
+class ResolvedURLSerializer(serializers.Serializer):
     """A body with the URL of a webhook, whose host is looked up once all else is right.
 
-    Its context says who waits for that, as ``caller`` (see webhooks/endpoints/name_lookups.py).
+    Its context names the waiting ``caller`` (see webhooks/endpoints/name_lookups.py).
     """
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -135,14 +135,14 @@ class PointedSerializer(serializers.Serializer):
         return attrs
 
 
-class CreateWebhookSerializer(PointedSerializer):
+class CreateWebhookSerializer(ResolvedURLSerializer):
     """The body of the seed's route."""
 
     url = URLField()
     client_id = TextField(max_length=64, required=False)
 
 
-class WebhookSerializer(PointedSerializer, StrictSerializer):
+class WebhookSerializer(ResolvedURLSerializer, StrictSerializer):
     """What a client may say about a webhook of its own."""
 
     url = URLField()

@@ -34,12 +34,12 @@ class DeliveriesView(ClientView):
         """Answer the webhook's deliveries, newest first."""
         webhook = own_webhook(request, webhook_id)
         query = validated(DeliveryFilterSerializer(data=request.query_params.dict()))
-        found = Delivery.objects.filter(webhook=webhook).select_related("event")
+        deliveries = Delivery.objects.filter(webhook=webhook).select_related("event")
         if "status" in query:
-            found = found.filter(status=query["status"])
-        found = found.filter(**query.get("event", {}))
+            deliveries = deliveries.filter(status=query["status"])
+        deliveries = deliveries.filter(**query.get("event", {}))
         paginator = NewestFirst()
-        page = paginator.paginate_queryset(found, request, view=self)
+        page = paginator.paginate_queryset(deliveries, request, view=self)
         return paginator.get_paginated_response(
             [delivery_object(delivery) for delivery in page or []]
         )

@@ -59,8 +59,8 @@ class WebhooksView(ClientView):
     def get(self, request: ClientRequest) -> Response:
         """Answer the client's webhooks, newest first."""
         paginator = NewestFirst()
-        found = Webhook.objects.for_client(request.client).prefetch_related("secrets")
-        page = paginator.paginate_queryset(found, request, view=self)
+        webhooks = Webhook.objects.for_client(request.client).prefetch_related("secrets")
+        page = paginator.paginate_queryset(webhooks, request, view=self)
         return paginator.get_paginated_response([webhook_object(webhook) for webhook in page or []])
 
     @idempotent(check=_new_webhook)
