@@ -195,7 +195,7 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
             raise _in_flight()
         if row.body is not None:
             return _replay(row)
-    # Expired, or left by a process that died: whoever updates it first has the claim.
+    # Expired, or left by a process that died: the first to update it has the claim.
     if IdempotencyKey.objects.filter(pk=row.pk, token=row.token).update(**new_values):
         return Claim(row.pk, token)
     raise _in_flight()

@@ -2,7 +2,7 @@
 
 Waiting requests hold no database connection: one thread in each process polls for all of them,
 with one query at a time, and wakes them. There are never more than ``PAVE_MAX_WAITING`` in a
-process, which has more threads than that, so that they keep nobody out.
+process, which has more threads than that, so that others are served.
 """
 
 import logging
@@ -108,7 +108,7 @@ class Watcher:
                 self._thread = thread
 
     def _watch(self) -> None:
-        """Poll for all that wait, until nobody does."""
+        """Poll for all waiting requests until there are none."""
         try:
             while True:
                 with self._lock:

@@ -59,7 +59,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(User)
 class StaffUserAdmin(StaffAdmin, UserAdmin):
-    """Accounts. Whoever is no superuser can make nobody one, and change no superuser."""
+    """Accounts. Only superusers can create or change superusers."""
 
     purpose = "Who works here. A person's roles are their groups; nothing else gives rights."
     list_display = ("username", "first_name", "last_name", "email", "role", "is_active")

@@ -1,4 +1,4 @@
-"""What clients send about webhooks."""
+"""Serializers of requests about webhooks."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -84,8 +84,8 @@ class HeadersField(serializers.Field):
             for name, value in data.items()
         }
         if problem := problem_with(headers):
-            name, why = problem
-            raise serializers.ValidationError({name: [why]} if name else [why])
+            name, reason = problem
+            raise serializers.ValidationError({name: [reason]} if name else [reason])
         return headers
 
     def to_recurrentation(self, value: dict[str, str]) -> dict[str, str]:
@@ -94,7 +94,7 @@ class HeadersField(serializers.Field):
 
 
 class StrictSerializer(serializers.Serializer):
-    """A body, or a query, without fields that nobody knows: a typing error must not pass."""
+    """A body or a query without unknown fields, so that typing errors are refused."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the fields' values."""

@@ -135,13 +135,13 @@ def distribute(
     share: dict[UUID, int] = {}
     while queues and capacity.all > 0:
         for client_id, queue in list(queues.items()):
-            if (candidate := _next(queue, share, (capacity, of_client[client_id]))) is None:
+            if (served := _next(queue, share, (capacity, of_client[client_id]))) is None:
                 del queues[client_id]
                 continue
-            share[candidate.webhook_id] = share.get(candidate.webhook_id, 0) + 1
-            capacity = capacity.minus(candidate.steady)
-            of_client[client_id] = of_client[client_id].minus(candidate.steady)
-            queue.append(candidate)
+            share[served.webhook_id] = share.get(served.webhook_id, 0) + 1
+            capacity = capacity.minus(served.steady)
+            of_client[client_id] = of_client[client_id].minus(served.steady)
+            queue.append(served)
     return share
 
 

@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 REPORT_TIMEOUT = 20.0
 # While it starts it needs longer: it loads the catalogue first.
 START_TIMEOUT = 60.0
-# Pauses before a cluster that keeps ending is started anew, in seconds.
+# Pauses before a cluster that keeps ending is restarted, in seconds.
 BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0)
-# A cluster that lived this long is not one that keeps ending.
+# A cluster that ran this long does not keep ending.
 STABLE_SECONDS = 60.0
 
 
@@ -74,7 +74,7 @@ class ClusterProcess:
         self._reported_at = 0.0
 
     def watch(self, now: float) -> None:
-        """Start the cluster anew if it has ended or hangs.
+        """Restart the cluster if it has ended or hangs.
 
         Args:
             now: Seconds of the monotonic clock.

@@ -33,7 +33,7 @@ def gauges() -> Iterator[Gauge]:
 
 
 def cluster_gauges() -> Iterator[Gauge]:
-    """Yield how long ago each cluster was seen at work, and how often it was started anew."""
+    """Yield how long ago each cluster was seen, and how often it was restarted."""
     now = timezone.now()
     for beat in ClusterBeat.objects.order_by("host", "supervisor", "queue"):
         labels = {"host": beat.host, "supervisor": str(beat.supervisor), "queue": beat.queue}
