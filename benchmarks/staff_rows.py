@@ -156,7 +156,7 @@ FROM webhooks_delivery delivery, generate_series(1, delivery.attempts) number
 ON CONFLICT DO NOTHING;
 """
 
-# Minutes of the last day and hours of the weeks before, as tallies.fold leaves them.
+# Minutes of the last day and hours of the weeks before, as counters.roll_up leaves them.
 _TALLIES = """
 INSERT INTO operations_tally (at, name, label, subject, count, total, folded)
 SELECT at, name, label, '', 1 + floor(random() * 50), 10, true

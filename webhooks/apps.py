@@ -49,4 +49,4 @@ class WebhooksConfig(app_config.PaveAppConfig):
     def search(self, text: str) -> Iterable[Any]:
         from webhooks.admin import global_search
 
-        return global_search.find(text)
+        return global_search.search(text)

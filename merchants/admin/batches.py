@@ -36,7 +36,7 @@ class BatchAdmin(ReadOnlyAdmin):
         match = request.resolver_match
         return queryset if match and "object_id" in match.kwargs else queryset.defer("errors")
 
-    def find(self, queryset: QuerySet[Batch], text: str) -> QuerySet[Batch]:
+    def search_indexed(self, queryset: QuerySet[Batch], text: str) -> QuerySet[Batch]:
         pk = as_uuid(text)
         return queryset.filter(pk=pk) if pk else queryset.none()
 

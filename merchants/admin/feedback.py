@@ -97,8 +97,8 @@ class FeedbackAdmin(ReadOnlyAdmin):
             "likely": corrections.likely_merchant(obj) if is_open(obj) else None,
         }
 
-    def button_form(self, one: Any, obj: Feedback) -> dict[str, Any]:
-        if one.name != "accept":
+    def button_form(self, button: Any, obj: Feedback) -> dict[str, Any]:
+        if button.name != "accept":
             return {}
         likely = corrections.likely_merchant(obj)
         nothing = obj.merchant_name.casefold() == NO_NAME

@@ -10,19 +10,19 @@ from merchants.admin import lookups
 from merchants.models import Alias, Batch, Merchant, NormalizationRequest
 from pave.staff.global_search import as_uuid
 from pave.staff.templatetags.staff import spell
-from pave.staff.widgets import Found
+from pave.staff.widgets import SearchResult
 
 MOST = 10
 
 
-def find(text: str) -> Iterator[Found]:
+def find(text: str) -> Iterator[SearchResult]:
     """Yield requests by id, reference and descriptor; batches and merchants by id and name."""
     pk = as_uuid(text)
     if pk is not None:
         requests = NormalizationRequest.objects.filter(pk=pk)
         yield from _requests(requests.select_related("client"), exact=True)
         for batch in Batch.objects.filter(pk=pk).defer("errors"):
-            yield Found(
+            yield SearchResult(
                 "batch",
                 str(batch.pk),
                 reverse("admin:merchants_batch_change", args=[batch.pk]),
@@ -44,11 +44,13 @@ def find(text: str) -> Iterator[Found]:
         yield from _requests(described)
 
 
-def _requests(found: Iterable[NormalizationRequest], *, exact: bool = False) -> Iterator[Found]:
+def _requests(
+    found: Iterable[NormalizationRequest], *, exact: bool = False
+) -> Iterator[SearchResult]:
     now = timezone.now()
     for request in found:
         age = spell((now - request.created_at).total_seconds())
-        yield Found(
+        yield SearchResult(
             "request",
             request.description,
             reverse("admin:merchants_normalizationrequest_change", args=[request.pk]),
@@ -58,9 +60,9 @@ def _requests(found: Iterable[NormalizationRequest], *, exact: bool = False) -> 
         )
 
 
-def _merchants(found: Iterable[Merchant], *, exact: bool = False) -> Iterator[Found]:
+def _merchants(found: Iterable[Merchant], *, exact: bool = False) -> Iterator[SearchResult]:
     for merchant in found:
-        yield Found(
+        yield SearchResult(
             "merchant",
             merchant.name,
             reverse("admin:merchants_merchant_change", args=[merchant.pk]),

@@ -124,7 +124,7 @@ class MerchantAdmin(DraftAdmin):
             super().get_queryset(request).select_related("merged_into").prefetch_related("aliases")
         )
 
-    def find(self, queryset: QuerySet[Merchant], text: str) -> QuerySet[Merchant]:
+    def search_indexed(self, queryset: QuerySet[Merchant], text: str) -> QuerySet[Merchant]:
         if pk := as_uuid(text):
             return queryset.filter(pk=pk)
         aliases = Alias.objects.filter(text__icontains=text).order_by()

@@ -77,7 +77,7 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
     panels_above = ("merchants/request_answer.html", "merchants/request_timeline.html")
     panels_below = ("merchants/request_elsewhere.html",)
 
-    def find(
+    def search_indexed(
         self, queryset: QuerySet[NormalizationRequest], text: str
     ) -> QuerySet[NormalizationRequest]:
         if pk := as_uuid(text):

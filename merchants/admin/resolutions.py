@@ -41,7 +41,7 @@ class ResolutionAdmin(ReadOnlyAdmin):
     show_form = False
     panels_above = ("merchants/resolution_panels.html",)
 
-    def find(self, queryset: QuerySet[Resolution], text: str) -> QuerySet[Resolution]:
+    def search_indexed(self, queryset: QuerySet[Resolution], text: str) -> QuerySet[Resolution]:
         pk = as_uuid(text)
         return queryset.filter(pk=pk) if pk else queryset.filter(key=text)
 

@@ -163,7 +163,7 @@ class RulesetAdmin(ReadOnlyAdmin):
         if ruleset.pk == before.pk:
             messages.info(request, "The draft is no different from what is published.")
             return HttpResponseRedirect(here)
-        audit.note(
+        audit.record(
             request,
             action="published",
             obj=ruleset,

@@ -20,7 +20,7 @@ from merchants.matching.categories import all_categories, member, of_merchant
 from merchants.models import METHODS, Batch, Feedback, Merchant, NormalizationRequest
 from merchants.requests.batches import MAX_ERRORS
 from merchants.requests.events import as_text, describe, describe_batch
-from pave.api.fields import MomentField, ShownTextField
+from pave.api.fields import ShownTextField, TimestampField
 from webhooks.models import Delivery
 
 DeliveryObjects = list[dict[str, Any]]
@@ -151,8 +151,8 @@ class NormalizationDataSerializer(serializers.Serializer):
 
     request_id = serializers.UUIDField()
     status = ShownTextField(words=NormalizationRequest.Status.values)
-    created_at = MomentField()
-    completed_at = MomentField(allow_null=True, help_text="When it got its end.")
+    created_at = TimestampField()
+    completed_at = TimestampField(allow_null=True, help_text="When it got its end.")
     transaction = SentTransactionSerializer()
     metadata = serializers.DictField(
         child=serializers.CharField(),
@@ -182,7 +182,7 @@ class DeliverySummarySerializer(serializers.Serializer):
     webhook = serializers.UUIDField()
     status = ShownTextField(words=Delivery.Status.values)
     attempts = CountField()
-    next_attempt_at = MomentField(allow_null=True)
+    next_attempt_at = TimestampField(allow_null=True)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Completed", examples.NORMALIZATION)])
@@ -208,7 +208,7 @@ class GivenFeedbackSerializer(serializers.Serializer):
     status = ShownTextField(words=Feedback.Status.values)
     merchant = serializers.CharField(source="merchant_name")
     comment = ShownTextField(allow_null=True)
-    created_at = MomentField()
+    created_at = TimestampField()
 
 
 class BatchCountsSerializer(serializers.Serializer):
@@ -242,8 +242,8 @@ class BatchDataSerializer(serializers.Serializer):
     deliver = ShownTextField(
         words=Batch.Deliver.values, help_text="Whether each row has a webhook, or the batch alone."
     )
-    created_at = MomentField()
-    completed_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    completed_at = TimestampField(allow_null=True)
     counts = BatchCountsSerializer()
     errors = BatchErrorSerializer(  # type: ignore[assignment]  # DRF takes fields out of the class
         many=True, help_text=f"What is wrong with the rejected rows; the first {MAX_ERRORS}."
@@ -264,8 +264,8 @@ class BatchSerializer(BatchDataSerializer):
 class PeriodSerializer(serializers.Serializer):
     """The month, in UTC."""
 
-    start = MomentField()
-    end = MomentField()
+    start = TimestampField()
+    end = TimestampField()
 
 
 class UsageCountsSerializer(serializers.Serializer):

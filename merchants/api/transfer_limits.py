@@ -9,50 +9,50 @@ two of a kind at a time, and of a client's uploads one is worked on at a time in
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from pave.api.concurrency import Places, Turns
+from pave.api.concurrency import ConcurrencyLimit, WorkLimit
 
 _FULL = "Too many batches are being taken. Try again in a moment."
 _FULL_OF_READERS = "Too many results are being read. Try again in a moment."
 
-UPLOADS = Places(
-    at_once=4,
-    another="Another batch of yours is being taken. Send this one when that is answered.",
+UPLOADS = ConcurrencyLimit(
+    limit=4,
+    busy="Another batch of yours is being taken. Send this one when that is answered.",
     full=_FULL,
 )
-UPLOAD_TURNS = Turns(at_a_time=2, full=_FULL)
-DOWNLOADS = Places(
-    at_once=4,
-    another="Other results of yours are being read. Read these when that is through.",
+UPLOAD_TURNS = WorkLimit(limit=2, full=_FULL)
+DOWNLOADS = ConcurrencyLimit(
+    limit=4,
+    busy="Other results of yours are being read. Read these when that is through.",
     full=_FULL_OF_READERS,
 )
-DOWNLOAD_TURNS = Turns(at_a_time=2, full=_FULL_OF_READERS)
+DOWNLOAD_TURNS = WorkLimit(limit=2, full=_FULL_OF_READERS)
 # How long uploads wait for their turn, in seconds.
 WAIT_SECONDS = 20.0
 
 
 class Download:
-    """A stream that has its place among the downloads until it is closed.
+    """A stream that holds a slot among the downloads until it is closed.
 
     Args:
         client_pk: Who reads it, by primary key.
         parts: What is read.
 
     Raises:
-        Busy: There is no place.
+        Busy: There is no free slot.
     """
 
     def __init__(self, client_pk: int, parts: Iterator[bytes]) -> None:
         self._parts = parts
-        self._place = ExitStack()
-        self._place.enter_context(DOWNLOADS.place(client_pk))
+        self._slot = ExitStack()
+        self._slot.enter_context(DOWNLOADS.slot(client_pk))
 
     def __iter__(self) -> "Download":
         return self
 
     def __next__(self) -> bytes:
-        with DOWNLOAD_TURNS.turn(wait=None):  # others work for a part's time only
+        with DOWNLOAD_TURNS.slot(wait=None):  # others work for a part's time only
             return next(self._parts)
 
     def close(self) -> None:
-        """Give the place to the next; whoever serves the stream calls it, however that ends."""
-        self._place.close()
+        """Release the slot; the server of the stream calls it, however that ends."""
+        self._slot.close()

@@ -26,7 +26,7 @@ from merchants.wakeups import RESOLVE
 from pave.core.along_index import exists_along
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
-from pave.operations.cluster.work_loop import LOOK_SECONDS
+from pave.operations.cluster.work_loop import POLL_SECONDS
 from pave.operations.cluster.worker_names import worker_name
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def resolve_due(*, linger: float = 0.0) -> int:
         elif not worked or time.monotonic() - active >= linger:
             return worked
         else:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
     if exists_along(Waiter.objects.due(timezone.now()), "client_id", "bulk", "due_at"):
         RESOLVE.send()
     return worked

@@ -1,4 +1,4 @@
-"""Bodies of requests: bounded, UTF-8, strict JSON; large ones put aside to be read as a stream."""
+"""Bodies of requests: bounded, UTF-8, strict JSON; large ones spooled to be read as a stream."""
 
 import hashlib
 import json
@@ -25,13 +25,13 @@ def read_bounded(stream: IO[bytes], parser_context: Context, limit: int) -> byte
 
     Raises:
         ParseError: The body broke off before its end.
-        PayloadTooLarge: The body is longer, by its header or in truth.
+        PayloadTooLarge: The body is longer, by its header or actually.
     """
     declared = _declared(parser_context, limit)
     body = _read(stream, limit + 1)
     if len(body) > limit:
         raise _too_large(limit)
-    _check_whole(len(body), declared)
+    _check_complete(len(body), declared)
     return body
 
 
@@ -75,10 +75,9 @@ class JSONParser(BaseParser):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A large body, put aside.
+    """A large body, spooled.
 
-    It has been read to its end before anything is done with it, so that a client that sends
-    slowly holds no transaction open.
+    It is read to its end before it is processed, so that a slow client holds no transaction open.
 
     Args:
         file: The body, at its beginning.
@@ -92,12 +91,12 @@ class Upload:
 
 
 class UploadParser(BaseParser):
-    """Puts a large body aside; what it says is read later, as a stream.
+    """Spools a large body; its content is parsed later, as a stream.
 
     Subclasses name the media type.
     """
 
-    def parse(  # type: ignore[override]  # what comes of it is no mapping of fields
+    def parse(  # type: ignore[override]  # it returns no mapping of fields
         self,
         stream: IO[bytes],
         media_type: str | None = None,
@@ -122,7 +121,7 @@ class UploadParser(BaseParser):
                 raise _too_large(limit)
             digest.update(chunk)
             file.write(chunk)
-        _check_whole(size, declared)
+        _check_complete(size, declared)
         file.seek(0)
         return Upload(file, self.media_type, digest.hexdigest())
 
@@ -148,7 +147,7 @@ def check_encoding(media_type: str | None, parser_context: Context) -> None:
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
-    """Return what ``size`` bytes there are.
+    """Return up to ``size`` bytes.
 
     Raises:
         BodyTimeout: The client has stopped sending, or has gone.
@@ -160,7 +159,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 
 def _declared(parser_context: Context, limit: int) -> int:
-    """Return how long the body is by its header.
+    """Return the length of the body by its header.
 
     Raises:
         PayloadTooLarge: That is longer than ``limit``.
@@ -173,13 +172,13 @@ def _declared(parser_context: Context, limit: int) -> int:
     return declared
 
 
-def _check_whole(size: int, declared: int) -> None:
-    """Refuse a body that broke off: of a list, what came of it may look like all of it.
+def _check_complete(size: int, declared: int) -> None:
+    """Refuse an incomplete body: a list that broke off may look complete.
 
-    Django gives what there is as the body when a client closes the connection before its end.
+    Django returns what was received when a client closes the connection early.
 
     Raises:
-        ParseError: It did.
+        ParseError: It is incomplete.
     """
     if size < declared:
         raise ParseError(f"The body broke off: {size:,} of its {declared:,} bytes came.")

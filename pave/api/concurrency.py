@@ -6,43 +6,43 @@ from contextlib import contextmanager
 
 
 class Busy(Exception):
-    """There is no place now; the message is a sentence for the client."""
+    """The limit is reached; the message is a sentence for the client."""
 
 
 class Full(Busy):
-    """That is because of others."""
+    """The limit of all callers together is reached."""
 
 
-class Places:
-    """So many requests of a kind are let into this process at once, and fewer of each caller.
+class ConcurrencyLimit:
+    """Limits concurrent requests of a kind in this process, in all and per caller.
 
     Args:
-        at_once: Of all callers.
-        of_each: Of one caller.
-        another: What a caller is told that has as many as it may.
-        full: What it is told if the others have all places.
+        limit: Of all callers.
+        per_client: Of one caller.
+        busy: The message for a caller at its own limit.
+        full: The message if the limit of all is reached.
     """
 
-    def __init__(self, *, at_once: int, of_each: int = 1, another: str, full: str) -> None:
-        self.at_once = at_once
-        self.another = another
-        self._of_each = of_each
+    def __init__(self, *, limit: int, per_client: int = 1, busy: str, full: str) -> None:
+        self.limit = limit
+        self.busy = busy
+        self._of_each = per_client
         self._full = full
         self._lock = threading.Lock()
         self._callers: list[Hashable] = []
 
     @contextmanager
-    def place(self, caller: Hashable) -> Iterator[None]:
-        """Let a caller's request in for as long as the body lasts.
+    def slot(self, caller: Hashable) -> Iterator[None]:
+        """Hold a slot for a caller's request during the block.
 
         Raises:
-            Busy: The caller has as many as it may.
-            Full: There is no room.
+            Busy: The caller is at its limit.
+            Full: The limit of all is reached.
         """
         with self._lock:
             if self._callers.count(caller) >= self._of_each:
-                raise Busy(self.another)
-            if len(self._callers) >= self.at_once:
+                raise Busy(self.busy)
+            if len(self._callers) >= self.limit:
                 raise Full(self._full)
             self._callers.append(caller)
         try:
@@ -52,42 +52,42 @@ class Places:
                 self._callers.remove(caller)
 
 
-class Turns:
-    """Of those who are let in, so many work at a time.
+class WorkLimit:
+    """Limits how many of the admitted requests work at the same time; the others wait.
 
     Args:
-        at_a_time: How many.
-        full: What a client is told whose turn does not come.
+        limit: How many.
+        full: The message for a client that has waited too long.
     """
 
-    def __init__(self, *, at_a_time: int, full: str) -> None:
-        self.at_a_time = at_a_time
+    def __init__(self, *, limit: int, full: str) -> None:
+        self.limit = limit
         self._full = full
-        self._working = threading.Semaphore(at_a_time)
+        self._semaphore = threading.Semaphore(limit)
 
     @contextmanager
-    def turn(self, *, wait: float | None) -> Iterator[None]:
-        """Work while the body lasts, after those who do.
+    def slot(self, *, wait: float | None) -> Iterator[None]:
+        """Hold a slot during the block.
 
         Args:
-            wait: For how long to wait for that, in seconds; None: for as long as it takes.
+            wait: How long to wait for it, in seconds; None: for as long as it takes.
 
         Raises:
-            Full: They took longer.
+            Full: No slot was free in that time.
         """
-        if not self._working.acquire(timeout=wait):
+        if not self._semaphore.acquire(timeout=wait):
             raise Full(self._full)
         try:
             yield
         finally:
-            self._working.release()
+            self._semaphore.release()
 
 
-# All requests of clients that are not short by nature, as a post and a look at its answer are: a
-# list, a count, or a change that waits for a row holds its thread for a while.
-OTHERS = Places(
-    at_once=8,
-    of_each=3,
-    another="Three other requests of yours are being answered. Send this one when one of them is.",
+# All requests of clients that may take long: a list, a count, or a change that waits for a lock
+# holds its thread for a while.
+GENERAL = ConcurrencyLimit(
+    limit=8,
+    per_client=3,
+    busy="Three other requests of yours are being answered. Send this one when one of them is.",
     full="Too many requests are being answered. Try again in a moment.",
 )

@@ -1,4 +1,4 @@
-"""What the API answers with: JSON, whatever was asked for."""
+"""The API responds with JSON, whatever was accepted."""
 
 from collections.abc import Iterable
 from typing import Any

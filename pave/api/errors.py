@@ -19,8 +19,8 @@ from pave.clients.models import Client
 from pave.core.card_masking import masked, masked_value
 
 MEDIA_TYPE = "application/problem+json"
-# So many errors are told: a body may have tens of thousands of wrong members, each to be masked.
-_MOST_ERRORS = 100
+# Errors reported at most: a body may have tens of thousands of wrong members, each to be masked.
+_MAX_ERRORS = 100
 
 
 def problem(
@@ -36,7 +36,7 @@ def problem(
         status_code: The HTTP status.
         detail: A sentence for a person: what is wrong and what to do.
         errors: ``{"pointer", "detail"}`` for each field at fault; pointers as in RFC 6901.
-        slug: The problem's type; ``about:blank`` says that the status tells all.
+        slug: The problem's type; ``about:blank``: the status says all.
     """
     body: dict[str, Any] = {
         "type": slug,
@@ -50,7 +50,7 @@ def problem(
 
 
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn an exception of a view into a problem; None for one that is a fault of ours.
+    """Turn an exception of a view into a problem; None for a server error.
 
     Set as REST framework's ``EXCEPTION_HANDLER``. An exception may bring its own ``problem_type``,
     and its own ``problem_errors``.
@@ -93,20 +93,20 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return problem_page(404, "There is nothing here. The API is described at /docs.")
 
 
-@csrf_exempt  # else what posts to a path that is not there hears of a cookie, in HTML
+@csrf_exempt  # else a POST to an unknown path would get an HTML page about a cookie
 def not_found_view(request: HttpRequest) -> HttpResponse:
     """Answer a path that no route knows, as the last route of all."""
     return not_found(request, Http404())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a fault of ours (Django's ``handler500``)."""
+    """Answer a server error (Django's ``handler500``)."""
     return problem_page(500, "Pave failed to answer this. The failure is in its log.")
 
 
 def field_errors(detail: Any) -> list[dict[str, str]]:
     """Flatten the first of REST framework's nested errors into pointers and sentences."""
-    return list(islice(_flattened(detail, ""), _MOST_ERRORS))
+    return list(islice(_flattened(detail, ""), _MAX_ERRORS))
 
 
 def _flattened(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
@@ -125,8 +125,8 @@ def _flattened(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
 def _escape(name: str) -> str:
     """Return a member's name as a step of a JSON pointer.
 
-    A name may be what no part of Pave can store or send, and that may be just what is wrong: lone
-    surrogates and NUL characters are shown as escapes. A card's number in it is masked.
+    Lone surrogates and NUL characters, which cannot be sent, are shown as escapes. A card's number
+    is masked.
     """
     sendable = name.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
     return masked(sendable).replace("~", "~0").replace("/", "~1")

@@ -1,4 +1,4 @@
-"""What a view can raise beside REST framework's own exceptions."""
+"""Exceptions of views beside REST framework's own."""
 
 from rest_framework import exceptions, status
 
@@ -25,11 +25,11 @@ class Unprocessable(exceptions.APIException):
 
 
 class Overloaded(exceptions.APIException):
-    """So much work waits already that this would not be done soon.
+    """Too much work waits already.
 
     Args:
-        wait: After how many seconds the client may try again (``Retry-After``).
-        detail: What there is too much of.
+        wait: Seconds after which the client may try again (``Retry-After``).
+        detail: A sentence for the client.
     """
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE

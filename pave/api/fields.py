@@ -13,7 +13,7 @@ from rest_framework import serializers
 from pave.api.body_parsers import Number
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Twelve digits hold what a card ever paid, in any currency; eight decimals the finest units.
+# Enough for any card payment in any currency; eight decimals for the smallest units.
 MAX_AMOUNT_DIGITS = 12
 MAX_AMOUNT_DECIMALS = 8
 # The countries that cards are used in, and Kosovo, which has no official code.
@@ -38,7 +38,7 @@ class DescribedField(serializers.Field):
 class TextField(DescribedField, serializers.CharField):
     """Text that every part of Pave can store and send: no NUL, no half characters.
 
-    Other than REST framework's field it takes no numbers, and leaves white space as it is.
+    Unlike REST framework's field it takes no numbers, and keeps white space.
     """
 
     default_error_messages = {
@@ -73,9 +73,9 @@ class TextField(DescribedField, serializers.CharField):
 class AmountField(DescribedField):
     """A sum of money: a string with a plain decimal number, or a JSON number.
 
-    It is given back in the digits in which it came, so it is kept as text. A JSON number may be
-    written as 1e2 and may have picked up digits in somebody's floating point; those beyond the
-    eighth decimal are rounded off.
+    It is returned in the digits in which it came, so it is kept as text. A JSON number may be
+    written as 1e2 and may have floating-point noise; digits beyond the eighth decimal are rounded
+    off.
     """
 
     default_error_messages = {
@@ -115,11 +115,11 @@ class AmountField(DescribedField):
         return value
 
     def _number(self, data: Number) -> str:
-        # Longer ones are no sums of money, and must not cost the time to read them.
+        # Parsing much longer ones would only cost time.
         try:
             amount = Decimal(data) if len(data) <= 400 else Decimal("Infinity")
             fits = abs(amount) < 10**MAX_AMOUNT_DIGITS
-        except ArithmeticError:  # 1e1000000: beyond what is reckoned with
+        except ArithmeticError:  # 1e1000000: beyond the decimal context
             fits = False
         if not fits:
             self.fail("digits")
@@ -203,14 +203,14 @@ class IntegerField(DescribedField):
 
     default_error_messages = {
         "invalid": "Must be a whole number.",
-        "range": "Must be from {least} to {most}.",
+        "range": "Must be from {min_value} to {max_value}.",
     }
 
-    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+    def __init__(self, *, min_value: int, max_value: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._least = least
-        self._most = most
-        self.described = {"type": "integer", "minimum": least, "maximum": most}
+        self._min_value = min_value
+        self._max_value = max_value
+        self.described = {"type": "integer", "minimum": min_value, "maximum": max_value}
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number."""
@@ -219,8 +219,8 @@ class IntegerField(DescribedField):
             self.fail("invalid")
         # Twenty digits are out of any range here; more need not be read.
         number = int(data.partition(".")[0][:20])
-        if not self._least <= number <= self._most:
-            self.fail("range", least=self._least, most=self._most)
+        if not self._min_value <= number <= self._max_value:
+            self.fail("range", min_value=self._min_value, max_value=self._max_value)
         return number
 
     def to_representation(self, value: int) -> int:
@@ -245,7 +245,7 @@ class BooleanField(DescribedField):
         return value
 
 
-class MomentField(DescribedField):
+class TimestampField(DescribedField):
     """A time as RFC 3339 has it, with its offset from UTC."""
 
     described = {"type": "string", "format": "date-time"}

@@ -1,9 +1,9 @@
 """The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header).
 
-The key is claimed by an INSERT that one request alone can make. What the request does, and the
-answer that it gets, are committed together, so that a crash leaves both or neither: either the
-answer is replayed, or the claim, whose lease ends, is free for the next try. Nothing is kept of a
-request that was refused: it may be put right and sent again with the same key.
+The key is claimed by an INSERT that only one request can make. What the request does and its
+response are committed together, so that a crash leaves both or neither: either the response is
+replayed, or the claim expires with its lease. Nothing is kept of a refused request: it may be
+corrected and sent again with the same key.
 """
 
 import functools
@@ -35,8 +35,8 @@ from pave.api.models import KEY_LENGTH, IdempotencyKey
 from pave.api.prefer_wait import Unfinished
 from pave.clients.models import Client
 
-KEPT = timedelta(hours=24)
-# Longer than any request takes. After it, a claim without an answer is that of a dead process.
+RETENTION = timedelta(hours=24)
+# Longer than any request takes: an older claim without a response is that of a dead process.
 LEASE = timedelta(minutes=2)
 _SWEEP_EVERY = 60
 _SWEEP_ROWS = 1_000
@@ -48,7 +48,7 @@ Handler = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to answer the first request with a key."""
+    """The claim on a key by its first request."""
 
     pk: int
     token: UUID
@@ -59,10 +59,10 @@ class _Superseded(Exception):
 
 
 def idempotent(handler: Handler | None = None, *, check: Handler | None = None) -> Handler:
-    """Let a view's handler take an Idempotency-Key.
+    """Let a view's handler accept an Idempotency-Key.
 
     With a key the handler runs in a transaction. What is to happen after its commit and before
-    the answer, such as waiting for a result, goes into an ``Unfinished`` response.
+    the response, such as waiting for a result, goes into an ``Unfinished`` response.
 
     Args:
         handler: The view's method.
@@ -78,7 +78,7 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
         if key is None:
             if check is not None:
                 args = (check(view, request), *args)
-            return _finished(handler(view, request, *args, **kwargs))
+            return _finish(handler(view, request, *args, **kwargs))
         client = request.user
         if not isinstance(client, Client):
             raise PermissionDenied("An Idempotency-Key is a client's; use an API key.")
@@ -92,7 +92,7 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
                 args = (check(view, request), *args)
             response = _committed(claimed, lambda: handler(view, request, *args, **kwargs))
         except _Superseded as error:
-            raise _under_way() from error
+            raise _in_flight() from error
         except BaseException:
             release(claimed)
             raise
@@ -109,7 +109,7 @@ def key_of(request: Request) -> str | None:
     """Return the request's key, or None where it has none.
 
     Raises:
-        ValidationError: It is none as the draft has it.
+        ValidationError: It is not valid by the draft.
     """
     header = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if header is None:
@@ -126,22 +126,22 @@ def key_of(request: Request) -> str | None:
 
 
 def stored_forms(key: str) -> list[str]:
-    """Return how a key is stored, which is as a digest; then how it may have been stored before.
+    """Return the stored form of a key, which is a digest; then the forms of earlier releases.
 
-    It is a text of the client's, and may be a card's number, whose plain digest could be guessed.
+    A key may be a card's number, whose plain digest could be guessed.
     """
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     digests = [
         salted_hmac("pave.idempotency", key, secret=secret, algorithm="sha256").hexdigest()
         for secret in secrets
     ]
-    # The last form is that of earlier releases, which kept keys in clear: it can go a day after
-    # the last of these has been stopped.
-    return [*(f"hmac:{found}" for found in digests), key]
+    # Earlier releases kept keys in clear: the last form can be removed a day after the last of
+    # them has been stopped.
+    return [*(f"hmac:{digest}" for digest in digests), key]
 
 
 def fingerprint_of(request: Request) -> str:
-    """Return what tells this request from another one with the same key."""
+    """Return a digest that differs from that of another request with the same key."""
     data = request.data
     body = data.digest if isinstance(data, Upload) else json.dumps(data, sort_keys=True)
     parts = [request.method or "", request.get_full_path(), body]
@@ -149,26 +149,26 @@ def fingerprint_of(request: Request) -> str:
 
 
 def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim | HttpResponse:
-    """Claim a key, or return the answer that its first request got.
+    """Claim a key, or return the response that its first request got.
 
     Raises:
-        Conflict: The first request is under way.
+        Conflict: The first request is in flight.
         Unprocessable: The first request was another one.
     """
     newest, *older = stored_forms(key)
-    mine = uuid4()
-    fresh: dict[str, Any] = {
+    token = uuid4()
+    new_values: dict[str, Any] = {
         "fingerprint": fingerprint,
-        "token": mine,
+        "token": token,
         "lease_expires_at": now + LEASE,
         "status_code": None,
         "headers": {},
         "body": None,
         "created_at": now,
-        "expires_at": now + KEPT,
+        "expires_at": now + RETENTION,
     }
     IdempotencyKey.objects.bulk_create(
-        [IdempotencyKey(client=client, key=newest, **fresh)], ignore_conflicts=True
+        [IdempotencyKey(client=client, key=newest, **new_values)], ignore_conflicts=True
     )
     rows = {
         row.key: row
@@ -177,42 +177,42 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
     row = rows.get(newest)
     for form in older:
         if form in rows and _is_used(rows[form], now):
-            if row is not None and row.token == mine:
-                release(Claim(row.pk, mine))
+            if row is not None and row.token == token:
+                release(Claim(row.pk, token))
             row = rows[form]
-    if row is None:  # released in this moment; whoever asks again will find it free
-        raise _under_way()
-    if row.token == mine:
-        return Claim(row.pk, mine)
+    if row is None:  # released meanwhile; a retry will find it free
+        raise _in_flight()
+    if row.token == token:
+        return Claim(row.pk, token)
     if row.expires_at > now:
         if row.fingerprint != fingerprint:
             raise Unprocessable("This Idempotency-Key was used for another request. Use a new key.")
         if row.lease_expires_at is not None and row.lease_expires_at > now:
-            raise _under_way()
+            raise _in_flight()
         if row.body is not None:
             return _replay(row)
-    # Kept long enough, or left behind by a process that died: whoever changes it has it.
-    if IdempotencyKey.objects.filter(pk=row.pk, token=row.token).update(**fresh):
-        return Claim(row.pk, mine)
-    raise _under_way()
+    # Expired, or left by a process that died: the first to update it has the claim.
+    if IdempotencyKey.objects.filter(pk=row.pk, token=row.token).update(**new_values):
+        return Claim(row.pk, token)
+    raise _in_flight()
 
 
 def _is_used(row: IdempotencyKey, now: datetime) -> bool:
-    """Return whether a key has its answer, or somebody is at it."""
+    """Return whether a key has its response, or its request is in flight."""
     in_flight = row.lease_expires_at is not None and row.lease_expires_at > now
     return row.expires_at > now and (in_flight or row.body is not None)
 
 
 def release(claimed: Claim) -> None:
-    """Give a key back whose request was refused.
+    """Release a key whose request was refused.
 
-    One that has an answer stays: it was committed, and only the word of it was lost.
+    One that has a response stays: it was committed, although its process did not learn of it.
     """
     IdempotencyKey.objects.filter(pk=claimed.pk, token=claimed.token, body=None).delete()
 
 
 def sweep(*, now: datetime | None = None) -> None:
-    """Forget keys whose time is over, now and then and some at a time."""
+    """Remove expired keys, once in a while and a batch at a time."""
     if not cache.add("idempotency:swept", "yes", _SWEEP_EVERY):
         return
     expired = IdempotencyKey.objects.filter(expires_at__lte=now or timezone.now())
@@ -221,20 +221,20 @@ def sweep(*, now: datetime | None = None) -> None:
     ).delete()
 
 
-def _committed(claimed: Claim, do: Callable[[], Response]) -> Response:
-    """Do what the request asks, and keep its answer, in one transaction."""
+def _committed(claimed: Claim, run: Callable[[], Response]) -> Response:
+    """Run the handler and store its response, in one transaction."""
     with transaction.atomic():
-        response = do()
+        response = run()
         _store(claimed, response, final=not isinstance(response, Unfinished))
         return response
 
 
-def _finished(response: Any) -> Any:
+def _finish(response: Any) -> Any:
     return response.finish() if isinstance(response, Unfinished) else response
 
 
 def _store(claimed: Claim, response: Response, *, final: bool) -> None:
-    """Keep an answer; one that is not final is replayed only if its process dies."""
+    """Store a response; one that is not final is replayed only if its process dies."""
     fields: dict[str, Any] = {
         "status_code": response.status_code,
         "headers": {
@@ -252,20 +252,20 @@ def _try_store(claimed: Claim, response: Response) -> None:
     try:
         _store(claimed, response, final=True)
     except _Superseded:
-        pass  # what was done is done, and its first answer is the one that is kept
+        pass  # the first response stays stored
 
 
 def rotate_encryption() -> int:
-    """Encrypt the answers that are kept with the newest key; return how many there were.
+    """Encrypt the stored responses with the newest key; return how many there were.
 
-    One that no key decrypts stays as it is, until its time is over.
+    One that no key decrypts stays as it is, until it expires.
     """
     count = 0
-    kept = IdempotencyKey.objects.exclude(body=None).order_by("pk")
-    for pk, body in kept.values_list("pk", "body").iterator(_SWEEP_ROWS):
+    stored = IdempotencyKey.objects.exclude(body=None).order_by("pk")
+    for pk, body in stored.values_list("pk", "body").iterator(_SWEEP_ROWS):
         with suppress(InvalidToken):
             encrypted = _cipher().rotate(bytes(body or b""))
-            # One that was answered anew meanwhile has the newest key already.
+            # One that was stored meanwhile has the newest key already.
             count += IdempotencyKey.objects.filter(pk=pk, body=body).update(body=encrypted)
     return count
 
@@ -286,7 +286,7 @@ def _replay(row: IdempotencyKey) -> HttpResponse:
     )
 
 
-def _under_way() -> Conflict:
+def _in_flight() -> Conflict:
     return Conflict("The first request with this Idempotency-Key is under way. Try again soon.")
 
 

@@ -1,4 +1,4 @@
-"""What all answers have in common."""
+"""Middleware of all routes: body length, parameter count, RateLimit fields."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from pave.api.errors import problem_page
-from pave.api.throttling import noted
+from pave.api.throttling import recorded_limits
 
-Answer = Callable[[HttpRequest], HttpResponse]
+GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class LengthRequired:
     """Refuses bodies in chunks: Django would take them to be empty."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -24,27 +24,27 @@ class LengthRequired:
 
 
 class FewParameters:
-    """Refuses a query with more parameters than Django reads, whoever asks and for whatever."""
+    """Refuses a query with more parameters than Django reads, on all routes."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-        if request.META.get("QUERY_STRING", "").count("&") >= most:
-            return problem_page(400, f"The query may have {most:,} parameters at most.")
+        limit = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        if request.META.get("QUERY_STRING", "").count("&") >= limit:
+            return problem_page(400, f"The query may have {limit:,} parameters at most.")
         return self._get_response(request)
 
 
 class RateLimitFields:
     """Writes the RateLimit fields where the client has a limit."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if fields := noted(request):
+        if fields := recorded_limits(request):
             response["RateLimit-Policy"] = ", ".join(
                 f'"{policy}";q={quota};w={window}' for policy, quota, window, _, _ in fields
             )

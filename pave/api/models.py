@@ -1,4 +1,4 @@
-"""What the API remembers of requests: their idempotency keys."""
+"""Idempotency keys of requests."""
 
 from django.db import models
 
@@ -30,11 +30,11 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         constraints = [
-            # The claim: of all that come at once with one key, one is first.
+            # The claim: only one of the requests with one key can insert it.
             models.UniqueConstraint(fields=["client", "key"], name="one_use_of_a_key")
         ]
         indexes = [
-            # What may be forgotten.
+            # Expired keys.
             models.Index(fields=["expires_at"], name="idempotency_key_expiry"),
         ]
 

@@ -42,9 +42,9 @@ def collection(schema: Described) -> Described:
     }
 
 
-def as_text(made: Described) -> str:
-    """Return a collection as it lies in ``docs/``."""
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+def as_text(document: Described) -> str:
+    """Return a collection as it is stored in ``docs/``."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _item(path: str, method: str, operation: Described) -> Described:
@@ -55,11 +55,11 @@ def _item(path: str, method: str, operation: Described) -> Described:
         "description": operation.get("description", operation["summary"]),
         "url": _url(path, parameters),
     }
-    forms = operation.get("requestBody", {}).get("content", {})
-    if forms:
-        media_type, form = next(iter(forms.items()))
+    contents = operation.get("requestBody", {}).get("content", {})
+    if contents:
+        media_type, content = next(iter(contents.items()))
         headers.append({"key": "Content-Type", "value": media_type})
-        example = _example(form, {})
+        example = _example(content, {})
         raw = example if isinstance(example, str) else json.dumps(example, indent=2)
         language = "json" if media_type == "application/json" else "text"
         request["body"] = {
@@ -89,7 +89,7 @@ def _url(path: str, parameters: list[Described]) -> Described:
 
 
 def _pair(parameter: Described) -> Described:
-    """Return a header or a query parameter, to be ticked by whoever wants it."""
+    """Return a header or a query parameter, disabled by default."""
     return {
         "key": parameter["name"],
         "value": _example(parameter, ""),

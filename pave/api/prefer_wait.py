@@ -1,8 +1,8 @@
-"""``Prefer: wait=N`` (RFC 7240): an answer that waits a while for its result.
+"""``Prefer: wait=N`` (RFC 7240): a response that waits a while for its result.
 
-Those who wait hold no database connection: one thread in each process looks for all of them, with
-one query at a time, and wakes them. There are never more than ``PAVE_MAX_WAITING`` in a process,
-which has more threads than that, so that they keep nobody out.
+Waiting requests hold no database connection: one thread in each process polls for all of them,
+with one query at a time, and wakes them. There are never more than ``PAVE_MAX_WAITING`` in a
+process, which has more threads than that, so that others are served.
 """
 
 import logging
@@ -22,26 +22,26 @@ from rest_framework.response import Response
 logger = logging.getLogger(__name__)
 
 MAX_SECONDS = 10
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=[,;]|$)", re.IGNORECASE)
 
-Look = Callable[[Collection[UUID]], Collection[UUID]]
+FindFinished = Callable[[Collection[UUID]], Collection[UUID]]
 
 
 def preferred_seconds(request: Request) -> int:
-    """Return for how long the client would like to wait: 0 to 10; what is no number is ignored."""
+    """Return the seconds the client wants to wait: 0 to 10; what is no number is ignored."""
     match = _WAIT.search(request.META.get("HTTP_PREFER", ""))
     return min(int(match[1]), MAX_SECONDS) if match else 0
 
 
 class Unfinished(Response):
-    """An answer that may become a better one after the commit, by waiting a while.
+    """A response that can be replaced after the commit, by waiting for the result.
 
     Args:
-        data: The answer as it would be given now.
-        status: Likewise.
-        headers: Likewise.
-        finish: Returns the answer to give; called outside any transaction.
+        data: The body of the response without waiting.
+        status: Its status.
+        headers: Its headers.
+        finish: Waits and returns the response to send; called outside any transaction.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Unfinished(Response):
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """Somebody who waits."""
+    """A waiting request."""
 
     subject: UUID
     client: int
@@ -61,34 +61,34 @@ class _Entry:
 
 
 class Watcher:
-    """Lets requests wait until what they are about is finished.
+    """Lets requests wait until their subjects are finished.
 
     Args:
-        look: Returns those of some ids that are finished, in one query.
+        find_finished: Returns those of some ids that are finished, in one query.
     """
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, find_finished: FindFinished) -> None:
+        self._find_finished = find_finished
         self._lock = threading.Lock()
         self._waiting: list[_Entry] = []
         self._thread: threading.Thread | None = None
 
     def wait(self, subject: UUID, seconds: float, *, client: int) -> bool | None:
-        """Wait until ``subject`` is finished, and give the thread's connection back meanwhile.
+        """Wait until ``subject`` is finished, and release the database connection meanwhile.
 
         Args:
             subject: Its id.
-            seconds: The longest.
-            client: Who waits, by primary key; none has more than half of the places.
+            seconds: How long at most.
+            client: The waiting client, by primary key; none gets more than half of the capacity.
 
         Returns:
-            Whether it is finished; None if too many wait already, and this one has not waited.
+            Whether it is finished; None if too many wait already and this one did not wait.
         """
         entry = _Entry(subject, client)
-        most = settings.PAVE_MAX_WAITING
+        limit = settings.PAVE_MAX_WAITING
         with self._lock:
-            of_client = sum(one.client == client for one in self._waiting)
-            if len(self._waiting) >= most or of_client >= max(1, most // 2):
+            of_client = sum(waiting.client == client for waiting in self._waiting)
+            if len(self._waiting) >= limit or of_client >= max(1, limit // 2):
                 return None
             self._waiting.append(entry)
         try:
@@ -104,11 +104,11 @@ class Watcher:
         with self._lock:
             if self._thread is None:
                 thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-                thread.start()  # or there are too many, and the next one tries again
+                thread.start()  # if this raises, the next request tries again
                 self._thread = thread
 
     def _watch(self) -> None:
-        """Look for all that wait until nobody does."""
+        """Poll for all waiting requests until there are none."""
         try:
             while True:
                 with self._lock:
@@ -118,15 +118,15 @@ class Watcher:
                         return
                 if waiting:
                     self._wake(waiting)
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
         finally:
             connection.close()
 
     def _wake(self, waiting: list[_Entry]) -> None:
         try:
-            finished = set(self._look({entry.subject for entry in waiting}))
+            finished = set(self._find_finished({entry.subject for entry in waiting}))
         except Exception:
-            # The database is away for a moment; those who wait get a 202 if it stays away.
+            # The database is unavailable; the waiting requests get a 202 if it stays so.
             logger.warning("waiting.no_look", exc_info=True)
             connection.close()
             return

@@ -1,4 +1,4 @@
-"""Query parameters, taken as strictly as bodies."""
+"""Query parameters, validated as strictly as bodies."""
 
 import datetime
 import re
@@ -14,11 +14,11 @@ from pave.api.fields import DescribedField, TextField
 from pave.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from pave.core.ids import first_id_at
 
-# Ids are made when rows are; for a batch that may be a while after ``created_at``.
+# An id may be created a while after its row's ``created_at``, as for a batch.
 _SLACK = datetime.timedelta(hours=1)
 
 
-class MomentField(DescribedField):
+class TimestampOrDateField(DescribedField):
     """A time as RFC 3339 has it; a date alone is its beginning in UTC."""
 
     described = {
@@ -40,10 +40,10 @@ class MomentField(DescribedField):
         if not self._form.fullmatch(text):
             self.fail("invalid")
         try:
-            moment = datetime.datetime.fromisoformat(text.upper())
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=datetime.UTC)
-            return moment.astimezone(datetime.UTC)
+            timestamp = datetime.datetime.fromisoformat(text.upper())
+            if timestamp.tzinfo is None:
+                timestamp = timestamp.replace(tzinfo=datetime.UTC)
+            return timestamp.astimezone(datetime.UTC)
         except (ValueError, OverflowError):
             self.fail("invalid")
             raise  # not reached: ``fail`` raises
@@ -116,8 +116,12 @@ class PageQuery(serializers.Serializer):
 class CreatedQuery(PageQuery):
     """Query parameters of a list whose rows have ``created_at`` and ids that begin with it."""
 
-    created_after = MomentField(required=False, help_text="From this time or day (UTC) on.")
-    created_before = MomentField(required=False, help_text="Before this time or day (UTC).")
+    created_after = TimestampOrDateField(
+        required=False, help_text="From this time or day (UTC) on."
+    )
+    created_before = TimestampOrDateField(
+        required=False, help_text="Before this time or day (UTC)."
+    )
 
 
 def read_query(request: Request, serializer_class: type[serializers.Serializer]) -> dict[str, Any]:
@@ -143,18 +147,18 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer])
 def created_within(query: dict[str, Any]) -> dict[str, Any]:
     """Return the filters of ``created_after`` (inclusive) and ``created_before`` (exclusive).
 
-    The times decide, and ids narrow down where the index has to be read.
+    The times decide; the ids only narrow the range of the index that is read.
     """
     filters: dict[str, Any] = {}
     if after := query.get("created_after"):
-        filters |= {"created_at__gte": after, "id__gte": first_id_at(_moved(after, -_SLACK))}
+        filters |= {"created_at__gte": after, "id__gte": first_id_at(_shifted(after, -_SLACK))}
     if before := query.get("created_before"):
-        filters |= {"created_at__lt": before, "id__lt": first_id_at(_moved(before, _SLACK))}
+        filters |= {"created_at__lt": before, "id__lt": first_id_at(_shifted(before, _SLACK))}
     return filters
 
 
-def _moved(moment: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
+def _shifted(timestamp: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
     try:
-        return moment + by
+        return timestamp + by
     except OverflowError:
-        return moment
+        return timestamp

@@ -8,5 +8,5 @@ from pave.operations.retention import Expiry
 
 
 def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
-    """Yield keys whose time is over."""
+    """Yield expired keys."""
     yield Expiry("idempotency keys", IdempotencyKey.objects.filter(expires_at__lt=now))

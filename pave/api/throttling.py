@@ -16,12 +16,13 @@ from pave.clients import rate_limit
 from pave.clients.models import Client
 from pave.clients.quotas import QuotaExceeded
 
-# Where a request keeps what its answer is to say: (policy, quota, window, remaining, seconds).
-_FIELDS = "pave_limits"
+# The attribute of a request that holds the fields of its response.
+_ATTRIBUTE = "pave_limits"
 
-# When one that finds too much under way may come again.
-_PLACE_SECONDS = 1
+# Retry-After of a request refused for too many concurrent ones.
+_SLOT_RETRY_SECONDS = 1
 
+# Policy, quota, window, remaining, seconds until it is reset.
 Field = tuple[str, int, int, int, int]
 
 
@@ -47,15 +48,17 @@ class RateThrottle(BaseThrottle):
         client = request.user
         if not isinstance(client, Client):
             return True
-        taken = rate_limit.take(client=client)
-        if taken is None:
+        bucket = rate_limit.take(client=client)
+        if bucket is None:
             return True
-        note(request, "rate", taken.size, taken.window, taken.remaining, taken.until_full)
-        if not taken.allowed:
+        record_limit(
+            request, "rate", bucket.size, bucket.window, bucket.remaining, bucket.until_full
+        )
+        if not bucket.allowed:
             raise LimitExceeded(
-                math.ceil(taken.pause),
+                math.ceil(bucket.pause),
                 f"More than {client.requests_per_minute} requests a minute. "
-                f"The next one may be made in {math.ceil(taken.pause)} s.",
+                f"The next one may be made in {math.ceil(bucket.pause)} s.",
             )
         return True
 
@@ -64,7 +67,7 @@ def quota_exceeded(request: Request, error: QuotaExceeded, now: datetime) -> Lim
     """Return the answer for a client whose quota does not suffice."""
     seconds = math.ceil((error.until - now).total_seconds())
     quota = request.user.monthly_quota  # type: ignore[union-attr]  # a client
-    note(request, "quota", quota, _month_seconds(error.until), error.left, seconds)
+    record_limit(request, "quota", quota, _month_seconds(error.until), error.left, seconds)
     return LimitExceeded(
         seconds,
         f"The quota of {quota:,} transactions a month does not suffice: {error.left:,} are left "
@@ -72,17 +75,17 @@ def quota_exceeded(request: Request, error: QuotaExceeded, now: datetime) -> Lim
     )
 
 
-def note(
+def record_limit(
     request: Request, policy: str, quota: int, window: int, remaining: int, seconds: float
 ) -> None:
-    """Have the answer say how much of a limit is left."""
-    fields = request._request.__dict__.setdefault(_FIELDS, [])
+    """Record a limit for the RateLimit fields of the response."""
+    fields = request._request.__dict__.setdefault(_ATTRIBUTE, [])
     fields.append((policy, quota, window, remaining, math.ceil(seconds)))
 
 
-def noted(request: HttpRequest) -> list[Field]:
-    """Return what the answer to a request is to say."""
-    return request.__dict__.get(_FIELDS, [])
+def recorded_limits(request: HttpRequest) -> list[Field]:
+    """Return the limits recorded for the response to a request."""
+    return request.__dict__.get(_ATTRIBUTE, [])
 
 
 def _month_seconds(end: datetime) -> int:
@@ -94,16 +97,16 @@ def _month_seconds(end: datetime) -> int:
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
-    """Answer for who finds no place in the body (``places``): 429, or 503 if others have all.
+def limit_errors() -> Iterator[None]:
+    """Turn a reached concurrency limit in the block into 429, or 503 if it is that of all clients.
 
     Raises:
-        Throttled: The client has as many places as it may.
-        Overloaded: Others have them.
+        Throttled: The client is at its limit.
+        Overloaded: The limit of all clients is reached.
     """
     try:
         yield
     except concurrency.Full as error:
-        raise Overloaded(_PLACE_SECONDS, str(error)) from error
+        raise Overloaded(_SLOT_RETRY_SECONDS, str(error)) from error
     except concurrency.Busy as error:
-        raise Throttled(_PLACE_SECONDS, str(error)) from error
+        raise Throttled(_SLOT_RETRY_SECONDS, str(error)) from error

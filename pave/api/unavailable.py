@@ -1,4 +1,4 @@
-"""503, where the database is away, refuses more connections, or takes too long."""
+"""503 when the database is unavailable, refuses connections, or takes too long."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 class UnavailableMiddleware:
-    """Answers what a view could not, for want of a database, so that the caller tries again."""
+    """Answers 503 with Retry-After in place of a view that failed for the database."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -33,7 +33,7 @@ class UnavailableMiddleware:
             request.path,
             str(exception).strip().partition("\n")[0],
         )
-        # One that was cut off is of no use to the next request either.
+        # A broken connection must not be used by the next request.
         db.connection.close_if_unusable_or_obsolete()
         response = problem_page(503, "Pave's database does not answer. Try again in a moment.")
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)

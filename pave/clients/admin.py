@@ -143,7 +143,7 @@ class ApiKeyAdmin(StaffAdmin):
     ) -> ApiKey | None:
         return self.get_queryset(request).filter(prefix=object_id).select_related("client").first()
 
-    def find(self, queryset: QuerySet[ApiKey], text: str) -> QuerySet[ApiKey]:
+    def search_indexed(self, queryset: QuerySet[ApiKey], text: str) -> QuerySet[ApiKey]:
         return queryset.filter(
             Q(prefix=text.partition(".")[0][:8])
             | Q(client__client_id__iexact=text)

@@ -6,16 +6,16 @@ from django.db.models import Q
 from django.urls import reverse
 
 from pave.clients.models import ApiKey, Client
-from pave.staff.widgets import Found
+from pave.staff.widgets import SearchResult
 
 MAX_RESULTS = 10
 
 
-def find(text: str) -> Iterator[Found]:
+def find(text: str) -> Iterator[SearchResult]:
     """Yield clients by id or name, and keys by their beginning."""
     clients = Client.objects.filter(Q(client_id__iexact=text) | Q(name__icontains=text))
     for client in clients[:MAX_RESULTS]:
-        yield Found(
+        yield SearchResult(
             "client",
             str(client),
             reverse("admin:clients_client_change", args=[client.pk]),
@@ -25,7 +25,7 @@ def find(text: str) -> Iterator[Found]:
     prefix = text.partition(".")[0]
     if len(prefix) == 8 and prefix.isalnum():
         for key in ApiKey.objects.select_related("client").filter(prefix=prefix):
-            yield Found(
+            yield SearchResult(
                 "API key",
                 f"{key.prefix}… ({key.name})",
                 reverse("admin:clients_apikey_change", args=[key.prefix]),

@@ -61,7 +61,7 @@ class PaveAppConfig(AppConfig):
         return None
 
     def search(self, text: str) -> Iterable[Any]:
-        """Return what the admin's search finds (``pave.staff.widgets.Found``)."""
+        """Return what the admin's search finds (``pave.staff.widgets.SearchResult``)."""
         return ()
 
 

@@ -26,9 +26,9 @@ def positive_numbers(app_configs: Any, **kwargs: Any) -> list[Error]:
         "PAVE_STATEMENT_TIMEOUT": 0,
     }
     return [
-        Error(f"{name} is {getattr(settings, name)}; it must be at least {least}.", id="pave.E001")
-        for name, least in limits.items()
-        if getattr(settings, name) < least
+        Error(f"{name} is {getattr(settings, name)}; it must be at least {lowest}.", id="pave.E001")
+        for name, lowest in limits.items()
+        if getattr(settings, name) < lowest
     ]
 
 
@@ -52,7 +52,7 @@ def heuristic_path(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 @register(Tags.compatibility)
 def leases(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """Hold HTTP time-out < task time-out < lease, and the broker's retry above all waiting."""
+    """Hold HTTP time-out < task time-out < lease, and the broker's retry above the longest wait."""
     quick, heuristic = settings.PAVE_QUICK_TASK_TIMEOUT, settings.PAVE_HEURISTIC_TASK_TIMEOUT
     orders = [
         (settings.PAVE_WEBHOOK_TIMEOUT, quick, "webhook time-out, quick task time-out"),
@@ -70,7 +70,7 @@ def leases(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 @register(Tags.compatibility)
 def telemetry_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """Refuse to report somewhere without what that takes."""
+    """Refuse telemetry settings without their packages."""
     return [
         Error(
             f"{name} is set, and not installed: {', '.join(packages)}.",
@@ -84,7 +84,7 @@ def telemetry_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 @register(Tags.compatibility)
 def broker_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """Refuse a broker without what it takes."""
+    """Refuse a broker without its packages."""
     if settings.PAVE_BROKER != "sqs" or find_spec("boto3"):
         return []
     hint = "pip install -r requirements-sqs.txt"

@@ -1,4 +1,4 @@
-"""How Pave runs, on the admin's home page: clusters, figures and plots."""
+"""The state of the clusters, figures and plots on the admin's home page."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,8 +8,8 @@ from django.utils.safestring import SafeString
 
 from pave.operations.models import ClusterBeat
 from pave.operations.monitoring.health import QUEUES, SEEN_WITHIN
-from pave.operations.monitoring.timeseries import Readings, read
-from pave.staff.dashboard import remembered
+from pave.operations.monitoring.timeseries import TimeSeries, read
+from pave.staff.dashboard import cached_parts
 from pave.staff.svg_charts import Series, bars, count_text, lines, percent_text, seconds_text
 from pave.staff.widgets import Attention, Figure, Part, Plot, Span
 
@@ -22,29 +22,29 @@ NAMES = (
     "attempts",
     "deliveries",
 )
-# A cluster that was seen within so long is missed; an older one was taken away by somebody.
+# A cluster last seen within this time is reported as missing; an older one was removed.
 MISSED_FOR = timedelta(days=1)
 
 
 def parts(span: Span, now: datetime) -> Iterator[Part]:
-    """Yield clusters that are missed, and the figures and plots of a span."""
+    """Yield missing clusters, and the figures and plots of a span."""
     yield from _clusters(now)
-    yield from remembered("operations", span, lambda: _readings(span, now))
+    yield from cached_parts("operations", span, lambda: _series(span, now))
 
 
 def _clusters(now: datetime) -> Iterator[Part]:
     url = reverse("admin:operations_clusterbeat_changelist")
     beats = list(ClusterBeat.objects.order_by("queue", "host"))
-    at_work = {beat.queue for beat in beats if beat.seen_at >= now - SEEN_WITHIN}
+    seen_queues = {beat.queue for beat in beats if beat.seen_at >= now - SEEN_WITHIN}
     for beat in beats:
-        if beat.queue in at_work and now - MISSED_FOR <= beat.seen_at < now - SEEN_WITHIN:
+        if beat.queue in seen_queues and now - MISSED_FOR <= beat.seen_at < now - SEEN_WITHIN:
             yield Attention(
                 "warn",
                 f"Cluster {beat.queue} on {beat.host} is not seen at work",
                 url,
                 since=beat.seen_at,
             )
-    for queue in sorted(QUEUES - at_work):
+    for queue in sorted(QUEUES - seen_queues):
         what = "answered" if queue == "heuristic" else "admitted or delivered"
         yield Attention(
             "bad",
@@ -54,66 +54,66 @@ def _clusters(now: datetime) -> Iterator[Part]:
         )
 
 
-def _readings(span: Span, now: datetime) -> Iterator[Part]:
-    readings = read(span, now, names=NAMES)
-    yield from _figures(readings)
-    yield from _plots(readings, span)
+def _series(span: Span, now: datetime) -> Iterator[Part]:
+    series = read(span, now, names=NAMES)
+    yield from _figures(series)
+    yield from _plots(series, span)
 
 
-def _figures(readings: Readings) -> Iterator[Part]:
-    taken = readings.sum("requests", "queued")
-    completed = readings.sum("requests", "completed")
-    failed = readings.sum("requests", "failed")
-    yield Figure("Requests", count_text(taken), f"{count_text(completed)} completed")
+def _figures(series: TimeSeries) -> Iterator[Part]:
+    queued = series.sum("requests", "queued")
+    completed = series.sum("requests", "completed")
+    failed = series.sum("requests", "failed")
+    yield Figure("Requests", count_text(queued), f"{count_text(completed)} completed")
     yield Figure(
         "Failed requests",
         count_text(failed),
         percent_text(failed / (completed + failed)) if failed else "",
     )
-    known, waited = readings.sum("memory", "known"), readings.sum("memory", "waiting")
+    hits, misses = series.sum("memory", "known"), series.sum("memory", "waiting")
     yield Figure(
         "Answered from memory",
-        percent_text(known / (known + waited)) if known + waited else "–",
+        percent_text(hits / (hits + misses)) if hits + misses else "–",
         "without a run of the heuristic",
     )
     for label, name in (("Waiting", "wait_seconds"), ("Heuristic", "heuristic_seconds")):
-        half = readings.percentile(name, 0.5)
-        most = readings.percentile(name, 0.95)
+        p50 = series.percentile(name, 0.5)
+        p95 = series.percentile(name, 0.95)
         yield Figure(
             f"{label}, p95",
-            f"≤ {seconds_text(most)}" if most is not None else "–",
-            f"p50 ≤ {seconds_text(half)}" if half is not None else "",
+            f"≤ {seconds_text(p95)}" if p95 is not None else "–",
+            f"p50 ≤ {seconds_text(p50)}" if p50 is not None else "",
         )
-    ok, tried = readings.sum("attempts", "ok"), readings.sum("attempts")
+    ok, attempts = series.sum("attempts", "ok"), series.sum("attempts")
     yield Figure(
         "Attempts that succeeded",
-        percent_text(ok / tried) if tried else "–",
-        f"of {count_text(tried)}",
+        percent_text(ok / attempts) if attempts else "–",
+        f"of {count_text(attempts)}",
     )
 
 
-def _plots(readings: Readings, span: Span) -> Iterator[Part]:
-    times, step = readings.times, span.step
+def _plots(series: TimeSeries, span: Span) -> Iterator[Part]:
+    times, step = series.times, span.step
     minutes = step.total_seconds() / 60
     yield Plot(
         "Requests per minute",
         lines(
             [
-                Series("taken", _per(readings.of("requests", "queued"), minutes), "s1"),
-                Series("completed", _per(readings.of("requests", "completed"), minutes), "s2"),
-                Series("failed", _per(readings.of("requests", "failed"), minutes), "bad"),
+                Series("taken", _per(series.of("requests", "queued"), minutes), "s1"),
+                Series("completed", _per(series.of("requests", "completed"), minutes), "s2"),
+                Series("failed", _per(series.of("requests", "failed"), minutes), "bad"),
             ],
             times,
             step,
         ),
     )
-    yield Plot("Deliveries by outcome", outcome_bars(readings, span))
+    yield Plot("Deliveries by outcome", outcome_bars(series, span))
     for title, name in (
         ("From request to answer", "wait_seconds"),
         ("Runs of the heuristic", "heuristic_seconds"),
     ):
-        yield Plot(title, duration_lines(readings, span, name), "Upper bounds of their classes.")
-    known, waited = readings.of("memory", "known"), readings.of("memory", "waiting")
+        yield Plot(title, duration_lines(series, span, name), "Upper bounds of their classes.")
+    hits, misses = series.of("memory", "known"), series.of("memory", "waiting")
     yield Plot(
         "Share answered from memory",
         lines(
@@ -121,8 +121,8 @@ def _plots(readings: Readings, span: Span) -> Iterator[Part]:
                 Series(
                     "from memory",
                     [
-                        one / (one + other) if one + other else None
-                        for one, other in zip(known, waited, strict=True)
+                        hit / (hit + miss) if hit + miss else None
+                        for hit, miss in zip(hits, misses, strict=True)
                     ],
                     "s2",
                 )
@@ -138,7 +138,7 @@ def _plots(readings: Readings, span: Span) -> Iterator[Part]:
         "Answers by method",
         bars(
             [
-                Series(method, readings.of("answers", method), f"s{number}")
+                Series(method, series.of("answers", method), f"s{number}")
                 for number, method in enumerate(methods, 1)
             ],
             times,
@@ -147,40 +147,42 @@ def _plots(readings: Readings, span: Span) -> Iterator[Part]:
     )
 
 
-def outcome_bars(readings: Readings, span: Span, *, of: str = "") -> SafeString:
-    """Return a plot of what came of attempts: delivered, to be retried, failed for good.
+def outcome_bars(series: TimeSeries, span: Span, *, of: str = "") -> SafeString:
+    """Return a plot of attempts by outcome: delivered, to be retried, failed for good.
 
     Args:
-        readings: Where the counts are.
-        span: Of which time.
-        of: What the names of the tallies begin with; ``webhook_`` for those of one.
+        series: The counts.
+        span: The span of time.
+        of: Prefix of the counters' names; ``webhook_`` for those of one webhook.
     """
-    ended = readings.of(f"{of}deliveries", "failed")
-    delivered = readings.of(f"{of}attempts", "ok")
-    failed = [tried - ok for tried, ok in zip(readings.of(f"{of}attempts"), delivered, strict=True)]
+    final = series.of(f"{of}deliveries", "failed")
+    delivered = series.of(f"{of}attempts", "ok")
+    failed = [
+        attempts - ok for attempts, ok in zip(series.of(f"{of}attempts"), delivered, strict=True)
+    ]
     return bars(
         [
             Series("delivered", delivered, "good"),
             Series(
                 "failed, to be retried",
-                [max(0, one - last) for one, last in zip(failed, ended, strict=True)],
+                [max(0, failures - last) for failures, last in zip(failed, final, strict=True)],
                 "warn",
             ),
-            Series("failed for good", ended, "bad"),
+            Series("failed for good", final, "bad"),
         ],
-        readings.times,
+        series.times,
         span.step,
     )
 
 
-def duration_lines(readings: Readings, span: Span, name: str) -> SafeString:
+def duration_lines(series: TimeSeries, span: Span, name: str) -> SafeString:
     """Return a plot of durations' p50 and p95."""
     return lines(
         [
-            Series("p50", readings.percentiles(name, 0.5), "s1"),
-            Series("p95", readings.percentiles(name, 0.95), "s3"),
+            Series("p50", series.percentiles(name, 0.5), "s1"),
+            Series("p95", series.percentiles(name, 0.95), "s3"),
         ],
-        readings.times,
+        series.times,
         span.step,
         text=seconds_text,
         logarithmic=True,

@@ -1,4 +1,4 @@
-"""What Pave remembers of its own running."""
+"""Heartbeats, counters and the cache table."""
 
 from django.db import models
 
@@ -21,7 +21,7 @@ class CacheEntry(models.Model):
 
 
 class ClusterBeat(models.Model):
-    """One running cluster: a queue of a supervisor's, and when it was last seen at work."""
+    """The heartbeat of one running cluster: a queue of a supervisor's."""
 
     host = models.CharField(max_length=255)
     supervisor = models.PositiveIntegerField(
@@ -46,11 +46,10 @@ class ClusterBeat(models.Model):
 
 
 class Tally(models.Model):
-    """How often something happened in a minute: what plots and metrics are made of.
+    """A counter of one minute, for plots and metrics.
 
-    Written only by adding rows, since a row that every process counts up would make them wait for
-    each other. ``monitoring.counters.fold`` later makes one row of those that differ in nothing but
-    their counts.
+    Rows are only inserted, since processes that increment one row would block each other.
+    ``monitoring.counters.roll_up`` later merges rows that differ only in their counts.
     """
 
     at = models.DateTimeField(help_text="The beginning of the minute, or of the hour once folded.")

@@ -1,4 +1,4 @@
-"""Removing what has been kept for long enough: in small batches, so that nobody waits for it."""
+"""Removing expired rows, in small batches, so that nothing is blocked."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from django_q.models import Task
 
 from pave.core.app_config import pave_apps
 
-# Rows looked at, and removed at most, in one transaction.
+# Rows examined, and removed at most, in one transaction.
 BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """Which rows of a table go.
+    """Which rows of a table expire.
 
     Args:
-        name: Of the rows, for people.
+        name: Of the rows, for display.
         candidates: Rows that are old enough; found by an index.
-        removable: Those that may go, as a filter on candidates; by default all.
+        removable: Filters those of the candidates that may be removed; by default all.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Expiry:
         return self.candidates.count()
 
     def walk(self) -> Iterator[tuple[int, int]]:
-        """Go through the candidates once; yield for each batch how many were looked at, and went.
+        """Go through the candidates once; yield for each batch how many were examined and removed.
 
-        Rows that somebody has locked are passed over, and found again the next time.
+        Locked rows are skipped until the next time.
         """
         model = self.candidates.model
         position: Any = None
@@ -47,26 +47,26 @@ class Expiry:
             rows = self.candidates.order_by("pk")
             if position is not None:
                 rows = rows.filter(pk__gt=position)
-            window = list(rows.values_list("pk", flat=True)[:BATCH])
-            if not window:
+            batch = list(rows.values_list("pk", flat=True)[:BATCH])
+            if not batch:
                 return
-            position = window[-1]
+            position = batch[-1]
             with transaction.atomic():
-                going = self.removable(model._default_manager.filter(pk__in=window))
+                removable = self.removable(model._default_manager.filter(pk__in=batch))
                 locked = list(
-                    going.order_by("pk")
+                    removable.order_by("pk")
                     .select_for_update(skip_locked=True, of=("self",))
                     .values_list("pk", flat=True)
                 )
-                # Asked again under the lock: what somebody has tied to a row since stays.
-                going = self.removable(model._default_manager.filter(pk__in=locked))
-                pks = list(going.values_list("pk", flat=True)) if locked else []
+                # Filtered again under the lock: a row that has been referenced since stays.
+                removable = self.removable(model._default_manager.filter(pk__in=locked))
+                pks = list(removable.values_list("pk", flat=True)) if locked else []
                 model._default_manager.filter(pk__in=pks).delete()
-            yield len(window), len(pks)
+            yield len(batch), len(pks)
 
 
 def expiries(*, now: datetime | None = None) -> Iterator[Expiry]:
-    """Yield what goes: events before their requests, so each app before those that stand on it."""
+    """Yield what expires: events before their requests, so each app before those above it."""
     now = now or timezone.now()
     cutoff = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
     for app in pave_apps():
@@ -74,14 +74,14 @@ def expiries(*, now: datetime | None = None) -> Iterator[Expiry]:
 
 
 def prune(*, now: datetime | None = None) -> Iterator[int]:
-    """Remove everything that goes, and yield after each batch how many rows went."""
+    """Remove everything that has expired; yield after each batch how many rows were removed."""
     for expiry in expiries(now=now):
         for _, removed in expiry.walk():
             yield removed
 
 
 def own_expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
-    """Yield what goes of the tables that no app of Pave's owns."""
+    """Yield what expires in tables that no app of Pave's owns."""
     yield Expiry("sessions", Session.objects.filter(expire_date__lt=now))
     # Tasks that failed, with their tracebacks.
     yield Expiry("task failures", Task.objects.filter(stopped__lt=cutoff))

@@ -1,4 +1,4 @@
-"""Work that the supervisor does by the clock, beside the apps' sweeps."""
+"""Periodic work of the supervisor beside the apps' sweeps."""
 
 import logging
 import time
@@ -12,43 +12,43 @@ from pave.operations.monitoring import counters
 
 logger = logging.getLogger(__name__)
 
-FOLD_EVERY = 30.0
-# Old rows go once a day, by the first supervisor to think of it, a bit in each round.
-PRUNE_EVERY = 24 * 3600
-PRUNE_SLICE = 0.3
+ROLL_UP_INTERVAL = 30.0
+# Old rows are removed once a day, by the first supervisor to claim it, a slice in each sweep.
+PRUNE_INTERVAL = 24 * 3600
+PRUNE_SLICE_SECONDS = 0.3
 _CLAIM = "prune:claimed"
 
-_folded = 0.0
+_rolled_up_at = 0.0
 _pruning: Iterator[int] | None = None
 _pruned = 0
-_look_for_old_at = 0.0
+_next_prune_at = 0.0
 
 
 def sweep() -> None:
-    """Fold old tallies now and then, and remove what has been kept long enough."""
-    global _folded
-    if time.monotonic() - _folded > FOLD_EVERY:
-        _folded = time.monotonic()
-        counters.fold(now=timezone.now())
-    _prune_a_bit()
+    """Roll up old counts periodically, and remove expired rows."""
+    global _rolled_up_at
+    if time.monotonic() - _rolled_up_at > ROLL_UP_INTERVAL:
+        _rolled_up_at = time.monotonic()
+        counters.roll_up(now=timezone.now())
+    _prune_slice()
 
 
-def _prune_a_bit() -> None:
-    global _pruning, _pruned, _look_for_old_at
+def _prune_slice() -> None:
+    global _pruning, _pruned, _next_prune_at
     now = time.monotonic()
     if _pruning is None:
-        if now < _look_for_old_at:
+        if now < _next_prune_at:
             return
-        _look_for_old_at = now + 60
-        if not cache.add(_CLAIM, "yes", PRUNE_EVERY):
+        _next_prune_at = now + 60
+        if not cache.add(_CLAIM, "yes", PRUNE_INTERVAL):
             return
-        _look_for_old_at = now + PRUNE_EVERY
+        _next_prune_at = now + PRUNE_INTERVAL
         _pruning, _pruned = retention.prune(), 0
-    while time.monotonic() - now < PRUNE_SLICE:
+    while time.monotonic() - now < PRUNE_SLICE_SECONDS:
         try:
             removed = next(_pruning, None)
         except Exception:
-            # The rest goes tomorrow.
+            # The rest is removed the next day.
             _pruning = None
             raise
         if removed is None:

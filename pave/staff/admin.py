@@ -30,7 +30,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     fields = ("when", "username", "action", "object_link", "changes_table", "detail", "address")
     readonly_fields = ("when", "object_link", "changes_table")
 
-    def find(self, queryset: QuerySet, text: str) -> QuerySet:
+    def search_indexed(self, queryset: QuerySet, text: str) -> QuerySet:
         by_user = queryset.filter(username=text)
         return by_user if by_user.exists() else queryset.filter(object_id=text)
 
@@ -59,7 +59,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(User)
 class StaffUserAdmin(StaffAdmin, UserAdmin):
-    """Accounts. Whoever is no superuser can make nobody one, and change no superuser."""
+    """Accounts. Only superusers can create or change superusers."""
 
     purpose = "Who works here. A person's roles are their groups; nothing else gives rights."
     list_display = ("username", "first_name", "last_name", "email", "role", "is_active")
@@ -91,7 +91,7 @@ class StaffUserAdmin(StaffAdmin, UserAdmin):
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         if not hasattr(request, "audit_before"):  # the page for another password
-            return audit.note(request, action="set the password of", obj=obj)
+            return audit.record(request, action="set the password of", obj=obj)
         return super().log_change(request, obj, message)
 
     @admin.display(description="roles")

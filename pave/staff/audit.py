@@ -9,9 +9,9 @@ from encrypted_fields.fields import EncryptedFieldMixin
 
 from pave.staff.models import AuditEntry
 
-# In the place of what nobody is to read here.
+# In place of secrets.
 MASK = "***"
-LONGEST = 300
+MAX_LENGTH = 300
 
 _SECRET_WORDS = ("password", "secret", "hashed_key", "token")
 
@@ -20,7 +20,7 @@ Snapshot = dict[str, str]
 
 def snapshot(obj: Model) -> Snapshot:
     """Return an object's fields as text: secrets masked, bytes left out."""
-    shown = {}
+    values = {}
     for field in obj._meta.concrete_fields:
         if (
             field.primary_key
@@ -31,12 +31,12 @@ def snapshot(obj: Model) -> Snapshot:
             continue
         value = field.value_from_object(obj)
         if _is_secret(field):
-            shown[field.name] = MASK if value else ""
+            values[field.name] = MASK if value else ""
         else:
-            shown[field.name] = as_text(value)
+            values[field.name] = as_text(value)
     for field in obj._meta.many_to_many if obj.pk else ():
-        shown[field.name] = ", ".join(sorted(map(str, getattr(obj, field.name).all())))
-    return shown
+        values[field.name] = ", ".join(sorted(map(str, getattr(obj, field.name).all())))
+    return values
 
 
 def differences(before: Snapshot, after: Snapshot) -> dict[str, list[str]]:
@@ -48,7 +48,7 @@ def differences(before: Snapshot, after: Snapshot) -> dict[str, list[str]]:
     }
 
 
-def note(
+def record(
     request: HttpRequest,
     *,
     action: str,
@@ -57,15 +57,15 @@ def note(
     changes: Mapping[str, Any] | None = None,
     detail: str = "",
 ) -> AuditEntry:
-    """Write down what the request's user did.
+    """Record what the request's user did.
 
     Args:
         request: Whose user did it.
-        action: What, in a word or a few.
-        obj: To what; or ``model`` if it was to no single object.
+        action: What, in a few words.
+        obj: To which object; or ``model`` if it was to no single one.
         model: The label of a model, such as ``merchants.ruleset``.
         changes: Field -> before and after.
-        detail: What came of it.
+        detail: The outcome.
     """
     return AuditEntry.objects.create(
         user_id=request.user.pk,
@@ -86,20 +86,20 @@ def of_object(obj: Model) -> QuerySet[AuditEntry]:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as it is put on record, cut to a fair length."""
+    """Return a value as recorded, truncated."""
     if value is None or value == "":
         return ""
     text = str(value)
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "…"
 
 
 def is_secret_name(name: str) -> bool:
-    """Return whether what bears such a name is masked."""
+    """Return whether a field of this name is masked."""
     return any(word in name for word in _SECRET_WORDS)
 
 
 def _id_of(obj: Model) -> str:
-    """Return an object's id; a model whose key says too much has an ``audit_id``."""
+    """Return an object's id; a model whose key is secret has an ``audit_id``."""
     return str(getattr(obj, "audit_id", obj.pk))
 
 

@@ -1,4 +1,4 @@
-"""Pressing a button: the question before it, the deed, what is said and noted of it."""
+"""The views of buttons: the question, the action, its message and its audit entry."""
 
 import logging
 from collections.abc import Callable
@@ -23,8 +23,8 @@ from pave.staff.buttons import Button, Refused, buttons_of
 
 logger = logging.getLogger(__name__)
 
-# A list's action is done object by object, and all of them while the browser waits.
-MOST_AT_ONCE = 200
+# A bulk action is done object by object while the browser waits.
+MAX_BULK = 200
 
 
 class ButtonsMixin:
@@ -37,18 +37,18 @@ class ButtonsMixin:
     def buttons_for(self, request: HttpRequest, obj: Model) -> list[dict[str, Any]]:
         """Return the buttons that the request's user is offered on the page of ``obj``."""
         return [
-            {"button": one, "url": self.button_url(one, obj)}
-            for one in buttons_of(type(self)).values()
-            if one.allowed(request) and one.offered(obj)
+            {"button": button, "url": self.button_url(button, obj)}
+            for button in buttons_of(type(self)).values()
+            if button.allowed(request) and button.offered(obj)
         ]
 
-    def button_url(self, one: Button, obj: Model) -> str:
-        """Return where a button of an object leads."""
+    def button_url(self, button: Button, obj: Model) -> str:
+        """Return the URL of a button of an object."""
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_do"
-        return reverse(name, args=[self.url_id(obj), one.name])
+        return reverse(name, args=[self.url_id(obj), button.name])
 
     def url_id(self, obj: Any) -> str:
-        """Return what stands for an object in URLs."""
+        """Return an object's id in URLs."""
         return str(obj.pk)
 
     def object_url(self, obj: Model) -> str:
@@ -74,26 +74,26 @@ class ButtonsMixin:
         ]
 
     def do_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponse:
-        """Ask what a button asks, and do it."""
-        one = buttons_of(type(self)).get(button_name)
-        if one is None:
+        """Ask a button's question, and perform its action."""
+        button = buttons_of(type(self)).get(button_name)
+        if button is None:
             raise Http404
         obj = self.object_or_404(request, object_id)
-        if not one.allowed(request):
+        if not button.allowed(request):
             raise PermissionDenied
-        if not one.offered(obj):
-            messages.warning(request, f"“{one.label}” is not possible for {obj} as it is now.")
+        if not button.offered(obj):
+            messages.warning(request, f"“{button.label}” is not possible for {obj} as it is now.")
             return HttpResponseRedirect(self.object_url(obj))
         if request.method != "POST":
-            if not one.asks:
+            if not button.asks:
                 return HttpResponseRedirect(self.object_url(obj))
-            form = one.form(**self.button_form(one, obj)) if one.form else None
-            return self.ask(request, one, [obj], form)
-        form = one.form(request.POST, **self.button_form(one, obj)) if one.form else None
+            form = button.form(**self.button_form(button, obj)) if button.form else None
+            return self.ask(request, button, [obj], form)
+        form = button.form(request.POST, **self.button_form(button, obj)) if button.form else None
         if form is not None and not form.is_valid():
-            return self.ask(request, one, [obj], form)
+            return self.ask(request, button, [obj], form)
         try:
-            result = self._do(request, one, obj, form)
+            result = self._perform(request, button, obj, form)
         except Refused as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(self.object_url(obj))
@@ -102,32 +102,36 @@ class ButtonsMixin:
         messages.success(request, result)
         return HttpResponseRedirect(self.object_url(obj))
 
-    def button_form(self, one: Button, obj: Any) -> dict[str, Any]:
+    def button_form(self, button: Button, obj: Any) -> dict[str, Any]:
         """Return further arguments of a button's form, such as ``initial``."""
         return {}
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)  # type: ignore[misc]
-        for one in buttons_of(type(self)).values():
-            if one.bulk and one.allowed(request):
-                actions[one.name] = (partial(_do_many, one=one), one.name, one.bulk)
+        for button in buttons_of(type(self)).values():
+            if button.bulk and button.allowed(request):
+                actions[button.name] = (
+                    partial(_perform_many, button=button),
+                    button.name,
+                    button.bulk,
+                )
         return actions
 
-    def _do(
-        self, request: HttpRequest, one: Button, obj: Any, form: forms.Form | None
+    def _perform(
+        self, request: HttpRequest, button: Button, obj: Any, form: forms.Form | None
     ) -> str | HttpResponse:
-        with transaction.atomic() if one.atomic else nullcontext():
-            return self._do_recorded(request, one, obj, form)
+        with transaction.atomic() if button.atomic else nullcontext():
+            return self._perform_recorded(request, button, obj, form)
 
-    def _do_recorded(
-        self, request: HttpRequest, one: Button, obj: Any, form: forms.Form | None
+    def _perform_recorded(
+        self, request: HttpRequest, button: Button, obj: Any, form: forms.Form | None
     ) -> str | HttpResponse:
-        """Do a button's deed, and write it down in the audit trail."""
+        """Perform a button's action, and record it in the audit trail."""
         before = audit.snapshot(obj)
-        method: Callable[..., str | HttpResponse] = getattr(self, one.name)
+        method: Callable[..., str | HttpResponse] = getattr(self, button.name)
         result = method(request, obj, form.cleaned_data if form else {})
-        now = type(obj)._base_manager.filter(pk=obj.pk).first()
-        changes = audit.differences(before, audit.snapshot(now)) if now is not None else {}
+        current = type(obj)._base_manager.filter(pk=obj.pk).first()
+        changes = audit.differences(before, audit.snapshot(current)) if current is not None else {}
         if form is not None:
             changes |= {
                 f"given: {name}": [
@@ -138,10 +142,10 @@ class ButtonsMixin:
                 if value not in (None, "") and not audit.is_secret_name(name)
             }
         detail = result if isinstance(result, str) else getattr(result, "audit_detail", "")
-        audit.note(request, action=one.label.lower(), obj=obj, changes=changes, detail=detail)
+        audit.record(request, action=button.label.lower(), obj=obj, changes=changes, detail=detail)
         logger.info(
             "staff.did action=%s object=%s:%s user=%s",
-            one.name,
+            button.name,
             obj._meta.label_lower,
             obj.pk,
             request.user.get_username(),
@@ -151,20 +155,20 @@ class ButtonsMixin:
     def ask(
         self,
         request: HttpRequest,
-        one: Button,
+        button: Button,
         objects: list[Any],
         form: forms.Form | None,
         **context: Any,
     ) -> HttpResponse:
-        """Return the page between a button and its deed."""
+        """Return the page that asks before a button's action."""
         return TemplateResponse(
             request,
-            one.template,
+            button.template,
             {
                 **self.admin_site.each_context(request),
-                "title": one.label if len(objects) == 1 else one.bulk,
+                "title": button.label if len(objects) == 1 else button.bulk,
                 "opts": self.opts,
-                "button": one,
+                "button": button,
                 "objects": objects,
                 "object": objects[0] if len(objects) == 1 else None,
                 "back": self.object_url(objects[0]) if len(objects) == 1 else "",
@@ -174,36 +178,36 @@ class ButtonsMixin:
         )
 
 
-def _do_many(
-    model_admin: ButtonsMixin, request: HttpRequest, queryset: QuerySet, *, one: Button
+def _perform_many(
+    model_admin: ButtonsMixin, request: HttpRequest, queryset: QuerySet, *, button: Button
 ) -> HttpResponse | None:
-    """Do a button's deed to what was selected in a list, once the staff member has confirmed it."""
-    if not one.allowed(request):
+    """Perform a button's action on the selected objects, after confirmation."""
+    if not button.allowed(request):
         raise PermissionDenied
-    objects = list(queryset[: MOST_AT_ONCE + 1])
-    if len(objects) > MOST_AT_ONCE:
-        messages.error(request, f"Select {MOST_AT_ONCE} at most; nothing was done.")
+    objects = list(queryset[: MAX_BULK + 1])
+    if len(objects) > MAX_BULK:
+        messages.error(request, f"Select {MAX_BULK} at most; nothing was done.")
         return None
-    fitting = [obj for obj in objects if one.offered(obj)]
-    if not fitting:
-        messages.warning(request, f"“{one.bulk}” is possible for none of the {len(objects)}.")
+    possible = [obj for obj in objects if button.offered(obj)]
+    if not possible:
+        messages.warning(request, f"“{button.bulk}” is possible for none of the {len(objects)}.")
         return None
     form = None
-    if one.form is not None:
-        form = one.form(request.POST) if request.POST.get("confirmed") else one.form()
+    if button.form is not None:
+        form = button.form(request.POST) if request.POST.get("confirmed") else button.form()
     if not request.POST.get("confirmed") or (form is not None and not form.is_valid()):
         return model_admin.ask(
-            request, one, fitting, form, bulk=True, left_out=len(objects) - len(fitting)
+            request, button, possible, form, bulk=True, left_out=len(objects) - len(possible)
         )
     done, refused = 0, []
-    for obj in fitting:
+    for obj in possible:
         try:
-            model_admin._do(request, one, obj, form)
+            model_admin._perform(request, button, obj, form)
         except Refused as error:
             refused.append(f"{obj}: {error}")
         else:
             done += 1
-    messages.success(request, f"{one.bulk}: done for {done} of {len(objects)} selected.")
+    messages.success(request, f"{button.bulk}: done for {done} of {len(objects)} selected.")
     for sentence in refused[:10]:
         messages.error(request, sentence)
     return None
@@ -214,8 +218,8 @@ def shown_once(
 ) -> HttpResponse:
     """Return the page that shows a new secret.
 
-    It is the answer to the very POST that made it: so it is in no message, session, cookie, log
-    or cache, and gone with the page.
+    It is the response to the POST that created it: so it is in no message, session, cookie, log or
+    cache, and gone with the page.
     """
     response = TemplateResponse(
         request,

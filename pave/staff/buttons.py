@@ -19,7 +19,7 @@ Method = Callable[[Any, HttpRequest, Any, dict[str, Any]], Result]
 
 
 class Refused(Exception):
-    """It cannot be done now; the message is a sentence for the staff member."""
+    """The action is not possible now; the message is a sentence for the staff member."""
 
 
 def always(obj: Model) -> bool:
@@ -34,12 +34,12 @@ class Button:
     Args:
         name: The method's, and the end of the URL.
         label: What the button says.
-        permission: Who may, such as ``webhooks.operate_webhook``.
-        question: What is asked before; empty: it is done at once.
-        form: What else has to be said.
+        permission: The required one, such as ``webhooks.operate_webhook``.
+        question: Asked before the action; empty: it is performed at once.
+        form: Further input.
         look: ``primary``, ``danger`` or nothing.
         offered: Whether it makes sense for an object.
-        bulk: What it is called in the actions of the list; empty: it is not among them.
+        bulk: Its label in the actions of the list; empty: it is not among them.
         template: The page that asks.
         atomic: Whether what it does and its line in the audit trail are committed together; not so
             where it waits for the network.
@@ -58,7 +58,7 @@ class Button:
 
     @property
     def asks(self) -> bool:
-        """Whether there is a page between the button and its deed."""
+        """Whether a page asks before the button's action."""
         return bool(self.question or self.form)
 
     def allowed(self, request: HttpRequest) -> bool:
@@ -100,9 +100,9 @@ def button(
 
 def buttons_of(admin_class: type) -> dict[str, Button]:
     """Return the buttons of an admin class, in the order in which they are defined."""
-    found: dict[str, Button] = {}
+    buttons: dict[str, Button] = {}
     for base in reversed(admin_class.__mro__):
         for name, member in vars(base).items():
             if isinstance(getattr(member, "button", None), Button):
-                found[name] = member.button
-    return found
+                buttons[name] = member.button
+    return buttons

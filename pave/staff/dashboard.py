@@ -1,4 +1,4 @@
-"""The home page: what needs a person now, and how things go."""
+"""The home page: what needs attention now, and figures of a span."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,19 +9,19 @@ from django.utils import timezone
 from pave.core.app_config import pave_apps
 from pave.staff.widgets import SPANS, Home, Part, Span
 
-# Plots and rankings sum up tens of thousands of tallies. What needs a person is never remembered.
-REMEMBERED_SECONDS = 15
+# Plots and rankings sum up tens of thousands of tallies. What needs attention is not cached.
+CACHE_SECONDS = 15
 
 
 def span_of(request: HttpRequest) -> Span:
-    """Return the stretch of time that a page is asked for."""
+    """Return the span of time that a request asks for."""
     return SPANS.get(request.GET.get("span", ""), SPANS["hour"])
 
 
 def home(request: HttpRequest) -> Home:
-    """Return what every app has to tell for the span that is asked for.
+    """Return the parts of every app for the requested span.
 
-    Those who may see nothing of an app are told nothing of it.
+    Apps that the user may not see are left out.
     """
     now = timezone.now()
     collected = Home()
@@ -29,21 +29,21 @@ def home(request: HttpRequest) -> Home:
         if request.user.has_module_perms(app.label):
             for part in app.dashboard(span_of(request), now):
                 collected.add(part)
-    collected.attention.sort(key=lambda one: (one.level != "bad", one.since or now))
+    collected.attention.sort(key=lambda item: (item.level != "bad", item.since or now))
     return collected
 
 
-def remembered(name: str, span: Span, make: Callable[[], Iterable[Part]]) -> list[Part]:
-    """Return parts that may be a few seconds old, from the cache where they are there.
+def cached_parts(name: str, span: Span, make: Callable[[], Iterable[Part]]) -> list[Part]:
+    """Return parts that may be a few seconds old, from the cache if possible.
 
     Args:
-        name: Whose they are.
-        span: The stretch of time that they are about.
-        make: Makes them.
+        name: Part of the cache key.
+        span: Their span of time.
+        make: Creates them.
     """
     key = f"home:{name}:{span.name}"
     parts: list[Part] | None = cache.get(key)
     if parts is None:
         parts = list(make())
-        cache.set(key, parts, REMEMBERED_SECONDS)
+        cache.set(key, parts, CACHE_SECONDS)
     return parts

@@ -1,32 +1,32 @@
-"""One search for anything that a caller may read out."""
+"""One search over all apps."""
 
 from uuid import UUID
 
 from django.http import HttpRequest
 
 from pave.core.app_config import pave_apps
-from pave.staff.widgets import Found
+from pave.staff.widgets import SearchResult
 
-LONGEST = 500
+MAX_LENGTH = 500
 
 
-def search(request: HttpRequest, text: str) -> list[Found]:
-    """Return what the apps find and the request's user may see."""
-    text = text.strip()[:LONGEST].replace("\0", "")
+def search(request: HttpRequest, text: str) -> list[SearchResult]:
+    """Return the apps' results that the request's user may see."""
+    text = text.strip()[:MAX_LENGTH].replace("\0", "")
     if not text:
         return []
-    found = [
-        one
+    results = [
+        result
         for app in reversed(pave_apps())
-        for one in app.search(text)
-        if request.user.has_perm(one.permission)
+        for result in app.search(text)
+        if request.user.has_perm(result.permission)
     ]
-    found.sort(key=lambda one: not one.exact)
-    return found
+    results.sort(key=lambda result: not result.exact)
+    return results
 
 
 def as_uuid(text: str) -> UUID | None:
-    """Return the id that a text is, if it is one."""
+    """Return a text as an id, or None."""
     try:
         return UUID(text.strip())
     except ValueError:

@@ -1,7 +1,8 @@
-"""How many passwords are tried: each costs a third of a second of CPU, a wrong name's too.
+"""Limits on logins: hashing a password costs a third of a second of CPU, for unknown names too.
 
-axes locks a name for an address after a few, which does not bound those who try many names. So a
-process hashes one at a time, a few wait for their turn, and an address has so many tries a minute.
+axes locks a name for an address after a few attempts, which does not limit those who try many
+names. So a process hashes one password at a time, a few requests wait for that, and an address has
+a limited number of attempts per minute.
 """
 
 import threading
@@ -11,25 +12,25 @@ from contextlib import contextmanager
 
 from django.core.cache import cache
 
-TRIES_A_MINUTE = 20
-# Who logs in at once in a process: one whose password is tried, and those who wait for that. Each
+ATTEMPTS_PER_MINUTE = 20
+# Concurrent logins in a process: one whose password is hashed, and those that wait for that. Each
 # holds a thread of the web server (pave/gunicorn.py).
-AT_ONCE = 3
+MAX_CONCURRENT = 3
 # How long they wait, in seconds: for two others, on a busy machine.
 WAIT_SECONDS = 5.0
 
 _BUSY = "Others are logging in. Try again in a moment."
 
-_places = threading.Semaphore(AT_ONCE)
+_slots = threading.Semaphore(MAX_CONCURRENT)
 _hashing = threading.Lock()
 
 
-class TooMany(Exception):
-    """No password is tried now; the message is a sentence for whoever logs in.
+class LoginLimited(Exception):
+    """No login is possible now; the message is a sentence for the user.
 
     Args:
         text: The sentence.
-        pause: After how many seconds to try again.
+        pause: Seconds after which to try again.
     """
 
     def __init__(self, text: str, pause: int) -> None:
@@ -38,35 +39,35 @@ class TooMany(Exception):
 
 
 @contextmanager
-def turn(address: str) -> Iterator[None]:
-    """Let somebody at ``address`` try a password, after those who are trying theirs.
+def attempt_slot(address: str) -> Iterator[None]:
+    """Hold the process's slot for hashing a password during the block.
 
     Raises:
-        TooMany: Not now.
+        LoginLimited: The address has too many attempts, or too many others are logging in.
     """
     now = time.time()
-    # Counted first: one who has tried too often takes no place from the others.
-    if _tries(address, int(now // 60)) > TRIES_A_MINUTE:
+    # Counted first: an address over its limit takes no slot from the others.
+    if _count_attempt(address, int(now // 60)) > ATTEMPTS_PER_MINUTE:
         pause = 60 - int(now % 60)
-        raise TooMany("Too many have tried to log in from here. Try again in a minute.", pause)
-    if not _places.acquire(blocking=False):
-        raise TooMany(_BUSY, 1)
+        raise LoginLimited("Too many have tried to log in from here. Try again in a minute.", pause)
+    if not _slots.acquire(blocking=False):
+        raise LoginLimited(_BUSY, 1)
     try:
         if not _hashing.acquire(timeout=WAIT_SECONDS):
-            raise TooMany(_BUSY, 1)
+            raise LoginLimited(_BUSY, 1)
         try:
             yield
         finally:
             _hashing.release()
     finally:
-        _places.release()
+        _slots.release()
 
 
-def _tries(address: str, minute: int) -> int:
-    """Count a try; return how many there were in this minute, 0 if the cache is out of reach."""
+def _count_attempt(address: str, minute: int) -> int:
+    """Count an attempt; return their number in this minute, 0 without a cache."""
     key = f"logins:{minute}:{address}"
     cache.add(key, 0, 120)
     try:
         return cache.incr(key) or 0
-    except ValueError:  # gone this moment
+    except ValueError:  # it has just expired
         return 0

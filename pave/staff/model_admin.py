@@ -1,4 +1,4 @@
-"""What the admin's pages of all apps have in common."""
+"""Base classes of the admin pages of all apps."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -22,7 +22,7 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are, as far as that is counted."""
+        """The number of rows, capped."""
         return min(self._counted, self.CAP)
 
     @property
@@ -67,18 +67,18 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         """Return what an object's page is called."""
         return str(obj)
 
-    def find(self, queryset: QuerySet, text: str) -> QuerySet | None:
-        """Return what a search for ``text`` finds by means of an index; None: Django's search."""
+    def search_indexed(self, queryset: QuerySet, text: str) -> QuerySet | None:
+        """Return the rows that match ``text``, by an index; None: use Django's search."""
         return None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
         text = search_term.strip()
-        found = self.find(queryset, text) if text else queryset
-        if found is None:
+        matching = self.search_indexed(queryset, text) if text else queryset
+        if matching is None:
             return super().get_search_results(request, queryset, text)
-        return found, False
+        return matching, False
 
     # --- Pages ----------------------------------------------------------------------------------
 
@@ -134,18 +134,18 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     # --- The audit trail, in the place of Django's own log ---------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        self.remember(request, obj if change else None)
+        self.snapshot_before(request, obj if change else None)
         self.save(request, obj, form, change)
 
     def save(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save what the form says; to be overridden where a service does that."""
         obj.save()
 
-    def remember(self, request: HttpRequest, obj: Model | None) -> None:
-        """Keep what is in the database before it is changed."""
+    def snapshot_before(self, request: HttpRequest, obj: Model | None) -> None:
+        """Keep a snapshot of the row before it is changed."""
         before = type(obj)._base_manager.get(pk=obj.pk) if obj is not None else None
-        kept = audit.snapshot(before) if before is not None else {}
-        request.audit_before = kept  # type: ignore[attr-defined]
+        fields = audit.snapshot(before) if before is not None else {}
+        request.audit_before = fields  # type: ignore[attr-defined]
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
@@ -154,11 +154,11 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         changes: dict[str, list[str]] = {}
         for formset in formsets or ():
             name = formset.model._meta.verbose_name
-            for made in formset.new_objects:
-                changes[f"{name} added"] = ["", _joined(changes.get(f"{name} added"), str(made))]
-            for gone in formset.deleted_objects:
+            for created in formset.new_objects:
+                changes[f"{name} added"] = ["", _joined(changes.get(f"{name} added"), str(created))]
+            for deleted in formset.deleted_objects:
                 key = f"{name} removed"
-                changes[key] = [_joined(changes.get(key), str(gone), 0), ""]
+                changes[key] = [_joined(changes.get(key), str(deleted), 0), ""]
             for row in formset.initial_forms:
                 for field in row.changed_data if row.instance.pk else ():
                     if field in row.initial and not audit.is_secret_name(field):
@@ -171,18 +171,18 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         after = audit.snapshot(obj)
         changes = {name: ["", value] for name, value in after.items() if value} | message
-        return audit.note(request, action="added", obj=obj, changes=changes)
+        return audit.record(request, action="added", obj=obj, changes=changes)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         before = request.audit_before  # type: ignore[attr-defined]
         after = audit.snapshot(type(obj)._base_manager.get(pk=obj.pk))
         changes = audit.differences(before, after) | message
-        return audit.note(request, action="changed", obj=obj, changes=changes)
+        return audit.record(request, action="changed", obj=obj, changes=changes)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         for obj in queryset:
             changes = {name: [value, ""] for name, value in audit.snapshot(obj).items() if value}
-            audit.note(request, action="deleted", obj=obj, changes=changes)
+            audit.record(request, action="deleted", obj=obj, changes=changes)
 
 
 class ReadOnlyAdmin(StaffAdmin):
@@ -212,5 +212,5 @@ class ReadOnlyInline(admin.TabularInline):
         return False
 
 
-def _joined(known: list[str] | None, text: str, place: int = 1) -> str:
-    return f"{known[place]}, {text}" if known else text
+def _joined(previous: list[str] | None, text: str, index: int = 1) -> str:
+    return f"{previous[index]}, {text}" if previous else text

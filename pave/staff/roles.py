@@ -7,7 +7,7 @@ A role is a group of Django's, made by a migration. Its permissions can be chang
 from collections.abc import Iterable
 from typing import Any
 
-_SEEN = (
+_VIEWABLE = (
     "clients.client",
     "clients.apikey",
     "webhooks.webhook",
@@ -27,7 +27,7 @@ _SEEN = (
     "operations.clusterbeat",
     "staff.auditentry",
 )
-VIEWER = {f"{label.split('.')[0]}.view_{label.split('.')[1]}" for label in _SEEN}
+VIEWER = {f"{label.split('.')[0]}.view_{label.split('.')[1]}" for label in _VIEWABLE}
 SUPPORT = VIEWER | {
     "webhooks.operate_webhook",
     "webhooks.retry_delivery",
@@ -90,18 +90,18 @@ def make_roles(apps: Any) -> None:
     content_types = apps.get_model("contenttypes", "ContentType").objects
     permissions = apps.get_model("auth", "Permission").objects
     groups = apps.get_model("auth", "Group").objects
-    made = {}
+    created = {}
     for name in sorted(set().union(*ROLES.values())):
         app_label, codename = name.split(".")
         model, text = _OWN.get(name, (codename.split("_")[1], f"Can {codename.replace('_', ' ')}"))
         content_type, _ = content_types.get_or_create(app_label=app_label, model=model)
-        made[name], _ = permissions.get_or_create(
+        created[name], _ = permissions.get_or_create(
             content_type=content_type, codename=codename, defaults={"name": text}
         )
     for role, names in ROLES.items():
         group, _ = groups.get_or_create(name=role)
-        group.permissions.add(*_chosen(made, names))
+        group.permissions.add(*_chosen(created, names))
 
 
-def _chosen(made: dict[str, Any], names: Iterable[str]) -> list[Any]:
-    return [made[name] for name in sorted(names)]
+def _chosen(created: dict[str, Any], names: Iterable[str]) -> list[Any]:
+    return [created[name] for name in sorted(names)]

@@ -16,8 +16,7 @@ from pave.staff.widgets import SPANS
 APPS = ("merchants", "webhooks", "clients", "operations", "staff", "auth", "axes")
 
 NAMES = {"auth": "Accounts", "staff": "Record"}
-# Tasks of django-q2 are only wake-ups, and what there is to do stands in rows; Pave has keys of its
-# own.
+# django-q2's tasks are only wake-ups; Pave has API keys of its own.
 NOT_SHOWN = {"django_q", "rest_framework_api_key"}
 
 
@@ -30,8 +29,8 @@ class StaffSite(AdminSite):
     index_template = "staff/home.html"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        one = isinstance(model_or_iterable, type)
-        models: list[Any] = [model_or_iterable] if one else list(model_or_iterable)
+        single = isinstance(model_or_iterable, type)
+        models: list[Any] = [model_or_iterable] if single else list(model_or_iterable)
         shown = [model for model in models if model._meta.app_label not in NOT_SHOWN]
         super().register(shown, admin_class, **options)
 
@@ -44,13 +43,13 @@ class StaffSite(AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the form, or log in, unless too many try that already."""
+        """Show the form, or log in, within the limits of ``pave.staff.logins``."""
         if request.method != "POST":
             return super().login(request, extra_context)
         try:
-            with logins.turn(request.META.get("REMOTE_ADDR", "")):
+            with logins.attempt_slot(request.META.get("REMOTE_ADDR", "")):
                 return super().login(request, extra_context)
-        except logins.TooMany as error:
+        except logins.LoginLimited as error:
             return TemplateResponse(
                 request,
                 "staff/locked.html",
@@ -61,26 +60,28 @@ class StaffSite(AdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
         apps = super().get_app_list(request, app_label)
-        order = {label: place for place, label in enumerate(APPS)}
+        order = {label: index for index, label in enumerate(APPS)}
         for app in apps:
             app["name"] = NAMES.get(app["app_label"], app["name"])
-            app["models"].sort(key=lambda model: self._place(model["model"]))
+            app["models"].sort(key=lambda model: self._position(model["model"]))
             for model in list(app["models"]):
                 for name, url in getattr(self._registry[model["model"]], "extra_pages", ()):
-                    place = app["models"].index(model) + 1
+                    index = app["models"].index(model) + 1
                     app["models"].insert(
-                        place, {**model, "name": name, "admin_url": reverse(url), "add_url": None}
+                        index, {**model, "name": name, "admin_url": reverse(url), "add_url": None}
                     )
         self._mark_current(request, [model for app in apps for model in app["models"]])
         return sorted(apps, key=lambda app: order.get(app["app_label"], len(order)))
 
     def _mark_current(self, request: HttpRequest, models: list[dict[str, Any]]) -> None:
-        """Mark the entry of the navigation that the page belongs to: the one that fits best."""
-        fitting = [one for one in models if request.path.startswith(one["admin_url"] or "//")]
-        if fitting:
-            max(fitting, key=lambda one: len(one["admin_url"]))["is_current"] = True
+        """Mark the navigation entry of the page: the one with the longest matching URL."""
+        matching = [
+            model for model in models if request.path.startswith(model["admin_url"] or "//")
+        ]
+        if matching:
+            max(matching, key=lambda model: len(model["admin_url"]))["is_current"] = True
 
-    def _place(self, model: type) -> int:
+    def _position(self, model: type) -> int:
         return getattr(self._registry[model], "navigation_place", 100)
 
     def index(
@@ -93,12 +94,12 @@ class StaffSite(AdminSite):
         )
 
     def search_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what a search finds, or go there if there is just one thing."""
+        """Show the results of a search, or redirect to a single one."""
         text = request.GET.get("q", "").strip()
-        found = search(request, text)
-        exact = [one for one in found if one.exact]
-        if len(exact) == 1 or len(found) == 1:
-            return HttpResponseRedirect((exact or found)[0].url)
+        results = search(request, text)
+        exact = [result for result in results if result.exact]
+        if len(exact) == 1 or len(results) == 1:
+            return HttpResponseRedirect((exact or results)[0].url)
         return TemplateResponse(
             request,
             "staff/search.html",
@@ -106,6 +107,6 @@ class StaffSite(AdminSite):
                 **self.each_context(request),
                 "title": f"Found for “{text}”" if text else "Search",
                 "text": text,
-                "found": found,
+                "results": results,
             },
         )

@@ -1,6 +1,6 @@
-"""Plots drawn on the server, as SVG without a script or a style of its own.
+"""Plots rendered on the server, as SVG without scripts or styles of its own.
 
-Marks are in the SVG, which stretches; words are HTML around it, which stays readable on a phone.
+Shapes are in the SVG, which stretches; texts are HTML around it, which stays readable on a phone.
 """
 
 import math
@@ -23,7 +23,7 @@ class Series:
 
     Args:
         name: In the legend.
-        values: One for each step; None where there is nothing to say.
+        values: One for each step; None where there is no value.
         colour: A class of staff.css: ``s1`` to ``s5``, ``good``, ``warn``, ``bad``.
     """
 
@@ -33,11 +33,11 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A tick of an axis: where, in parts of the whole, and what stands there."""
+class Tick:
+    """A tick of an axis: its label and its position."""
 
     text: str
-    place: float
+    position: float
 
 
 def count_text(value: float) -> str:
@@ -84,18 +84,18 @@ def lines(
         logarithmic: For durations, which differ by orders of magnitude.
         top: The end of the scale; by default a round number above all values.
     """
-    known = [value for one in series for value in one.values if value is not None]
-    scale = _log_scale(known) if logarithmic else _linear_scale(known, top)
+    values = [value for line in series for value in line.values if value is not None]
+    scale = _log_scale(values) if logarithmic else _linear_scale(values, top)
     drawn = [
         {
-            "name": one.name,
-            "colour": one.colour,
-            "path": _path([None if v is None else scale.place(v) for v in one.values]),
-            "points": _lonely(one.values, scale),
+            "name": line.name,
+            "colour": line.colour,
+            "path": _path([None if v is None else scale.position(v) for v in line.values]),
+            "points": _isolated_points(line.values, scale),
         }
-        for one in series
+        for line in series
     ]
-    return _render(series, times, step, text, scale, {"lines": drawn}, bool(known))
+    return _render(series, times, step, text, scale, {"lines": drawn}, bool(values))
 
 
 def bars(
@@ -106,19 +106,19 @@ def bars(
     text: Callable[[float], str] = count_text,
 ) -> SafeString:
     """Return stacked bars over time."""
-    sums = [sum(one.values[at] or 0 for one in series) for at in range(len(times))]
+    sums = [sum(part.values[index] or 0 for part in series) for index in range(len(times))]
     scale = _linear_scale(sums, None)
     width = WIDTH / max(len(times), 1)
     heights = [0.0] * len(times)
     drawn = []
-    for one in series:
+    for part in series:
         path = []
-        for at, value in enumerate(one.values):
-            if share := scale.place(value or 0):
-                heights[at] += share
-                x, y = at * width + width * 0.1, HEIGHT * (1 - heights[at])
+        for index, value in enumerate(part.values):
+            if share := scale.position(value or 0):
+                heights[index] += share
+                x, y = index * width + width * 0.1, HEIGHT * (1 - heights[index])
                 path.append(f"M{x:.2f} {y:.2f}h{width * 0.8:.2f}v{HEIGHT * share:.2f}H{x:.2f}z")
-        drawn.append({"path": "".join(path), "colour": one.colour})
+        drawn.append({"path": "".join(path), "colour": part.colour})
     return _render(series, times, step, text, scale, {"bars": drawn}, any(sums))
 
 
@@ -129,7 +129,7 @@ class _Scale:
     ticks: tuple[float, ...]
     logarithmic: bool = False
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Return where a value is between the bottom, 0, and the top, 1."""
         if self.logarithmic:
             value = min(max(value, self.low), self.high)
@@ -143,9 +143,9 @@ def _linear_scale(values: Sequence[float], top: float | None) -> _Scale:
 
 
 def _log_scale(values: Sequence[float]) -> _Scale:
-    known = [value for value in values if value and not math.isinf(value)] or [0.1, 1]
-    low = 10 ** math.floor(math.log10(min(known)))
-    high = 10 ** math.ceil(math.log10(max(known)))
+    finite = [value for value in values if value and not math.isinf(value)] or [0.1, 1]
+    low = 10 ** math.floor(math.log10(min(finite)))
+    high = 10 ** math.ceil(math.log10(max(finite)))
     high = max(high, low * 10)
     ticks = [10**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
     return _Scale(low, high, tuple(ticks[:: max(1, len(ticks) // 4)]), logarithmic=True)
@@ -156,30 +156,30 @@ def _round_up(value: float) -> float:
     return next(power * step for step in (1, 2, 4, 5, 10) if value <= power * step)
 
 
-def _path(places: Sequence[float | None]) -> str:
-    """Return the drawing of a line, which has a gap where there is nothing to say."""
-    words = []
+def _path(positions: Sequence[float | None]) -> str:
+    """Return the path of a line, with gaps where there are no values."""
+    commands = []
     pen_down = False
-    for at, place in enumerate(places):
-        if place is None:
+    for index, position in enumerate(positions):
+        if position is None:
             pen_down = False
             continue
-        x = (at + 0.5) * WIDTH / len(places)
-        words.append(f"{'L' if pen_down else 'M'}{x:.1f} {HEIGHT * (1 - place):.1f}")
+        x = (index + 0.5) * WIDTH / len(positions)
+        commands.append(f"{'L' if pen_down else 'M'}{x:.1f} {HEIGHT * (1 - position):.1f}")
         pen_down = True
-    return " ".join(words)
+    return " ".join(commands)
 
 
-def _lonely(values: Sequence[float | None], scale: _Scale) -> list[dict[str, str]]:
+def _isolated_points(values: Sequence[float | None], scale: _Scale) -> list[dict[str, str]]:
     """Return the points that have no neighbour to draw a line to."""
     padded = [None, *values, None]
     return [
         {
-            "x": f"{(at + 0.5) * WIDTH / len(values) - 2:.1f}",
-            "y": f"{HEIGHT * (1 - scale.place(value)) - 2:.1f}",
+            "x": f"{(index + 0.5) * WIDTH / len(values) - 2:.1f}",
+            "y": f"{HEIGHT * (1 - scale.position(value)) - 2:.1f}",
         }
-        for at, value in enumerate(values)
-        if value is not None and padded[at] is None and padded[at + 2] is None
+        for index, value in enumerate(values)
+        if value is not None and padded[index] is None and padded[index + 2] is None
     ]
 
 
@@ -190,20 +190,20 @@ def _render(
     text: Callable[[float], str],
     scale: _Scale,
     drawn: dict[str, object],
-    anything: bool,
+    has_data: bool,
 ) -> SafeString:
     width = WIDTH / max(len(times), 1)
     hints = [
         {
-            "x": f"{at * width:.2f}",
-            "text": _moment(time, step)
+            "x": f"{index * width:.2f}",
+            "text": _time_label(time, step)
             + "".join(
-                f"\n{one.name}: {text(value)}"
-                for one in series
-                if (value := one.values[at]) is not None
+                f"\n{part.name}: {text(value)}"
+                for part in series
+                if (value := part.values[index]) is not None
             ),
         }
-        for at, time in enumerate(times)
+        for index, time in enumerate(times)
     ]
     return SafeString(
         render_to_string(
@@ -213,15 +213,17 @@ def _render(
                 "height": HEIGHT,
                 "step_width": f"{width:.2f}",
                 "series": series,
-                "hints": hints if anything else [],
+                "hints": hints if has_data else [],
                 "ticks": [
-                    Mark(text(tick), HEIGHT * (1 - scale.place(tick))) for tick in scale.ticks
+                    Tick(text(tick), HEIGHT * (1 - scale.position(tick))) for tick in scale.ticks
                 ],
                 "labels": [
-                    _moment(times[round(at * (len(times) - 1) / (X_LABELS - 1))], step, short=True)
-                    for at in range(X_LABELS)
+                    _time_label(
+                        times[round(index * (len(times) - 1) / (X_LABELS - 1))], step, short=True
+                    )
+                    for index in range(X_LABELS)
                 ],
-                "anything": anything,
+                "has_data": has_data,
                 "summary": _summary(series, text),
                 **drawn,
             },
@@ -229,7 +231,7 @@ def _render(
     )
 
 
-def _moment(time: datetime, step: timedelta, *, short: bool = False) -> str:
+def _time_label(time: datetime, step: timedelta, *, short: bool = False) -> str:
     local = timezone.localtime(time)
     if step >= timedelta(hours=1):
         return local.strftime("%d %b" if short else "%a %d %b, %H:%M")
@@ -237,12 +239,13 @@ def _moment(time: datetime, step: timedelta, *, short: bool = False) -> str:
 
 
 def _summary(series: Sequence[Series], text: Callable[[float], str]) -> str:
-    """Return what somebody hears who does not see the plot."""
-    said = []
-    for one in series:
-        known = [value for value in one.values if value is not None]
-        if known:
-            said.append(
-                f"{one.name}: from {text(min(known))} to {text(max(known))}, last {text(known[-1])}"
+    """Return a text alternative of the plot."""
+    summaries = []
+    for part in series:
+        values = [value for value in part.values if value is not None]
+        if values:
+            summaries.append(
+                f"{part.name}: from {text(min(values))} to {text(max(values))}, "
+                f"last {text(values[-1])}"
             )
-    return "; ".join(said) or "nothing yet"
+    return "; ".join(summaries) or "nothing yet"

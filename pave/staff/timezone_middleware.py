@@ -1,4 +1,4 @@
-"""Times in the zone of whoever looks at them."""
+"""Times in the user's time zone."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class LocalZone:
 
 
 def zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
-    """Return the zone that the browser names, if there is such a one."""
+    """Return the zone that the browser names, if it is valid."""
     name = request.COOKIES.get(COOKIE, "")
     return zoneinfo.ZoneInfo(name) if name in _names() else None
 

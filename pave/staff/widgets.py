@@ -1,6 +1,6 @@
-"""What the home page and the search are made of.
+"""The parts of the home page and the results of the search.
 
-Each app tells its own: ``PaveAppConfig.dashboard`` and ``search``.
+Each app provides its own: ``PaveAppConfig.dashboard`` and ``search``.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time up to now, in steps.
+    """A span of time up to now, in steps.
 
     Args:
         name: As in the URL.
@@ -32,7 +32,7 @@ class Span:
         return self.step * self.steps
 
     def times(self, now: datetime) -> list[datetime]:
-        """Return the beginnings of its steps; the last one is under way."""
+        """Return the beginnings of its steps; the last one is in progress."""
         seconds = self.step.total_seconds()
         last = datetime.fromtimestamp(now.timestamp() // seconds * seconds, tz=now.tzinfo)
         return [last - self.step * back for back in reversed(range(self.steps))]
@@ -50,13 +50,13 @@ SPANS = {
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that needs a person now.
+    """Something that needs attention now.
 
     Args:
         level: ``bad`` or ``warn``.
-        text: What is the matter.
-        url: Where to see to it.
-        detail: What else is known.
+        text: What it is.
+        url: Where to handle it.
+        detail: Further information.
         since: When it began.
     """
 
@@ -109,16 +109,16 @@ Part = Attention | Figure | Plot | Table
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Something that a search has found.
+class SearchResult:
+    """A result of the search.
 
     Args:
         kind: What it is, such as ``request``.
-        label: What it is called.
+        label: Its name.
         url: Its page.
         permission: Who may see it.
-        detail: What tells it from others.
-        exact: Whether it is what was asked for, beyond doubt.
+        detail: Distinguishes it from others.
+        exact: Whether it is an exact match.
     """
 
     kind: str

@@ -62,7 +62,7 @@ def test_a_button_is_on_record_with_what_it_did(superuser: Browser, plain_webhoo
 def test_nothing_is_done_that_cannot_be_put_on_record(
     superuser: Browser, plain_webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pave.staff.audit.note", Mock(side_effect=RuntimeError))
+    monkeypatch.setattr("pave.staff.audit.record", Mock(side_effect=RuntimeError))
     with pytest.raises(RuntimeError):
         superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
     plain_webhook.refresh_from_db()

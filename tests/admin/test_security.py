@@ -70,8 +70,8 @@ def _try_names(browser: Browser, count: int) -> list[int]:
 def test_an_address_has_so_many_tries_a_minute_whatever_the_names(anna: User) -> None:
     begun = datetime(2026, 11, 24, 12, tzinfo=UTC)
     with time_machine.travel(begun, tick=False):
-        tries = _try_names(Browser(), logins.TRIES_A_MINUTE + 1)
-        assert tries == [200] * logins.TRIES_A_MINUTE + [429]
+        tries = _try_names(Browser(), logins.ATTEMPTS_PER_MINUTE + 1)
+        assert tries == [200] * logins.ATTEMPTS_PER_MINUTE + [429]
         refused = Browser().post(reverse("admin:login"), {"username": "anna", "password": PASSWORD})
         assert (refused.status_code, refused["Retry-After"]) == (429, "60")
         assert "Try again in a minute" in refused.text
@@ -96,7 +96,7 @@ def test_a_process_tries_one_password_at_a_time(
     anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logins, "WAIT_SECONDS", 0.1)
-    with logins.turn("192.0.2.9"):
+    with logins.attempt_slot("192.0.2.9"):
         refused = Browser().post(reverse("admin:login"), {"username": "anna", "password": PASSWORD})
         assert (refused.status_code, refused["Retry-After"]) == (429, "1")
         assert "Others are logging in" in refused.text
@@ -108,7 +108,7 @@ def test_a_few_wait_for_those_who_log_in_and_one_more_is_refused_at_once(
     anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logins, "WAIT_SECONDS", 60)
-    sent = threading.Barrier(logins.AT_ONCE)
+    sent = threading.Barrier(logins.MAX_CONCURRENT)
 
     def log_in() -> int:
         sent.wait(10)
@@ -117,12 +117,14 @@ def test_a_few_wait_for_those_who_log_in_and_one_more_is_refused_at_once(
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(logins.AT_ONCE) as pool:
-        with logins.turn("192.0.2.9"):
-            tries = [pool.submit(log_in) for _ in range(logins.AT_ONCE)]
+    with ThreadPoolExecutor(logins.MAX_CONCURRENT) as pool:
+        with logins.attempt_slot("192.0.2.9"):
+            tries = [pool.submit(log_in) for _ in range(logins.MAX_CONCURRENT)]
             first = next(as_completed(tries, timeout=30))  # the others hold the places
             assert first.result() == 429
-        assert sorted(one.result(30) for one in tries) == [302] * (logins.AT_ONCE - 1) + [429]
+        assert sorted(one.result(30) for one in tries) == [302] * (logins.MAX_CONCURRENT - 1) + [
+            429
+        ]
 
 
 def test_pages_allow_nothing_but_our_own_files(superuser: Browser) -> None:

@@ -126,7 +126,7 @@ def test_a_request_that_was_refused_may_be_put_right(api):
     assert "idempotency-replayed" in post(api, "k-1")
 
 
-def test_a_request_under_way_is_409(api, client_1234):
+def test_a_request_in_flight_is_409(api, client_1234):
     row = _claimed(client_1234)
     problem(post(api, "k-1"), 409)
     assert IdempotencyKey.objects.get().token == row.token
@@ -212,7 +212,7 @@ def test_a_key_that_an_earlier_release_kept_in_clear_still_counts(api):
     assert NormalizationRequest.objects.count() == 1
 
 
-def test_a_request_that_an_earlier_release_is_at_is_under_way(api, client_1234):
+def test_a_request_of_an_earlier_release_is_in_flight(api, client_1234):
     row = _claimed(client_1234, key="k-1")
     problem(post(api, "k-1"), 409)
     assert IdempotencyKey.objects.get().token == row.token

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from merchants.models import Batch
-from pave.api.concurrency import OTHERS
+from pave.api.concurrency import GENERAL
 from tests.api.problems import problem
 from tests.api.test_description import SCHEMA
 from tests.factories import (
@@ -109,7 +109,7 @@ def call(api, method, path, mine, body="", **headers):
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_A_KEY)
-def test_a_client_with_enough_under_way_waits_and_others_do_not(
+def test_a_client_at_its_limit_waits_and_others_do_not(
     api, stranger_api, client_1234, mine, method, path
 ):
     """But for a post and a look at its answer, which are short, and batches, which count apart."""
@@ -118,9 +118,9 @@ def test_a_client_with_enough_under_way_waits_and_others_do_not(
         ("post", "/v1/normalizations"),
         ("get", "/v1/normalizations/{request_id}"),
     }
-    with ExitStack() as places:
+    with ExitStack() as slots:
         for _ in range(3):
-            places.enter_context(OTHERS.place(client_1234.client.pk))
+            slots.enter_context(GENERAL.slot(client_1234.client.pk))
         response = call(api, method, path, mine)
         if (method, path) in short | {("post", "/v1/batches")}:
             assert response.status_code not in (429, 503)

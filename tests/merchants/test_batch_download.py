@@ -116,7 +116,7 @@ def test_a_client_reads_one_result_at_a_time_until_it_has_been_read(api, strange
 def test_a_process_lets_few_read_results(api):
     batch_id = api.post("/v1/batches", {"transactions": ROWS}, format="json").json()["id"]
     with ExitStack() as others:
-        for number in range(DOWNLOADS.at_once):
-            others.enter_context(DOWNLOADS.place(-number))
+        for number in range(DOWNLOADS.limit):
+            others.enter_context(DOWNLOADS.slot(-number))
         problem(api.get(f"/v1/batches/{batch_id}/results"), 503)
     assert api.get(f"/v1/batches/{batch_id}/results").getvalue()

@@ -187,7 +187,7 @@ def test_a_query_with_very_many_parameters_is_refused(api, path):
 
 def test_a_client_has_two_searches_at_once(api, stranger_api, client_1234):
     path = "/v1/merchants?search=netflix"
-    with _SEARCHES.place(client_1234.client.pk), _SEARCHES.place(client_1234.client.pk):
+    with _SEARCHES.slot(client_1234.client.pk), _SEARCHES.slot(client_1234.client.pk):
         problem(api.get(path), 429)
         assert api.get("/v1/merchants").status_code == 200
         assert stranger_api.get(path).status_code == 200

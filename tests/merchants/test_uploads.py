@@ -30,7 +30,7 @@ ROWS = [{"description": "NETFLIX.COM"}]
 def test_a_client_sends_one_upload_at_a_time_and_others_send_theirs(
     api: APIClient, stranger_api: APIClient, client_1234: Caller
 ) -> None:
-    with UPLOADS.place(client_1234.client.pk):
+    with UPLOADS.slot(client_1234.client.pk):
         refused = post(api, ROWS)
         assert "Another batch of yours" in problem(refused, 429)["detail"]
         assert int(refused["retry-after"]) >= 1
@@ -41,8 +41,8 @@ def test_a_client_sends_one_upload_at_a_time_and_others_send_theirs(
 
 def test_a_process_has_few_uploads_at_once(api: APIClient) -> None:
     with ExitStack() as others:
-        for number in range(UPLOADS.at_once):
-            others.enter_context(UPLOADS.place(-number))
+        for number in range(UPLOADS.limit):
+            others.enter_context(UPLOADS.slot(-number))
         refused = post(api, ROWS)
         problem(refused, 503)
         assert int(refused["retry-after"]) >= 1
@@ -54,8 +54,8 @@ def test_an_upload_waits_for_those_that_are_worked_on_but_not_for_ever(
 ) -> None:
     monkeypatch.setattr(transfer_limits, "WAIT_SECONDS", 0.05)
     with ExitStack() as others:
-        for _ in range(UPLOAD_TURNS.at_a_time):
-            others.enter_context(UPLOAD_TURNS.turn(wait=0))
+        for _ in range(UPLOAD_TURNS.limit):
+            others.enter_context(UPLOAD_TURNS.slot(wait=0))
         problem(post(api, ROWS), 503)
         monkeypatch.setattr(transfer_limits, "WAIT_SECONDS", 60.0)
         ended = threading.Timer(0.2, others.close)
@@ -66,7 +66,7 @@ def test_an_upload_waits_for_those_that_are_worked_on_but_not_for_ever(
 
 @pytest.mark.parametrize("body", [b"", b'{"description": ""}', b"\xff"])
 def test_one_that_is_refused_gives_its_place_back(api: APIClient, body: bytes) -> None:
-    for _ in range(UPLOADS.at_once + 1):
+    for _ in range(UPLOADS.limit + 1):
         problem(api.post("/v1/batches", body, content_type=NDJSON), 400)
     assert post(api, ROWS).status_code == 202
 

@@ -23,7 +23,7 @@ def away_for(times):
     return work, calls
 
 
-def test_work_is_done_again_until_the_database_is_back():
+def test_work_is_retried_until_the_database_is_back():
     work, calls = away_for(3)
     assert db_retry.retry_while_unavailable(work, seconds=60) == "done"
     assert len(calls) == 4
@@ -53,7 +53,7 @@ class Away:
         raise OperationalError("away")
 
 
-def test_a_broker_that_is_away_ends_nothing():
+def test_an_unavailable_broker_ends_nothing():
     looks = []
     broker = db_retry.ResilientBroker(Away(), lambda: looks.append(1))
     assert broker.dequeue() is None

@@ -17,17 +17,17 @@ LONG = 30.0
 
 
 @pytest.fixture
-def ear():
-    ear = NotificationListener("pave_test")
-    yield ear
-    ear.close()
+def listener():
+    listener = NotificationListener("pave_test")
+    yield listener
+    listener.close()
 
 
-def waiting(ear, seconds=LONG):
+def waiting(listener, seconds=LONG):
     """Wait in another thread, as a cluster's pusher does in another process."""
 
     def wait():
-        ear.wait(seconds)
+        listener.wait(seconds)
         connection.close()
 
     thread = threading.Thread(target=wait)
@@ -35,17 +35,17 @@ def waiting(ear, seconds=LONG):
     return thread
 
 
-def hears(ear):
+def hears(listener):
     """Whether what is sent ends a wait that would be longer."""
-    thread = waiting(ear)
+    thread = waiting(listener)
     thread.join(0.2)  # what is sent while it opens is heard as well
-    while ear._connection is None and thread.is_alive():
+    while listener._connection is None and thread.is_alive():
         thread.join(0.05)
     notify("pave_test")
     thread.join(LONG / 3)
     heard = not thread.is_alive()
     thread.join()
-    return heard and ear._connection is not None
+    return heard and listener._connection is not None
 
 
 def backends():
@@ -55,48 +55,48 @@ def backends():
 
 
 @on_postgresql
-def test_what_is_sent_ends_the_wait(ear):
-    assert hears(ear)
-    assert hears(ear)
+def test_what_is_sent_ends_the_wait(listener):
+    assert hears(listener)
+    assert hears(listener)
 
 
 @on_postgresql
-def test_a_connection_that_is_cut_is_made_anew(ear):
-    ear.wait(0)
+def test_a_lost_connection_is_opened_again(listener):
+    listener.wait(0)
     with connection.cursor() as cursor:
         for pid in backends():
             cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
-    while ear._connection is not None:
-        ear.wait(LONG)  # does not last
-    assert hears(ear)
+    while listener._connection is not None:
+        listener.wait(LONG)  # does not last
+    assert hears(listener)
 
 
 @on_postgresql
-def test_where_nothing_arrives_it_asks_as_django_q_does(ear, monkeypatch, caplog):
+def test_where_nothing_arrives_it_polls_as_django_q_does(listener, monkeypatch, caplog):
     monkeypatch.setattr(postgres, "notify", lambda channel, payload="": None)
-    monkeypatch.setattr(postgres, "TRIAL_SECONDS", 0.05)
-    ear.wait(LONG)  # does not last
-    assert ear._connection is None
+    monkeypatch.setattr(postgres, "PROBE_SECONDS", 0.05)
+    listener.wait(LONG)  # does not last
+    assert listener._connection is None
     assert "listening.deaf" in caplog.text
     assert backends() == []
 
 
 @on_postgresql
-def test_it_does_not_listen_where_it_is_told_not_to(settings):
+def test_it_does_not_listen_where_the_setting_forbids_it(settings):
     settings.PAVE_LISTEN = False
-    ear = NotificationListener("pave_test")
-    ear.wait(LONG)  # does not last
-    assert ear._connection is None
+    listener = NotificationListener("pave_test")
+    listener.wait(LONG)  # does not last
+    assert listener._connection is None
     assert backends() == []
 
 
 @on_postgresql
-def test_a_server_that_takes_no_more_connections_leaves_it_asking(ear, monkeypatch, caplog):
+def test_a_server_that_takes_no_more_connections_leaves_it_polling(listener, monkeypatch, caplog):
     def refuse(self, parameters):
         raise OperationalError("too many clients")
 
     monkeypatch.setattr(type(connections["default"]), "get_new_connection", refuse)
-    ear.wait(LONG)  # does not last
+    listener.wait(LONG)  # does not last
     assert "listening.failed" in caplog.text
 
 
@@ -112,24 +112,24 @@ def test_tasks_go_through_in_turn():
     for key in found:
         broker.acknowledge(key)
     assert OrmQ.objects.count() == 0
-    broker._ear.close()
+    broker._listener.close()
 
 
 @on_postgresql
 def test_a_task_that_is_written_ends_the_wait_for_it(monkeypatch):
-    monkeypatch.setattr(postgres, "LOOK_EVERY", LONG)
+    monkeypatch.setattr(postgres, "POLL_SECONDS", LONG)
     hearer = ListeningBroker("quick")
     found = []
 
     def work():
         while not found:
             found.extend(hearer.dequeue() or [])
-        hearer._ear.close()
+        hearer._listener.close()
         connection.close()
 
     thread = threading.Thread(target=work)
     thread.start()
-    while hearer._ear._connection is None:
+    while hearer._listener._connection is None:
         thread.join(0.05)
     ListeningBroker("quick").enqueue("a task")
     thread.join(LONG / 3)

@@ -25,7 +25,7 @@ def aws(monkeypatch):
     sqs._broker.cache_clear()
 
 
-def test_a_bell_goes_through_the_queue_and_is_acknowledged():
+def test_a_wakeup_goes_through_the_queue_and_is_acknowledged():
     WAKEUP._send(1)
     broker = sqs.broker("heuristic")
     assert broker.queue_size() == 1

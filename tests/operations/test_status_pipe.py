@@ -16,7 +16,7 @@ def pipe():
             pass
 
 
-def test_a_supervisor_reads_what_its_cluster_tells(pipe):
+def test_a_supervisor_reads_the_reports_of_its_cluster(pipe):
     reports, reporter, _ = pipe
     reporter.alive()
     reporter.lost_worker(12, timed_out=False)
@@ -39,7 +39,7 @@ def test_half_a_line_waits_for_its_other_half(pipe):
     assert list(reports.read()) == [Report("worker_died", "7")]
 
 
-def test_a_supervisor_that_does_not_read_makes_nobody_wait(pipe):
+def test_a_supervisor_that_does_not_read_blocks_no_cluster(pipe):
     _, reporter, _ = pipe
     for _ in range(20_000):
         reporter.alive()

@@ -9,9 +9,9 @@ from pave.operations import retention, upkeep
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    for name, value in {"_pruning": None, "_pruned": 0, "_look_for_old_at": 0.0}.items():
+    for name, value in {"_pruning": None, "_pruned": 0, "_next_prune_at": 0.0}.items():
         monkeypatch.setattr(upkeep, name, value)
-    monkeypatch.setattr(upkeep, "_folded", upkeep.time.monotonic())
+    monkeypatch.setattr(upkeep, "_rolled_up_at", upkeep.time.monotonic())
 
 
 @pytest.fixture
@@ -31,29 +31,29 @@ def steps(monkeypatch):
 def test_old_rows_go_a_bit_in_each_round(monkeypatch):
     def prune():
         for _ in range(2):
-            end = time.monotonic() + 2 * upkeep.PRUNE_SLICE
+            end = time.monotonic() + 2 * upkeep.PRUNE_SLICE_SECONDS
             while time.monotonic() < end:
                 pass
             yield 10
 
-    monkeypatch.setattr(upkeep, "PRUNE_SLICE", 0.01)
+    monkeypatch.setattr(upkeep, "PRUNE_SLICE_SECONDS", 0.01)
     monkeypatch.setattr(retention, "prune", prune)
-    upkeep._prune_a_bit()
+    upkeep._prune_slice()
     assert upkeep._pruned == 10
-    upkeep._prune_a_bit()
+    upkeep._prune_slice()
     assert upkeep._pruned == 20
 
 
 @pytest.mark.django_db
 def test_one_supervisor_does_it_and_only_once_a_day(steps):
-    upkeep._prune_a_bit()
+    upkeep._prune_slice()
     assert len(steps) == 3
-    upkeep._look_for_old_at = 0.0  # as another supervisor
-    upkeep._prune_a_bit()
+    upkeep._next_prune_at = 0.0  # as another supervisor
+    upkeep._prune_slice()
     assert len(steps) == 3
     cache.delete(upkeep._CLAIM)
-    upkeep._look_for_old_at = 0.0
-    upkeep._prune_a_bit()
+    upkeep._next_prune_at = 0.0
+    upkeep._prune_slice()
     assert len(steps) == 6
 
 
@@ -65,6 +65,6 @@ def test_a_failure_leaves_the_rest_for_the_next_day(monkeypatch):
 
     monkeypatch.setattr(retention, "prune", prune)
     with pytest.raises(OSError, match="away"):
-        upkeep._prune_a_bit()
+        upkeep._prune_slice()
     assert upkeep._pruning is None
-    assert timedelta(seconds=upkeep.PRUNE_EVERY) == timedelta(days=1)
+    assert timedelta(seconds=upkeep.PRUNE_INTERVAL) == timedelta(days=1)

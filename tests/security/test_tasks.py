@@ -37,7 +37,7 @@ def test_a_pickle_signed_with_another_key_is_not_unpacked(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_bell_holds_no_more_than_the_name_of_a_task():
+def test_a_wakeup_holds_no_more_than_the_name_of_a_task():
     OrmQ.objects.all().delete()
     SEND.send()
     [(_, package)] = get_broker("quick").dequeue()

@@ -75,20 +75,20 @@ def test_a_body_that_asks_for_something_else_is_refused(api, path, receiver, tai
 
 @pytest.mark.parametrize("tail", ["test", "check"])
 def test_one_at_a_time_for_each_client(api, path, stranger, webhook, receiver, tail):
-    with TESTS.place(webhook.client_id):
+    with TESTS.slot(webhook.client_id):
         response = api.post(f"{path}/{tail}")
         problem(response, 429)
         assert response["retry-after"] == "1"
         assert not receiver.messages
     assert api.post(f"{path}/{tail}").status_code == 200
-    with TESTS.place(stranger.client.pk):
+    with TESTS.slot(stranger.client.pk):
         assert api.post(f"{path}/{tail}").status_code == 200
 
 
 def test_never_more_than_so_many_in_a_process(api, path, receiver):
     with ExitStack() as others:
-        for number in range(TESTS.at_once):
-            others.enter_context(TESTS.place(-number))
+        for number in range(TESTS.limit):
+            others.enter_context(TESTS.slot(-number))
         problem(api.post(f"{path}/test"), 503)
 
 

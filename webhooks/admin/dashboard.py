@@ -1,4 +1,4 @@
-"""What of webhooks needs a person now, and which endpoints are slow or failing."""
+"""Webhooks that need attention now, and endpoints that are slow or failing."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -7,23 +7,23 @@ from django.db.models import F, Q, Sum
 from django.urls import reverse
 
 from pave.operations.models import Tally
-from pave.staff.dashboard import remembered
+from pave.staff.dashboard import cached_parts
 from pave.staff.svg_charts import count_text, percent_text, seconds_text
 from pave.staff.widgets import Attention, Cell, Part, Span, Table
 from webhooks.models import Delivery, Webhook
 
 SHOWN = 5
-# A failure or two are retried; what fails for so long needs a look.
+# Shorter failures are retried and need no attention.
 FAILING_FOR = timedelta(minutes=10)
-LATE_AFTER = timedelta(minutes=1)
+OVERDUE_AFTER = timedelta(minutes=1)
 
 
 def parts(span: Span, now: datetime) -> Iterator[Part]:
     """Yield disabled and failing webhooks, late deliveries, and the worst endpoints of a span."""
     yield from _disabled()
     yield from _failing(now)
-    yield from _late(now)
-    yield from remembered("webhooks", span, lambda: _worst(span, now))
+    yield from _overdue(now)
+    yield from cached_parts("webhooks", span, lambda: _worst_endpoints(span, now))
 
 
 def _url(webhook: Webhook) -> str:
@@ -34,7 +34,7 @@ def _disabled() -> Iterator[Part]:
     disabled = (
         Webhook.objects.existing()
         .filter(enabled=False, disabled_at__isnull=False)
-        # What people decided on needs nobody.
+        # What people disabled needs no attention.
         .filter(disabled_by__in=Webhook.DISABLED_AUTOMATICALLY)
         .select_related("client")
         .order_by("-disabled_at")
@@ -82,8 +82,8 @@ def _failing(now: datetime) -> Iterator[Part]:
         )
 
 
-def _late(now: datetime) -> Iterator[Part]:
-    """Yield that deliveries wait for longer than the cluster should let them."""
+def _overdue(now: datetime) -> Iterator[Part]:
+    """Yield a warning if deliveries wait for longer than they should."""
     oldest = (
         Delivery.objects.waiting()
         .filter(webhook__in=Webhook.objects.active(now).filter(breaker_opened_at=None))
@@ -91,7 +91,7 @@ def _late(now: datetime) -> Iterator[Part]:
         .values_list("next_attempt_at", flat=True)
         .first()
     )
-    if oldest is not None and oldest < now - LATE_AFTER:
+    if oldest is not None and oldest < now - OVERDUE_AFTER:
         yield Attention(
             "bad",
             "Deliveries are late",
@@ -101,8 +101,8 @@ def _late(now: datetime) -> Iterator[Part]:
         )
 
 
-def _worst(span: Span, now: datetime) -> Iterator[Part]:
-    tallied = list(
+def _worst_endpoints(span: Span, now: datetime) -> Iterator[Part]:
+    rows = list(
         Tally.objects.filter(name="webhook_attempts", at__gte=span.times(now)[0])
         .order_by()
         .values("subject")
@@ -112,25 +112,25 @@ def _worst(span: Span, now: datetime) -> Iterator[Part]:
             seconds=Sum("total"),
         )
     )
-    failing = sorted(tallied, key=lambda row: row["ok"] - row["tried"])
+    failing = sorted(rows, key=lambda row: row["ok"] - row["tried"])
     counted = [row for row in failing[:SHOWN] if row["tried"] > row["ok"]]
-    timed = sorted(tallied, key=lambda row: -row["seconds"] / row["tried"])[:SHOWN]
+    timed = sorted(rows, key=lambda row: -row["seconds"] / row["tried"])[:SHOWN]
     webhooks = Webhook.objects.select_related("client").in_bulk(
         {row["subject"] for row in [*counted, *timed]}
     )
-    known = {str(pk): webhook for pk, webhook in webhooks.items()}
+    by_subject = {str(pk): webhook for pk, webhook in webhooks.items()}
     yield Table(
         "Most failing endpoints",
         ("Endpoint", "Client", "Failed", "Of attempts"),
         [
             (
-                Cell(known[row["subject"]].url, _url(known[row["subject"]])),
-                Cell(str(known[row["subject"]].client)),
+                Cell(by_subject[row["subject"]].url, _url(by_subject[row["subject"]])),
+                Cell(str(by_subject[row["subject"]].client)),
                 Cell(count_text(row["tried"] - row["ok"]), level="bad"),
                 Cell(percent_text(1 - row["ok"] / row["tried"])),
             )
             for row in counted
-            if row["subject"] in known
+            if row["subject"] in by_subject
         ],
         "No attempt has failed.",
     )
@@ -139,13 +139,13 @@ def _worst(span: Span, now: datetime) -> Iterator[Part]:
         ("Endpoint", "Client", "Answers in, mean", "Attempts"),
         [
             (
-                Cell(known[row["subject"]].url, _url(known[row["subject"]])),
-                Cell(str(known[row["subject"]].client)),
+                Cell(by_subject[row["subject"]].url, _url(by_subject[row["subject"]])),
+                Cell(str(by_subject[row["subject"]].client)),
                 Cell(seconds_text(float(f"{row['seconds'] / row['tried']:.2g}"))),
                 Cell(count_text(row["tried"])),
             )
             for row in timed
-            if row["subject"] in known
+            if row["subject"] in by_subject
         ],
         "Nothing has been sent.",
     )

@@ -55,7 +55,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         return super().get_queryset(request).defer("event__body")
 
-    def find(self, queryset: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
+    def search_indexed(self, queryset: QuerySet[Delivery], text: str) -> QuerySet[Delivery]:
         pk = as_uuid(text)
         if pk is None:
             return queryset.none()
@@ -114,8 +114,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "Retry now",
         permission=RETRY,
         look="primary",
-        offered=lambda one: (
-            one.status not in (Status.CANCELED, Status.DELIVERING) and not one.webhook.deleted_at
+        offered=lambda delivery: (
+            delivery.status not in (Status.CANCELED, Status.DELIVERING)
+            and not delivery.webhook.deleted_at
         ),
         bulk="Retry now",
         question="",
@@ -132,7 +133,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         permission=RETRY,
         look="danger",
         question="Take it back? The client will not be told of this event.",
-        offered=lambda one: one.status in (Status.PENDING, Status.HELD),
+        offered=lambda delivery: delivery.status in (Status.PENDING, Status.HELD),
         bulk="Cancel: never send",
     )
     def cancel(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
@@ -143,24 +144,24 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return "Canceled; it will not be sent."
 
 
-def ids_for(pk: UUID, most: int = 500) -> list[UUID]:
+def ids_for(pk: UUID, limit: int = 500) -> list[UUID]:
     """Return the deliveries that an id means: its own, its event's, webhook's or subject's.
 
     One look-up for each, since no index serves all of them at once.
     """
-    found: list[UUID] = []
+    ids: list[UUID] = []
     for condition in (
         Q(pk=pk),
         Q(event=pk),
         Q(event__subject_id=pk),
         Q(webhook=pk),
     ):
-        found += (
-            Delivery.objects.filter(condition).order_by("-id").values_list("pk", flat=True)[:most]
+        ids += (
+            Delivery.objects.filter(condition).order_by("-id").values_list("pk", flat=True)[:limit]
         )
-        if found:
-            return found
-    return found
+        if ids:
+            return ids
+    return ids
 
 
 def curl(delivery: Delivery, body: bytes) -> str:
@@ -178,6 +179,6 @@ def curl(delivery: Delivery, body: bytes) -> str:
     own = dict.fromkeys(webhook.headers or {}, MASK)
     options = [("-H", f"{name}: {value}") for name, value in (own | headers).items()]
     options.append(("--data-binary", body.decode("utf-8", "replace")))
-    # Without globs: brackets and braces of a client's URL would have it sent to many.
+    # Without globs (-g): curl would expand brackets and braces of a client's URL.
     lines = [("curl", "-g", "-i", "-X", "POST", webhook.url), *options]
     return " \\\n  ".join(shlex.join(line) for line in lines)

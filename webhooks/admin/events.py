@@ -29,7 +29,7 @@ class EventAdmin(ReadOnlyAdmin):
         match = request.resolver_match
         return queryset if match and "object_id" in match.kwargs else queryset.defer("body")
 
-    def find(self, queryset: QuerySet[Event], text: str) -> QuerySet[Event]:
+    def search_indexed(self, queryset: QuerySet[Event], text: str) -> QuerySet[Event]:
         pk = as_uuid(text)
         if pk is None:
             return queryset.none()

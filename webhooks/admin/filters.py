@@ -1,4 +1,4 @@
-"""How a webhook does, in a word."""
+"""The state of a webhook, as a word and a filter."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from webhooks.models import Webhook
 
 
 class StateFilter(admin.SimpleListFilter):
-    """How a webhook does."""
+    """Filters webhooks by state."""
 
     title = "state"
     parameter_name = "state"
@@ -37,7 +37,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 def state_of(webhook: Webhook) -> str:
-    """Return in a word how a webhook does."""
+    """Return the state of a webhook as a word."""
     if webhook.deleted_at:
         return "deleted"
     if not webhook.enabled:

@@ -1,4 +1,4 @@
-"""What staff are asked about webhooks."""
+"""Forms about webhooks."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from webhooks.models import Webhook
 
 
 class WebhookForm(forms.ModelForm):
-    """What staff may set of a webhook by hand; the rest are buttons."""
+    """The fields that staff may set; the rest are buttons."""
 
     events = forms.MultipleChoiceField(
         choices=[(name, name) for name in (*EVENT_TYPES, *GROUPS)],
@@ -23,7 +23,7 @@ class WebhookForm(forms.ModelForm):
         help_text="Which events it is told of. None ticked: all of them.",
     )
 
-    # Who waits for the look-up of the URL's host; see webhooks/endpoints/name_lookups.py.
+    # Who waits for the look-up of the host; see webhooks/endpoints/name_lookups.py.
     caller: str
 
     class Meta:
@@ -58,8 +58,8 @@ class RotateForm(forms.Form):
     )
 
 
-class Moment(forms.DateTimeInput):
-    """The browser's own way of asking for a time."""
+class LocalDateTime(forms.DateTimeInput):
+    """The browser's own input for a time."""
 
     input_type = "datetime-local"
 
@@ -70,14 +70,16 @@ class Moment(forms.DateTimeInput):
 class RecoverForm(forms.Form):
     """The window of a recovery."""
 
-    since = forms.DateTimeField(widget=Moment, label="From", help_text="In your own time zone.")
+    since = forms.DateTimeField(
+        widget=LocalDateTime, label="From", help_text="In your own time zone."
+    )
     until = forms.DateTimeField(
-        widget=Moment, label="To", required=False, help_text="Empty: until now."
+        widget=LocalDateTime, label="To", required=False, help_text="Empty: until now."
     )
 
     @staticmethod
-    def beginning() -> dict[str, datetime]:
-        """Return what the form begins with: the last day."""
+    def initial_values() -> dict[str, datetime]:
+        """Return the initial values: the last day."""
         return {"since": timezone.localtime() - timedelta(days=1)}
 
     def clean(self) -> dict[str, Any]:

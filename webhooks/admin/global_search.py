@@ -1,28 +1,28 @@
-"""What of webhooks a search finds."""
+"""The search for webhooks, deliveries and events."""
 
 from collections.abc import Iterator
 
 from django.urls import reverse
 
 from pave.staff.global_search import as_uuid
-from pave.staff.widgets import Found
+from pave.staff.widgets import SearchResult
 from webhooks.models import Delivery, Event, Webhook
 
-MOST = 10
+MAX_RESULTS = 10
 
 
-def find(text: str) -> Iterator[Found]:
+def search(text: str) -> Iterator[SearchResult]:
     """Yield webhooks by id or part of their URL, and deliveries and events by id."""
     pk = as_uuid(text)
     if pk is None:
         if "." in text or "/" in text or ":" in text:
             urls = Webhook.objects.select_related("client").filter(url__icontains=text)
-            yield from (_webhook(one) for one in urls[:MOST])
+            yield from (_webhook(webhook) for webhook in urls[:MAX_RESULTS])
         return
     if webhook := Webhook.objects.select_related("client").filter(pk=pk).first():
         yield _webhook(webhook, exact=True)
     elif delivery := Delivery.objects.select_related("webhook").filter(pk=pk).first():
-        yield Found(
+        yield SearchResult(
             "delivery",
             str(delivery.pk),
             reverse("admin:webhooks_delivery_change", args=[delivery.pk]),
@@ -31,7 +31,7 @@ def find(text: str) -> Iterator[Found]:
             exact=True,
         )
     elif event := Event.objects.defer("body").filter(pk=pk).first():
-        yield Found(
+        yield SearchResult(
             "event",
             f"{event.type} {event.pk}",
             reverse("admin:webhooks_event_change", args=[event.pk]),
@@ -40,8 +40,8 @@ def find(text: str) -> Iterator[Found]:
         )
 
 
-def _webhook(webhook: Webhook, *, exact: bool = False) -> Found:
-    return Found(
+def _webhook(webhook: Webhook, *, exact: bool = False) -> SearchResult:
+    return SearchResult(
         "webhook",
         webhook.url,
         reverse("admin:webhooks_webhook_change", args=[webhook.pk]),

@@ -26,7 +26,7 @@ class RecoveryAdmin(ReadOnlyAdmin):
     show_form = False
     panels_above = ("webhooks/recovery_panels.html",)
 
-    def find(self, queryset: QuerySet[Recovery], text: str) -> QuerySet[Recovery]:
+    def search_indexed(self, queryset: QuerySet[Recovery], text: str) -> QuerySet[Recovery]:
         pk = as_uuid(text)
         if pk is None:
             return queryset.none()

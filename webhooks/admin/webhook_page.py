@@ -1,4 +1,4 @@
-"""How a webhook stands: what its page shows."""
+"""The context of a webhook's page."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -21,24 +21,24 @@ from webhooks.delivery import recovery
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
 
 NAMES = ("webhook_attempts", "webhook_seconds", "webhook_deliveries")
-# One webhook's tallies are kept in steps of five minutes.
+# One webhook's counters are kept in steps of five minutes.
 LAST_HOUR = replace(SPANS["hour"], step=timedelta(minutes=SUBJECT_MINUTES), steps=12)
-# Counted no further: what a page says of a backlog need not be exact.
-MOST = 1000
+# Counted no further: a backlog on a page need not be exact.
+COUNT_LIMIT = 1000
 RECENT = 15
 UNDELIVERED = 8
 RECOVERIES_SHOWN_FOR = timedelta(days=7)
 
 
-def standing(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
+def page_context(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     """Return the figures, plots and lists of a webhook's page."""
     now = timezone.now()
     span = span_of(request)
     if span.name == "hour":
         span = LAST_HOUR
-    readings = read(span, now, names=NAMES, subject=str(webhook.pk))
-    ok, tried = readings.sum("webhook_attempts", "ok"), readings.sum("webhook_attempts")
-    half, most = (readings.percentile("webhook_seconds", share) for share in (0.5, 0.95))
+    series = read(span, now, names=NAMES, subject=str(webhook.pk))
+    ok, attempts_count = series.sum("webhook_attempts", "ok"), series.sum("webhook_attempts")
+    p50, p95 = (series.percentile("webhook_seconds", share) for share in (0.5, 0.95))
     deliveries = Delivery.objects.filter(webhook=webhook)
     undelivered = _undelivered(webhook)
     recent = list(_with_events(deliveries.order_by("-id")[:RECENT]))
@@ -48,14 +48,14 @@ def standing(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
         "webhook": webhook,
         "span": span,
         "spans": SPANS.values(),
-        "success": percent_text(ok / tried) if tried else "–",
-        "tried": tried,
-        "half": f"≤ {seconds_text(half)}" if half is not None else "–",
-        "most": f"≤ {seconds_text(most)}" if most is not None else "–",
-        "held": counted(Delivery.objects.held().filter(webhook=webhook)),
-        "waiting": counted(Delivery.objects.waiting().filter(webhook=webhook)),
-        "outcomes": outcome_bars(readings, span, of="webhook_"),
-        "latency": duration_lines(readings, span, "webhook_seconds"),
+        "success": percent_text(ok / attempts_count) if attempts_count else "–",
+        "tried": attempts_count,
+        "p50": f"≤ {seconds_text(p50)}" if p50 is not None else "–",
+        "p95": f"≤ {seconds_text(p95)}" if p95 is not None else "–",
+        "held": capped_count(Delivery.objects.held().filter(webhook=webhook)),
+        "waiting": capped_count(Delivery.objects.waiting().filter(webhook=webhook)),
+        "outcomes": outcome_bars(series, span, of="webhook_"),
+        "latency": duration_lines(series, span, "webhook_seconds"),
         "undelivered": undelivered,
         "recent": recent,
         "recoveries": _recoveries(webhook),
@@ -64,10 +64,10 @@ def standing(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     }
 
 
-def counted(queryset: Any) -> str:
-    """Return a count, as far as it is counted."""
-    number = queryset.order_by()[: MOST + 1].count()
-    return f"more than {MOST:,}" if number > MOST else str(number)
+def capped_count(queryset: Any) -> str:
+    """Return a count, up to ``COUNT_LIMIT``."""
+    number = queryset.order_by()[: COUNT_LIMIT + 1].count()
+    return f"more than {COUNT_LIMIT:,}" if number > COUNT_LIMIT else str(number)
 
 
 def attach_last_attempts(deliveries: Iterable[Delivery]) -> None:
@@ -75,26 +75,26 @@ def attach_last_attempts(deliveries: Iterable[Delivery]) -> None:
     deliveries = list(deliveries)
     attempts: dict[UUID, list[DeliveryAttempt]] = defaultdict(list)
     for attempt in (
-        DeliveryAttempt.objects.filter(delivery__in=[one.pk for one in deliveries])
+        DeliveryAttempt.objects.filter(delivery__in=[delivery.pk for delivery in deliveries])
         .defer("request_headers", "response_headers", "response_head", "timings")
         .order_by("number")
     ):
         attempts[attempt.delivery_id].append(attempt)
     for delivery in deliveries:
-        mine = attempts.get(delivery.pk)
-        delivery.last_attempt = mine[-1] if mine else None  # type: ignore[attr-defined]
+        of_delivery = attempts.get(delivery.pk)
+        delivery.last_attempt = of_delivery[-1] if of_delivery else None  # type: ignore[attr-defined]
 
 
 def _undelivered(webhook: Webhook) -> list[Delivery]:
     """Return what has failed, waits for a retry, or is held: a few of each."""
-    mine = Delivery.objects.filter(webhook=webhook)
-    retrying = mine.waiting().filter(attempts__gt=0).order_by("next_attempt_at")
-    failed = mine.filter(status=Delivery.Status.FAILED).order_by("-id")
+    deliveries = Delivery.objects.filter(webhook=webhook)
+    retrying = deliveries.waiting().filter(attempts__gt=0).order_by("next_attempt_at")
+    failed = deliveries.filter(status=Delivery.Status.FAILED).order_by("-id")
     return list(
         chain(
             _with_events(retrying[:UNDELIVERED]),
             _with_events(failed[:UNDELIVERED]),
-            _with_events(mine.held().order_by("id")[:UNDELIVERED]),
+            _with_events(deliveries.held().order_by("id")[:UNDELIVERED]),
         )
     )
 
@@ -105,5 +105,5 @@ def _with_events(deliveries: Any) -> Any:
 
 def _recoveries(webhook: Webhook) -> list[dict[str, Any]]:
     since = timezone.now() - RECOVERIES_SHOWN_FOR
-    found = Recovery.objects.filter(webhook=webhook, created_at__gte=since).order_by("-id")[:3]
-    return [{"recovery": one, **recovery.progress(one)} for one in found]
+    jobs = Recovery.objects.filter(webhook=webhook, created_at__gte=since).order_by("-id")[:3]
+    return [{"recovery": job, **recovery.progress(job)} for job in jobs]

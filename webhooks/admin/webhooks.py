@@ -21,7 +21,7 @@ from pave.staff.model_admin import StaffAdmin
 from pave.staff.templatetags.staff import ago, duration, pill
 from webhooks.admin.filters import StateFilter, state_of
 from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
-from webhooks.admin.webhook_page import standing
+from webhooks.admin.webhook_page import page_context
 from webhooks.delivery import endpoint_check, recovery, test_event
 from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import enabling, services
@@ -31,14 +31,14 @@ OPERATE = "webhooks.operate_webhook"
 
 
 @contextmanager
-def _turn(request: HttpRequest) -> Iterator[None]:
-    """Let something be sent while the staff member waits.
+def _test_slot(request: HttpRequest) -> Iterator[None]:
+    """Hold a slot for sending while the staff member waits.
 
     Raises:
-        Refused: Not now.
+        Refused: The limit is reached.
     """
     try:
-        with TESTS.place(f"staff-{request.user.pk}"):
+        with TESTS.slot(f"staff-{request.user.pk}"):
             yield
     except Busy as error:
         raise Refused(str(error)) from error
@@ -69,7 +69,7 @@ class WebhookAdmin(StaffAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
         return super().get_queryset(request).select_related("client")
 
-    def find(self, queryset: QuerySet[Webhook], text: str) -> QuerySet[Webhook]:
+    def search_indexed(self, queryset: QuerySet[Webhook], text: str) -> QuerySet[Webhook]:
         if pk := as_uuid(text):
             return queryset.filter(pk=pk)
         return queryset.filter(
@@ -95,7 +95,7 @@ class WebhookAdmin(StaffAdmin):
         return pill(state_of(obj))
 
     def panel_context(self, request: HttpRequest, obj: Webhook) -> dict[str, Any]:
-        return standing(request, obj)
+        return page_context(request, obj)
 
     # --- The list -------------------------------------------------------------------------------
 
@@ -125,8 +125,8 @@ class WebhookAdmin(StaffAdmin):
                 fields={name: form.cleaned_data[name] for name in form.changed_data},
             )
             return
-        made, request.new_secret = services.create(**form.cleaned_data)  # type: ignore[attr-defined]
-        obj.pk = made.pk
+        created, request.new_secret = services.create(**form.cleaned_data)  # type: ignore[attr-defined]
+        obj.pk = created.pk
         obj._state.adding = False
         obj.refresh_from_db()
 
@@ -153,8 +153,8 @@ class WebhookAdmin(StaffAdmin):
         # Deleting here takes a webhook out of use and removes no row, so there is nothing to list.
         return [f"{obj}: its waiting deliveries are canceled" for obj in objs], {}, set(), []
 
-    def button_form(self, one: Button, obj: Webhook) -> dict[str, Any]:
-        return {"initial": RecoverForm.beginning()} if one.name == "recover" else {}
+    def button_form(self, button: Button, obj: Webhook) -> dict[str, Any]:
+        return {"initial": RecoverForm.initial_values()} if button.name == "recover" else {}
 
     # --- Buttons --------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class WebhookAdmin(StaffAdmin):
         atomic=False,
     )
     def send_test(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        with _turn(request):
+        with _test_slot(request):
             delivery = test_event.send_test(webhook=webhook)
         attempt = delivery.attempt_set.get()
         if attempt.ok:
@@ -187,7 +187,7 @@ class WebhookAdmin(StaffAdmin):
         atomic=False,
     )
     def check_receiver(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        with _turn(request):
+        with _test_slot(request):
             results = endpoint_check.check(webhook=webhook)
         failed = [result.message.name for result in results if not result.passed]
         response = TemplateResponse(

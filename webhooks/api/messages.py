@@ -10,7 +10,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from pave.api.fields import ConstField, MomentField
+from pave.api.fields import ConstField, TimestampField
 from webhooks.event_types import TEST
 
 Described = dict[str, Any]
@@ -19,7 +19,7 @@ Described = dict[str, Any]
 class MessageSerializer(serializers.Serializer):
     """What all messages have; ``type`` is each one's own."""
 
-    timestamp = MomentField(help_text="When it happened.")
+    timestamp = TimestampField(help_text="When it happened.")
 
 
 class TestMessageSerializer(MessageSerializer):

@@ -1,4 +1,4 @@
-"""Webhooks, deliveries, attempts, recoveries: the objects that the API gives."""
+"""Webhooks, deliveries, attempts, recoveries: the objects of the API."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from pave.api.fields import ConstField, MomentField, ShownTextField
+from pave.api.fields import ConstField, ShownTextField, TimestampField
 from webhooks.api import examples
 from webhooks.delivery.endpoint_check import CheckResult
 from webhooks.delivery.recovery import progress
@@ -21,8 +21,8 @@ class BreakerSerializer(serializers.Serializer):
 
     state = ShownTextField(words=BreakerState)
     failures = serializers.IntegerField(min_value=0)
-    opened_at = MomentField(allow_null=True)
-    paused_until = MomentField(allow_null=True)
+    opened_at = TimestampField(allow_null=True)
+    paused_until = TimestampField(allow_null=True)
     window = serializers.IntegerField(min_value=0)
 
     def to_representation(self, webhook: Webhook) -> dict[str, Any]:
@@ -42,8 +42,8 @@ class BreakerSerializer(serializers.Serializer):
 class SecretTimesSerializer(serializers.Serializer):
     """When a secret was made, and until when messages are signed with it."""
 
-    created_at = MomentField()
-    expires_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    expires_at = TimestampField(allow_null=True)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Webhook", examples.WEBHOOK)])
@@ -58,13 +58,13 @@ class WebhookSerializer(serializers.Serializer):
     max_in_flight = serializers.IntegerField(min_value=0)
     headers = serializers.SerializerMethodField()
     disabled_by = ShownTextField(allow_null=True, words=Webhook.DisabledBy.values)
-    disabled_at = MomentField(allow_null=True)
-    failing_since = MomentField(
+    disabled_at = TimestampField(allow_null=True)
+    failing_since = TimestampField(
         allow_null=True, help_text="Since when there have been nothing but failures."
     )
     breaker = BreakerSerializer(source="*")
     secrets = serializers.SerializerMethodField()
-    created_at = MomentField()
+    created_at = TimestampField()
 
     def get_headers(self, webhook: Webhook) -> dict[str, str]:
         """Their names; the values are masked."""
@@ -113,7 +113,7 @@ class EventSerializer(serializers.Serializer):
     subject = serializers.UUIDField(
         source="subject_id", help_text="The normalization or batch that it is about."
     )
-    created_at = MomentField()
+    created_at = TimestampField()
 
 
 class DeliverySerializer(serializers.Serializer):
@@ -129,10 +129,10 @@ class DeliverySerializer(serializers.Serializer):
     attempts: serializers.Field = serializers.IntegerField(
         min_value=0, help_text="How many there were."
     )
-    next_attempt_at = MomentField(allow_null=True)
+    next_attempt_at = TimestampField(allow_null=True)
     next_trigger = serializers.SerializerMethodField()
-    created_at = MomentField()
-    finished_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    finished_at = TimestampField(allow_null=True)
 
     @extend_schema_field(ShownTextField(allow_null=True, words=Delivery.Trigger.values))
     def get_next_trigger(self, delivery: Delivery) -> str | None:
@@ -147,7 +147,7 @@ class AttemptSerializer(serializers.Serializer):
     trigger = ShownTextField(words=DeliveryAttempt.Trigger.values)
     ok = serializers.BooleanField()
     url = serializers.CharField()
-    started_at = MomentField()
+    started_at = TimestampField()
     duration_ms = serializers.IntegerField(min_value=0, allow_null=True)
     resolved_address = ShownTextField(allow_null=True, help_text="The address that was dialled.")
     status = serializers.IntegerField(
@@ -189,8 +189,8 @@ class WindowSerializer(serializers.Serializer):
     """A window of time, in which a webhook's deliveries are counted or sent again."""
 
     webhook = serializers.UUIDField(source="webhook_id")
-    since = MomentField()
-    until = MomentField()
+    since = TimestampField()
+    until = TimestampField()
 
 
 class RecoveryCountSerializer(WindowSerializer):
@@ -225,8 +225,8 @@ class RecoverySerializer(WindowSerializer):
     dry_run = ConstField(False)
     status = ShownTextField(words=Recovery.Status.values)
     counts = ProgressSerializer(source="*")
-    created_at = MomentField()
-    completed_at = MomentField(allow_null=True)
+    created_at = TimestampField()
+    completed_at = TimestampField(allow_null=True)
 
 
 class CheckSerializer(serializers.Serializer):

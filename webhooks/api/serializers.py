@@ -1,4 +1,4 @@
-"""What clients send about webhooks."""
+"""Serializers of requests about webhooks."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
 from pave.api.exceptions import Overloaded
-from pave.api.fields import BooleanField, DescribedField, IntegerField, MomentField, TextField
+from pave.api.fields import BooleanField, DescribedField, IntegerField, TextField, TimestampField
 from pave.api.query_params import OneOfField, PageQuery
 from webhooks.api import examples
 from webhooks.delivery.results import MASK
@@ -101,21 +101,21 @@ class HeadersField(DescribedField):
         """Return the headers."""
         if not isinstance(data, dict):
             self.fail("invalid")
-        present: Mapping[str, str] = {}
+        current: Mapping[str, str] = {}
         if isinstance(self.parent.instance, Webhook):
-            present = self.parent.instance.headers or {}
+            current = self.parent.instance.headers or {}
         headers = {
-            name: present.get(name, value) if value == MASK else value
+            name: current.get(name, value) if value == MASK else value
             for name, value in data.items()
         }
         if problem := problem_with(headers):
-            name, why = problem
-            raise serializers.ValidationError({name: [why]} if name else [why])
+            name, reason = problem
+            raise serializers.ValidationError({name: [reason]} if name else [reason])
         return headers
 
 
 class StrictSerializer(serializers.Serializer):
-    """A body, or a query, without fields that nobody knows: a typing error must not pass."""
+    """A body or a query without unknown fields, so that typing errors are refused."""
 
     strict = True
 
@@ -130,10 +130,10 @@ class StrictSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
-class PointedSerializer(serializers.Serializer):
+class ResolvedURLSerializer(serializers.Serializer):
     """A body with the URL of a webhook, whose host is looked up once all else is right.
 
-    Its context says who waits for that, as ``caller`` (see webhooks/endpoints/name_lookups.py).
+    Its context names the waiting ``caller`` (see webhooks/endpoints/name_lookups.py).
     """
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class PointedSerializer(serializers.Serializer):
 @extend_schema_serializer(
     examples=[OpenApiExample("Webhook", {"url": examples.URL, "client_id": "1234"})]
 )
-class CreateWebhookSerializer(PointedSerializer):
+class CreateWebhookSerializer(ResolvedURLSerializer):
     """A webhook, as Pave's first version takes it."""
 
     url = URLField()
@@ -171,7 +171,7 @@ class CreateWebhookSerializer(PointedSerializer):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Webhook", {"url": examples.URL})])
-class NewWebhookSerializer(PointedSerializer, StrictSerializer):
+class NewWebhookSerializer(ResolvedURLSerializer, StrictSerializer):
     """What a client may say about a webhook of its own."""
 
     url = URLField()
@@ -184,8 +184,8 @@ class NewWebhookSerializer(PointedSerializer, StrictSerializer):
         help_text="While it is disabled its messages are held; enabling releases them.",
     )
     max_in_flight = IntegerField(
-        least=1,
-        most=MAX_IN_FLIGHT,
+        min_value=1,
+        max_value=MAX_IN_FLIGHT,
         required=False,
         help_text="How many messages may be under way to it at once.",
     )
@@ -208,8 +208,8 @@ class RotateSecretSerializer(StrictSerializer):
     """A rotation of a webhook's secret."""
 
     overlap_hours = IntegerField(
-        least=0,
-        most=MAX_OVERLAP // HOUR,
+        min_value=0,
+        max_value=MAX_OVERLAP // HOUR,
         required=False,
         default=DEFAULT_OVERLAP // HOUR,
         help_text="For how long the old secret goes on signing.",
@@ -222,8 +222,8 @@ class RotateSecretSerializer(StrictSerializer):
 class RecoverSerializer(StrictSerializer):
     """A window of time, of which everything that never succeeded is to be sent again."""
 
-    since = MomentField(help_text="The first moment of the window.")
-    until = MomentField(required=False, help_text="Its end; left out: now.")
+    since = TimestampField(help_text="The first moment of the window.")
+    until = TimestampField(required=False, help_text="Its end; left out: now.")
     dry_run = BooleanField(
         required=False, default=False, help_text="Only count what would be sent."
     )

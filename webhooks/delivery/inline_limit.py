@@ -1,9 +1,9 @@
-"""What a web process sends while its caller waits: little at once, since a thread waits too."""
+"""Limits what a web process sends while its caller waits: each holds a thread."""
 
-from pave.api.concurrency import Places
+from pave.api.concurrency import ConcurrencyLimit
 
-TESTS = Places(
-    at_once=3,
-    another="Another test or check of yours is under way; wait for its answer.",
+TESTS = ConcurrencyLimit(
+    limit=3,
+    busy="Another test or check of yours is under way; wait for its answer.",
     full="Too many tests and checks are under way. Try again in a moment.",
 )

@@ -1,8 +1,8 @@
 """How many workers of one cluster may send at the same time.
 
 The others must stay free: the same cluster admits requests. A slot is a byte of an unnamed file
-that the workers inherit from their cluster; whoever locks the byte holds the slot. The kernel
-releases it when its holder ends, however that happens.
+that the workers inherit from their cluster; the process that locks the byte holds the slot. The
+kernel releases it when the process ends, however that happens.
 """
 
 import fcntl

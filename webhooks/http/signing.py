@@ -15,7 +15,7 @@ USER_AGENT = "Pave-Webhooks/1"
 SECRET_PREFIX = "whsec_"  # noqa: S105
 _SECRET_BYTES = 32
 
-# Whatever lets its holder act for somebody; compared in lower case.
+# Headers with credentials; compared in lower case.
 _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "webhook-signature"}
 )

@@ -146,7 +146,7 @@ class Transport:
         return Target(parts.scheme, ascii_host(parts), port_of(parts), path)
 
     def _request(self, url: str, body: bytes, headers: Mapping[str, str]) -> TargetedRequest:
-        """A prepared request, without the work that `requests` would do anew for each.
+        """A prepared request, without the work that `requests` would repeat for each.
 
         Raises:
             AddressError: the URL may not be used.

@@ -206,7 +206,7 @@ class DeliveryAttempt(models.Model):
 
     class Meta:
         ordering = ["delivery", "number"]
-        # An attempt has one row, whoever writes it; this is also the index behind its page.
+        # An attempt has one row; this is also the index for its page.
         constraints = [
             models.UniqueConstraint(fields=["delivery", "number"], name="one_row_an_attempt")
         ]

@@ -21,7 +21,7 @@ from webhooks.receiver.server import LoopbackServer, Reply
 
 __all__ = ["Behaviour", "Message", "Receiver", "Reply", "always", "in_turn"]
 
-# How many ids are remembered for telling duplicates; the oldest are forgotten.
+# Ids kept for detecting duplicates; the oldest are dropped.
 MAX_SEEN = 100_000
 
 
@@ -73,12 +73,12 @@ def always(reply: Reply) -> Behaviour:
 
 def in_turn(*replies: Reply) -> Behaviour:
     """Answer with each in turn, and for ever with the last."""
-    following = itertools.chain(replies, itertools.repeat(replies[-1]))
+    replies_in_turn = itertools.chain(replies, itertools.repeat(replies[-1]))
     lock = threading.Lock()
 
     def behaviour(message: Message) -> Reply:
         with lock:
-            return next(following)
+            return next(replies_in_turn)
 
     return behaviour
 
@@ -117,7 +117,9 @@ class Receiver:
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._count = 0
         self._arrived = threading.Condition()
-        self._server = LoopbackServer(host, port, take=self._take, stopping=self.stopping, tls=tls)
+        self._server = LoopbackServer(
+            host, port, handle=self._handle, stopping=self.stopping, tls=tls
+        )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
@@ -164,8 +166,8 @@ class Receiver:
                 raise TimeoutError(f"{self._count} of {count} messages came within {timeout} s.")
             return list(self.messages)
 
-    def _take(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
-        """Verify and record one request, and settle its answer."""
+    def _handle(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """Verify and record one request, and choose its reply."""
         verified, reason = self._verify(headers, body)
         key = (path, headers.get("webhook-id", ""))
         with self._arrived:

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for this machine only, which can also answer as badly as one likes."""
+"""An HTTP/1.1 server on loopback, which can also give any kind of bad response."""
 
 import contextlib
 import socket
@@ -40,16 +40,16 @@ class Reply:
     pause: float = 0
 
 
-Take = Callable[[str, dict[str, str], bytes], Reply]
+Handle = Callable[[str, dict[str, str], bytes], Reply]
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Hands each POST to `take` and answers as that says.
+    """Passes each POST to `handle` and sends its reply.
 
     Args:
         host: a loopback address, IPv4 or IPv6.
         port: 0 for any free one.
-        take: called with path, headers (names in lower case) and body, in the thread of the
+        handle: called with path, headers (names in lower case) and body, in the thread of the
             connection.
         stopping: set when the server is to end; cuts every wait short.
         tls: speak TLS with this context.
@@ -64,12 +64,12 @@ class LoopbackServer(ThreadingHTTPServer):
         host: str,
         port: int,
         *,
-        take: Take,
+        handle: Handle,
         stopping: threading.Event,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.take = take
+        self.handle = handle
         self.stopping = stopping
         self._open: set[socket.socket] = set()
         super().__init__((host, port), _Handler)
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = server.take(self.path, headers, body)
+        reply = server.handle(self.path, headers, body)
         if reply.delay:
             server.stopping.wait(reply.delay)
         if reply.hang:

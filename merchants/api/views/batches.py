@@ -26,14 +26,14 @@ from merchants.models import Batch
 from merchants.requests import batches, cancellation, usage
 from pave.api import throttling
 from pave.api.body_parsers import Upload, UploadParser
-from pave.api.concurrency import OTHERS, Busy
+from pave.api.concurrency import GENERAL, Busy
 from pave.api.exceptions import Conflict, PayloadTooLarge
 from pave.api.idempotency import idempotent
 from pave.api.openapi.problems import refused
 from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery, read_query
-from pave.api.throttling import bounded
+from pave.api.throttling import limit_errors
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest, refuse_other_client
 from pave.clients.quotas import QuotaExceeded
@@ -78,7 +78,7 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
         """Answer a page of the client's batches, newest first."""
         read_query(request, PageQuery)
         pages = self.pagination_class()
-        with bounded(), OTHERS.place(request.client.pk):
+        with limit_errors(), GENERAL.slot(request.client.pk):
             page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
             return pages.get_paginated_response(batch_objects(page or ()))
 
@@ -104,13 +104,13 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
     )
     def post(self, request: ClientRequest) -> Response:
         """Take the good rows of a batch, and report the bad ones."""
-        with bounded(), UPLOADS.place(request.client.pk):
+        with limit_errors(), UPLOADS.slot(request.client.pk):
             upload = request.data  # comes as slowly as the client likes
             if not isinstance(upload, Upload):
                 raise ParseError("The body is empty.")
             # Before the transaction that an Idempotency-Key begins: it may be the month's first.
             usage.left(request.client, now=timezone.now())
-            with upload.file, UPLOAD_TURNS.turn(wait=transfer_limits.WAIT_SECONDS):
+            with upload.file, UPLOAD_TURNS.slot(wait=transfer_limits.WAIT_SECONDS):
                 return self._take(request)
 
     @idempotent
@@ -134,7 +134,7 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
                 "to read. Nothing was taken; send fewer of them at once."
             ) from error
         except batches.AnotherUnderWay as error:
-            raise Busy(UPLOADS.another) from error
+            raise Busy(UPLOADS.busy) from error
         except batches.NothingTaken as error:
             raise NoGoodRow(error.errors) from error
         except QuotaExceeded as error:
@@ -202,7 +202,7 @@ class BatchResultsView(ClientView):
             parts, media_type, ending = batch_download.as_csv(batch), CSV, "csv"
         else:
             parts, media_type, ending = batch_download.as_ndjson(batch), NDJSON, "ndjson"
-        with bounded():
+        with limit_errors():
             stream = transfer_limits.Download(request.client.pk, parts)
         return StreamingHttpResponse(
             stream,

@@ -9,19 +9,19 @@ from rest_framework.response import Response
 from merchants.api.representations import MerchantSerializer, merchant_object
 from merchants.api.serializers import MerchantQuery
 from merchants.models import Alias, Merchant
-from pave.api.concurrency import Places
+from pave.api.concurrency import ConcurrencyLimit
 from pave.api.openapi.schema import operation
 from pave.api.pagination import ByName
 from pave.api.query_params import read_query
-from pave.api.throttling import bounded
+from pave.api.throttling import limit_errors
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 
 # A search reads the whole catalogue.
-_SEARCHES = Places(
-    at_once=4,
-    of_each=2,
-    another="Two searches of yours are under way. Send this one when one is answered.",
+_SEARCHES = ConcurrencyLimit(
+    limit=4,
+    per_client=2,
+    busy="Two searches of yours are under way. Send this one when one is answered.",
     full="Too many searches are under way. Try again in a moment.",
 )
 _SHOWN = Merchant.objects.filter(active=True, published=True)
@@ -43,7 +43,7 @@ class MerchantsView(ClientView):
         """Answer a page of the catalogue by name, of those only that the search finds."""
         query = read_query(request, MerchantQuery)
         if search := query.get("search"):
-            with bounded(), _SEARCHES.place(request.client.pk):
+            with limit_errors(), _SEARCHES.slot(request.client.pk):
                 return self._page(request, _found(search))
         return self._page(request, _SHOWN)
 

@@ -1,15 +1,15 @@
 """One django-q2 cluster for one queue: run as ``python -m pave.operations.cluster``.
 
-django-q2's sentinel is run as this process itself. What is added to it answers known traps:
+django-q2's sentinel runs in this process itself, hardened against known problems:
 
 * A process killed while it waits at one of the cluster's queues may hold the queue's lock, and
-  then nothing gets through that queue ever again. The sentinel notices the death and ends the
-  cluster, for the supervisor to start it anew.
-* Whatever else stalls the cluster shows in a canary: a task put into the local queue that does
-  not come out at the other end; and in a pusher that no longer looks for tasks.
-* A database or broker that is away ends nothing (``pave.operations.cluster.db_retry``).
+  then nothing gets through that queue again. The sentinel detects the death and ends the cluster,
+  for the supervisor to restart it.
+* Other stalls are detected by a canary, a task put into the local queue that must be done, and by
+  a pusher that no longer polls for tasks.
+* An unavailable database or broker ends nothing (``pave.operations.cluster.db_retry``).
 * No process outlives its parent (``pave.operations.cluster.process_control``).
-* On SIGTERM what was fetched and not begun is dropped.
+* On SIGTERM what was fetched and not started is dropped.
 """
 
 import os
@@ -21,7 +21,7 @@ from pave.operations.cluster.status_pipe import Reporter
 
 
 def main(queue: str, report_pipe: int, supervisor: int) -> None:
-    """Run the cluster of ``queue`` until SIGTERM, or until it must be started anew.
+    """Run the cluster of ``queue`` until SIGTERM, or until it must be restarted.
 
     Args:
         queue: ``quick`` or ``heuristic``.
@@ -40,7 +40,7 @@ def main(queue: str, report_pipe: int, supervisor: int) -> None:
     from pave.core.app_config import pave_apps
     from pave.operations.cluster import sentinel
 
-    # Before the workers are forked, so that none of them has to do it, and all share the memory.
+    # Before the workers are forked, so that they share the memory.
     for app in pave_apps():
         app.preload()
     sentinel.start(queue=queue, reporter=Reporter(report_pipe))

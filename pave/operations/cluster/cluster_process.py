@@ -1,4 +1,4 @@
-"""The process of one queue's cluster, as its supervisor has it in hand."""
+"""The process of one queue's cluster, as its supervisor controls it."""
 
 import logging
 import os
@@ -16,14 +16,14 @@ from pave.operations.cluster.worker_names import cluster_name, worker_name
 
 logger = logging.getLogger(__name__)
 
-# A sentinel reports twice a second. Silence for this long means that it hangs.
-SILENCE_SECONDS = 20.0
-# One that starts is allowed more: it loads the catalogue first.
-STARTING_SECONDS = 60.0
-# Pauses before a cluster that keeps ending is started anew, in seconds.
+# A sentinel reports twice a second. No report for this long means that it hangs.
+REPORT_TIMEOUT = 20.0
+# While it starts it needs longer: it loads the catalogue first.
+START_TIMEOUT = 60.0
+# Pauses before a cluster that keeps ending is restarted, in seconds.
 BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0)
-# A cluster that lived this long is not one that keeps ending.
-SETTLED_SECONDS = 60.0
+# A cluster that ran this long does not keep ending.
+STABLE_SECONDS = 60.0
 
 
 class ClusterProcess:
@@ -31,14 +31,14 @@ class ClusterProcess:
 
     Args:
         queue: Name of the queue.
-        lost: Called with what was lost ("cluster" or "worker"), how, and the name under which
-            the lost one had claimed rows.
+        on_loss: Called with what was lost ("cluster" or "worker"), how, and the name under which
+            it had claimed rows.
     """
 
-    def __init__(self, queue: str, lost: Callable[[str, str, str], None]) -> None:
+    def __init__(self, queue: str, on_loss: Callable[[str, str, str], None]) -> None:
         self.queue = queue
         self.restarts = 0
-        self._lost = lost
+        self._on_loss = on_loss
         self._failures = 0
         self._start_at = 0.0
         self._reason = ""
@@ -51,7 +51,7 @@ class ClusterProcess:
 
     @property
     def running(self) -> bool:
-        """Whether there is a process; it may be on its way out."""
+        """Whether there is a process; it may be ending."""
         return self._process is not None
 
     def start(self) -> None:
@@ -70,11 +70,11 @@ class ClusterProcess:
         os.close(write_end)
         self.started_at = timezone.now()
         self._reason = ""
-        self._begun = time.monotonic()
-        self._heard = 0.0
+        self._started = time.monotonic()
+        self._reported_at = 0.0
 
     def watch(self, now: float) -> None:
-        """Start the cluster anew if it has ended or hangs.
+        """Restart the cluster if it has ended or hangs.
 
         Args:
             now: Seconds of the monotonic clock.
@@ -84,12 +84,12 @@ class ClusterProcess:
                 self.restarts += 1
                 self.start()
             return
-        status = self._process.poll()  # before the reports: the last ones are then complete
-        self._take_reports(now)
+        status = self._process.poll()  # before the reports, so that the last ones are complete
+        self._read_reports(now)
         silent = (
-            now - self._heard > SILENCE_SECONDS
-            if self._heard
-            else now - self._begun > STARTING_SECONDS
+            now - self._reported_at > REPORT_TIMEOUT
+            if self._reported_at
+            else now - self._started > START_TIMEOUT
         )
         if status is None and not silent:
             return
@@ -97,13 +97,13 @@ class ClusterProcess:
         logger.error(
             "cluster.lost queue=%s pid=%s reason=%s status=%s", self.queue, self.pid, reason, status
         )
-        settled = now - self._begun > SETTLED_SECONDS or status == STALLED
-        self._failures = 0 if settled else self._failures + 1
+        stable = now - self._started > STABLE_SECONDS or status == STALLED
+        self._failures = 0 if stable else self._failures + 1
         self._start_at = now + BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
-        self.clear_away(reason)
+        self.kill_remaining(reason)
 
-    def ask_to_stop(self) -> None:
-        """Let the cluster finish what is running, and end."""
+    def terminate(self) -> None:
+        """Ask the cluster to finish what is running, and end."""
         if self._process and self._process.poll() is None:
             self._process.terminate()
 
@@ -111,8 +111,8 @@ class ClusterProcess:
         """Return whether the process is gone."""
         return self._process is None or self._process.poll() is not None
 
-    def clear_away(self, reason: str = "stopped") -> None:
-        """Kill what is left of the cluster and let what it had claimed be given back."""
+    def kill_remaining(self, reason: str = "stopped") -> None:
+        """Kill the cluster's remaining processes and report the loss, so that rows are requeued."""
         if self._process is None:
             return
         pid = self._process.pid
@@ -126,13 +126,13 @@ class ClusterProcess:
         self._process.wait()
         self._reports.close()
         self._process = None
-        self._lost("cluster", reason, cluster_name(pid))
+        self._on_loss("cluster", reason, cluster_name(pid))
 
-    def _take_reports(self, now: float) -> None:
+    def _read_reports(self, now: float) -> None:
         for report in self._reports.read():
-            self._heard = now
+            self._reported_at = now
             if report.kind == "stalled":
                 self._reason = report.detail
             elif report.kind != "alive":
                 name = worker_name(int(report.detail), cluster=self.pid)
-                self._lost("worker", report.kind.removeprefix("worker_"), name)
+                self._on_loss("worker", report.kind.removeprefix("worker_"), name)

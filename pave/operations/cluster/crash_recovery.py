@@ -1,4 +1,4 @@
-"""Giving back what a dead worker had claimed."""
+"""Requeueing what a dead worker had claimed."""
 
 import logging
 
@@ -8,10 +8,10 @@ logger = logging.getLogger(__name__)
 
 
 def requeue(worker: str) -> bool:
-    """Let every app put back what ``worker`` had claimed.
+    """Let every app requeue what ``worker`` had claimed.
 
-    Never raises. Whoever gets False does well to try again; else what was not given back here is
-    put back when its lease ends.
+    Never raises. Retry if it returns False; else the remaining rows are requeued only when their
+    leases end.
 
     Args:
         worker: A worker's name, or a cluster's, which stands for all of its workers

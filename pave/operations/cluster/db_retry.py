@@ -1,4 +1,4 @@
-"""Going on when the database or the broker does not answer for a while."""
+"""Retrying while the database or the broker is unavailable."""
 
 import logging
 import time
@@ -21,7 +21,7 @@ _BROKER_PAUSE = 1.0
 def retry_while_unavailable(work: Callable[[], Result], *, seconds: float) -> Result:
     """Return what ``work`` returns, doing it again while the database is unavailable.
 
-    For what would be lost otherwise, such as the answer of a run of half a minute. ``work`` must
+    For results that would be lost otherwise, such as that of a run of half a minute. ``work`` must
     be a transaction of its own that may be repeated. Not for use inside a transaction.
 
     Args:
@@ -43,16 +43,16 @@ def retry_while_unavailable(work: Callable[[], Result], *, seconds: float) -> Re
 
 
 class ResilientBroker:
-    """A broker of django-q2's that raises nothing, and says when it looked for tasks.
+    """A wrapper of a django-q2 broker that raises nothing, and reports its polls.
 
     Args:
-        broker: The real one.
-        looked: Called whenever it has looked for tasks, with or without success.
+        broker: The wrapped broker.
+        on_poll: Called after each poll for tasks, with or without success.
     """
 
-    def __init__(self, broker: Broker, looked: Callable[[], None]) -> None:
+    def __init__(self, broker: Broker, on_poll: Callable[[], None]) -> None:
         self._broker = broker
-        self._looked = looked
+        self._on_poll = on_poll
 
     def dequeue(self) -> list[tuple[Any, str]] | None:
         """Return the next tasks, if there are any."""
@@ -63,21 +63,21 @@ class ResilientBroker:
             logger.warning("broker.unavailable error=%s", str(error).strip().partition("\n")[0])
             db.connections.close_all()
             time.sleep(_BROKER_PAUSE)
-        self._looked()
+        self._on_poll()
         return tasks
 
     def acknowledge(self, task_id: Any) -> None:
         """Take a task off the queue; one that stays there is a wake-up that comes twice."""
-        self._quietly(self._broker.acknowledge, task_id)
+        self._suppress_errors(self._broker.acknowledge, task_id)
 
     def fail(self, task_id: Any) -> None:
         """Drop a task that cannot be read."""
-        self._quietly(self._broker.fail, task_id)
+        self._suppress_errors(self._broker.fail, task_id)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._broker, name)
 
-    def _quietly(self, action: Callable[[Any], Any], task_id: Any) -> None:
+    def _suppress_errors(self, action: Callable[[Any], Any], task_id: Any) -> None:
         try:
             action(task_id)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""No process outlives its parent: the kernel tells it when that ends. And each bears a name."""
+"""Processes that end with their parent, by a signal of the kernel, and have a name in ``ps``."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
-# The kernel keeps so many bytes of a name.
+# The kernel truncates longer names.
 _NAME_BYTES = 15
 
 
@@ -24,7 +24,7 @@ def die_with_parent(signum: int, parent: int) -> None:
 
 
 def name_process(name: str) -> None:
-    """Let this process be called ``name`` in ps and top (prctl(2))."""
+    """Set this process's name in ps and top (prctl(2))."""
     ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:_NAME_BYTES], 0, 0, 0)
 
 

@@ -1,6 +1,6 @@
-"""What a supervisor does by the clock: sweeps, beats, and giving back what the dead had claimed.
+"""A supervisor's periodic work: sweeps, heartbeats, and requeueing what dead workers had claimed.
 
-It runs in a thread of its own. All of it asks the database, and a database that does not answer
+It runs in a thread of its own. All of it uses the database, and a database that does not respond
 must not keep the supervisor from watching its clusters.
 """
 
@@ -24,63 +24,63 @@ from pave.operations.monitoring.counters import Counter
 
 logger = logging.getLogger(__name__)
 
-ROUND_SECONDS = 0.25
-SWEEP_EVERY = 1.0
-BEAT_EVERY = 5.0
-# Beats of supervisors that ended without a word are removed after this time.
-FORGET_AFTER = timedelta(hours=1)
+TICK_SECONDS = 0.25
+SWEEP_INTERVAL = 1.0
+HEARTBEAT_INTERVAL = 5.0
+# Heartbeats of supervisors that died are removed after this time.
+HEARTBEAT_RETENTION = timedelta(hours=1)
 
 
-class Clock(threading.Thread):
-    """Works by the clock until it is told to stop.
+class Scheduler(threading.Thread):
+    """Does the periodic work until it is stopped.
 
     Args:
-        clusters: The supervisor's; read, never changed.
+        clusters: The supervisor's clusters; only read.
     """
 
     def __init__(self, clusters: Sequence[ClusterProcess]) -> None:
-        super().__init__(name="clock", daemon=True)
+        super().__init__(name="scheduler", daemon=True)
         self._clusters = clusters
         self._stopping = threading.Event()
         self._losses: queue.SimpleQueue[tuple[str, str, str]] = queue.SimpleQueue()
-        # Names of dead workers and clusters whose rows are not given back yet.
-        self._owed: set[str] = set()
+        # Names of dead workers and clusters whose rows are not requeued yet.
+        self._to_requeue: set[str] = set()
         self._uncounted: list[tuple[str, str]] = []
-        self._swept = self._beaten = 0.0
+        self._swept_at = self._heartbeat_at = 0.0
 
-    def lost(self, what: str, how: str, name: str) -> None:
-        """Have what ``name`` had claimed given back, and the loss counted; never waits."""
+    def report_loss(self, what: str, how: str, name: str) -> None:
+        """Have what ``name`` had claimed requeued, and the loss counted; never waits."""
         self._losses.put((what, how, name))
 
     def finish(self, seconds: float) -> None:
-        """Give back what is owed, sign off, and stop; wait no longer than ``seconds`` for it."""
+        """Requeue what is left, remove the heartbeats, and stop, within ``seconds``."""
         self._stopping.set()
         self.join(seconds)
 
     def run(self) -> None:
-        """Go round."""
+        """Run until stopped."""
         while not self._stopping.is_set():
             now = time.monotonic()
-            self._guarded(self._settle_losses, "requeue")
-            if now - self._swept >= SWEEP_EVERY:
-                self._swept = now
+            self._guarded(self._handle_losses, "requeue")
+            if now - self._swept_at >= SWEEP_INTERVAL:
+                self._swept_at = now
                 for app in pave_apps():
                     self._guarded(app.sweep, app.label)
-            if now - self._beaten >= BEAT_EVERY:
-                self._beaten = now
-                self._guarded(self._beat, "heartbeat")
-            self._stopping.wait(ROUND_SECONDS)
-        self._guarded(self._settle_losses, "requeue")
-        self._guarded(self._sign_off, "sign off")
+            if now - self._heartbeat_at >= HEARTBEAT_INTERVAL:
+                self._heartbeat_at = now
+                self._guarded(self._heartbeat, "heartbeat")
+            self._stopping.wait(TICK_SECONDS)
+        self._guarded(self._handle_losses, "requeue")
+        self._guarded(self._remove_heartbeats, "sign off")
         db.connections.close_all()
 
-    def _settle_losses(self) -> None:
+    def _handle_losses(self) -> None:
         while not self._losses.empty():
             what, how, name = self._losses.get()
-            self._owed.add(name)
+            self._to_requeue.add(name)
             if how != "stopped":
                 self._uncounted.append((f"{what}s_lost", how))
-        self._owed = {name for name in self._owed if not requeue(name)}
+        self._to_requeue = {name for name in self._to_requeue if not requeue(name)}
         if self._uncounted:
             counter = Counter(timezone.now())
             for name, label in self._uncounted:
@@ -88,7 +88,7 @@ class Clock(threading.Thread):
             counter.write()
             self._uncounted.clear()
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         now = timezone.now()
         for cluster in self._clusters:
             if pid := cluster.pid:
@@ -103,9 +103,9 @@ class Clock(threading.Thread):
                         "restarts": cluster.restarts,
                     },
                 )
-        ClusterBeat.objects.filter(seen_at__lt=now - FORGET_AFTER).delete()
+        ClusterBeat.objects.filter(seen_at__lt=now - HEARTBEAT_RETENTION).delete()
 
-    def _sign_off(self) -> None:
+    def _remove_heartbeats(self) -> None:
         ClusterBeat.objects.filter(host=socket.gethostname(), supervisor=os.getpid()).delete()
 
     def _guarded(self, work: Callable[[], object], name: str) -> None:

@@ -1,19 +1,19 @@
 """django-q2's sentinel, hardened: it also watches that its cluster makes progress.
 
 django-q2 reads the queue's name from the environment, once, when it is imported; so import this
-module only when the name is there (``pave.operations.cluster`` does).
+module only when it is set (``pave.operations.cluster`` does).
 """
 
 import logging
 import multiprocessing
 import os
-import queue as queues
 import signal
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from queue import Empty, Full
 from types import FrameType
 from typing import Any
 
@@ -32,21 +32,21 @@ from pave.operations.cluster.worker_names import worker_name
 
 logger = logging.getLogger(__name__)
 
-CANARY_EVERY = 4.0
-# How long running tasks may go on in a cluster that is about to be started anew, in seconds.
-WINDING_UP = 15.0
-# For that long a worker whose lock is held by a dead process keeps its cluster waiting.
+CANARY_INTERVAL = 4.0
+# How long running tasks may go on in a stalled cluster before it is restarted, in seconds.
+WIND_DOWN_SECONDS = 15.0
+# How long the cluster waits for a worker's lock, which a dead process may hold, in seconds.
 LOCK_SECONDS = 5.0
-# Idle workers that have not heard in so long that they are to stop, will not hear of it.
-DEAF_SECONDS = 3.0
+# Idle workers that have not stopped after this time will not stop any more.
+STOP_SECONDS = 3.0
 
 
-# Whether the last task of this worker failed, and left claimed what it had claimed.
+# Whether the last task of this worker failed, and left rows claimed.
 _failed = False
 
 
 def canary() -> None:
-    """Do nothing: that it was done shows that the cluster works."""
+    """Do nothing: its completion shows that the cluster works."""
 
 
 def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
@@ -55,19 +55,19 @@ def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
 
 
 def _before_task(**kwargs: Any) -> None:
-    """Give back what a task that failed had claimed; a worker has one task at a time."""
+    """Requeue what a failed task had claimed; a worker has one task at a time."""
     global _failed
     if _failed:
         _failed = not requeue(worker_name())
 
 
 class GuardedSentinel(Sentinel):
-    """Starts the processes of a cluster, and notices when they get nowhere.
+    """Starts the processes of a cluster, and detects when they make no progress.
 
     Args:
         queue: Name of the queue.
         niceness: Of the workers.
-        reporter: By which the supervisor hears of this cluster.
+        reporter: The pipe to the supervisor.
     """
 
     broker: Any  # made by the parent
@@ -77,7 +77,7 @@ class GuardedSentinel(Sentinel):
         self.niceness = niceness
         self.report = reporter
         self.stalled = ""
-        # Each is counted up by one process and read by another: no lock, which the dead could hold.
+        # Each has one writer and one reader: no lock is needed, which a dead process could hold.
         self.done = multiprocessing.RawValue("L", 0)
         self.fetched = multiprocessing.RawValue("L", 0)
         # Held by this reference: a signal's receivers are kept weakly.
@@ -90,10 +90,10 @@ class GuardedSentinel(Sentinel):
         )
         self.broker = ResilientBroker(self.broker, self._count_fetched)
         shutdown.bind(self.stop_event)
-        # Only noted: an event that is set from within a signal waits for itself for ever, if
-        # the signal came while the event was waited for.
-        self.told_to_stop = False
-        signal.signal(signal.SIGTERM, self._note_signal)
+        # Only a flag: setting the event in the handler would deadlock if the signal came while the
+        # event was waited for.
+        self.stop_requested = False
+        signal.signal(signal.SIGTERM, self._request_stop)
 
     def spawn_process(self, target: Callable[..., Any], *args: Any) -> Any:
         process = get_mp_context().Process(
@@ -109,18 +109,18 @@ class GuardedSentinel(Sentinel):
         return process
 
     def guard(self) -> None:
-        """Watch until told to stop, or until the cluster must be started anew."""
+        """Watch until asked to stop, or until the cluster must be restarted."""
         self.start_event.set()
         logger.info("cluster.started queue=%s pid=%s", self.queue, os.getpid())
-        begun = time.monotonic()
-        self.progress = Progress(begun, longest=Conf.TIMEOUT + 15)
-        self.canary_at = begun
-        while not self.told_to_stop and not self.report.supervisor_is_gone:
+        started = time.monotonic()
+        self.progress = Progress(started, longest=Conf.TIMEOUT + 15)
+        self.canary_at = started
+        while not self.stop_requested and not self.report.supervisor_is_gone:
             time.sleep(Conf.GUARD_CYCLE)
             self.check_processes()
             self.check_progress()
             if self.stalled:
-                self.wind_up()
+                self.wind_down()
                 os._exit(STALLED)
             self.report.alive()
         self.stop()
@@ -144,10 +144,10 @@ class GuardedSentinel(Sentinel):
                 self.reincarnate(process)
 
     def reincarnate(self, process: Any) -> None:
-        """Start a process anew, or note that this will not do.
+        """Restart a process, or mark the cluster as stalled.
 
-        A pusher, a monitor, and a worker without a task wait for a queue with its lock in their
-        hands. Killed then, they take it along, and nobody gets anything out of that queue again.
+        A pusher, a monitor, and an idle worker hold the lock of the queue that they wait at. Killed
+        then, they never release it, and nothing gets through that queue again.
         """
         is_worker = process in self.pool
         if (process.exitcode or 0) < 0 and not (is_worker and _seconds_left(process) > 0):
@@ -180,33 +180,33 @@ class GuardedSentinel(Sentinel):
         self.report.lost_worker(pid, timed_out=timed_out)
 
     def check_progress(self) -> None:
-        """Send a canary through the cluster now and then, and see whether anything comes out."""
+        """Send a canary through the cluster periodically, and check that tasks are done."""
         now = time.monotonic()
-        if now - self.canary_at >= CANARY_EVERY:
+        if now - self.canary_at >= CANARY_INTERVAL:
             self.canary_at = now
-            # If it is full there is work waiting, which serves as well.
-            with suppress(queues.Full):
+            # If it is full, waiting tasks serve as well.
+            with suppress(Full):
                 self.task_queue.put_nowait(_canary_task())
-        wrong = self.progress.look(
+        problem = self.progress.check(
             now=now,
             done=self.done.value,
             fetched=self.fetched.value,
             idle={process.pid for process in self.pool if _seconds_left(process) == -1},
-            has_room=not self.task_queue.full(),
+            can_enqueue=not self.task_queue.full(),
         )
-        if wrong:
-            self.stall(wrong)
+        if problem:
+            self.stall(problem)
 
     def stall(self, reason: str) -> None:
-        """Note that this cluster must be started anew."""
+        """Mark this cluster as stalled: it must be restarted."""
         logger.error("cluster.stalled queue=%s reason=%s", self.queue, reason)
         self.stalled = reason
         self.report.stalled(reason)
 
-    def wind_up(self) -> None:
-        """Let running tasks end before a stalled cluster is left, for a while."""
+    def wind_down(self) -> None:
+        """Let running tasks end for a while before a stalled cluster exits."""
         self.stop_event.set()
-        end = time.monotonic() + WINDING_UP
+        end = time.monotonic() + WIND_DOWN_SECONDS
         while time.monotonic() < end and self.busy():
             self.report.alive()
             time.sleep(0.1)
@@ -216,12 +216,12 @@ class GuardedSentinel(Sentinel):
         return any(process.is_alive() and _seconds_left(process) > 0 for process in self.pool)
 
     def stop(self) -> None:
-        """Drop what was fetched and not begun, let running tasks end, and end.
+        """Drop what was fetched and not started, let running tasks end, and end.
 
         Rows are the truth, so a dropped task is a wake-up that is sent again; and stopping takes no
         longer than the tasks that are running.
         """
-        # Whoever waits below may wait for a lock that a dead process holds.
+        # What follows may wait for a lock that a dead process holds.
         watchdog = threading.Timer(Conf.TIMEOUT + 5, os._exit, (STALLED,))
         watchdog.daemon = True
         watchdog.start()
@@ -230,25 +230,25 @@ class GuardedSentinel(Sentinel):
         self.pusher.join(timeout=LOCK_SECONDS)
         if self.pusher.is_alive():
             self.pusher.kill()
-        with suppress(queues.Empty):
+        with suppress(Empty):
             while True:
                 self.task_queue.get(timeout=0.1)
         for _ in self.pool:
             self.task_queue.put("STOP")
-        deaf_at = time.monotonic() + DEAF_SECONDS
-        while any(process.is_alive() for process in self.pool) and time.monotonic() < deaf_at:
+        give_up_at = time.monotonic() + STOP_SECONDS
+        while any(process.is_alive() for process in self.pool) and time.monotonic() < give_up_at:
             if self.busy():
-                deaf_at = time.monotonic() + DEAF_SECONDS
+                give_up_at = time.monotonic() + STOP_SECONDS
             self.report.alive()
             time.sleep(0.05)
         self.result_queue.put("STOP")
         self.monitor.join(timeout=LOCK_SECONDS)
         logger.info("cluster.stopped queue=%s pid=%s", self.queue, os.getpid())
-        # What is left, if anything, ends with its parent.
+        # Remaining processes, if any, end with their parent.
         os._exit(0)
 
-    def _note_signal(self, signum: int, frame: FrameType | None) -> None:
-        self.told_to_stop = True
+    def _request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.stop_requested = True
 
     def _count_done(self) -> None:
         self.done.value += 1
@@ -276,10 +276,10 @@ def _canary_task() -> dict[str, Any]:
 
 
 def start(*, queue: str, reporter: Reporter) -> None:
-    """Run a cluster until it is told to stop, or must be started anew."""
+    """Run a cluster until it is asked to stop, or must be restarted."""
     sentinel = GuardedSentinel(
         queue=queue,
-        # The heuristic burns whole cores; the web server and the quick queue go before it.
+        # The heuristic uses whole cores; the web server and the quick queue have priority.
         niceness=19 if queue == "heuristic" else 0,
         reporter=reporter,
     )

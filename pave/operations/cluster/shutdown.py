@@ -12,5 +12,5 @@ def bind(stop: Event) -> None:
 
 
 def requested() -> bool:
-    """Return whether the work should be handed back at the next good moment."""
+    """Return whether to stop at the next safe point."""
     return _stop is not None and _stop.is_set()

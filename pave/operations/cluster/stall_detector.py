@@ -1,17 +1,17 @@
-"""Judging from the outside whether a cluster gets anywhere. Pure."""
+"""Detects from counters whether a cluster makes progress. Pure."""
 
 from dataclasses import dataclass, field
 
-# A worker with nothing to do takes the next task at once. If one has had nothing to do for so
-# long, and tasks were waiting, then what hands them out, or takes the results, is broken.
+# An idle worker takes the next task at once. If one has been idle for this long while tasks were
+# waiting, then their distribution, or the collection of results, is broken.
 IDLE_SECONDS = 12.0
-# A pusher looks for tasks many times a second, or once in five (SQS), unless it has no room.
+# A pusher polls many times a second, or once in five (SQS), unless the local queue is full.
 UNFETCHED_SECONDS = 15.0
 
 
 @dataclass
 class Progress:
-    """What a cluster has done so far, and since when it has done nothing.
+    """A cluster's progress: what it has done so far, and since when it has done nothing.
 
     Args:
         now: The present, in seconds of the monotonic clock.
@@ -30,32 +30,32 @@ class Progress:
     def __post_init__(self) -> None:
         self._done_at = self._fetched_at = self.now
 
-    def look(
-        self, *, now: float, done: int, fetched: int, idle: set[int], has_room: bool
+    def check(
+        self, *, now: float, done: int, fetched: int, idle: set[int], can_enqueue: bool
     ) -> str | None:
-        """Return what is wrong, or None.
+        """Return the reason of a stall, or None.
 
         Call it every second or so, in a cluster that always has a task to do, if only a canary.
 
         Args:
             now: The present.
-            done: How many tasks have come out at the other end.
-            fetched: How often the pusher has looked for tasks.
+            done: How many tasks have been done.
+            fetched: How often the pusher has polled for tasks.
             idle: Process ids of workers that have no task.
-            has_room: Whether the pusher could pass on a task if it had one.
+            can_enqueue: Whether the local queue could take a task.
         """
         if done != self._done:
             self._done, self._done_at = done, now
-        if fetched != self._fetched or not has_room:
+        if fetched != self._fetched or not can_enqueue:
             self._fetched, self._fetched_at = fetched, now
         self._idle_since = {pid: self._idle_since.get(pid, now) for pid in idle}
         if now - self._fetched_at > UNFETCHED_SECONDS:
             return "pusher_stands_still"
-        quiet = now - self._done_at
-        if quiet > IDLE_SECONDS and any(
+        idle_for = now - self._done_at
+        if idle_for > IDLE_SECONDS and any(
             now - since > IDLE_SECONDS for since in self._idle_since.values()
         ):
             return "idle_workers_get_no_task"
-        if quiet > self.longest:
+        if idle_for > self.longest:
             return "no_task_gets_done"
         return None

@@ -1,10 +1,10 @@
-"""What a cluster tells its supervisor, line by line through a pipe."""
+"""A cluster's reports to its supervisor, line by line through a pipe."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Exit status that says: start me anew, at once (EX_TEMPFAIL of sysexits.h).
+# Exit status of a cluster to be restarted at once (EX_TEMPFAIL of sysexits.h).
 STALLED = 75
 
 
@@ -18,19 +18,19 @@ class Reporter:
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         self.supervisor_is_gone = False
-        # A supervisor that does not read must not make its clusters wait.
+        # A supervisor that does not read must not block its clusters.
         os.set_blocking(pipe, False)
 
     def alive(self) -> None:
-        """Say that the sentinel goes round."""
+        """Report that the sentinel is running."""
         self._write("alive")
 
     def lost_worker(self, pid: int, *, timed_out: bool) -> None:
-        """Say that a worker ended with a task in its hands."""
+        """Report a worker that ended in the middle of a task."""
         self._write(f"{'worker_timed_out' if timed_out else 'worker_died'} {pid}")
 
     def stalled(self, reason: str) -> None:
-        """Say why this cluster is about to end."""
+        """Report why this cluster is about to end."""
         self._write(f"stalled {reason}")
 
     def _write(self, line: str) -> None:
@@ -44,7 +44,7 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One thing that a cluster told."""
+    """One report of a cluster."""
 
     kind: str
     detail: str
@@ -55,17 +55,17 @@ class Reports:
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
-        self._rest = b""
+        self._incomplete_line = b""
         os.set_blocking(pipe, False)
 
     def read(self) -> Iterator[Report]:
         """Yield what has come since the last time."""
         try:
             while data := os.read(self._pipe, 65_536):
-                self._rest += data
+                self._incomplete_line += data
         except BlockingIOError:
             pass
-        *lines, self._rest = self._rest.split(b"\n")
+        *lines, self._incomplete_line = self._incomplete_line.split(b"\n")
         for line in lines:
             kind, _, detail = line.decode().partition(" ")
             yield Report(kind, detail)

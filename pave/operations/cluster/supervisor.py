@@ -1,4 +1,4 @@
-"""What ``manage.py qcluster`` runs: a cluster for each queue, watched, and the clock."""
+"""What ``manage.py qcluster`` runs: a supervised cluster for each queue, and the scheduler."""
 
 import logging
 import signal
@@ -8,45 +8,45 @@ from types import FrameType
 from django.conf import settings
 
 from pave.operations.cluster.cluster_process import ClusterProcess
-from pave.operations.cluster.scheduler import Clock
+from pave.operations.cluster.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
 
 QUEUES = ("quick", "heuristic")
-ROUND_SECONDS = 0.25
-# For the last words to the database, when all clusters have ended.
-SIGN_OFF_SECONDS = 5.0
+TICK_SECONDS = 0.25
+# For the scheduler's last writes, when all clusters have ended.
+FINISH_SECONDS = 5.0
 
 
 class Supervisor:
-    """Keeps one cluster for each queue at work until it is told to stop.
+    """Keeps one cluster for each queue running until it is stopped.
 
     Args:
         queues: Names of queues.
     """
 
     def __init__(self, queues: tuple[str, ...]) -> None:
-        self.clusters = [ClusterProcess(queue, self._note_loss) for queue in queues]
-        self._clock = Clock(self.clusters)
+        self.clusters = [ClusterProcess(queue, self._report_loss) for queue in queues]
+        self._scheduler = Scheduler(self.clusters)
         self._signals = 0
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; a second one cuts the grace time short."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
-        # By this thread, which lives as long as the process: clusters end with their starter.
+        # By the main thread: clusters end with the thread that started them.
         for cluster in self.clusters:
             cluster.start()
-        self._clock.start()
+        self._scheduler.start()
         while not self._signals:
             now = time.monotonic()
             for cluster in self.clusters:
                 cluster.watch(now)
-            time.sleep(ROUND_SECONDS)
+            time.sleep(TICK_SECONDS)
         self._stop()
 
-    def _note_loss(self, what: str, how: str, name: str) -> None:
-        self._clock.lost(what, how, name)
+    def _report_loss(self, what: str, how: str, name: str) -> None:
+        self._scheduler.report_loss(what, how, name)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._signals += 1
@@ -57,16 +57,18 @@ class Supervisor:
             "heuristic": settings.PAVE_HEURISTIC_TIMEOUT + 10,
         }
         logger.info("supervisor.stopping")
-        begun = time.monotonic()
-        asked = self._signals
+        started = time.monotonic()
+        signals = self._signals
         for cluster in self.clusters:
-            cluster.ask_to_stop()
-        while waiting := [cluster for cluster in self.clusters if not cluster.has_ended()]:
-            spent = time.monotonic() - begun
-            if self._signals > asked or all(spent > grace[cluster.queue] for cluster in waiting):
+            cluster.terminate()
+        while running := [cluster for cluster in self.clusters if not cluster.has_ended()]:
+            elapsed = time.monotonic() - started
+            if self._signals > signals or all(
+                elapsed > grace[cluster.queue] for cluster in running
+            ):
                 break
-            time.sleep(ROUND_SECONDS)
+            time.sleep(TICK_SECONDS)
         for cluster in self.clusters:
-            cluster.clear_away()
-        self._clock.finish(SIGN_OFF_SECONDS)
-        logger.info("supervisor.stopped seconds=%.1f", time.monotonic() - begun)
+            cluster.kill_remaining()
+        self._scheduler.finish(FINISH_SECONDS)
+        logger.info("supervisor.stopped seconds=%.1f", time.monotonic() - started)

@@ -1,8 +1,8 @@
-"""Wake-ups: tasks of django-q2 that tell a worker to look at the rows.
+"""Wake-ups: django-q2 tasks that make a worker poll the rows.
 
-Rows are the truth: they say what there is to do. So a wake-up may be lost (the supervisor's sweep
-sends it again within about a second), may come twice (the second finds nothing to do), and need
-not be sent while a worker is looking anyway.
+The rows are the queue. So a wake-up may be lost (the supervisor's sweep sends it again within about
+a second), may come twice (the second finds nothing to do), and need not be sent while a worker is
+polling anyway.
 """
 
 import logging
@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 SENT_SECONDS = 2
 # A worker that is awake says so at least this often, in seconds; see ``mark_awake``.
 AWAKE_SECONDS = 3
-# A process that found a worker awake does not ask again for this long. The worker has that row to
-# work on first, and stays awake for work_loop.LINGER_SECONDS after that, which is longer.
+# A process that found a worker awake does not check again for this long. The worker has that row
+# to work on first, and stays awake for work_loop.LINGER_SECONDS after that, which is longer.
 QUIET_SECONDS = 0.5
 # While the cluster is down, no task is added to a queue of this length; wake-ups that are sent
 # once for many rows may add up to twice as many, so that the others cannot crowd them out.
@@ -45,7 +45,7 @@ class Wakeup:
         queue: The queue of the cluster that runs it.
         debounced: Whether its worker stays awake for a while and says so (``mark_awake``): it is
             not sent meanwhile.
-        once: Whether one look sees all rows: it is not sent again until a worker looks
+        once: Whether one run handles all rows: it is not sent again until a worker starts
             (``acknowledge``).
 
     With neither, it is held back only while ``MAX_WAITING`` tasks wait.
@@ -75,33 +75,33 @@ class Wakeup:
             limit = MAX_WAITING * (2 if self.debounced or self.once else 1)
             waiting = get_broker(self.queue).queue_size()
             if waiting >= limit:
-                self._forget()
+                self._reset()
             for _ in range(min(times, limit - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
             with suppress(Exception):
-                self._forget()
+                self._reset()
             # The rows are committed; the sweep sends it again when the broker is back.
             logger.warning("wakeup.not_sent task=%s", self.task, exc_info=True)
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         """Let the next one be sent, since this one was not."""
         _quiet_until.pop(self.task, None)
         cache.delete(self._key)
 
     def mark_awake(self) -> None:
-        """Say that a worker is looking, so that nobody needs to send for a while."""
+        """Mark a worker as polling, so that no wake-up needs to be sent for a while."""
         cache.set(self._key, "awake", AWAKE_SECONDS)
 
     def acknowledge(self) -> None:
-        """Say that a worker looks now: what is sent from here on is for another look."""
+        """Mark a run as started: what is sent from here on is for another run."""
         cache.delete(self._key)
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
-        """Look now, and say whether no other worker of the queue is at exclusive work.
+        """Start a run; yield whether no other worker of the queue does exclusive work.
 
-        For work that is not urgent and may be much: the other workers stay free for what is urgent.
+        For long work that is not urgent: the other workers stay free for what is urgent.
         """
         self.acknowledge()
         key, token = f"wakeup:exclusive:{self.queue}", uuid4().hex
@@ -113,9 +113,9 @@ class Wakeup:
                 cache.delete(key)
 
     def mark_idle(self) -> None:
-        """Take back ``mark_awake``. The worker must look at the rows once more after this.
+        """Undo ``mark_awake``. The worker must poll the rows once more after this.
 
-        Whoever did not send had committed its row before, so that last look finds it.
+        A process that did not send had committed its row before, so that last poll finds it.
         """
         cache.delete(self._key)
 

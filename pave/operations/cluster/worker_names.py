@@ -1,4 +1,4 @@
-"""Names of processes, as they stand in the rows that they have claimed.
+"""Names of processes, as written into the rows that they claim.
 
 Each part of a name ends in a slash. So a cluster's name is the beginning of its workers' names,
 and a worker's name is the beginning of no other's (as 12/34 would be of 12/345).

@@ -1,4 +1,4 @@
-"""What the state of the tables is right now: depths, ages, states."""
+"""Gauges of the present state of the tables: depths, ages, states."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from pave.operations.models import ClusterBeat
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """One number.
+    """One gauge.
 
     Args:
         name: As in the metrics, without the prefix ``pave_``.
-        text: What it says.
+        text: Its help text.
         value: The number.
-        labels: What tells it from others of its name.
+        labels: Distinguish gauges of one name.
     """
 
     name: str
@@ -33,7 +33,7 @@ def gauges() -> Iterator[Gauge]:
 
 
 def cluster_gauges() -> Iterator[Gauge]:
-    """Yield how long ago each cluster was seen at work, and how often it was started anew."""
+    """Yield how long ago each cluster was seen, and how often it was restarted."""
     now = timezone.now()
     for beat in ClusterBeat.objects.order_by("host", "supervisor", "queue"):
         labels = {"host": beat.host, "supervisor": str(beat.supervisor), "queue": beat.queue}

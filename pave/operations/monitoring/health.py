@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether Pave can do its work."""
+"""Liveness of this process, and readiness of Pave."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from pave.operations.models import ClusterBeat
 
 logger = logging.getLogger(__name__)
 
-# A supervisor says every five seconds that its clusters are at work.
+# A supervisor writes its clusters' heartbeats every five seconds.
 SEEN_WITHIN = timedelta(seconds=30)
 QUEUES = {"quick", "heuristic"}
 
@@ -24,25 +24,25 @@ _migrated = False
 
 @never_cache
 def livez(request: HttpRequest) -> HttpResponse:
-    """Answer that the process serves requests; asks nothing of anything else."""
+    """Respond that the process serves requests; checks nothing else."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer what of Pave's parts is there, each by name.
+    """Respond with the state of each of Pave's parts.
 
-    503 without the database or with migrations missing: then nothing can be taken. Without the
-    cache or a cluster Pave is slower, or answers later, and goes on taking requests: "degraded".
+    503 without the database or with migrations missing: then no request can be accepted. Without
+    the cache or a cluster Pave is slower, but accepts requests: "degraded".
     """
-    vital = {"database": _passes(_database)}
-    vital["migrations"] = vital["database"] and _passes(_migrations)
-    other = {"cache": _passes(_cache), "cluster": vital["database"] and _passes(_cluster)}
-    if not all(vital.values()):
+    required = {"database": _passes(_database)}
+    required["migrations"] = required["database"] and _passes(_migrations)
+    optional = {"cache": _passes(_cache), "cluster": required["database"] and _passes(_cluster)}
+    if not all(required.values()):
         status = "unavailable"
     else:
-        status = "ok" if all(other.values()) else "degraded"
-    checks = {name: "ok" if passed else "failed" for name, passed in (vital | other).items()}
+        status = "ok" if all(optional.values()) else "degraded"
+    checks = {name: "ok" if passed else "failed" for name, passed in (required | optional).items()}
     return JsonResponse(
         {"status": status, "checks": checks}, status=503 if status == "unavailable" else 200
     )
@@ -63,7 +63,7 @@ def _database() -> bool:
 
 
 def _migrations() -> bool:
-    """Return whether every migration of this code is applied; once it is so, without a look."""
+    """Return whether every migration of this code is applied; a positive result is cached."""
     global _migrated
     if not _migrated:
         executor = MigrationExecutor(connection)

@@ -1,7 +1,7 @@
 """Log lines, for people and for machines.
 
-What stands in one cannot begin another, and a card's number in one is masked: the texts of
-exceptions are others' words. So are paths and queries, and the route stands for them.
+A value in a line cannot begin another line, and card numbers are masked: texts of exceptions may
+hold what clients sent. So may paths and queries, so the route is logged in their place.
 """
 
 import logging
@@ -14,17 +14,17 @@ from pythonjsonlogger.json import JsonFormatter
 
 from pave.core.card_masking import holds_card_number, masked_value
 
-# Pave's own lines: what happened, and then names with their values.
+# Pave's own lines: an event, then names with their values.
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |\Z)")
 _FIELD = re.compile(r"(?<= )([a-z_]+)=(.*?)(?= [a-z_]+=|\Z)", re.DOTALL)
-# Control characters, among them those that begin a new line; and what ends one in Unicode.
+# Control characters, with all line breaks of Unicode.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class RouteFilter(logging.Filter):
-    """Puts the route in the place of what was sent, in what Django logs of requests.
+    """Replaces the path by the route in what Django logs of requests.
 
-    A 503 is Pave's own refusal, of which a client can have thousands: a warning, and no error.
+    A 503 is Pave's own refusal, of which a client can have thousands: a warning, not an error.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -33,9 +33,9 @@ class RouteFilter(logging.Filter):
         if isinstance(request, HttpRequest):
             match = request.resolver_match
             route = f"/{match.route}" if match and match.route else "a path that no route knows"
-            sent = request.path.encode("unicode_escape").decode()  # as Django logs it
+            path = request.path.encode("unicode_escape").decode()  # as Django logs it
             if isinstance(record.args, tuple):
-                record.args = tuple(route if value == sent else value for value in record.args)
+                record.args = tuple(route if value == path else value for value in record.args)
             record.request = f"{request.method} {route}"
             if getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
                 record.levelno, record.levelname = logging.WARNING, "WARNING"
@@ -50,7 +50,7 @@ class PlainFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging has it
         message = masked_value(record.message)
-        record.message = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], message)
+        record.message = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], message)
         return super().formatMessage(record)
 
 

@@ -1,6 +1,6 @@
-"""``/metrics`` for Prometheus: the same numbers from whichever process answers.
+"""``/metrics`` for Prometheus: the same numbers from every process.
 
-All of them come from the database. So they are right across web processes and clusters on several
+All of them come from the database. So they are exact across web processes and clusters on several
 machines, and nothing is lost with a process.
 """
 
@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from pave.operations.monitoring import counters
 from pave.operations.monitoring.gauges import gauges
 
-# Names of tallies: what their label is called, and what they say.
+# Names of counters, with the name of their label and their help text.
 COUNTERS = {
     "requests": ("status", "Requests that reached a status; queued ones when admitted."),
     "answers": ("method", "Completed requests by how the merchant was found."),
@@ -40,7 +40,7 @@ HISTOGRAMS = {
 
 
 class PaveCollector(Collector):
-    """Reads tallies and gauges when the metrics are asked for."""
+    """Reads counters and gauges when the metrics are scraped."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -68,18 +68,18 @@ def _histogram(
     name: str, text: str, counted: dict[str, tuple[int, float]]
 ) -> HistogramMetricFamily:
     buckets: list[tuple[str, float]] = []
-    running = 0
+    cumulative = 0
     for bound in counters.BOUNDS:
-        running += counted.get(f"{bound:g}", (0, 0.0))[0]
-        buckets.append((f"{bound:g}", running))
-    buckets.append(("+Inf", running + counted.get(counters.BEYOND, (0, 0.0))[0]))
+        cumulative += counted.get(f"{bound:g}", (0, 0.0))[0]
+        buckets.append((f"{bound:g}", cumulative))
+    buckets.append(("+Inf", cumulative + counted.get(counters.BEYOND, (0, 0.0))[0]))
     total = sum(measured for _, measured in counted.values())
     return HistogramMetricFamily(f"pave_{name}", text, buckets=buckets, sum_value=total)
 
 
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer the metrics in the format that the scraper prefers."""
+    """Respond with the metrics in the format that the scraper prefers."""
     registry = CollectorRegistry()
     registry.register(PaveCollector())
     encode, content_type = choose_encoder(request.headers.get("accept", ""))

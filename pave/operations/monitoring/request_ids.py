@@ -1,8 +1,8 @@
-"""The id of the HTTP request that is being answered, for its answer and for every log line.
+"""The id of the current HTTP request, for its response and for every log line.
 
-A caller, or the proxy in front, may choose it in ``X-Request-Id``; else it is made here. Later
-lines about the same transaction, in other processes, bear the transaction's own id, which the
-line ``request.accepted`` ties to this one.
+A caller, or the proxy in front, may choose it in ``X-Request-Id``; else it is created here. Later
+lines about the same transaction, in other processes, have the transaction's own id, which the line
+``request.accepted`` relates to this one.
 """
 
 import logging
@@ -16,28 +16,28 @@ from django.http import HttpRequest, HttpResponse
 from pave.core.card_masking import holds_card_number
 
 HEADER = "X-Request-Id"
-# Others might break a log line, or be a way to fill the log.
+# Others might break a log line, or flood the log.
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 
 current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class RequestIdMiddleware:
-    """Takes or makes the id, and gives it back in the answer."""
+    """Accepts or creates the id, and returns it in the response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get(HEADER, "")
-        acceptable = _ACCEPTABLE.match(given) and not holds_card_number(given)
-        chosen = given if acceptable else uuid4().hex
-        token = current.set(chosen)
+        requested = request.headers.get(HEADER, "")
+        acceptable = _ACCEPTABLE.match(requested) and not holds_card_number(requested)
+        request_id = requested if acceptable else uuid4().hex
+        token = current.set(request_id)
         try:
             response = self._get_response(request)
         finally:
             current.reset(token)
-        response[HEADER] = chosen
+        response[HEADER] = request_id
         return response
 
 

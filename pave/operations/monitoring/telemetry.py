@@ -1,6 +1,6 @@
 """Errors to Sentry and traces to OpenTelemetry, where the environment asks for them.
 
-Neither is a requirement of Pave's. Asked for and not installed, it is a system check's error.
+Neither is a requirement of Pave's. If one is set and not installed, a system check fails.
 """
 
 from importlib import import_module
@@ -28,7 +28,7 @@ def missing(setting: str) -> list[str]:
 
 
 def start() -> None:
-    """Begin to report, in this process."""
+    """Start reporting, in this process."""
     if settings.SENTRY_DSN and not missing("SENTRY_DSN"):
         # No bodies, headers, or values of variables: they hold what clients send, and keys.
         import_module("sentry_sdk").init(

@@ -1,4 +1,4 @@
-"""Tallies as they are plotted: counts in the steps of a stretch of time."""
+"""Counters as time series: counts in the steps of a span of time."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from pave.staff.widgets import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class TimeSeries:
     """Counts by name and label, one for each step.
 
     Args:
@@ -29,36 +29,36 @@ class Readings:
     def of(self, name: str, *labels: str) -> list[int]:
         """Return the counts of some labels of a name in sum; without labels, of all."""
         rows = self.counts.get(name, {})
-        chosen = [rows[label] for label in (labels or rows) if label in rows]
-        return [sum(row[at] for row in chosen) for at in range(len(self.times))]
+        rows_of_labels = [rows[label] for label in (labels or rows) if label in rows]
+        return [sum(row[index] for row in rows_of_labels) for index in range(len(self.times))]
 
     def sum(self, name: str, *labels: str) -> int:
-        """Return a count over the whole stretch."""
+        """Return a count over the whole span."""
         return sum(self.of(name, *labels))
 
     def percentiles(self, name: str, share: float) -> list[float | None]:
         """Return a percentile of durations for each step."""
         rows = self.counts.get(name, {})
         return [
-            counters.percentile({label: row[at] for label, row in rows.items()}, share)
-            for at in range(len(self.times))
+            counters.percentile({label: row[index] for label, row in rows.items()}, share)
+            for index in range(len(self.times))
         ]
 
     def percentile(self, name: str, share: float) -> float | None:
-        """Return a percentile of durations over the whole stretch."""
+        """Return a percentile of durations over the whole span."""
         rows = self.counts.get(name, {})
         return counters.percentile({label: sum(row) for label, row in rows.items()}, share)
 
 
 def read(
     span: Span, now: datetime, *, names: Collection[str], subject: str | None = None
-) -> Readings:
-    """Return the tallies of a span.
+) -> TimeSeries:
+    """Return the counts of a span.
 
     Args:
-        span: The stretch of time.
+        span: The span of time.
         now: Its end.
-        names: Which tallies.
+        names: Of the counters.
         subject: Of which webhook; None for all in sum.
     """
     times = span.times(now.astimezone(UTC))
@@ -68,12 +68,12 @@ def read(
     grouped = _grouped(rows.order_by(), span.step)
     counts: dict[str, dict[str, list[int]]] = defaultdict(dict)
     for row in grouped:
-        moment = row["hour"] + timedelta(minutes=int(row.get("minutes", 0)))
-        at = int((moment - times[0]) / span.step)
-        if 0 <= at < len(times):
+        start = row["hour"] + timedelta(minutes=int(row.get("minutes", 0)))
+        index = int((start - times[0]) / span.step)
+        if 0 <= index < len(times):
             steps = counts[row["name"]].setdefault(row["label"], [0] * len(times))
-            steps[at] += row["counted"]
-    return Readings(times, counts)
+            steps[index] += row["counted"]
+    return TimeSeries(times, counts)
 
 
 def _grouped(rows: QuerySet[Tally], step: timedelta) -> Any:

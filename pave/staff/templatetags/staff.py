@@ -1,4 +1,4 @@
-"""How the staff's pages write things."""
+"""Filters of the staff's pages."""
 
 import json
 from datetime import datetime
@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-# What the words for a state mean to whoever looks at a page.
+# The level of each state, for its colour.
 LEVELS = {
     "good": ("succeeded", "completed", "enabled", "active", "closed", "resolved", "accepted",
              "done", "live", "ok", "current"),
@@ -35,7 +35,7 @@ def pill(word: Any, level: str = "") -> SafeString:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """Return how long ago a moment was, or is ahead, with the moment itself at hand."""
+    """Return how long ago a time was, or is ahead, with the time itself as title."""
     if not moment:
         return ""
     seconds = (timezone.now() - moment).total_seconds()
@@ -47,7 +47,7 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 @register.filter
 def lasting(moment: datetime | None) -> str:
-    """Return for how long it has been so since a moment."""
+    """Return the duration since a time."""
     return spell((timezone.now() - moment).total_seconds()) if moment else ""
 
 
@@ -66,7 +66,7 @@ def delivery_state(delivery: Any) -> SafeString:
 
 @register.filter
 def local(moment: datetime | None) -> str:
-    """Return a moment in the zone of whoever looks, which is named."""
+    """Return a time in the user's zone, with its name."""
     if not moment:
         return ""
     return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
@@ -84,7 +84,7 @@ def duration(milliseconds: int | None) -> str:
 
 @register.filter
 def pretty(value: Any) -> str:
-    """Return JSON, parsed or not, as people read it; what is no JSON as it is."""
+    """Return JSON, parsed or not, indented; other text as it is."""
     if isinstance(value, bytes | memoryview):
         value = bytes(value).decode("utf-8", "replace")
     if isinstance(value, str):

@@ -48,14 +48,14 @@ class DeliveriesView(ClientView):
         """Answer the webhook's deliveries, newest first."""
         webhook = own_webhook(request, webhook_id)
         query = validated(DeliveryFilterSerializer(data=request.query_params.dict()))
-        found = Delivery.objects.filter(webhook=webhook).select_related("event")
+        deliveries = Delivery.objects.filter(webhook=webhook).select_related("event")
         if "status" in query:
-            found = found.filter(status=query["status"])
+            deliveries = deliveries.filter(status=query["status"])
         if "event" in query:
             # Of the client alone, so that not all that others were sent is looked through.
-            found = found.filter(event__client=request.client, **query["event"])
+            deliveries = deliveries.filter(event__client=request.client, **query["event"])
         paginator = self.pagination_class()
-        page = paginator.paginate_queryset(found, request, view=self)
+        page = paginator.paginate_queryset(deliveries, request, view=self)
         return paginator.get_paginated_response(DeliverySerializer(page, many=True).data)
 
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from pave.api.exceptions import Conflict
 from pave.api.openapi.problems import refused
 from pave.api.openapi.schema import location, operation
-from pave.api.throttling import bounded
+from pave.api.throttling import limit_errors
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from webhooks.api.representations import (
@@ -69,7 +69,7 @@ class TestView(ClientView):
         """Send a test event now, and answer what came of it."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with bounded(), TESTS.place(webhook.client_id):
+        with limit_errors(), TESTS.slot(webhook.client_id):
             delivery = test_event.send_test(webhook=webhook)
         return Response(TestResultSerializer(delivery).data)
 
@@ -88,7 +88,7 @@ class CheckView(ClientView):
         """Send good and bad messages now, and answer which were handled rightly."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with bounded(), TESTS.place(webhook.client_id):
+        with limit_errors(), TESTS.slot(webhook.client_id):
             results = endpoint_check.check(webhook=webhook)
         ok = all(result.passed for result in results)
         report = {"webhook": webhook.pk, "ok": ok, "checks": results}

@@ -1,6 +1,6 @@
-"""``manage.py create_client``: make a client that can start at once.
+"""``manage.py create_client``: create a client that can start at once.
 
-It stands on this floor, above the clients, since it makes the client's webhook too.
+It is in this app, above the clients, since it creates the client's webhook too.
 """
 
 import json
@@ -44,12 +44,12 @@ class Command(BaseCommand):
             raise CommandError(f"--webhook-url: {error}") from error
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        made = {
+        created = {
             "client_id": client.client_id,
             "api_key": key,
             "webhook": webhook and {"id": str(webhook.pk), "url": webhook.url, "secret": secret},
         }
-        self.stdout.write(json.dumps(made) if options["json"] else _in_words(made))
+        self.stdout.write(json.dumps(created) if options["json"] else _as_text(created))
 
     def _client(self, client_id: str, name: str) -> Client:
         client = Client.objects.filter(client_id=client_id).first() or Client(client_id=client_id)
@@ -67,12 +67,12 @@ class Command(BaseCommand):
         return webhook, services.rotate_secret(webhook=webhook)
 
 
-def _in_words(made: dict[str, Any]) -> str:
-    lines = [f"Client          {made['client_id']}", f"API key         {made['api_key']}"]
-    if made["webhook"]:
+def _as_text(created: dict[str, Any]) -> str:
+    lines = [f"Client          {created['client_id']}", f"API key         {created['api_key']}"]
+    if created["webhook"]:
         lines += [
-            f"Webhook         {made['webhook']['url']}",
-            f"Webhook id      {made['webhook']['id']}",
-            f"Signing secret  {made['webhook']['secret']}",
+            f"Webhook         {created['webhook']['url']}",
+            f"Webhook id      {created['webhook']['id']}",
+            f"Signing secret  {created['webhook']['secret']}",
         ]
     return "\n".join([*lines, "Copy these now: the key and the secret are not shown again."])

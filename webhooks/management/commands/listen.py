@@ -145,7 +145,7 @@ class _Terminal:
             style="dim",
         )
         merchant = _merchant(body)
-        shown = (
+        body_text = (
             Text(_visible(message.body.decode("utf-8", "replace")))
             if body is None
             else JSON.from_data(body, ensure_ascii=False)
@@ -158,7 +158,7 @@ class _Terminal:
                 if merchant
                 else []
             ),
-            Padding(shown, (0, 0, 1, 9), expand=False),
+            Padding(body_text, (0, 0, 1, 9), expand=False),
         )
         # One call, which holds the console's own lock: blocks of two connections never mix.
         self._console.print(block)

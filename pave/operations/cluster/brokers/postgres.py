@@ -1,14 +1,12 @@
-"""django-q2's broker in the database (``PAVE_BROKER=orm``), told of tasks instead of asking.
+"""django-q2's broker in the database (``PAVE_BROKER=orm``), notified of tasks instead of polling.
 
-The original asks for tasks twenty times a second, which costs an idle cluster more CPU than all
-else, and a task on average half of the pause. On PostgreSQL this one waits for a notification
-(``LISTEN``), and looks at the rows twice a second all the same: a notification is a hint, and rows
-are the truth.
+The original polls for tasks twenty times a second, which costs an idle cluster more CPU than all
+else, and delays a task by half of the pause on average. On PostgreSQL this one waits for a
+notification (``LISTEN``), and polls only twice a second, since notifications may be lost.
 
-Where notifications do not arrive, as on SQLite or through a pooler that hands out connections by
-the transaction, it asks as the original does. Whether they arrive is tried out, not assumed; with
-such a pooler it should not even be tried (PAVE_LISTEN), since its connections would go on
-listening for nobody.
+Where notifications do not arrive, as on SQLite or through a pooler with transaction pooling, it
+polls as the original does. Whether they arrive is probed, not assumed; with such a pooler even the
+probe should be off (PAVE_LISTEN), since its pooled connections would go on listening.
 """
 
 import logging
@@ -28,16 +26,16 @@ from django_q.conf import Conf
 
 logger = logging.getLogger(__name__)
 
-# How often the rows are looked at beside what is heard, in seconds.
-LOOK_EVERY = 0.5
+# How often the rows are polled in spite of notifications, in seconds.
+POLL_SECONDS = 0.5
 # How long a notification of one's own may take to arrive, in seconds.
-TRIAL_SECONDS = 1.0
-# When there was no connection to listen on, it is tried again after so long, in seconds.
-AGAIN_SECONDS = 60.0
+PROBE_SECONDS = 1.0
+# When there was no connection to listen on, it is tried again after this time, in seconds.
+RETRY_SECONDS = 60.0
 
 
 class NotificationListener:
-    """Hears what is sent to a channel of PostgreSQL's, on a connection of its own.
+    """Receives notifications on a channel of PostgreSQL's, on a connection of its own.
 
     Args:
         channel: Its name; letters, digits and underscores.
@@ -46,68 +44,68 @@ class NotificationListener:
     def __init__(self, channel: str) -> None:
         self._channel = channel
         self._connection: BaseDatabaseWrapper | None = None
-        self._try_at = 0.0 if settings.PAVE_LISTEN else math.inf
+        self._retry_at = 0.0 if settings.PAVE_LISTEN else math.inf
 
     def wait(self, seconds: float) -> None:
-        """Return when something is heard, or after ``seconds``.
+        """Return when a notification comes, or after ``seconds``.
 
-        Where it cannot hear, it returns after the pause in which django-q2 asks (``poll``).
+        Where it cannot listen, it returns after django-q2's pause between polls (``poll``).
         """
-        if self._connection is None and time.monotonic() >= self._try_at:
+        if self._connection is None and time.monotonic() >= self._retry_at:
             self._open()
         if self._connection is None:
             time.sleep(Conf.POLL)
             return
         try:
-            self._hear(self._connection, seconds)
+            self._receive(self._connection, seconds)
         except (Error, OSError):
             logger.warning("listening.lost channel=%s", self._channel, exc_info=True)
             self.close()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._connection is not None:
             with suppress(Error):
                 self._connection.close()
         self._connection = None
 
     def _open(self) -> None:
-        """Begin to listen, and see whether what is sent arrives."""
-        self._try_at = time.monotonic() + AGAIN_SECONDS
-        ours = connections[DEFAULT_DB_ALIAS]
-        if ours.vendor != "postgresql":
+        """Start listening, and probe whether notifications arrive."""
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        main = connections[DEFAULT_DB_ALIAS]
+        if main.vendor != "postgresql":
             return
-        listener = ours.copy()
+        listener = main.copy()
         try:
             with listener.cursor() as cursor:
                 cursor.execute(f'LISTEN "{self._channel}"')
-            # Sent by another connection: a pooler would give back one's own in any case.
-            trial = uuid4().hex
-            notify(self._channel, trial)
-            end = time.monotonic() + TRIAL_SECONDS
-            while (left := end - time.monotonic()) > 0:
-                if trial in self._hear(listener, left):
+            # Sent by another connection: a pooler would deliver one's own in any case.
+            probe = uuid4().hex
+            notify(self._channel, probe)
+            end = time.monotonic() + PROBE_SECONDS
+            while (remaining := end - time.monotonic()) > 0:
+                if probe in self._receive(listener, remaining):
                     self._connection = listener
-                    self._try_at = 0.0
+                    self._retry_at = 0.0
                     return
             logger.warning("listening.deaf channel=%s: asking instead", self._channel)
-            self._try_at = math.inf
+            self._retry_at = math.inf
         except (Error, OSError):
             logger.warning("listening.failed channel=%s", self._channel, exc_info=True)
         with suppress(Error):
             listener.close()
 
-    def _hear(self, listener: BaseDatabaseWrapper, seconds: float) -> list[str]:
-        """Wait for notifications; return what was said in them."""
+    def _receive(self, listener: BaseDatabaseWrapper, seconds: float) -> list[str]:
+        """Wait for notifications; return their payloads."""
         raw = listener.connection
         poll = select.poll()
         poll.register(raw.fileno(), select.POLLIN)
         poll.poll(1000 * seconds)
         with listener.wrap_database_errors:
             raw.poll()
-        heard = [notice.payload for notice in raw.notifies]
+        payloads = [notice.payload for notice in raw.notifies]
         raw.notifies.clear()
-        return heard
+        return payloads
 
 
 def notify(channel: str, payload: str = "") -> None:
@@ -126,10 +124,10 @@ class ListeningBroker(orm.ORM):
     def __init__(self, list_key: str) -> None:
         super().__init__(list_key)
         self._channel = f"pave_{list_key}"
-        self._ear = NotificationListener(self._channel)
+        self._listener = NotificationListener(self._channel)
 
     def enqueue(self, task: str) -> Any:
-        """Write a task, and tell of it."""
+        """Write a task, and notify of it."""
         key = super().enqueue(task)
         if connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
             notify(self._channel)
@@ -139,7 +137,7 @@ class ListeningBroker(orm.ORM):
         """Return tasks for this cluster, or None after a while without any."""
         waiting = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
         if not waiting.exists():
-            self._ear.wait(LOOK_EVERY)
+            self._listener.wait(POLL_SECONDS)
             return None
         return super().dequeue()
 

@@ -1,6 +1,6 @@
-"""django-q2's broker for Amazon SQS, made fit for Pave (``PAVE_BROKER=sqs``).
+"""django-q2's broker for Amazon SQS, adapted to Pave (``PAVE_BROKER=sqs``).
 
-The original asks AWS for its queue in each call, and goes by the queue's size of the first time.
+The original looks up its queue in each call, and caches the queue's size for ever.
 """
 
 import os
@@ -23,9 +23,9 @@ class SqsBroker(aws_sqs.Sqs):
         return int(super().queue_size())
 
     def get_queue(self) -> Any:
-        """Return the queue, which is made where there is none."""
+        """Return the queue, created if there is none."""
         self.sqs = self.connection.resource("sqs")
-        # Answers with the queue that is there, if there is one.
+        # Returns the existing queue, if there is one.
         return self.sqs.create_queue(QueueName=f"{PREFIX}{self.list_key}")
 
 

@@ -1,7 +1,7 @@
 /* What the staff's pages do in the browser; all of them work without it, but for copying. */
 'use strict';
 {
-    /* Times in the zone of whoever looks: the server reads it from this cookie. */
+    /* The user's time zone: the server reads it from this cookie. */
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const known = document.cookie.split('; ').find((one) => one.startsWith('pave_zone='));
     if (zone && known !== `pave_zone=${zone}`) {
@@ -56,7 +56,7 @@
         }
     }
 
-    /* What is under way shows how it comes on, until it is done. */
+    /* Panels of running work are refreshed until it is done. */
     const renew = async (part) => {
         try {
             const answer = await fetch(location.href, {headers: {'X-Renew': '1'}});
