@@ -186,6 +186,14 @@ class Stack:
                 "UPDATE merchants_waiter SET due_at = CURRENT_TIMESTAMP WHERE id = %s", pk
             )
 
+    def end_leases(self) -> None:
+        """Let the leases of what is being worked on end now, as time would."""
+        for table in ("merchants_resolution", "webhooks_delivery"):
+            self.database.rows(
+                f"UPDATE {table} SET lease_expires_at = CURRENT_TIMESTAMP"  # noqa: S608 - ours
+                " WHERE lease_expires_at IS NOT NULL"
+            )
+
     def runs(self) -> list[str]:
         """Return the description of each run of a heuristic of tests.system.heuristics."""
         return self.runs_file.read_text().splitlines() if self.runs_file.exists() else []
