@@ -97,11 +97,11 @@ class PaveHeuristic:
         intermediary = match.intermediary or ""
         if match.rule_id:
             return Key(f"r:{match.rule_id}:{intermediary}", shared=True)
+        # The reason belongs to it: else staff read of a request why another one was answered so.
+        why = f"{match.confidence:.2f}:{intermediary}:{'; '.join(match.evidence)}"
         if match.merchant_id:
-            return Key(f"m:{match.merchant_id}:{match.confidence:.2f}:{intermediary}", shared=True)
-        return Key(
-            f"n:{match.name}:{match.method}:{match.confidence:.2f}:{intermediary}", shared=True
-        )
+            return Key(f"m:{match.merchant_id}:{why}", shared=True)
+        return Key(f"n:{match.name}:{match.method}:{why}", shared=True)
 
     def match(self, transaction: Transaction) -> Match:
         """The merchant of a transaction, by the first step that is sure enough."""
