@@ -349,7 +349,7 @@ def merchant_object(merchant: Merchant) -> dict[str, Any]:
 
 def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
     """Return the deliveries of the events about some objects, by object, oldest first."""
-    found: dict[UUID, DeliveryObjects] = {subject_id: [] for subject_id in subject_ids}
+    deliveries: dict[UUID, DeliveryObjects] = {subject_id: [] for subject_id in subject_ids}
     rows = (
         Delivery.objects.filter(event__subject_id__in=subject_ids)
         .order_by("id")
@@ -358,7 +358,7 @@ def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
         )
     )
     for subject_id, pk, webhook_id, status, attempts, next_attempt_at in rows:
-        found[subject_id].append(
+        deliveries[subject_id].append(
             {
                 "id": str(pk),
                 "webhook": str(webhook_id),
@@ -367,4 +367,4 @@ def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
                 "next_attempt_at": as_text(next_attempt_at),
             }
         )
-    return found
+    return deliveries

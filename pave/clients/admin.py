@@ -178,7 +178,7 @@ class ApiKeyAdmin(StaffAdmin):
     @button(
         "Rotate",
         permission="clients.change_apikey",
-        question="Make a new key of the same name, and revoke this one at once?",
+        confirmation="Make a new key of the same name, and revoke this one at once?",
         offered=lambda key: not key.revoked,
     )
     def rotate(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
@@ -189,7 +189,7 @@ class ApiKeyAdmin(StaffAdmin):
         "Revoke",
         permission="clients.change_apikey",
         look="danger",
-        question="End it at once and for good? Whoever uses it gets 401 from now on.",
+        confirmation="Revoke it at once and for good? Calls with it get 401 from now on.",
         offered=lambda key: not key.revoked,
         bulk="Revoke for good",
     )

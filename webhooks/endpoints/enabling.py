@@ -190,12 +190,15 @@ def reconcile(*, now: datetime) -> None:
     )
     deleted = {*waiting.exclude(deleted_at=None), *held.exclude(deleted_at=None)}
     changes: list[tuple[int, Callable[[], object]]] = [
-        *((one.client_id, partial(hold, one)) for one in waiting.existing().filter(enabled=False)),
         *(
-            (one.client_id, partial(_release_and_send, one.pk))
-            for one in held.existing().filter(enabled=True)
+            (webhook.client_id, partial(hold, webhook))
+            for webhook in waiting.existing().filter(enabled=False)
         ),
-        *((one.client_id, partial(cancel_unsent, one.pk, now=now)) for one in deleted),
+        *(
+            (webhook.client_id, partial(_release_and_send, webhook.pk))
+            for webhook in held.existing().filter(enabled=True)
+        ),
+        *((webhook.client_id, partial(cancel_unsent, webhook.pk, now=now)) for webhook in deleted),
     ]
     for change in _by_clients_in_turn(changes):
         change()

@@ -44,16 +44,16 @@ class MerchantsView(ClientView):
         query = read_query(request, MerchantQuery)
         if search := query.get("search"):
             with limit_errors(), _SEARCHES.slot(request.client.pk):
-                return self._page(request, _found(search))
+                return self._page(request, _matching(search))
         return self._page(request, _SHOWN)
 
-    def _page(self, request: ClientRequest, found: QuerySet[Merchant]) -> Response:
+    def _page(self, request: ClientRequest, merchants: QuerySet[Merchant]) -> Response:
         pages = self.pagination_class()
-        page = pages.paginate_queryset(found.prefetch_related("aliases"), request)
+        page = pages.paginate_queryset(merchants.prefetch_related("aliases"), request)
         return pages.get_paginated_response([merchant_object(merchant) for merchant in page or ()])
 
 
-def _found(search: str) -> QuerySet[Merchant]:
+def _matching(search: str) -> QuerySet[Merchant]:
     aliases = Alias.objects.filter(published=True, text__icontains=search).order_by()
     return _SHOWN.filter(
         Q(name__icontains=search)
@@ -69,5 +69,5 @@ class MerchantView(ClientView):
     def get(self, request: ClientRequest, merchant_id: UUID) -> Response:
         """Answer a merchant; one that is no longer answered, too: its id stays valid."""
         shown = Merchant.objects.filter(published=True).prefetch_related("aliases")
-        found = get_object_or_404(shown, pk=merchant_id)
-        return Response(merchant_object(found))
+        merchant = get_object_or_404(shown, pk=merchant_id)
+        return Response(merchant_object(merchant))

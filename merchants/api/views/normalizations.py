@@ -106,9 +106,9 @@ class NormalizationsView(ClientView):
         for name in ("status", "reference", "batch"):
             if name in query:
                 filters[name] = query[name]
-        found = NormalizationRequest.objects.for_client(request.client).filter(**filters)
+        requests = NormalizationRequest.objects.for_client(request.client).filter(**filters)
         pages = self.pagination_class()
-        page = pages.paginate_queryset(found.select_related("resolution"), request)
+        page = pages.paginate_queryset(requests.select_related("resolution"), request)
         return pages.get_paginated_response(normalization_objects(page or ()))
 
     @operation(
@@ -182,15 +182,17 @@ class CancelView(ClientView):
     )
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
         """Take the request back, if it has no end yet."""
-        found = _find(request.client, request_id)
+        normalization = _find(request.client, request_id)
         try:
-            cancellation.cancel(request=found)
+            cancellation.cancel(request=normalization)
         except cancellation.AlreadyFinal as error:
-            found.refresh_from_db()
-            raise Conflict(f"It is {found.status}, and cannot be canceled any more.") from error
+            normalization.refresh_from_db()
+            raise Conflict(
+                f"It is {normalization.status}, and cannot be canceled any more."
+            ) from error
         except cancellation.InUse as error:
             raise Conflict("It is being answered just now. Try again.") from error
-        return Response(normalization_object(found))
+        return Response(normalization_object(normalization))
 
 
 class FeedbackView(ClientView):
@@ -206,15 +208,15 @@ class FeedbackView(ClientView):
     )
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
         """Put the client's correction on the staff's list."""
-        found = _find(request.client, request_id)
+        normalization = _find(request.client, request_id)
         serializer = FeedbackSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        given = feedback.give(
-            request=found,
+        correction = feedback.give(
+            request=normalization,
             merchant=serializer.validated_data["merchant"],
             comment=serializer.validated_data.get("comment") or "",
         )
-        return Response(GivenFeedbackSerializer(given).data, status=201)
+        return Response(GivenFeedbackSerializer(correction).data, status=201)
 
 
 def _look(ids: Collection[UUID]) -> Collection[UUID]:
@@ -231,8 +233,8 @@ def _after_waiting(taken: NormalizationRequest, seconds: int, accepted: Response
     if finished is None:
         return accepted
     headers = {**accepted.headers, "Preference-Applied": f"wait={seconds}"}
-    found = NormalizationRequest.objects.select_related("resolution").get(pk=taken.pk)
-    return Response(normalization_object(found), 200 if finished else 202, headers=headers)
+    normalization = NormalizationRequest.objects.select_related("resolution").get(pk=taken.pk)
+    return Response(normalization_object(normalization), 200 if finished else 202, headers=headers)
 
 
 def _find(client: Client, request_id: UUID) -> NormalizationRequest:

@@ -146,7 +146,7 @@ class Schema(AutoSchema):
     def _takes_key(self) -> bool:
         """Return whether an Idempotency-Key counts."""
         handlers = vars(type(self.view)).values()
-        return self.method == "POST" and any(hasattr(one, "takes_key") for one in handlers)
+        return self.method == "POST" and any(hasattr(handler, "takes_key") for handler in handlers)
 
     def get_paginated_name(self, serializer_name: str) -> str:
         """Return what a page is called."""

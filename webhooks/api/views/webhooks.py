@@ -74,8 +74,8 @@ class WebhooksView(ClientView):
     def get(self, request: ClientRequest) -> Response:
         """Answer the client's webhooks, newest first."""
         paginator = self.pagination_class()
-        found = Webhook.objects.for_client(request.client).prefetch_related("secrets")
-        page = paginator.paginate_queryset(found, request, view=self)
+        webhooks = Webhook.objects.for_client(request.client).prefetch_related("secrets")
+        page = paginator.paginate_queryset(webhooks, request, view=self)
         return paginator.get_paginated_response(WebhookSerializer(page, many=True).data)
 
     @operation(
