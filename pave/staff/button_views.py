@@ -23,7 +23,7 @@ from pave.staff.buttons import Button, Refused, buttons_of
 
 logger = logging.getLogger(__name__)
 
-# A bulk action is done object by object while the browser waits.
+# A bulk action is performed object by object while the browser waits.
 MAX_BULK = 200
 
 

@@ -107,7 +107,7 @@ class _JSONLines:
             self._command.stdout.flush()
 
     def done(self) -> None:
-        """Nothing: the lines speak for themselves."""
+        """Print nothing: each line says everything."""
 
 
 class _Terminal:

@@ -88,7 +88,7 @@ class NotificationListener:
                     self._connection = listener
                     self._retry_at = 0.0
                     return
-            logger.warning("listening.deaf channel=%s: asking instead", self._channel)
+            logger.warning("listening.deaf channel=%s: polling instead", self._channel)
             self._retry_at = math.inf
         except (Error, OSError):
             logger.warning("listening.failed channel=%s", self._channel, exc_info=True)
