@@ -355,7 +355,7 @@ SPECTACULAR_SETTINGS = {
             "description": "For clients of Pave's first version. They stay.",
         },
         {"name": "Webhooks that Pave sends", "description": "Standard Webhooks 1.0.0."},
-        {"name": "Operations", "description": "For whoever runs Pave."},
+        {"name": "Operations", "description": "For operators of Pave."},
     ],
 }
 PAVE_MAX_BODY = 256 * 1024

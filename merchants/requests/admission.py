@@ -124,8 +124,8 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     # set aside too if it timed out, since each of them may do the same.
     held_up: dict[int, bool] = {}
     left: list[NormalizationRequest] = []
-    for turn, request in _by_turns(claimed.requests):
-        seconds = KEYING_SECONDS if turn else MAX_KEYING_SECONDS
+    for number, request in _in_rounds(claimed.requests):
+        seconds = KEYING_SECONDS if number else MAX_KEYING_SECONDS
         if request.client_id in held_up or time.monotonic() - begun > seconds:
             left.append(request)
         elif error := _key(request, heuristic, IN_A_BATCH, keyed):
@@ -135,7 +135,7 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     return len(claimed.requests), claimed.more
 
 
-def _by_turns(
+def _in_rounds(
     requests: Sequence[NormalizationRequest],
 ) -> Iterator[tuple[int, NormalizationRequest]]:
     """Yield the first request of each client, then the second of each, and so on, numbered."""

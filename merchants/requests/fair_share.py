@@ -104,7 +104,7 @@ def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Req
 
 
 def clients_due(*, waiting_for: UUID | None = None) -> list[int]:
-    """Return the primary keys of the clients that have due waiters, in the order of their turns.
+    """Return the primary keys of the clients that have due waiters, in fair-share order.
 
     Args:
         waiting_for: Only clients that wait for this resolution.

@@ -1,4 +1,4 @@
-"""Canceling a delivery by hand."""
+"""Canceling a delivery manually."""
 
 import logging
 from uuid import UUID

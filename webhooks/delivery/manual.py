@@ -1,4 +1,4 @@
-"""Retrying a delivery by hand."""
+"""Retrying a delivery manually."""
 
 import logging
 from datetime import datetime

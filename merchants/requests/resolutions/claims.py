@@ -171,7 +171,7 @@ def _lock_due(
             if pending:
                 passed.outdated.append(resolution)
             elif resolution.lease_expires_at:
-                # Added while a worker is at it.
+                # Added while a worker runs it.
                 Waiter.objects.filter(pk=waiter.pk).update(due_at=resolution.lease_expires_at)
             else:
                 passed.finished.append(resolution.pk)

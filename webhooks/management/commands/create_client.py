@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("client_id", help="The client's id, such as 1234.")
         parser.add_argument("--name", default="", help="Its name, for people.")
         parser.add_argument("--webhook-url", default="", help="Where its results are posted.")
-        parser.add_argument("--json", action="store_true", help="Print JSON and nothing else.")
+        parser.add_argument("--json", action="store_true", help="Print only JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         url = options["webhook_url"]
