@@ -75,7 +75,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "pave.staff",
-    "pave.operations",  # before django_q: its qcluster command is to be found first
+    "pave.operations",  # before django_q, whose qcluster command it replaces
     "django_q",
     "pave.clients",
     "pave.api",
@@ -98,7 +98,7 @@ MIDDLEWARE = [
     "pave.api.middleware.LengthRequired",
     "pave.api.middleware.RateLimitFields",
     "pave.api.unavailable.UnavailableMiddleware",
-    "axes.middleware.AxesMiddleware",  # last: it answers those who are locked out
+    "axes.middleware.AxesMiddleware",  # last: it answers users who are locked out
 ]
 ROOT_URLCONF = "pave.urls"
 WSGI_APPLICATION = "pave.wsgi.application"
@@ -131,8 +131,8 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it refuses whoever is locked out
     "django.contrib.auth.backends.ModelBackend",
 ]
-# A name is locked for an address after so many wrong passwords. Behind a proxy all addresses are
-# the proxy's, so that a name is locked for everybody.
+# The number of wrong passwords after which a name is locked for an address. Behind a proxy all
+# addresses are the proxy's, so the name is locked for everybody.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -61,7 +61,7 @@ class AcceptForm(forms.Form):
 
 
 def is_open(feedback: Feedback) -> bool:
-    """Return whether nobody has decided on it."""
+    """Return whether it is still open."""
     return feedback.status == Feedback.Status.OPEN
 
 

@@ -139,8 +139,8 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
     def waiting_along_index(self, resolution_pk: UUID) -> "NormalizationRequestQuerySet":
         """Those waiting for one resolution, in index order, to take a first few of.
 
-        A range in index order: where many wait, a plan without an order scans the whole table,
-        and one ordered by id all newer requests.
+        A range in index order: if many wait, PostgreSQL scans the whole table without an order, and
+        all newer requests with an order by id.
         """
         return self.filter(
             **just("resolution", resolution_pk), status=NormalizationRequest.Status.PROCESSING

@@ -36,7 +36,7 @@ SLICE_SECONDS = 10.0
 
 
 def revise() -> int:
-    """Advance the running revision for a slice of time; return how many requests were examined."""
+    """Advance the running revision for a slice; return how many requests were examined."""
     revision = _claim()
     if revision is None:
         return 0

@@ -61,8 +61,8 @@ class _Superseded(Exception):
 def idempotent(handler: Handler | None = None, *, check: Handler | None = None) -> Handler:
     """Let a view's handler accept an Idempotency-Key.
 
-    With a key the handler runs in a transaction. What is to happen after its commit and before
-    the response, such as waiting for a result, goes into an ``Unfinished`` response.
+    With a key the handler runs in a transaction. Work after the commit and before the response,
+    such as waiting for a result, goes into an ``Unfinished`` response.
 
     Args:
         handler: The view's method.

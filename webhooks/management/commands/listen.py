@@ -1,6 +1,6 @@
-"""`manage.py listen`: a local receiver to develop a webhook endpoint beside.
+"""`manage.py listen`: a local receiver, for developing webhooks.
 
-It needs no database and no settings of Pave's.
+It needs neither a database nor Pave's settings.
 """
 
 import json
