@@ -24,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Stamps: what is installed is as new as the requirements that it was installed from.
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
-# What looks at the packages is kept apart from them.
+# Audit tools have an environment of their own.
 AUDIT_BIN := $(VENV)/audit/bin
 AUDIT := $(VENV)/.installed-audit
 # What generates clients from the API's description, and checks it.
@@ -33,7 +33,7 @@ CLIENTS := $(VENV)/.installed-clients
 CLIENTS_ROOM := tests/generated_clients
 CLIENTS_NODE := $(CLIENTS_ROOM)/node_modules/.package-lock.json
 
-# Lint looks at no database of anybody's, and `check --deploy` at settings as in production.
+# Lint uses no real database, and `check --deploy` settings as in production.
 LINT_ENV := DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
 PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 	SECRET_KEY=for-lint-only-Zk3vQ8tYw1LrXb6NcPs0HdUjMgEaFi9o2T5B7RxVqKyW \
@@ -46,7 +46,7 @@ help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
 		| awk '{ name = $$1 " " $$2; $$1 = $$2 = ""; printf "  %-18s%s\n", name, $$0 }'
 
-setup: $(DEV) ## Make .venv with everything installed; the others do it themselves
+setup: $(DEV) ## Create .venv with everything installed; the other commands do it themselves
 	@:
 
 demo: $(RUNTIME) ## Run the main job once on sample transactions, and end
@@ -55,7 +55,7 @@ demo: $(RUNTIME) ## Run the main job once on sample transactions, and end
 run: $(RUNTIME) ## Run web, cluster and a receiver until Ctrl-C
 	@$(BIN)/python manage.py demo --keep-running --port $(PORT)
 
-test: $(DEV) ## Run the tests: what touches storage on SQLite, then all on PostgreSQL and Redis
+test: $(DEV) ## Run the tests: storage tests on SQLite, then all on PostgreSQL and Redis
 	@status=0; \
 	PAVE_TEST_DATABASE=sqlite $(BIN)/python -m pytest $(PARALLEL) -m storage $(ARGS) || status=1; \
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS) || status=1; \
@@ -75,7 +75,7 @@ test-clients: npm $(DEV) $(CLIENTS) $(CLIENTS_NODE) ## Lint the API's descriptio
 npm:
 	@command -v npm > /dev/null || { echo "This needs npm, of Node.js 20 or newer: install it."; exit 1; }
 
-pictures: $(DEV) ## Write the pictures of docs/admin.md anew
+pictures: $(DEV) ## Renew the pictures of docs/admin.md
 	@PAVE_TEST_BROWSER=1 PAVE_HANDBOOK=1 $(BIN)/python -m pytest -k handbook tests/browser $(ARGS)
 
 lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compose file
@@ -91,21 +91,21 @@ lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compos
 fuzz: $(DEV) ## Try the running API with 500 generated examples for each operation; EXAMPLES=n
 	@PAVE_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/system/test_fuzzing.py -s $(ARGS)
 
-postman: $(DEV) ## Write docs/pave.postman_collection.json anew
+postman: $(DEV) ## Renew docs/pave.postman_collection.json
 	@$(LINT_ENV) $(BIN)/python manage.py postman_collection > docs/pave.postman_collection.json
 
-bench: $(DEV) ## Measure Pave beside what it is compared with; PART=fairness for one part of it
+bench: $(DEV) ## Measure Pave and what it is compared with; PART=fairness for one part
 	@$(PIP) install -q -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks $(PART) $(ARGS)
 
-chaos: $(DEV) ## Break everything for SECONDS and see that nothing is lost; SEED, BROKER=redis, ARGS
+chaos: $(DEV) ## Break everything for SECONDS and check that nothing is lost; SEED, BROKER=redis, ARGS
 	@$(BIN)/python -m benchmarks.chaos --seconds $(SECONDS) --seed $(SEED) --broker $(BROKER) $(ARGS)
 
-audit: $(AUDIT) ## Ask the vulnerability database about every package; needs the network
+audit: $(AUDIT) ## Query the vulnerability database for every package; needs the network
 	$(AUDIT_BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip --strict \
 		--progress-spinner off
 
-sbom: $(AUDIT) ## Write what Pave is made of to var/sbom.json (CycloneDX)
+sbom: $(AUDIT) ## List Pave's components in var/sbom.json (CycloneDX)
 	@mkdir -p var
 	@$(AUDIT_BIN)/cyclonedx-py requirements requirements.txt --output-file var/sbom.json
 	@echo "Written to var/sbom.json."

@@ -1,4 +1,4 @@
-"""The old place of the heuristic's protocol, for heuristics of one's own. Gone in release 3."""
+"""The old path of the heuristic's protocol, for custom heuristics. To be removed in release 3."""
 
 from merchants.matching.heuristic import Heuristic, Key, Match, Method, Transaction
 

@@ -1,4 +1,4 @@
-"""How much work waits for the heuristic's side of Pave."""
+"""Gauges: how much waits for admission, for the heuristic, and for review."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from merchants.requests import fair_share
 from pave.operations.monitoring.gauges import Gauge
 
 _DEPTH = "Rows that wait, by queue."
-# So many clients are named: those that have waited longest.
+# How many clients are named: those that have waited longest.
 _CLIENTS = 20
 _AGE = "How long the oldest of them has waited, by queue."
 
@@ -31,13 +31,13 @@ def gauges() -> Iterator[Gauge]:
     for client_id, since in longest:
         yield Gauge(
             "client_wait_seconds",
-            "How long a client's oldest question has waited for the heuristic.",
+            "How long a client's oldest transaction has waited for the heuristic.",
             (now - since).total_seconds(),
             {"client": client_id},
         )
     yield Gauge(
         "resolutions_running",
-        "Runs of the heuristic under way.",
+        "Runs of the heuristic in progress.",
         Resolution.objects.filter(status=Resolution.Status.RUNNING).count(),
     )
     yield Gauge(

@@ -1,4 +1,4 @@
-"""The old place of a heuristic's types, for heuristics of one's own. Gone in release 3."""
+"""The old path of a heuristic's types, for custom heuristics. To be removed in release 3."""
 
 from merchants.matching.types import Key, Match, Method, Transaction
 

@@ -1,4 +1,4 @@
-"""How long requests, batches, remembered answers and rulesets are kept."""
+"""How long requests, batches, cached answers and rulesets are kept."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,12 +22,12 @@ FINAL = (
     NormalizationRequest.Status.FAILED,
     NormalizationRequest.Status.CANCELED,
 )
-# So many of the newest rulesets stay, however old, to go back to.
+# How many of the newest rulesets stay, however old, to go back to.
 RULESETS_KEPT = 20
 
 
 def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
-    """Yield what goes. Events go before requests: a request whose event waits is kept with it."""
+    """Yield what expires. Events go before requests: a request with a waiting event is kept."""
     yield Expiry(
         "requests",
         NormalizationRequest.objects.filter(pk__lt=first_id_at(cutoff)),
@@ -38,9 +38,9 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
         Batch.objects.filter(pk__lt=first_id_at(cutoff), completed_at__lt=cutoff),
         _without_rows,
     )
-    # An answer is remembered for as long as anybody has asked within that time.
+    # An answer stays cached while any request within that time has it.
     yield Expiry(
-        "remembered answers",
+        "cached answers",
         Resolution.objects.filter(pk__lt=first_id_at(cutoff), finished_at__lt=cutoff),
         _not_asked,
     )
@@ -54,7 +54,7 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
 
 
 def _finished(requests: QuerySet[Any], cutoff: datetime) -> QuerySet[Any]:
-    """Leave out what has no end, an event to be delivered, or feedback to be looked at."""
+    """Leave out requests that are not final, have a waiting event, or have open feedback."""
     return requests.filter(
         ~Exists(Event.objects.filter(subject_id=OuterRef("pk"))),
         ~Exists(Feedback.objects.filter(request=OuterRef("pk"), status=Feedback.Status.OPEN)),
@@ -77,7 +77,7 @@ def _not_asked(resolutions: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _without_answers(rulesets: QuerySet[Any]) -> QuerySet[Any]:
-    """Leave out those from the oldest on that an answer is of: each tells what it changed."""
+    """Leave out rulesets from the oldest that has an answer on: each stores its changes."""
     answering = (
         Resolution.objects.order_by("ruleset_id").values_list("ruleset_id", flat=True).first()
     )

@@ -1,4 +1,4 @@
-"""The old place of Pave's heuristic, which ``PAVE_HEURISTIC`` may still name. Gone in release 3."""
+"""The old path of Pave's heuristic, for ``PAVE_HEURISTIC``. To be removed in release 3."""
 
 from merchants.catalogue.rulesets import CatalogueHeuristic
 

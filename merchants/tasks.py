@@ -11,13 +11,13 @@ def admit() -> int:
 
 
 def admit_suspects() -> int:
-    """Admit one by one what could not be admitted with others."""
+    """Admit, one by one, what could not be admitted with others."""
     SUSPECTS.acknowledge()
     return admission.admit_suspects()
 
 
 def cancel_batches() -> int:
-    """Take back what is left of batches that are to be canceled, and admit others' meanwhile."""
+    """Cancel the remaining rows of batches, and admit other requests meanwhile."""
     with CANCEL.exclusive() as exclusive:
         if not exclusive:
             return 0
@@ -30,6 +30,6 @@ def resolve() -> int:
 
 
 def revise() -> int:
-    """Look at earlier answers after a publication."""
+    """Revise earlier answers after a publication."""
     REVISE.acknowledge()
     return revision.revise()

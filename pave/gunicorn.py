@@ -10,34 +10,34 @@ from typing import Any
 
 bind = "0.0.0.0:9898"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-# Threads, each with its own database connection: as fast as synchronous workers as long as they are
-# few, and whoever waits, sends slowly or reads slowly holds one thread and not a whole process.
-# Of those that wait there are at most PAVE_MAX_WAITING for results, 3 who log in
-# (pave/staff/logins.py), 4 that send batches, 4 that read their results
-# (merchants/api/transfer_limits.py) and 8 of all other routes (pave/api/concurrency.py), but for a
-# post and a look at its answer, which are short: fewer than there are threads.
+# Threads, each with its own database connection: as fast as synchronous workers while they are few,
+# and a client that waits, or sends or reads slowly, holds one thread and not a whole process. At
+# most this many may hold a thread for long: PAVE_MAX_WAITING that wait for results, 3 logins
+# (pave/staff/logins.py), 4 uploads and 4 downloads of batches (merchants/api/transfer_limits.py),
+# and 8 of all other routes (pave/api/concurrency.py) except a single post and reading its answer,
+# which are short. These are fewer than there are threads.
 worker_class = "gthread"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "32"))
 backlog = 1024
-# Lists have cursors and filters of any script, percent-encoded, in their paths.
+# URLs of lists contain cursors and percent-encoded filters in any script.
 limit_request_line = 8190
-# No caller waits longer than this for the database; then it is told to try again (503).
+# The longest wait for the database; then the caller gets 503, to try again.
 os.environ.setdefault("PAVE_STATEMENT_TIMEOUT", "15")
 graceful_timeout = 20
-# A worker that leaks is replaced before it matters, and not all of them at once.
+# Replaces a worker that leaks before it matters, and not all of them at once.
 max_requests = 100_000
 max_requests_jitter = 10_000
-# Heartbeats in memory: on a disk that is busy they would be late.
+# Heartbeats in memory, since they would be late on a busy disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
 control_socket_disable = True
 
-# A client that sends nothing, or takes nothing, for so many seconds gives its thread back. One that
-# trickles does not: in front of Pave there should be a proxy that buffers, as nginx does.
+# After this many seconds without sending or reading, a client loses its thread. One that trickles
+# does not, so a proxy in front should buffer, as nginx does.
 STALLED_SECONDS = int(os.environ.get("PAVE_WEB_STALLED_SECONDS", "20"))
 
 
 def when_ready(server: Any) -> None:
-    """Give the listening sockets time-outs, which those that they accept inherit (on Linux)."""
+    """Set time-outs on the listening sockets, which accepted ones inherit (on Linux)."""
     seconds = struct.pack("ll", STALLED_SECONDS, 0)
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)

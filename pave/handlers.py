@@ -1,4 +1,4 @@
-"""What is answered where nothing is found: a page to staff, a problem to everybody else."""
+"""The response when nothing is found: a page for staff, a problem for all others."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

@@ -17,7 +17,7 @@ VAR_DIR = BASE_DIR / "var"
 env = environ.Env()
 
 INSECURE_SECRET_KEY = "pave-insecure-development-key"  # noqa: S105 - refused when DEBUG is off
-# Encrypts webhook secrets while DEBUG is on and no key of one's own is set.
+# Encrypts webhook secrets while DEBUG is on and no key is set.
 INSECURE_ENCRYPTION_KEY = "cGF2ZS1pbnNlY3VyZS1kZXZlbG9wbWVudC1rZXktMDA="
 
 # --- Security -------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", default=not DEBUG)
 CSRF_COOKIE_SECURE = env.bool("CSRF_COOKIE_SECURE", default=not DEBUG)
 SESSION_COOKIE_HTTPONLY = True
-# A working day; sooner if the browser is closed.
+# A working day; the session ends sooner if the browser is closed.
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -75,7 +75,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "pave.staff",
-    "pave.operations",  # before django_q: its qcluster command is to be found first
+    "pave.operations",  # before django_q, whose qcluster command it replaces
     "django_q",
     "pave.clients",
     "pave.api",
@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "merchants",
 ]
 MIDDLEWARE = [
-    "pave.operations.monitoring.request_ids.RequestIdMiddleware",  # first: every line bears the id
+    "pave.operations.monitoring.request_ids.RequestIdMiddleware",  # first: every line has the id
     "pave.api.middleware.FewParameters",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -98,7 +98,7 @@ MIDDLEWARE = [
     "pave.api.middleware.LengthRequired",
     "pave.api.middleware.RateLimitFields",
     "pave.api.unavailable.UnavailableMiddleware",
-    "axes.middleware.AxesMiddleware",  # last: it answers those who are locked out
+    "axes.middleware.AxesMiddleware",  # last: it answers users who are locked out
 ]
 ROOT_URLCONF = "pave.urls"
 WSGI_APPLICATION = "pave.wsgi.application"
@@ -128,11 +128,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",  # first: it lets nobody try who is locked out
+    "axes.backends.AxesStandaloneBackend",  # first: it refuses whoever is locked out
     "django.contrib.auth.backends.ModelBackend",
 ]
-# A name is locked for an address after so many wrong passwords. Behind a proxy all addresses are
-# the proxy's, so that a name is locked for everybody.
+# The number of wrong passwords after which a name is locked for an address. Behind a proxy all
+# addresses are the proxy's, so the name is locked for everybody.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -141,7 +141,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_TEMPLATE = "staff/locked.html"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-# Every page of the admin keeps to this: no script, style or picture but Pave's own files.
+# For every page of the admin: no script, style or picture except Pave's own files.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -184,13 +184,13 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
-        # A server that is gone without a word is noticed within half a minute, not after hours.
+        # Notices a server that vanished within half a minute, not after hours.
         "connect_timeout": 5,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
-        # What DATABASE_URL says itself, such as sslmode, counts before these.
+        # Options in DATABASE_URL, such as sslmode, take precedence.
         **DATABASES["default"].get("OPTIONS", {}),
     }
     if PAVE_STATEMENT_TIMEOUT:
@@ -206,7 +206,7 @@ if REDIS_URL:
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "pave",
             "OPTIONS": {
-                # A cache that is away must look empty, never break a request.
+                # An unavailable cache must look empty, never break a request.
                 "IGNORE_EXCEPTIONS": True,
                 "SOCKET_CONNECT_TIMEOUT": 0.5,
                 "SOCKET_TIMEOUT": 1,
@@ -245,22 +245,23 @@ PAVE_WEBHOOK_ALLOWED_NETWORKS = [
 PAVE_WEBHOOK_ALLOW_HTTP = env.bool("PAVE_WEBHOOK_ALLOW_HTTP", default=True)
 PAVE_MAX_WAITING = env.int("PAVE_MAX_WAITING", default=8)
 PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)
-# Whether clients share the answers for merchants that no catalogue has; see docs/security.md.
+# Whether clients share answers for merchants outside the catalogue; see docs/security.md.
 PAVE_SHARE_UNKNOWN = env.bool("PAVE_SHARE_UNKNOWN", default=False)
-# With so many transactions of one client waiting for admission or for the heuristic, more of its
-# are refused with 503; and with so many of all clients, more of those who have sent most.
+# How many transactions of one client may wait for admission or for the heuristic before it gets
+# 503, and how many of all clients before those with more than an even share get it.
 PAVE_CLIENT_QUEUE_DEPTH = env.int("PAVE_CLIENT_QUEUE_DEPTH", default=200_000)
 PAVE_MAX_QUEUE_DEPTH = env.int("PAVE_MAX_QUEUE_DEPTH", default=1_000_000)
 
 # --- The cluster ----------------------------------------------------------------------------
 
-# The slices of time that the cluster's processes work in, in seconds. A task that works through
-# rows ends after a slice, so that a worker is never long out of reach of its cluster.
+# The slices of time of the cluster's tasks, in seconds. A task that works through rows ends after a
+# slice, so that its worker soon takes other tasks.
 PAVE_TASK_SLICE = 20.0
-# At its end a sender waits for what is in flight, and then twice for what it sent meanwhile.
+# At the end of its slice a sender waits for messages in flight, and then twice for those that it
+# sent meanwhile.
 PAVE_QUICK_TASK_TIMEOUT = int(PAVE_TASK_SLICE + 3 * PAVE_WEBHOOK_TIMEOUT + 10)
 PAVE_HEURISTIC_TASK_TIMEOUT = int(PAVE_HEURISTIC_TIMEOUT + 10)
-# What a worker has claimed is its own for so long; after that it is taken to be dead.
+# How long a worker holds what it has claimed; after that it is considered dead.
 PAVE_DELIVERY_LEASE = PAVE_QUICK_TASK_TIMEOUT + 15
 PAVE_RESOLUTION_LEASE = PAVE_HEURISTIC_TASK_TIMEOUT + 15
 
@@ -274,7 +275,7 @@ Q_CLUSTER: dict[str, Any] = {
     "scheduler": False,
     "catch_up": False,
     "cache": "default",
-    # Tasks are wake-ups; one that comes twice finds no work the second time.
+    # Tasks are wake-ups; a repeated one finds no work.
     "retry": 2 * (PAVE_QUICK_TASK_TIMEOUT + PAVE_HEURISTIC_TASK_TIMEOUT),
     "timeout": PAVE_QUICK_TASK_TIMEOUT,
     "workers": 3,
@@ -322,8 +323,8 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pave",
     "VERSION": "1.0.0",
-    "DESCRIPTION": "Send card transactions, get back who the merchant is: read it, wait for it, "
-    "or have it sent to your webhook.",
+    "DESCRIPTION": "Send card transactions and learn who the merchant is: read the answer, wait "
+    "for it, or have it sent to your webhook.",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "CONTACT": {"name": "Pave maintainers"},
@@ -346,15 +347,15 @@ SPECTACULAR_SETTINGS = {
         {"name": "Normalizations", "description": "One transaction at a time."},
         {"name": "Batches", "description": "Up to 50,000 at a time."},
         {"name": "Webhooks", "description": "Where results are sent."},
-        {"name": "Deliveries", "description": "What became of each message."},
+        {"name": "Deliveries", "description": "The state of each message."},
         {"name": "Merchants", "description": "The catalogue."},
         {"name": "Usage", "description": "Counts and limits."},
         {
             "name": "Kept from the first version",
-            "description": "For clients that have used Pave from the start. They stay.",
+            "description": "For clients of Pave's first version. They stay.",
         },
         {"name": "Webhooks that Pave sends", "description": "Standard Webhooks 1.0.0."},
-        {"name": "Operations", "description": "For whoever runs Pave."},
+        {"name": "Operations", "description": "For operators of Pave."},
     ],
 }
 PAVE_MAX_BODY = 256 * 1024
@@ -369,7 +370,7 @@ vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pave@localhost")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-# Where errors and traces go, if anywhere (pave/operations/monitoring/telemetry.py).
+# Where errors and traces are sent (pave/operations/monitoring/telemetry.py).
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 LOGGING = {
@@ -395,12 +396,12 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        # In development Django would write each path, as it was sent, a second time.
+        # In development Django would log each raw path a second time.
         "django": {"level": "INFO"},
-        # One line per task would drown Pave's own lines, which say what came of each.
+        # One line per task would drown Pave's own lines, which give the outcome of each.
         "django-q": {"level": "WARNING"},
         "requests_hardened": {"level": "ERROR"},
-        # It warns of each connection that it closes, of which clients can make it have many.
+        # It warns of each connection that it closes, of which clients can cause many.
         "urllib3.connectionpool": {"level": "ERROR"},
         "botocore": {"level": "WARNING"},
         "axes": {"level": "WARNING"},

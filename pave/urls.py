@@ -6,13 +6,14 @@ from django.urls import include, path, re_path
 from pave.api import errors
 
 urlpatterns = [
-    path("", include("merchants.urls")),  # first: the routes are tried in turn, and most come here
+    path(
+        "", include("merchants.urls")
+    ),  # first: routes are tried in order, and most requests match here
     path("", include("webhooks.urls")),
     path("", include("pave.api.urls")),
     path("", include("pave.operations.urls")),
     path("admin/", admin.site.urls),
-    # Whatever else is asked for gets a problem, in development too, where Django would show
-    # its own page of HTML.
+    # Any other path gets a problem, in development too, where Django would show its own HTML page.
     re_path(r"", errors.not_found_view),
 ]
 handler404 = "pave.handlers.not_found"

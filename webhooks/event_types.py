@@ -1,6 +1,6 @@
-"""The types of events that clients can ask for."""
+"""The event types that clients can subscribe to."""
 
-# The contract's list. The apps above publish them; here they are only names.
+# The public list. The apps above publish them; here they are only names.
 EVENT_TYPES = (
     "normalization.completed",
     "normalization.failed",

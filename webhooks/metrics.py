@@ -9,7 +9,7 @@ from webhooks.models import Delivery, Webhook
 
 
 def gauges() -> Iterator[Gauge]:
-    """Yield depth and age of what is due, what is in flight and held, and disabled webhooks."""
+    """Yield depth and age of due deliveries, those in flight and held, and disabled webhooks."""
     now = timezone.now()
     due = Delivery.objects.due(now)
     yield Gauge("queue_depth", "Rows that wait, by queue.", due.count(), {"queue": "delivery"})

@@ -20,7 +20,7 @@ _BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Something that happened to an object of a client's.
+    """Something that happened to a client's object.
 
     Args:
         client_pk: Primary key of the client.

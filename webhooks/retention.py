@@ -1,4 +1,4 @@
-"""How long events, deliveries and what belongs to them are kept."""
+"""How long events, deliveries and related rows are kept."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -27,7 +27,7 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
 
 
 def _delivered(events: QuerySet[Any]) -> QuerySet[Any]:
-    """Leave out events that are still to be delivered, or are held."""
+    """Leave out events with deliveries that wait or are held."""
     unfinished = Delivery.objects.filter(event=OuterRef("pk"), status__in=UNFINISHED)
     return events.filter(~Exists(unfinished))
 

@@ -11,12 +11,12 @@ def send() -> int:
 
 
 def help_send() -> int:
-    """Send beside a dispatcher that has too much to do."""
+    """Help a dispatcher that has too much to do."""
     return dispatcher.help_send()
 
 
 def recover() -> None:
-    """Go on with the recoveries that are not done."""
+    """Advance the running recoveries."""
     with RECOVER.exclusive() as exclusive:
         if exclusive:
             recovery.advance_all()

@@ -3,7 +3,7 @@
 from pave.operations.cluster.wakeup import Wakeup
 
 SEND = Wakeup(task="webhooks.tasks.send", queue="quick")
-# Sent by a dispatcher that has more to do than it can, to start another one.
+# Sent by a dispatcher with more work than capacity, to start another one.
 HELP = Wakeup(task="webhooks.tasks.help_send", queue="quick", debounced=False)
 RECOVER = Wakeup(task="webhooks.tasks.recover", queue="quick", debounced=False, once=True)
 ALERT_STAFF = Wakeup(task="webhooks.tasks.tell_staff", queue="quick", debounced=False, once=True)

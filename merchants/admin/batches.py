@@ -59,8 +59,8 @@ class BatchAdmin(ReadOnlyAdmin):
         "Cancel",
         permission="merchants.cancel_batch",
         look="danger",
-        question="Take back the rows that are not final yet? What is answered stays; the client "
-        "is not told of the others.",
+        confirmation="Cancel the rows that are not final yet? Answers stay; the client "
+        "is not notified of the canceled rows.",
         offered=lambda batch: batch.status == Batch.Status.PROCESSING,
     )
     def cancel(self, request: HttpRequest, batch: Batch, data: dict) -> Result:
@@ -69,7 +69,7 @@ class BatchAdmin(ReadOnlyAdmin):
         except cancellation.AlreadyFinal as error:
             raise Refused("All of its rows are final.") from error
         if batch.status == Batch.Status.PROCESSING:
-            return f"{batch.canceled:,} rows are canceled; the cluster goes on with the others."
+            return f"{batch.canceled:,} rows are canceled; the cluster cancels the others."
         return f"{batch.canceled:,} rows are canceled."
 
     @admin.display(description="status")

@@ -14,10 +14,12 @@ SHOWN = 10
 
 def panel(request: HttpRequest, client: Client) -> tuple[str, dict[str, Any]]:
     """Return the template and the context of the panel."""
-    mine = NormalizationRequest.objects.for_client(client).select_related("client", "resolution")
-    failed = mine.filter(status=NormalizationRequest.Status.FAILED)
+    requests = NormalizationRequest.objects.for_client(client).select_related(
+        "client", "resolution"
+    )
+    failed = requests.filter(status=NormalizationRequest.Status.FAILED)
     return "merchants/client_requests.html", {
-        "recent_requests": list(mine[:SHOWN]),
+        "recent_requests": list(requests[:SHOWN]),
         "failed_requests": list(failed[:SHOWN]),
         "month": usage.counts(client, now=timezone.now()),
     }

@@ -1,4 +1,4 @@
-"""What of requests and merchants needs a person now."""
+"""Requests, resolutions and feedback that need attention now."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from pave.operations.monitoring.timeseries import read
 from pave.staff.svg_charts import seconds_text
 from pave.staff.widgets import SPANS, Attention, Part, Span
 
-# What waits so long is looked at even where waiting is usual.
+# Requests that wait longer than this are shown even where long waits are usual.
 USUAL_AT_LEAST = 30.0
 # Times the usual waiting.
 UNUSUAL = 3.0
@@ -65,7 +65,7 @@ def _failed(now: datetime) -> Iterator[Part]:
         newest = failed.first()
         yield Attention(
             "bad",
-            f"The heuristic failed on {'over 1,000' if count > MOST else count} question"
+            f"The heuristic failed on {'over 1,000' if count > MOST else count} resolution"
             f"{'s' if count > 1 else ''} in a day",
             reverse("admin:merchants_resolution_changelist") + "?status__exact=failed",
             newest.error if newest else "",

@@ -24,7 +24,7 @@ PERSON = (
 
 
 class AcceptForm(forms.Form):
-    """Which merchant such descriptors lead to."""
+    """Which merchant such descriptors belong to."""
 
     merchant = merchant_field(
         required=False, label="A merchant of the catalogue", help_text="Type to find it."
@@ -35,27 +35,25 @@ class AcceptForm(forms.Form):
         label="Or a new merchant of this name",
         help_text="Take the names of people out: all clients see it once the draft is published.",
     )
-    nothing = forms.BooleanField(
-        required=False, label="Or there is no merchant in such a text (“n/a”)"
-    )
+    nothing = forms.BooleanField(required=False, label="Or such a text names no merchant (“n/a”)")
     text = forms.CharField(
         max_length=200,
-        label="The words that stand for it",
-        help_text="They become part of the catalogue, for all clients: take out the names of "
-        "people and whatever else is this transaction's own.",
+        label="The words that name it",
+        help_text="They become part of the catalogue, for all clients: take out names of "
+        "people and whatever else belongs to this transaction alone.",
     )
     keep = forms.BooleanField(
         required=False,
         label="Keep words that look like a person's name",
-        help_text="Only where they are a shop's, as “Paul Smith” is.",
+        help_text="Only if they are a shop's name, such as “Paul Smith”.",
     )
 
     def clean(self) -> dict[str, Any]:
-        """Refuse none of the three, and more than one."""
+        """Refuse unless exactly one of the three is given."""
         data = super().clean() or {}
         given = [bool(data.get(name)) for name in ("merchant", "new_name", "nothing")]
         if sum(given) != 1:
-            raise forms.ValidationError("Give one of the three.")
+            raise forms.ValidationError("Give exactly one of the three.")
         for name in ("new_name", "text"):
             if not data.get("keep") and corrections.may_name_person(data.get(name) or ""):
                 self.add_error(name, PERSON)
@@ -63,19 +61,19 @@ class AcceptForm(forms.Form):
 
 
 def is_open(feedback: Feedback) -> bool:
-    """Return whether nobody has decided on it."""
+    """Return whether it is still open."""
     return feedback.status == Feedback.Status.OPEN
 
 
 @admin.register(Feedback)
 class FeedbackAdmin(ReadOnlyAdmin):
     navigation_place = 2
-    purpose = "Somebody says that an answer is wrong. Accepting it writes an alias or a rule."
+    purpose = "Corrections of answers. Accepting one writes an alias or a rule into the draft."
     list_display = ("descriptor", "merchant_name", "state", "by", "reviewed_by", "made")
     list_filter = ("status",)
     list_select_related = ("request__client", "merchant")
     search_fields = ("merchant_name",)
-    search_help_text = "Part of the name that was given."
+    search_help_text = "Part of the suggested name."
     show_form = False
     panels_above = ("merchants/feedback_panels.html",)
 
@@ -139,7 +137,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
                 allow_person_name=data["keep"],
             )
         except corrections.NotOpen as error:
-            raise Refused("Somebody has decided on it already.") from error
+            raise Refused("It has been decided on already.") from error
         except corrections.ClientInactive as error:
             raise Refused("Its client is not active any more.") from error
         except corrections.MerchantGone as error:
@@ -151,7 +149,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
     @button(
         "Reject",
         permission=REVIEW,
-        question="Leave the answer as it is?",
+        confirmation="Leave the answer as it is?",
         offered=is_open,
         bulk="Reject: leave the answers as they are",
     )
@@ -159,5 +157,5 @@ class FeedbackAdmin(ReadOnlyAdmin):
         try:
             corrections.reject(feedback=feedback, by=request.user.get_username())
         except corrections.NotOpen as error:
-            raise Refused("Somebody has decided on it already.") from error
+            raise Refused("It has been decided on already.") from error
         return "Rejected; the answer stays."

@@ -1,4 +1,4 @@
-"""What of requests and merchants a search finds."""
+"""Requests, batches and merchants in the admin's global search."""
 
 from collections.abc import Iterable, Iterator
 

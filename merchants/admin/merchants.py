@@ -20,17 +20,17 @@ from pave.staff.global_search import as_uuid
 from pave.staff.model_admin import StaffAdmin
 from pave.staff.templatetags.staff import pill
 
-UNPUBLISHED = "It counts once the draft is published."
+UNPUBLISHED = "It takes effect once the draft is published."
 
 
 def merchant_field(**arguments: Any) -> forms.ModelChoiceField:
-    """Return a field that finds one of the active merchants as one types."""
+    """Return a field that suggests active merchants while the user types."""
     widget = AutocompleteSelect(Feedback._meta.get_field("merchant"), admin.site)
     return forms.ModelChoiceField(Merchant.objects.filter(active=True), widget=widget, **arguments)
 
 
 class MergeForm(forms.Form):
-    """Who takes over."""
+    """The form for a merge: the merchant that takes over."""
 
     into = merchant_field(label="Into")
 
@@ -48,7 +48,7 @@ class PrimaryFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Merchant]) -> QuerySet[Merchant]:
         if (value := self.value()) is None:
             return queryset
-        words = [one.detailed for one in all_categories() if one.primary == value]
+        words = [category.detailed for category in all_categories() if category.primary == value]
         return queryset.filter(category__in=words or [""])
 
 
@@ -58,7 +58,7 @@ class AliasInline(admin.TabularInline):
 
 
 class DraftForm(forms.ModelForm):
-    """A form of a part of the draft, which refuses what somebody else has changed meanwhile."""
+    """A form for a row of the draft, which refuses to overwrite a concurrent change."""
 
     opened_at = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -68,7 +68,7 @@ class DraftForm(forms.ModelForm):
             self.initial["opened_at"] = self.instance.updated_at.isoformat()
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse to write over what was changed since the page was opened."""
+        """Refuse to overwrite a change that was saved since the page was opened."""
         opened_at = self.initial.get("opened_at", "")
         if self.cleaned_data.get("opened_at") != opened_at:
             raise forms.ValidationError(
@@ -79,12 +79,12 @@ class DraftForm(forms.ModelForm):
 
 
 class DraftAdmin(StaffAdmin):
-    """The pages of a part of the draft, which is changed by one at a time."""
+    """The pages of the draft's rows, which one staff member changes at a time."""
 
     form = DraftForm
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Wait for those who change or publish the draft, and look at the row after that."""
+        """Wait for whoever changes or publishes the draft, and read the row after that."""
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
         with transaction.atomic():
@@ -92,7 +92,7 @@ class DraftAdmin(StaffAdmin):
             return super().changeform_view(request, *args, **kwargs)
 
     def save(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Save the form's own fields: others are written without waiting for the draft."""
+        """Save the form's own fields: others are written without the draft's lock."""
         if not change:
             obj.save()
             return
@@ -136,7 +136,7 @@ class MerchantAdmin(DraftAdmin):
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        # Its id has been given out; one that is not wanted is made inactive, or merged.
+        # Clients may have its id: an unwanted merchant is deactivated or merged instead.
         return False
 
     def status_of(self, obj: Merchant) -> SafeString:
@@ -164,7 +164,7 @@ class MerchantAdmin(DraftAdmin):
         "Merge",
         permission="merchants.merge_merchant",
         form=MergeForm,
-        question="Let another merchant take over its aliases, rules and feedback. This one's id "
+        confirmation="Let another merchant take over its aliases, rules and feedback. Its id "
         f"stays valid; it becomes inactive and points to its successor. {UNPUBLISHED}",
         offered=lambda merchant: merchant.active,
     )

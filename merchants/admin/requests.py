@@ -1,4 +1,4 @@
-"""Staff's view of requests: what was asked, what was answered and why, and who was told."""
+"""Staff's view of requests: the transaction, the answer and its evidence, and the deliveries."""
 
 from typing import Any
 
@@ -42,8 +42,8 @@ class BatchFilter(ChosenFilter):
         return Batch.objects.filter(pk=pk).first() if pk else None
 
 
-class QuestionFilter(ChosenFilter):
-    title = "question"
+class ResolutionFilter(ChosenFilter):
+    title = "resolution"
     parameter_name = "resolution__id__exact"
 
     def chosen(self, value: str) -> Resolution | None:
@@ -52,12 +52,12 @@ class QuestionFilter(ChosenFilter):
 
 
 class WrongForm(forms.Form):
-    """What is wrong with an answer."""
+    """The form for a correction of an answer."""
 
     merchant = forms.CharField(
         max_length=200,
         label="The right merchant",
-        help_text="Its name as people know it; “n/a” if there is no merchant in the text.",
+        help_text="Its name as people know it; “n/a” if the text names no merchant.",
     )
     comment = forms.CharField(
         max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 3})
@@ -69,7 +69,7 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
     navigation_place = 0
     purpose = "Transactions that clients have sent, newest first."
     list_display = ("description", "state", "answer", "client", "reference", "made", "took")
-    list_filter = ("status", ClientFilter, BatchFilter, QuestionFilter)
+    list_filter = ("status", ClientFilter, BatchFilter, ResolutionFilter)
     list_select_related = ("client", "resolution")
     search_fields = ("id",)
     search_help_text = "A request's id, the client's reference, or the beginning of the descriptor."
@@ -82,9 +82,9 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
     ) -> QuerySet[NormalizationRequest]:
         if pk := as_uuid(text):
             return queryset.filter(pk=pk)
-        called = lookups.by_reference(text)
-        found = called if called.exists() else lookups.by_descriptor(text)
-        return queryset & found
+        with_reference = lookups.by_reference(text)
+        matches = with_reference if with_reference.exists() else lookups.by_descriptor(text)
+        return queryset & matches
 
     def status_of(self, obj: NormalizationRequest) -> SafeString:
         return pill(obj.status)
@@ -104,7 +104,7 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
         )
 
     def panel_context(self, request: HttpRequest, obj: NormalizationRequest) -> dict[str, Any]:
-        told = deliveries_of(obj)
+        deliveries = deliveries_of(obj)
         resolution = obj.resolution
         elsewhere: list[NormalizationRequest] = []
         if resolution is not None:
@@ -118,8 +118,8 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
             "answered": described["merchant"] is not None,
             "described": described,
             "evidence": [*obj.own_reading.evidence(), *(resolution.evidence if resolution else ())],
-            "deliveries": told,
-            "timeline": timeline(obj, told),
+            "deliveries": deliveries,
+            "timeline": timeline(obj, deliveries),
             "elsewhere": elsewhere,
             "feedback_given": list(obj.feedback.all()[:5]),
         }
@@ -154,12 +154,12 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
         permission="merchants.add_feedback",
         form=WrongForm,
         look="primary",
-        question="Say what it should have been. A matcher reviews it; once it is published, "
-        "earlier answers to the same question are changed too, and clients are told.",
+        confirmation="Say what it should have been. A matcher reviews it; once a change is "
+        "published, earlier answers are corrected too, and their clients notified.",
         offered=lambda taken: taken.status == Status.COMPLETED,
     )
     def wrong(self, request: HttpRequest, taken: NormalizationRequest, data: dict) -> Result:
-        given = feedback.give(
+        correction = feedback.give(
             request=taken,
             merchant=data["merchant"],
             comment=data["comment"],
@@ -168,4 +168,5 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
         if not request.user.has_perm("merchants.review_feedback"):
             return "Put on the list for review."
         messages.success(request, "Put on the list for review. You may decide on it here.")
-        return HttpResponseRedirect(reverse("admin:merchants_feedback_change", args=[given.pk]))
+        url = reverse("admin:merchants_feedback_change", args=[correction.pk])
+        return HttpResponseRedirect(url)

@@ -1,4 +1,4 @@
-"""Staff's view of questions: the unit of the heuristic's work."""
+"""Staff's view of resolutions, the units of the heuristic's work."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ MOST_CLIENTS = 20
 class ResolutionAdmin(ReadOnlyAdmin):
     navigation_place = 7
     purpose = (
-        "Questions put to the heuristic. Each is answered once for a ruleset, "
-        "however many requests ask it."
+        "The heuristic's work. Transactions with the same key share one resolution in each "
+        "ruleset, so the heuristic runs once for all of them."
     )
     list_display = (
         "key",
@@ -36,7 +36,7 @@ class ResolutionAdmin(ReadOnlyAdmin):
     )
     list_filter = ("status",)
     search_fields = ("id",)
-    search_help_text = "The id of a question, or its whole key."
+    search_help_text = "The id of a resolution, or its whole key."
     list_select_related = ("client",)
     show_form = False
     panels_above = ("merchants/resolution_panels.html",)

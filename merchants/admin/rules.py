@@ -17,7 +17,7 @@ from pave.staff.templatetags.staff import ago, pill
 @admin.register(Rule)
 class RuleAdmin(DraftAdmin):
     navigation_place = 4
-    purpose = f"Decisions that come before the catalogue. They are part of the draft: {UNPUBLISHED}"
+    purpose = f"Decisions that precede the catalogue, as part of the draft: {UNPUBLISHED}"
     list_display = (
         "rule",
         "leads_to",
@@ -56,7 +56,7 @@ class RuleAdmin(DraftAdmin):
         super().delete_queryset(request, queryset)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        messages.info(request, f"The rule is taken from the draft. {UNPUBLISHED}")
+        messages.info(request, f"The rule is removed from the draft. {UNPUBLISHED}")
         return super().response_delete(request, obj_display, obj_id)
 
     @admin.display(description="descriptor")

@@ -24,14 +24,14 @@ SHOWN = 100
 
 
 class PublishForm(forms.Form):
-    """What is said of a publication, and which draft was looked at."""
+    """The form for a publication: its note, and which draft was reviewed."""
 
     note = forms.CharField(max_length=300, label="What changed", help_text="For other staff.")
     fingerprint = forms.CharField(widget=forms.HiddenInput)
 
 
 class TryForm(forms.Form):
-    """A transaction to be tried."""
+    """The form for a transaction to try."""
 
     description = forms.CharField(max_length=500, label="Descriptor")
     mcc = forms.RegexField(r"^\d{4}$", required=False, label="MCC")
@@ -40,7 +40,7 @@ class TryForm(forms.Form):
     city = forms.CharField(max_length=100, required=False, label="City")
 
     def transaction(self) -> Transaction:
-        """Return what the form describes."""
+        """Return the transaction that the form describes."""
         data = self.cleaned_data
         return Transaction(
             description=data["description"],
@@ -54,7 +54,7 @@ class TryForm(forms.Form):
 @admin.register(Ruleset)
 class RulesetAdmin(ReadOnlyAdmin):
     navigation_place = 5
-    purpose = "Published versions of catalogue and rules; the newest answers."
+    purpose = "Published versions of the catalogue and its rules. The newest one answers."
     list_display = ("__str__", "state", "note", "published_by", "published", "progress")
     list_select_related = ("revision", "restores")
     show_form = False
@@ -101,14 +101,14 @@ class RulesetAdmin(ReadOnlyAdmin):
         revision = getattr(ruleset, "revision", None)
         if revision is None:
             return ""
-        return f"{revision.changed:,} changed of {revision.examined:,} looked at"
+        return f"{revision.changed:,} changed of {revision.examined:,} examined"
 
     @button(
         "Go back to it",
         permission=PUBLISH,
         look="danger",
-        question="Let this ruleset answer again, as a new one with its content? The draft stays "
-        "as it is. Earlier answers are looked at again, and clients told of those that change.",
+        confirmation="Publish this ruleset's content again, as a new ruleset? The draft stays as "
+        "it is. Earlier answers are revised, and clients notified of those that change.",
         offered=lambda ruleset: ruleset.pk != rulesets.current().pk,
     )
     def roll_back(self, request: HttpRequest, ruleset: Ruleset, data: dict) -> Result:
@@ -170,11 +170,11 @@ class RulesetAdmin(ReadOnlyAdmin):
             changes={"answers": [str(before), str(ruleset)]},
             detail=ruleset.note,
         )
-        messages.success(request, f"Published as {ruleset}. Earlier answers are looked at now.")
+        messages.success(request, f"Published as {ruleset}. Earlier answers are being revised.")
         return HttpResponseRedirect(self.object_url(ruleset))
 
     def try_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what a transaction would be answered, and why."""
+        """Show the answer for a transaction, and why."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = TryForm(request.GET if "description" in request.GET else None)

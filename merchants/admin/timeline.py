@@ -1,4 +1,4 @@
-"""A request's way, from received to delivered."""
+"""The timeline of a request, from received to delivered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +12,10 @@ class Step:
     """Something that happened to a request.
 
     Args:
-        at: When.
+        at: When; None for what is still to come.
         text: What.
         level: ``good``, ``bad``, ``busy`` or nothing.
-        detail: What else is known.
+        detail: Further information.
         delivery: Which delivery it concerns.
     """
 
@@ -38,7 +38,7 @@ def deliveries_of(request: NormalizationRequest) -> list[Delivery]:
 
 
 def timeline(request: NormalizationRequest, deliveries: list[Delivery]) -> list[Step]:
-    """Return what happened, in order; what is to come stands at the end."""
+    """Return what has happened, in order; what is still to come is last."""
     steps = [Step(request.created_at, "Received", "good")]
     steps += _answering(request)
     if request.completed_at:
@@ -53,7 +53,7 @@ def timeline(request: NormalizationRequest, deliveries: list[Delivery]) -> list[
             )
         )
     for delivery in deliveries:
-        steps.append(_told(delivery))
+        steps.append(_delivering(delivery))
     return sorted(steps, key=lambda step: (step.at is None, step.at or request.created_at))
 
 
@@ -62,8 +62,8 @@ def _answering(request: NormalizationRequest) -> list[Step]:
     if resolution is None:
         return [Step(None, "Waits for admission", "busy")] if not request.completed_at else []
     if resolution.finished_at and resolution.finished_at <= request.created_at:
-        text = "Known already: answered from memory"
-        return [Step(request.created_at, text, "good", f"question {resolution.key}")]
+        text = "Answered from an earlier resolution"
+        return [Step(request.created_at, text, "good", f"resolution {resolution.key}")]
     steps = []
     if resolution.started_at:
         steps.append(
@@ -75,11 +75,11 @@ def _answering(request: NormalizationRequest) -> list[Step]:
             )
         )
     if resolution.status in ("pending", "running"):
-        steps.append(Step(None, f"Question is {resolution.status}", "busy", resolution.error))
+        steps.append(Step(None, f"Resolution is {resolution.status}", "busy", resolution.error))
     return steps
 
 
-def _told(delivery: Delivery) -> Step:
+def _delivering(delivery: Delivery) -> Step:
     status = delivery.status
     if status == "pending" and delivery.attempts:
         status = "to be retried"

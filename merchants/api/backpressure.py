@@ -1,8 +1,8 @@
-"""Refusing what cannot be worked on soon, before the database drowns in it.
+"""Refuses requests when too many wait already, before the database is overloaded.
 
-Each client has a depth of its own, so that none is refused for what another has sent; above the
-depth of all together those are refused who have more than an even part of it. Each web process
-counts a client's rows once in a while, and those of all clients once for all of them.
+Each client has a limit of its own, so none is refused for what another has sent; above the limit
+for all clients together, those are refused that have more than an even share. Each web process
+counts the rows of a client, and of all clients, periodically.
 """
 
 import math
@@ -29,11 +29,11 @@ Value = TypeVar("Value")
 
 
 class Everybody(NamedTuple):
-    """What waits of all clients together.
+    """How much waits, of all clients together.
 
     Args:
-        depth: How many rows, as far as they are counted.
-        busy: How many clients they belong to; not counted while that does not matter.
+        depth: How many rows, counted up to a limit.
+        busy: How many clients they belong to; counted only when it is needed.
     """
 
     depth: int = 0
@@ -41,9 +41,9 @@ class Everybody(NamedTuple):
 
 
 class Seen(Generic[Value]):
-    """What was seen at the last look, which is taken again every ``LOOK_EVERY`` seconds.
+    """A value that is read anew every ``LOOK_EVERY`` seconds.
 
-    One thread looks, however many ask; the others go by what was seen before.
+    One thread reads it, however many ask; the others use the last value.
     """
 
     def __init__(self, first: Value) -> None:
@@ -52,7 +52,7 @@ class Seen(Generic[Value]):
         self._looking = threading.Lock()
 
     def value(self, look: Callable[[], Value]) -> Value:
-        """Return what was seen; look first if that is a while ago and nobody else does."""
+        """Return the value; read it first if it is old and no other thread does."""
         if self._is_old() and self._looking.acquire(blocking=False):
             try:
                 if self._is_old():
@@ -66,22 +66,22 @@ class Seen(Generic[Value]):
         return time.monotonic() - self._at >= LOOK_EVERY
 
 
-# What waits of a client, by its primary key, and of all.
+# How much waits, by client and of all.
 _of_clients: dict[int, Seen[int]] = {}
 _of_all = Seen(Everybody())
 
 
 def refuse_if_full(client: Client, fields: dict[str, Any] | None = None) -> None:
-    """Do nothing, or say that too much of the client's work waits already.
+    """Refuse a transaction if too much waits already.
 
     Args:
-        client: Who asks.
-        fields: Its transaction; one whose answer is there already is always taken.
+        client: The client that sends it.
+        fields: The transaction; one whose answer is cached is always accepted.
 
     Raises:
         Overloaded: More than PAVE_CLIENT_QUEUE_DEPTH of the client's requests wait for admission
-            or for the heuristic; or more than PAVE_MAX_QUEUE_DEPTH of all clients', and it has
-            more than an even part of them.
+            or for the heuristic; or more than PAVE_MAX_QUEUE_DEPTH of all clients, and it has more
+            than an even share of them.
     """
     if _is_full(client) and not (fields and is_cached(client, fields)):
         raise Overloaded(RETRY_AFTER_SECONDS)
@@ -95,7 +95,7 @@ def _is_full(client: Client) -> bool:
     if own > settings.PAVE_CLIENT_QUEUE_DEPTH:
         return True
     if not own:
-        return False  # so no part of what the others have sent is too large
+        return False  # so no share of the limit for all can be exceeded
     everybody = _of_all.value(_look_at_all)
     ceiling = settings.PAVE_MAX_QUEUE_DEPTH
     return everybody.depth > ceiling and own > ceiling // max(1, everybody.busy)
@@ -109,13 +109,13 @@ def _look_at_all() -> Everybody:
 
 
 def depth(most: int, **of: Client) -> int:
-    """Return how many rows wait in both queues, each counted up to one more than ``most``.
+    """Return how many rows wait in both queues, each counted up to ``most`` + 1.
 
     Args:
-        most: So many matter.
-        of: ``client=``, for its rows alone.
+        most: The limit that matters.
+        of: ``client=``, to count one client's rows.
     """
-    # Along the index of what is queued: else a plan may read all that was ever sent.
+    # Along the index of queued requests: else a plan may read all requests.
     queued = NormalizationRequest.objects.queued().order_by("client_id", "batch_id", "id")
     queues = (queued, Waiter.objects.order_by())
     return sum(rows.filter(**of).values("pk")[: most + 1].count() for rows in queues)

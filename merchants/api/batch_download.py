@@ -9,10 +9,10 @@ from typing import Any
 from merchants.models import Batch, NormalizationRequest
 from merchants.requests.events import describe
 
-# Rows read, and sent, at a time.
+# Rows read and sent at a time.
 _CHUNK_ROWS = 1_000
 _PLACE = ("city", "region", "country", "postal_code", "address", "store_number", "phone")
-# What is read from a transaction's text, and what else is known of its merchant.
+# The reading of a transaction's text, and further facts about its merchant.
 READ_COLUMNS = (
     "category_primary",
     "logo_url",
@@ -44,7 +44,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_ndjson(batch: Batch) -> Iterator[bytes]:
-    """Yield a normalization a line, each with its place in the batch's input as ``row``."""
+    """Yield one normalization per line, with its position in the batch's input as ``row``."""
     for chunk in _chunks(batch):
         yield "".join(
             json.dumps({"row": request.row, **described}, ensure_ascii=False) + "\n"
@@ -78,16 +78,16 @@ def read_cells(described: dict[str, Any]) -> list[str | None]:
 
 
 def defused(cell: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet interprets as a formula."""
     if isinstance(cell, str) and cell.startswith(_FORMULA):
         return "'" + cell
     return cell
 
 
 def _chunks(batch: Batch) -> Iterator[list[tuple[NormalizationRequest, dict[str, Any]]]]:
-    """Yield the batch's rows, some at a time, each by one query that begins after the last row.
+    """Yield the batch's rows in pages, each by a query that begins after the last row.
 
-    So no transaction stays open while a client reads slowly, on any database.
+    No transaction stays open while a client reads slowly, on any database.
     """
     after = 0
     while True:

@@ -1,4 +1,4 @@
-"""Rows of a batch: what each gives, or what is wrong with it."""
+"""Validates the rows of a batch."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _checker = Checker(TransactionSerializer())
 
 
 class RowChecker:
-    """Checks rows of one batch, each as the same transaction is checked that comes alone.
+    """Validates the rows of one batch, as a single transaction is validated.
 
     Args:
-        client_id: Whose batch it is; rows that name another client are refused.
+        client_id: The batch's client; rows that name another client are refused.
     """
 
     def __init__(self, client_id: str) -> None:

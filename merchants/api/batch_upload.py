@@ -1,10 +1,10 @@
 """The body of a batch, read as a stream: JSON, one JSON object a line, or CSV.
 
-A body whose form is broken is refused as a whole (``Malformed``). A row that is wrong is a row of
-the batch that is wrong: those around it are taken.
+A malformed body is refused as a whole (``Malformed``). An invalid row is reported, and the other
+rows are accepted.
 
-JSON is read by the standard library's decoder, value by value. ijson would give numbers without the
-client's own digits, and bounds neither the length of one value nor its depth.
+JSON is read by the standard library's decoder, value by value. ijson would lose the digits of
+numbers, and bounds neither the length of a value nor its depth.
 """
 
 import csv
@@ -16,11 +16,11 @@ from typing import IO, Any
 from merchants.api.serializers import TransactionSerializer
 from pave.api.body_parsers import Number
 
-# Longest text of one row. The fields of a row have 10,000 characters at most; two \u escapes, as a
-# character outside the first plane needs, take twelve.
+# Longest text of one row. The fields of a row have at most 10,000 characters; a character outside
+# the first plane takes twelve as two \u escapes.
 MAX_ROW_CHARACTERS = 192 * 1024
-# A column of this name holds all of a transaction's metadata, as the results of a batch have it;
-# one of this beginning holds a pair of it.
+# A column of this name holds all of a transaction's metadata, as in the results of a batch; one
+# with this prefix holds one pair.
 _PAIRS = "metadata"
 _METADATA = f"{_PAIRS}."
 _CHUNK_CHARACTERS = 64 * 1024
@@ -29,7 +29,7 @@ _COLUMNS = {*TransactionSerializer().get_fields(), "client_id"}
 
 
 class Malformed(Exception):
-    """The body is not in the form that it says it is in; the message says where.
+    """The body is malformed; the message says where.
 
     Args:
         detail: A sentence for the client.
@@ -50,12 +50,12 @@ def _no_constant(name: str) -> None:
 
 
 _DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_no_constant)
-# A line (None where there are none), and the row on it or why there is none.
+# A line (None in JSON), and the row on it or why it is invalid.
 Read = tuple[int | None, Any]
 
 
 def read_ndjson(body: IO[bytes]) -> Iterator[Read]:
-    """Read one JSON object from each line; empty lines are passed over."""
+    """Read one JSON object from each line; empty lines are skipped."""
     for number, line in enumerate(_lines(body), start=1):
         text = line.strip(_SPACE)
         if not text:
@@ -73,7 +73,7 @@ def read_ndjson(body: IO[bytes]) -> Iterator[Read]:
 def read_csv(body: IO[bytes]) -> Iterator[Read]:
     """Read one row from each record of a CSV file, whose first line names its columns.
 
-    Columns that are no field of a transaction are passed over, and so are empty cells.
+    Columns that are no field of a transaction are ignored, as are empty cells.
     """
     reader = csv.reader(_lines(body, newline=""), strict=True)
     names = _header(reader)
@@ -107,7 +107,7 @@ def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
 
 
 def _pairs(cell: str) -> Any:
-    """Return what a cell of JSON says, or the cell itself, whose check says what is wrong."""
+    """Return the parsed JSON of a cell, or the cell itself, which validation then refuses."""
     try:
         return _DECODER.decode(cell.strip(_SPACE))
     except (ValueError, RecursionError):
@@ -119,7 +119,7 @@ def read_json(body: IO[bytes], take: Callable[[str, Any], None]) -> Iterator[Rea
 
     Args:
         body: The JSON.
-        take: Called with each other member of the object, where it stands.
+        take: Called with each other member of the object, in order.
     """
     text = _Text(body)
     text.expect("{", "an object")
@@ -158,7 +158,7 @@ def _elements(text: "_Text") -> Iterator[Read]:
 
 
 def _header(reader: Any) -> list[str]:
-    """Return the field that each column is, "" for a column that is none.
+    """Return the field of each column, "" for a column that is none.
 
     Raises:
         Malformed: There is no description, or a field or a pair of metadata has two columns.
@@ -173,7 +173,7 @@ def _header(reader: Any) -> list[str]:
             "The first line must name the columns, and one of them must be description."
         )
     fields = [
-        _METADATA + cell.strip()[len(_METADATA) :]  # a key in capitals stays so
+        _METADATA + cell.strip()[len(_METADATA) :]  # the key keeps its case
         if name.startswith(_METADATA)
         else (name if name in _COLUMNS else "")
         for name, cell in zip(names, cells, strict=True)
@@ -205,7 +205,7 @@ def _lines(body: IO[bytes], newline: str | None = "\n") -> Iterator[str]:
 
 
 class _Text:
-    """JSON text that comes in chunks, read value by value."""
+    """JSON text in chunks, read value by value."""
 
     def __init__(self, body: IO[bytes]) -> None:
         self._source = io.TextIOWrapper(body, encoding="utf-8-sig", newline="")
@@ -222,14 +222,14 @@ class _Text:
             )
 
     def taken(self, character: str) -> bool:
-        """Step over white space, and over ``character`` if it comes next; say whether it did."""
+        """Step over white space, and over ``character`` if it comes next; return whether it did."""
         if self._next() != character:
             return False
         self._at += 1
         return True
 
     def value(self) -> Any:
-        """Read one value, together with what shows that it is at its end."""
+        """Read one value and what marks its end."""
         self._next()
         while True:
             try:
@@ -243,7 +243,7 @@ class _Text:
             except ValueError as error:
                 raise Malformed(f"The body is not JSON: {error}") from error
             else:
-                # A number may go on in the next chunk.
+                # A number may continue in the next chunk.
                 if end < len(self._buffer) or self._ended:
                     self._at = end
                     return value
@@ -257,16 +257,16 @@ class _Text:
                 raise Malformed(f"The body is not JSON: {problem}.")
 
     def end(self) -> None:
-        """Make sure that nothing follows."""
+        """Refuse anything after the value."""
         if self._next():
             raise Malformed(f"There is something after the end of the JSON {self.place()}.")
 
     def place(self, at: int | None = None) -> str:
-        """Return where the reader is, for people."""
+        """Return the reader's position, for display."""
         return f"at character {self._before + (self._at if at is None else at) + 1:,}"
 
     def _is_certain(self, error: json.JSONDecodeError) -> bool:
-        """Return whether more text could not put the error right."""
+        """Return whether more text cannot fix the error."""
         cut_off = error.msg.startswith("Unterminated") or error.pos > len(self._buffer) - 16
         return self._ended or not cut_off
 
@@ -281,7 +281,7 @@ class _Text:
                 return ""
 
     def _more(self) -> bool:
-        """Read a chunk on; return whether there was one."""
+        """Read the next chunk; return whether there was one."""
         try:
             chunk = self._source.read(_CHUNK_CHARACTERS)
         except UnicodeDecodeError as error:

@@ -45,7 +45,7 @@ def _about_request(data: dict[str, Any]) -> dict[str, Any]:
 _COMPLETED = _about_request(examples.NORMALIZATION_DATA)
 _BATCH = {"timestamp": examples.BATCH_DATA["completed_at"], "data": examples.BATCH_DATA}
 COMPLETED = message(
-    events.COMPLETED, "A transaction has its answer", NormalizationMessageSerializer, _COMPLETED
+    events.COMPLETED, "A transaction was answered", NormalizationMessageSerializer, _COMPLETED
 )
 FAILED = message(
     events.FAILED,
@@ -55,7 +55,7 @@ FAILED = message(
 )
 UPDATED = message(
     events.UPDATED,
-    "A correction has changed an earlier answer",
+    "A correction changed an earlier answer",
     NormalizationMessageSerializer,
     _COMPLETED,
 )
@@ -64,7 +64,7 @@ BATCH_COMPLETED = message(
 )
 BATCH_UPDATED = message(
     events.BATCH_UPDATED,
-    "Corrections have changed answers in a batch that asked for one message",
+    "Corrections changed answers in a batch with one webhook",
     BatchMessageSerializer,
     _BATCH,
 )

@@ -1,7 +1,7 @@
-"""Objects as the API gives them: in an answer, in a list and, without deliveries, in a webhook.
+"""Objects in the API's responses and, without deliveries, in webhooks.
 
-The serializers describe them. Where many are given, functions make them in a tenth of the time,
-and tests/api/test_representations.py holds that both say the same.
+The serializers describe them. For long lists, functions create them in a tenth of the time;
+tests/api/test_representations.py checks that both agree.
 """
 
 from collections.abc import Collection, Sequence
@@ -51,12 +51,12 @@ class MerchantCategorySerializer(serializers.Serializer):
 
     primary = ShownTextField(
         words=dict.fromkeys(category.primary for category in all_categories()),
-        help_text="What it sells, roughly. More words may come: take one that is new to you as "
+        help_text="What it sells, roughly. Words may be added: treat one that is new to you as "
         "none.",
     )
     detailed = ShownTextField(
         words=[category.detailed for category in all_categories()],
-        help_text="What it sells. More words may come: fall back on `primary` for one that is new "
+        help_text="What it sells. Words may be added: fall back on `primary` for one that is new "
         "to you.",
     )
 
@@ -65,7 +65,7 @@ class MerchantCategorySerializer(serializers.Serializer):
 class CategorySerializer(MerchantCategorySerializer):
     """A category of the published list."""
 
-    title = serializers.CharField(help_text="What people call it.")
+    title = serializers.CharField(help_text="Its name for display.")
     mccs = serializers.ListField(
         child=serializers.CharField(), help_text="The MCCs (ISO 18245) that mean it."
     )
@@ -78,11 +78,9 @@ class MerchantSummarySerializer(serializers.Serializer):
     """Who it was."""
 
     id = serializers.UUIDField(
-        allow_null=True, help_text="Its id in the catalogue; null: it is not in it."
+        allow_null=True, help_text="Its id in the catalogue; null if it is not in it."
     )
-    name = serializers.CharField(
-        help_text='The merchant\'s name; "n/a" where there is none in the text.'
-    )
+    name = serializers.CharField(help_text='The merchant\'s name; "n/a" if the text names none.')
     website = ShownTextField(allow_null=True, format="uri")
     wikidata = ShownTextField(allow_null=True, help_text="Its item in Wikidata.")
     mcc = ShownTextField(allow_null=True, help_text="Its merchant category code.")
@@ -95,22 +93,22 @@ class MerchantSerializer(MerchantSummarySerializer):
 
     mccs = serializers.ListField(child=serializers.CharField())
     countries = serializers.ListField(
-        child=serializers.CharField(), help_text="Where it trades; empty: anywhere."
+        child=serializers.CharField(), help_text="Where it trades; empty for anywhere."
     )
     merged_into = serializers.UUIDField(
-        allow_null=True, help_text="The merchant that took this one's place, and answers for it."
+        allow_null=True, help_text="The merchant that has replaced this one."
     )
     aliases = serializers.ListField(
-        child=serializers.CharField(), help_text="Other spellings in descriptors."
+        child=serializers.CharField(), help_text="Its other spellings in descriptors."
     )
 
     def get_fields(self) -> dict[str, serializers.Field]:
-        """Return the fields; whatever has an answer here has an id."""
+        """Return the fields; a merchant of the catalogue always has an id."""
         return super().get_fields() | {"id": serializers.UUIDField()}
 
 
 class MatchSerializer(serializers.Serializer):
-    """How sure Pave is, and how it knows."""
+    """How the merchant was found, and how sure that is."""
 
     method = ShownTextField(words=dict(METHODS), help_text="How it was found.")
     confidence = serializers.FloatField(
@@ -118,17 +116,17 @@ class MatchSerializer(serializers.Serializer):
     )
     descriptor = serializers.CharField(help_text="The cleaned descriptor.")
     intermediary = ShownTextField(
-        allow_null=True, help_text="Who stood between, such as Square or PayPal."
+        allow_null=True, help_text="The processor in between, such as Square or PayPal."
     )
-    rule = ShownTextField(allow_null=True, help_text="The rule that answered.")
+    rule = ShownTextField(allow_null=True, help_text="The rule that decided the answer.")
     ruleset = serializers.IntegerField(help_text="The version of the rules and the catalogue.")
 
 
 class LocationSerializer(serializers.Serializer):
-    """What the text shows of the place, as it was printed."""
+    """The location that the text names, as printed."""
 
     city = ShownTextField(allow_null=True)
-    region = ShownTextField(allow_null=True, help_text="As ISO 3166-2 has it behind the country.")
+    region = ShownTextField(allow_null=True, help_text="The part of ISO 3166-2 after the country.")
     country = ShownTextField(allow_null=True, help_text="ISO 3166-1 alpha-2.")
     postal_code = ShownTextField(allow_null=True)
     address = ShownTextField(allow_null=True)
@@ -142,7 +140,7 @@ class CounterpartySerializer(serializers.Serializer):
     type = ShownTextField(words=("merchant", *TYPES))
     name = ShownTextField(allow_null=True, help_text="Null for a person.")
     id = serializers.UUIDField(
-        allow_null=True, help_text="The merchant's, if it is in the catalogue."
+        allow_null=True, help_text="The merchant's id, if it is in the catalogue."
     )
 
 
@@ -152,31 +150,35 @@ class NormalizationDataSerializer(serializers.Serializer):
     request_id = serializers.UUIDField()
     status = ShownTextField(words=NormalizationRequest.Status.values)
     created_at = TimestampField()
-    completed_at = TimestampField(allow_null=True, help_text="When it got its end.")
+    completed_at = TimestampField(allow_null=True, help_text="When it became final.")
     transaction = SentTransactionSerializer()
     metadata = serializers.DictField(
         child=serializers.CharField(),
-        help_text="As it was sent, but for card numbers: they are masked.",
+        help_text="As it was sent, except that card numbers are masked.",
     )
     merchant = MerchantSummarySerializer(allow_null=True, help_text="Null until it is completed.")
     match = MatchSerializer(allow_null=True)
     location = LocationSerializer(allow_null=True)
     kind = ShownTextField(
-        allow_null=True, words=KINDS, help_text="What it is, also where there is no merchant."
+        allow_null=True,
+        words=KINDS,
+        help_text="What kind of transaction it is, with or without a merchant.",
     )
-    channel = ShownTextField(allow_null=True, words=CHANNELS, help_text="Where it was bought.")
+    channel = ShownTextField(
+        allow_null=True, words=CHANNELS, help_text="Where the purchase was made."
+    )
     counterparties = CounterpartySerializer(
         many=True,
         allow_null=True,
-        help_text="Who took part, everybody once: the merchant (as `marketplace` if somebody else "
-        "sold there), and whom the text shows besides.",
+        help_text="Who took part, each once: the merchant (as `marketplace` if somebody else "
+        "sold there), and others that the text names.",
     )
     error = ShownTextField(allow_null=True, help_text="Why it failed.")
-    batch = serializers.UUIDField(allow_null=True, help_text="The batch that it came in.")
+    batch = serializers.UUIDField(allow_null=True, help_text="Its batch.")
 
 
 class DeliverySummarySerializer(serializers.Serializer):
-    """What became of one webhook about it."""
+    """The state of one webhook about it."""
 
     id = serializers.UUIDField()
     webhook = serializers.UUIDField()
@@ -190,18 +192,18 @@ class NormalizationSerializer(NormalizationDataSerializer):
     """A transaction, and who the merchant is."""
 
     deliveries = DeliverySummarySerializer(
-        many=True, help_text="What became of the webhooks about it."
+        many=True, help_text="The webhooks about it and their state."
     )
 
 
 class TakenTransactionSerializer(serializers.Serializer):
-    """What the first version's route answers."""
+    """The response of the first version's route."""
 
     request_id = serializers.UUIDField()
 
 
 class GivenFeedbackSerializer(serializers.Serializer):
-    """A correction, as it is on the staff's list."""
+    """A correction, as listed for staff."""
 
     id = serializers.UUIDField()
     request_id = serializers.UUIDField()
@@ -212,7 +214,7 @@ class GivenFeedbackSerializer(serializers.Serializer):
 
 
 class BatchCountsSerializer(serializers.Serializer):
-    """Rows; `corrected` are those whose answer has changed since, each once."""
+    """Counts of rows; `corrected` counts each row whose answer has changed since once."""
 
     accepted = CountField()
     rejected = CountField()
@@ -226,7 +228,7 @@ class BatchCountsSerializer(serializers.Serializer):
 class BatchErrorSerializer(serializers.Serializer):
     """What is wrong with a rejected row."""
 
-    row = serializers.IntegerField(min_value=1, help_text="Its place among the rows, from 1.")
+    row = serializers.IntegerField(min_value=1, help_text="Its position among the rows, from 1.")
     line = serializers.IntegerField(
         allow_null=True, help_text="The line it begins on, from 1; null in JSON."
     )
@@ -240,7 +242,7 @@ class BatchDataSerializer(serializers.Serializer):
     id = serializers.UUIDField()
     status = ShownTextField(words=Batch.Status.values)
     deliver = ShownTextField(
-        words=Batch.Deliver.values, help_text="Whether each row has a webhook, or the batch alone."
+        words=Batch.Deliver.values, help_text="Whether each row gets a webhook, or the batch alone."
     )
     created_at = TimestampField()
     completed_at = TimestampField(allow_null=True)
@@ -254,10 +256,10 @@ class BatchDataSerializer(serializers.Serializer):
     examples=[OpenApiExample("Processing", examples.BATCH, status_codes=[200, 202])]
 )
 class BatchSerializer(BatchDataSerializer):
-    """Many transactions that came together."""
+    """Many transactions sent at once."""
 
     deliveries = DeliverySummarySerializer(
-        many=True, help_text="What became of the webhooks about it."
+        many=True, help_text="The webhooks about it and their state."
     )
 
 
@@ -280,7 +282,7 @@ class UsageCountsSerializer(serializers.Serializer):
 
 
 class QuotaSerializer(serializers.Serializer):
-    """Transactions a month; null: without a limit."""
+    """Transactions a month; null without a limit."""
 
     limit = CountField(allow_null=True)
     used = CountField()
@@ -288,7 +290,7 @@ class QuotaSerializer(serializers.Serializer):
 
 
 class RateSerializer(serializers.Serializer):
-    """Requests a minute; null: without a limit."""
+    """Requests a minute; null without a limit."""
 
     requests_per_minute = CountField(allow_null=True)
     burst = CountField(allow_null=True)
@@ -307,7 +309,7 @@ class UsageSerializer(serializers.Serializer):
 def normalization_objects(requests: Sequence[NormalizationRequest]) -> list[dict[str, Any]]:
     """Return normalizations with their deliveries.
 
-    Costs one query where the requests' resolutions are loaded.
+    Costs one query if the requests' resolutions are loaded.
     """
     deliveries = _deliveries([request.pk for request in requests])
     return [
@@ -328,7 +330,7 @@ def batch_objects(batches: Sequence[Batch]) -> list[dict[str, Any]]:
 
 
 def merchant_object(merchant: Merchant) -> dict[str, Any]:
-    """Return a merchant of the catalogue; its aliases are to be prefetched.
+    """Return a merchant of the catalogue; prefetch its aliases.
 
     The first seven members are those of a normalization's ``merchant``.
     """
@@ -348,8 +350,8 @@ def merchant_object(merchant: Merchant) -> dict[str, Any]:
 
 
 def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
-    """Return the deliveries of the events about some objects, by object, oldest first."""
-    found: dict[UUID, DeliveryObjects] = {subject_id: [] for subject_id in subject_ids}
+    """Return the deliveries about some objects, by object, oldest first."""
+    deliveries: dict[UUID, DeliveryObjects] = {subject_id: [] for subject_id in subject_ids}
     rows = (
         Delivery.objects.filter(event__subject_id__in=subject_ids)
         .order_by("id")
@@ -358,7 +360,7 @@ def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
         )
     )
     for subject_id, pk, webhook_id, status, attempts, next_attempt_at in rows:
-        found[subject_id].append(
+        deliveries[subject_id].append(
             {
                 "id": str(pk),
                 "webhook": str(webhook_id),
@@ -367,4 +369,4 @@ def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
                 "next_attempt_at": as_text(next_attempt_at),
             }
         )
-    return found
+    return deliveries

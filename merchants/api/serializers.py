@@ -1,4 +1,4 @@
-"""What clients send: transactions, corrections, filters of lists."""
+"""Serializers of what clients send: transactions, corrections, filters of lists."""
 
 from typing import Any
 
@@ -30,9 +30,9 @@ METADATA_VALUE_LENGTH = 500
 
 
 class MetadataField(DescribedField, serializers.DictField):
-    """Pairs of the client's own; none is as good as nothing.
+    """The client's own pairs; an empty object counts as none.
 
-    They are stored with the card numbers in them masked, so keys must differ by more than these.
+    Card numbers in them are masked, and the keys must still differ then.
     """
 
     child = TextField(allow_blank=True, max_length=METADATA_VALUE_LENGTH)
@@ -47,8 +47,8 @@ class MetadataField(DescribedField, serializers.DictField):
         """Return the pairs.
 
         Raises:
-            ValidationError: They are too many, a key or value is not a text that may be kept, or
-                keys are the same once they are masked.
+            ValidationError: There are too many, a key or value is no valid text, or keys are equal
+                once they are masked.
         """
         if isinstance(data, dict) and len(data) > METADATA_PAIRS:
             raise serializers.ValidationError(f"Has more than {METADATA_PAIRS} pairs.")
@@ -71,7 +71,7 @@ class MetadataField(DescribedField, serializers.DictField):
 
 
 class ReferenceField(TextField):
-    """A client's own id, which comes back as it was sent: a card number in it is not masked."""
+    """A client's own id, which is returned unchanged, so one with a card number is refused."""
 
     default_error_messages = {"card_number": f"{CARD_REFUSED} Send an id of your own."}
 
@@ -88,18 +88,18 @@ class SeedTransactionSerializer(serializers.Serializer):
     """A transaction, as Pave's first version takes it."""
 
     description = TextField(
-        max_length=DESCRIPTION_LENGTH, help_text="The descriptor, as the card network has it."
+        max_length=DESCRIPTION_LENGTH, help_text="The descriptor, as on the card statement."
     )
     amount = AmountField(
         required=False,
         allow_null=True,
-        help_text="A decimal number, best as a string: it comes back in the digits in which it "
-        "came. In a JSON number no more than 8 decimals are kept.",
+        help_text="A decimal number, best as a string: it is returned in the digits in which it "
+        "was sent. Of a JSON number at most 8 decimals are kept.",
     )
     date = DateField(required=False, allow_null=True, help_text="The day of the transaction.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return the model's fields: what is null was not given, nor are no pairs."""
+        """Return the model's fields, without null members and empty metadata."""
         return {name: value for name, value in attrs.items() if value not in (None, {})}
 
 
@@ -120,12 +120,12 @@ class TransactionSerializer(SeedTransactionSerializer):
         allow_null=True,
         allow_blank=True,
         max_length=REFERENCE_LENGTH,
-        help_text="Your own id of it; no card number.",
+        help_text="Your own id for it; no card number.",
     )
     metadata = MetadataField(
         required=False,
         allow_null=True,
-        help_text="Pairs of your own, given back and never read.",
+        help_text="Your own pairs, returned with it and never interpreted.",
     )
 
 
@@ -150,7 +150,7 @@ class NormalizationQuery(CreatedQuery):
         words=NormalizationRequest.Status.values, component="NormalizationStatus", required=False
     )
     reference = TextField(required=False, max_length=REFERENCE_LENGTH, help_text="Your own id.")
-    batch = IdField(required=False, help_text="Those of a batch.")
+    batch = IdField(required=False, help_text="Only rows of this batch.")
 
 
 class MerchantQuery(PageQuery):
@@ -179,7 +179,7 @@ class BatchQuery(serializers.Serializer):
     examples=[OpenApiExample("Batch", {"transactions": [examples.TRANSACTION], "deliver": "batch"})]
 )
 class NewBatchSerializer(BatchQuery):
-    """A batch in JSON."""  # only described by this: it is read as a stream
+    """A batch in JSON."""  # for the description only: a body is read as a stream
 
     transactions = serializers.ListField(
         child=TransactionSerializer(), min_length=1, max_length=MAX_ROWS

@@ -1,7 +1,7 @@
-"""Transactions, checked fast: as the serializer would, at a tenth of its cost.
+"""Validates transactions like the serializer, at a tenth of its cost.
 
-Plain good values are taken here. Whatever is not plainly good goes to the serializer itself, whose
-word on it is final, so that nobody can tell the two apart.
+Plain valid values are accepted here. Any other value goes to the serializer, so that both always
+give the same result.
 """
 
 import re
@@ -23,21 +23,21 @@ from pave.core.card_masking import holds_card_number
 
 _CODES = {"currency": CURRENCIES, "mcc": mccs(), "country": COUNTRIES}
 _TEXTS = {"city": CITY_LENGTH, "reference": REFERENCE_LENGTH}
-# Amounts whose digits are kept as they are. ("007" and "1e3" are amounts too, but are rewritten.)
+# Amounts that are stored as sent. ("007" and "1e3" are amounts too, but are rewritten.)
 _PLAIN_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,8})?")
 _PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class _NotPlain(Exception):
-    """The value is for the serializer to judge."""
+    """The serializer must validate the value."""
 
 
 class Checker:
-    """Checks transactions one after the other, in any thread.
+    """Validates transactions one after the other, in any thread.
 
     Args:
-        serializer: Says which fields there are, and judges what is not plain. It is bound once,
-            since making it costs as much as its judgement, which it keeps nothing of.
+        serializer: Defines the fields, and validates values that are not plain. It is created once,
+            since that costs as much as a validation, of which it keeps nothing.
     """
 
     def __init__(self, serializer: SeedTransactionSerializer) -> None:
@@ -50,7 +50,7 @@ class Checker:
         """Return the model's fields.
 
         Raises:
-            ValidationError: As the serializer has it.
+            ValidationError: The serializer's own.
         """
         try:
             return self._plain_fields(data)
@@ -88,7 +88,7 @@ class Checker:
 
 
 def _plain_text(value: Any, length: int) -> str | None:
-    """Return a text that can be stored and sent as it is, or None where there is none."""
+    """Return a text that can be stored and sent as it is, or None for no text."""
     if value is None:
         return None
     if type(value) is not str or len(value) > length or "\x00" in value:

@@ -74,7 +74,7 @@ class CatalogueMerchant:
 
 @dataclass(frozen=True, slots=True)
 class MatchRule:
-    """A rule of the staff on the cleaned descriptor; empty conditions match every transaction."""
+    """A rule by staff on the cleaned descriptor; empty conditions match every transaction."""
 
     id: str
     kind: str  # exact | prefix | contains | regex

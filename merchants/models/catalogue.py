@@ -32,7 +32,7 @@ class Merchant(models.Model):
         max_length=100,
         blank=True,
         choices=choices,
-        help_text="Empty: the one that its first MCC means.",
+        help_text="Empty: the category of its first MCC.",
     )
     websites = models.JSONField(
         default=dict,
@@ -41,12 +41,14 @@ class Merchant(models.Model):
         help_text='Web sites of single countries, where they differ: {"DE": "https://…"}.',
     )
     logo_url = models.CharField("logo URL", max_length=500, blank=True)
-    active = models.BooleanField(default=True, help_text="Unticked, it is no longer answered.")
+    active = models.BooleanField(
+        default=True, help_text="If unticked, no answer names it any more."
+    )
     published = models.BooleanField(
         default=True,
         db_default=True,
         editable=False,
-        help_text="Clients see it; one made from feedback not before a ruleset holds it.",
+        help_text="Whether clients see it; one from feedback is hidden until a ruleset holds it.",
     )
     merged_into = models.ForeignKey(
         "self",
@@ -63,7 +65,7 @@ class Merchant(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="Its key in the imported catalogue; empty if staff made it.",
+        help_text="Its key in the imported catalogue; empty if staff created it.",
     )
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -109,14 +111,14 @@ def _are_codes(values: object, pattern: str) -> bool:
 
 
 class Alias(models.Model):
-    """Another spelling by which descriptors name a merchant."""
+    """Another spelling of a merchant in descriptors."""
 
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="aliases")
     text = models.CharField(max_length=200)
     published = models.BooleanField(
         default=True,
         db_default=True,
-        help_text="Clients see it. Unticked for what was taken from a client's transaction.",
+        help_text="Whether clients see it. Unticked if it is from a client's transaction.",
     )
 
     class Meta:
@@ -131,7 +133,7 @@ class Alias(models.Model):
         return self.text
 
     def clean(self) -> None:
-        """Refuse a card number: descriptors contain none, and all clients see aliases.
+        """Refuse a card number, since all clients see aliases.
 
         Raises:
             ValidationError: With what is wrong, by field.
@@ -141,7 +143,7 @@ class Alias(models.Model):
 
 
 class Rule(models.Model):
-    """A decision of the staff on descriptors; it takes effect once it is published."""
+    """A decision by staff on descriptors, in effect once it is published."""
 
     class Kind(models.TextChoices):
         EXACT = "exact", "is exactly"
@@ -153,12 +155,12 @@ class Rule(models.Model):
     pattern = models.CharField(
         max_length=300,
         help_text="Compared with the cleaned descriptor. Case, accents and punctuation do not "
-        "count, but in an expression (RE2).",
+        "matter, except in an expression (RE2).",
     )
     mcc = models.CharField("MCC", max_length=4, blank=True, help_text="Only with this MCC.")
     country = models.CharField(max_length=2, blank=True, help_text="Only in this country.")
     intermediary = models.CharField(
-        max_length=60, blank=True, help_text="Only behind this processor, such as Square."
+        max_length=60, blank=True, help_text="Only after this processor, such as Square."
     )
     priority = models.SmallIntegerField(default=0, help_text="Higher ones are tried first.")
     merchant = models.ForeignKey(
@@ -167,10 +169,10 @@ class Rule(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="rules",
-        help_text='Empty: there is no merchant in such a text ("n/a").',
+        help_text='Empty: such a text names no merchant ("n/a").',
     )
     active = models.BooleanField(default=True)
-    note = models.CharField(max_length=300, blank=True, help_text="Why it is there; for staff.")
+    note = models.CharField(max_length=300, blank=True, help_text="The reason for it, for staff.")
     hits = models.PositiveBigIntegerField(
         default=0, editable=False, help_text="Requests that it has answered."
     )
@@ -225,14 +227,14 @@ class Ruleset(models.Model):
     )
     changed = models.BinaryField(
         null=True,
-        help_text="Those of them, old and new, in which it differs from the ruleset before.",
+        help_text="Those of them, old and new, that differ from the ruleset before.",
     )
     restores = models.ForeignKey(
         "self",
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
-        help_text="The ruleset that it went back to.",
+        help_text="The earlier ruleset that it restores.",
     )
     published_by = models.CharField(max_length=150, blank=True)
     published_at = models.DateTimeField(auto_now_add=True)
@@ -258,9 +260,9 @@ class Revision(models.Model):
 
     ruleset = models.OneToOneField(Ruleset, on_delete=models.CASCADE, related_name="revision")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)
-    since = models.DateTimeField(help_text="Requests from before it are left as they are.")
+    since = models.DateTimeField(help_text="Older requests are not revised.")
     position = models.UUIDField(
-        null=True, blank=True, help_text="The oldest request that was looked at so far."
+        null=True, blank=True, help_text="The oldest request examined so far."
     )
     total = models.PositiveBigIntegerField(default=0)
     examined = models.PositiveBigIntegerField(default=0)

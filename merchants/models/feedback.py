@@ -23,7 +23,7 @@ class Feedback(models.Model):
     merchant_name = models.CharField("right name", max_length=200)
     comment = models.CharField(max_length=1000, blank=True)
     given_by = models.CharField(
-        max_length=150, blank=True, help_text="The staff member; empty: the client."
+        max_length=150, blank=True, help_text="The staff member who gave it; empty for the client."
     )
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.OPEN)
     merchant = models.ForeignKey(
@@ -32,7 +32,7 @@ class Feedback(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="feedback",
-        help_text="The merchant that it was accepted for.",
+        help_text="The merchant for which it was accepted.",
     )
     reviewed_by = models.CharField(max_length=150, blank=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)

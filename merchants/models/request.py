@@ -56,11 +56,11 @@ class Batch(models.Model):
     failed = models.PositiveIntegerField(default=0)
     canceled = models.PositiveIntegerField(default=0)
     corrected = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="Rows whose answer was corrected, once or more often."
+        default=0, db_default=0, help_text="Rows whose answer was corrected at least once."
     )
     corrections = models.PositiveIntegerField(default=0, db_default=0)
     corrections_told = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="So many corrections have been told of."
+        default=0, db_default=0, help_text="How many corrections the client has been notified of."
     )
     errors = models.JSONField(
         default=list, blank=True, help_text="What is wrong with the rejected rows, by line."
@@ -105,7 +105,7 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
         return self.filter(status=NormalizationRequest.Status.QUEUED)
 
     def suspect(self) -> "NormalizationRequestQuerySet":
-        """Those to be admitted one by one, since an admission with others has failed."""
+        """Those to be admitted one by one, since their admission with others has failed."""
         return self.queued().filter(admission_attempts__gt=0)
 
     def single(self) -> "NormalizationRequestQuerySet":
@@ -139,8 +139,8 @@ class NormalizationRequestQuerySet(models.QuerySet["NormalizationRequest"]):
     def waiting_along_index(self, resolution_pk: UUID) -> "NormalizationRequestQuerySet":
         """Those waiting for one resolution, in index order, to take a first few of.
 
-        A range in index order: where many wait, a plan without an order scans the whole table,
-        and one ordered by id all newer requests.
+        A range in index order: if many wait, PostgreSQL scans the whole table without an order, and
+        all newer requests with an order by id.
         """
         return self.filter(
             **just("resolution", resolution_pk), status=NormalizationRequest.Status.PROCESSING
@@ -180,7 +180,7 @@ class NormalizationRequest(models.Model):
     city = models.CharField(max_length=100, blank=True)
     reference = models.CharField(max_length=255, blank=True, help_text="The client's own id.")
     metadata = models.JSONField(
-        null=True, blank=True, help_text="The client's own pairs: given back, never read."
+        null=True, blank=True, help_text="The client's own pairs: returned, never interpreted."
     )
     reading = models.JSONField(
         null=True, blank=True, help_text="What was read from this transaction's own text."
@@ -202,18 +202,18 @@ class NormalizationRequest(models.Model):
         db_index=False,
     )
     row = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Its place in the batch's input, from 1."
+        null=True, blank=True, help_text="Its position in the batch's input, from 1."
     )
     error = models.CharField(max_length=500, blank=True)
     admission_attempts = models.PositiveSmallIntegerField(
         default=0,
         db_default=0,
-        help_text="Admissions that this request may have ended; counted before each next one.",
+        help_text="Failed admissions that it may have caused; counted before each attempt.",
     )
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
     corrected = models.BooleanField(
-        default=False, db_default=False, help_text="Whether it had another answer before."
+        default=False, db_default=False, help_text="Whether its answer was corrected."
     )
 
     objects = NormalizationRequestQuerySet.as_manager()
@@ -301,7 +301,9 @@ class AdmissionClaim(models.Model):
 
     worker = models.CharField(max_length=128)
     requests = models.JSONField(help_text="Their ids.")
-    alone = models.BooleanField(default=False, help_text="One that others are not to be with.")
+    alone = models.BooleanField(
+        default=False, help_text="Whether its request is admitted without others."
+    )
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

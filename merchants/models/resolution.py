@@ -13,9 +13,9 @@ from pave.core.ids import new_id
 KEY_LENGTH = 200
 # How an answer was found.
 METHODS = [
-    ("rule", "A rule of the staff's"),
+    ("rule", "A rule by staff"),
     ("catalogue", "Found in the catalogue"),
-    ("fuzzy", "Nearly as in the catalogue"),
+    ("fuzzy", "Almost a name of the catalogue"),
     ("cleaned", "Not in the catalogue: the cleaned name"),
     ("none", "No merchant in the text"),
 ]
@@ -53,7 +53,7 @@ class Resolution(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     key = models.CharField(
         max_length=KEY_LENGTH,
-        help_text="What makes two transactions the same question; a digest if it holds their text.",
+        help_text="Transactions with the same key share it. A digest if it holds their text.",
     )
     ruleset = models.ForeignKey(Ruleset, on_delete=models.PROTECT, db_index=False)
     client = models.ForeignKey(
@@ -63,7 +63,7 @@ class Resolution(models.Model):
         on_delete=models.CASCADE,
         related_name="resolutions",
         db_index=False,
-        help_text="Only this client's transactions have its answer. Empty: everybody's.",
+        help_text="Only this client's transactions have its answer. Empty: those of all clients.",
     )
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(
@@ -72,7 +72,7 @@ class Resolution(models.Model):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.CharField(max_length=128, blank=True)
     answer = models.JSONField(
-        null=True, blank=True, help_text="What the members merchant and match are made of."
+        null=True, blank=True, help_text="The source of the API's members merchant and match."
     )
     merchant = models.ForeignKey(
         Merchant, null=True, blank=True, on_delete=models.SET_NULL, related_name="resolutions"
@@ -84,7 +84,7 @@ class Resolution(models.Model):
     confidence = models.FloatField(
         null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)]
     )
-    evidence = models.JSONField(default=list, help_text="How the heuristic came to its answer.")
+    evidence = models.JSONField(default=list, help_text="The heuristic's evidence for its answer.")
     error = models.CharField(max_length=500, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -106,7 +106,7 @@ class Resolution(models.Model):
                 name="resolution_under_way",
                 condition=Q(status="running"),
             ),
-            # The sweep for those that nobody waits for.
+            # The sweep for those without waiters.
             models.Index(fields=["id"], name="resolution_pending", condition=Q(status="pending")),
             # The admin's list of failures, newest first.
             models.Index(fields=["-id"], name="resolution_failed", condition=Q(status="failed")),
@@ -121,7 +121,7 @@ class Resolution(models.Model):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether it has its answer."""
+        """Whether it has an answer."""
         return self.status == self.Status.RESOLVED
 
 
@@ -132,7 +132,7 @@ class WaiterQuerySet(models.QuerySet["Waiter"]):
         """Those whose resolution is due at ``now``, as far as their own rows say.
 
         Without a join to the resolutions: its plan, from before a large batch came, would scan all
-        pending ones for each that is not.
+        pending ones for each that is not due.
         """
         return self.filter(due_at__lte=now)
 
@@ -157,15 +157,15 @@ class Waiter(models.Model):
         "merchants.NormalizationRequest",
         on_delete=models.CASCADE,
         related_name="waiters",
-        help_text="The first of the client's that asked.",
+        help_text="The client's first request that waits.",
     )
     bulk = models.BooleanField(
         default=False,
-        help_text="Only rows of batches wait; what came by itself is worked on before.",
+        help_text="Whether only rows of batches wait; single requests come first.",
     )
     since = models.DateTimeField()
     due_at = models.DateTimeField(
-        help_text="When the next attempt may begin; while one is made, when it must have ended."
+        help_text="When the next attempt may begin; during one, when its lease ends."
     )
 
     objects = WaiterQuerySet.as_manager()
@@ -192,7 +192,9 @@ class HeuristicUse(models.Model):
     """A client's recent use of the heuristic's time; see `requests.fair_share`."""
 
     client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True)
-    seconds = models.FloatField(default=0.0, help_text="As of the time below; it fades.")
+    seconds = models.FloatField(
+        default=0.0, help_text="Recent use in seconds, as of the time below."
+    )
     as_of = models.FloatField(help_text="Seconds since 1970.")
 
     def __str__(self) -> str:

@@ -44,17 +44,17 @@ from pave.operations.monitoring.counters import Counter
 logger = logging.getLogger(__name__)
 Status = NormalizationRequest.Status
 ADMIT_BATCH = 200
-# For so long the keys of one batch are worked out, in seconds, while its clients have had one each;
-# and at most: who waits behind it is not to wait for long, whatever texts others have sent.
+# How long the keys of one batch may take, in seconds: the limit once each of its clients has had
+# one, and the limit in any case. Whoever waits behind the batch must not wait for long.
 KEYING_SECONDS = 0.5
 MAX_KEYING_SECONDS = 4.0
-# Attempts of a request that is admitted alone, each with more time.
+# Attempts to admit a request alone, each with more time.
 MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
 SUSPECTS_SECONDS = 2.0
-# How long the database may be away until what was claimed is left to the sweep, in seconds.
+# How long to retry a release while the database is unavailable, in seconds; then the sweep does it.
 RETRY_SECONDS = 30.0
-# A claim this old is a dead worker's: keying and one key's limit are over long before.
+# An older claim belongs to a dead worker: the limits for keys are much shorter.
 CLAIM_LEASE = timedelta(seconds=60)
 
 
@@ -67,7 +67,7 @@ def admit() -> int:
         admitted += count
         if count:
             loop.touch()
-        # While little comes, the next look waits for more of it: a batch costs nearly the same
+        # With few requests, wait for more before the next poll: a batch costs nearly the same
         # whatever its size.
         if count < ADMIT_BATCH // 4 and not more:
             loop.pause()
@@ -79,38 +79,38 @@ def admit() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
-    """Queued requests whose keys this worker is to work out, and the row that says so."""
+    """Queued requests that this worker has claimed, and the row of the claim."""
 
     requests: Sequence[NormalizationRequest]
     claim: AdmissionClaim
-    more: bool = False  # whether a client may have more queued than its part
+    more: bool = False  # whether a client may have more queued than its share
 
 
 @dataclass(slots=True)
 class _Keyed:
-    """Requests by their keys, and those that have none, each with its error."""
+    """Requests by key, and those without a key, each with its error."""
 
     requests_by_key: dict[StoredKey, list[NormalizationRequest]] = field(default_factory=dict)
     unkeyed: list[NormalizationRequest] = field(default_factory=list)
-    # Those that had been admitted before, and counted.
+    # Readmitted ones, which are counted already.
     again: set[UUID] = field(default_factory=set)
 
 
 def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
     """Give up to ``limit`` queued requests their resolutions, and complete what is cached.
 
-    Clients take turns. Nothing that a heuristic does to one request is let happen to the others:
-    keys are worked out outside any transaction, and what has none, or has ended the process, is
-    set aside for ``admit_suspects``.
+    Clients take turns. A request on which the heuristic fails must not affect the others: keys are
+    computed outside any transaction, and a request that gets no key, or ends the process, is set
+    aside for ``admit_suspects``.
 
     Returns:
-        How many requests were looked at.
+        How many requests were examined.
     """
     return _admit_batch(limit)[0]
 
 
 def _admit_batch(limit: int) -> tuple[int, bool]:
-    """Do as ``admit_batch`` says; return as well whether a client may have more than its part."""
+    """Do what ``admit_batch`` does; also return whether a client may have more than its share."""
     if not fair_share.is_any_admissible():
         return 0, False
     claimed = _claim(limit)
@@ -120,12 +120,12 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     heuristic = rulesets.heuristic_for(ruleset.number)
     keyed = _Keyed()
     begun = time.monotonic()
-    # A client one of whose has just cost others their time waits on. If that was much of it, its
-    # others are set aside too: each may be like that.
+    # Clients with a request that got no key: their other requests wait for the next batch, or are
+    # set aside too if it timed out, since each of them may do the same.
     held_up: dict[int, bool] = {}
     left: list[NormalizationRequest] = []
-    for turn, request in _by_turns(claimed.requests):
-        seconds = KEYING_SECONDS if turn else MAX_KEYING_SECONDS
+    for number, request in _in_rounds(claimed.requests):
+        seconds = KEYING_SECONDS if number else MAX_KEYING_SECONDS
         if request.client_id in held_up or time.monotonic() - begun > seconds:
             left.append(request)
         elif error := _key(request, heuristic, IN_A_BATCH, keyed):
@@ -135,7 +135,7 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     return len(claimed.requests), claimed.more
 
 
-def _by_turns(
+def _in_rounds(
     requests: Sequence[NormalizationRequest],
 ) -> Iterator[tuple[int, NormalizationRequest]]:
     """Yield the first request of each client, then the second of each, and so on, numbered."""
@@ -147,11 +147,12 @@ def _by_turns(
 
 
 def admit_suspects() -> int:
-    """Admit one by one what an admission with others has failed for; return how many there were.
+    """Admit, one by one, requests whose admission with others failed; return their number.
 
-    The attempt is counted before it is made, and after ``MAX_ALONE`` the request has failed. It
-    runs in a worker of the heuristic's queue, so that it holds up nobody else's admission; in one
-    at a time and not for long, so that it holds up nobody's answers; and clients take turns.
+    Each attempt is counted before it is made, and after ``MAX_ALONE`` the request has failed. It
+    runs in a worker of the heuristic's queue, so that it does not delay the admission of others; in
+    one worker at a time and for a short slice, so that it does not delay answers. Clients take
+    turns.
     """
     admitted = 0
     begun = end = time.monotonic()
@@ -178,7 +179,7 @@ def admit_suspects() -> int:
 def _key(
     request: NormalizationRequest, heuristic: Heuristic, limits: KeyLimits, keyed: _Keyed
 ) -> Exception | None:
-    """Read a request and find its key; put it where it belongs. Return what went wrong."""
+    """Read a request and compute its key, and add it to ``keyed``; return the error, if any."""
     if request.reading is not None:
         keyed.again.add(request.pk)
     try:
@@ -194,7 +195,7 @@ def _key(
 
 
 def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
-    """Admit what was claimed; if that fails, let others have it: by itself if it is the cause."""
+    """Admit what was claimed; if that fails, have its requests admitted one by one."""
     try:
         _admit(claim, keyed, ruleset)
     except DATABASE_ERRORS:
@@ -206,11 +207,11 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> No
 
 
 def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
-    """Tie requests to their resolutions, in one transaction; those that were taken back are out."""
+    """Assign the requests that are still queued to their resolutions, in one transaction."""
     now = timezone.now()
     with transaction.atomic():
         if rulesets.lock_current().number != ruleset.number:
-            _release(claim)  # another one answers since the keys were worked out
+            _release(claim)  # a newer ruleset was published since the keys were computed
             return
         AdmissionClaim.objects.filter(pk=claim.pk).delete()
         asking = [request for requests in keyed.requests_by_key.values() for request in requests]
@@ -256,7 +257,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
 
 
 def _set_aside(unkeyed: Sequence[NormalizationRequest]) -> list[NormalizationRequest]:
-    """Leave what has no key to ``admit_suspects``; return what has had its last attempt."""
+    """Leave requests without a key to ``admit_suspects``; return those after their last attempt."""
     fresh = [request.pk for request in unkeyed if request.admission_attempts == 0]
     if fresh:
         NormalizationRequest.objects.filter(pk__in=fresh).update(admission_attempts=1)
@@ -289,7 +290,7 @@ def _release(claim: AdmissionClaim) -> None:
 
 
 def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
-    """Let the requests of dead workers' claims be admitted one by one: one may have done it."""
+    """Have the requests of dead workers admitted one by one: one of them may be the cause."""
     for claim in claims:
         with transaction.atomic():
             if not AdmissionClaim.objects.filter(pk=claim.pk).delete()[0]:
@@ -302,12 +303,12 @@ def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
 
 
 def _claim(limit: int) -> _Claimed:
-    """Claim queued requests, of each client that has some as many."""
+    """Claim queued requests, shared evenly among clients."""
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
-        # Claims before requests: one that ends in between has left nothing queued.
+        # Read claims before requests: a claim that ends in between has left no request queued.
         claimed, alone = _claimed_elsewhere()
-        # While one of a client's is admitted alone, and takes its time, its others wait.
+        # While a request is admitted alone, which may take a while, its client's others wait.
         waiting = NormalizationRequest.objects.filter(pk__in=alone)
         but_of = set(waiting.values_list("client_id", flat=True)) if alone else set()
         ids, more = fair_share.next_queued(limit, but=claimed, but_of=but_of)
@@ -327,7 +328,7 @@ def _claim_suspect() -> _Claimed | None:
         suspects = NormalizationRequest.objects.suspect()
         clients = suspects.order_by("client_id").values_list("client_id", flat=True).distinct()
         for client in fair_share.by_use(list(clients)):
-            # Those first that have had fewest attempts: one may have taken the others along.
+            # Fewest attempts first: one request may have failed the others with it.
             of_client = suspects.filter(client=client).order_by("admission_attempts", "id")
             request = of_client.select_for_update(skip_locked=True).first()
             if request is not None:
@@ -339,7 +340,7 @@ def _claim_suspect() -> _Claimed | None:
 
 
 def _claimed_elsewhere() -> tuple[set[UUID], set[UUID]]:
-    """Return the requests that somebody has claimed, and those of them that were claimed alone."""
+    """Return all claimed requests, and those of them that were claimed alone."""
     claimed: set[UUID] = set()
     alone: set[UUID] = set()
     for requests, is_alone in AdmissionClaim.objects.values_list("requests", "alone"):

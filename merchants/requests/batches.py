@@ -1,4 +1,4 @@
-"""Batches: taken whole, counted as their rows end, completed once."""
+"""Batches: accepted in one transaction, counted as their rows become final, completed once."""
 
 import collections
 import logging
@@ -30,21 +30,21 @@ from webhooks.publishing import publish
 logger = logging.getLogger(__name__)
 
 MAX_ROWS = 50_000
-# So many errors are shown; ``rejected`` says how many rows there are in truth.
+# Errors that are listed; ``rejected`` counts all rejected rows.
 MAX_ERRORS = 500
-# How long the CPU may be at one batch. Plain rows take some seconds; the worst 32 MiB that we know,
-# of what looks like card numbers or is wrong in every value, most of a minute on a busy machine.
+# The CPU time that one batch may take. Plain rows take some seconds; the worst 32 MiB that we know,
+# in which every value is wrong or looks like card numbers, take most of a minute on a busy machine.
 MAX_CPU_SECONDS = 60.0
 # Rows written at a time.
 _WRITE_ROWS = 2_000
-# How often the sweep counts, in seconds, and how long a batch has been under way by then.
+# How often the sweep counts, in seconds, and how old a batch must be by then.
 _RECOUNT_EVERY = 60
 _RECOUNT_SECONDS = 1.0
 _RECOUNT_BATCHES = 500
 _RECOUNT_AFTER = timedelta(seconds=10)
 # How long one sweep notifies of corrections, in seconds.
 _NOTIFY_SECONDS = 2.0
-# The last batch that the sweep of this process has looked at, where there were too many.
+# The last batch that the sweep of this process has recounted, if its time did not suffice for all.
 _recounted_up_to: UUID | None = None
 
 Status = NormalizationRequest.Status
@@ -57,7 +57,7 @@ class Row:
 
     Args:
         number: Its place among the rows, from 1.
-        line: The line of the body on which it begins, from 1; None where there are no lines.
+        line: The line of the body on which it begins, from 1; None in JSON.
         fields: Validated fields, or None.
         errors: ``{"pointer", "detail"}``, pointers within the row.
     """
@@ -69,10 +69,10 @@ class Row:
 
 
 class NothingTaken(Exception):
-    """No row of the batch was good, so there is no batch.
+    """No row of the batch is valid, so no batch is created.
 
     Args:
-        errors: What is wrong, as in a batch's ``errors``.
+        errors: The same as in a batch's ``errors``.
     """
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
@@ -89,24 +89,24 @@ class TooMuchWork(Exception):
 
 
 class AnotherUnderWay(Exception):
-    """Another batch of the client's is being taken at this moment."""
+    """Another batch of the client is being accepted at this moment."""
 
 
 def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | None = None) -> Batch:
-    """Take the good rows of a batch and note the bad ones, in one transaction.
+    """Accept the valid rows of a batch and list the invalid ones, in one transaction.
 
     Args:
-        client: Who sends it.
-        rows: Its rows, in order. What reading them raises leaves nothing behind.
-        options: ``deliver``; looked at after the last row, since a reader may find it there.
+        client: The client that sends it.
+        rows: Its rows, in order. If reading them raises, nothing is stored.
+        options: ``deliver``; used after the last row, since the reader may find it there.
 
     Raises:
-        NothingTaken: No row is good.
+        NothingTaken: No row is valid.
         TooManyRows: There are more than ``MAX_ROWS``.
         TooMuchWork: Reading them takes more than ``MAX_CPU_SECONDS``.
-        AnotherUnderWay: Another of the client's is being taken.
-        Client.DoesNotExist: The client may send nothing any more.
-        QuotaExceeded: There are more good rows than the client may send in this month.
+        AnotherUnderWay: Another batch of the client is being accepted.
+        Client.DoesNotExist: The client is no longer active.
+        QuotaExceeded: There are more valid rows than the client may send in this month.
     """
     now = timezone.now()
     errors: list[dict[str, Any]] = []
@@ -114,7 +114,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     batch = Batch(client=client, created_at=now)
     good = _good(rows, batch, errors)
     if connection.vendor == "sqlite":
-        # It lets one transaction write at a time: this one is not to last while rows are read.
+        # SQLite lets one transaction write at a time: read all rows before it begins.
         good = iter(list(good))
     with transaction.atomic():
         if advisory_locks.is_taken_for(advisory_locks.Lock.TAKING_BATCHES, client.pk):
@@ -131,7 +131,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         batch.deliver = (options or {}).get("deliver", Batch.Deliver.BATCH)
         batch.errors = errors
         batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
-        # Last: what the client posts meanwhile is counted in the same row.
+        # Last, since it locks the row in which the client's other posts are counted.
         usage.charge(client, batch.accepted, now=now)
         ADMIT.send()
     logger.info(
@@ -144,7 +144,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
 
 
 def with_own_event(requests: Sequence[NormalizationRequest]) -> Sequence[NormalizationRequest]:
-    """Return the requests that clients want a webhook each for."""
+    """Return the requests that get a webhook each."""
     batch_ids = {request.batch_id for request in requests if request.batch_id}
     if not batch_ids:
         return requests
@@ -157,9 +157,10 @@ def with_own_event(requests: Sequence[NormalizationRequest]) -> Sequence[Normali
 
 
 def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
-    """Count requests that have just ended in their batches, and complete those that are through.
+    """Count requests that have just become final, and complete batches that are done.
 
-    Call it in the transaction that ends them, last: it locks the batches, in one order everywhere.
+    Call it last in the transaction that ends them: it locks the batches, in the same order
+    everywhere.
     """
     ended: dict[Any, collections.Counter[str]] = {}
     for request in requests:
@@ -184,13 +185,13 @@ def count_corrected(requests: Iterable[NormalizationRequest]) -> None:
     for batch_id, rows in sorted(changed.items()):
         Batch.objects.filter(pk=batch_id).update(
             corrections=F("corrections") + len(rows),
-            # Rows that were corrected before there was a mark for it would count again.
+            # Rows corrected by a release without that mark would count again.
             corrected=Least(F("corrected") + sum(not row.corrected for row in rows), F("accepted")),
         )
 
 
 def notify_of_corrections(*, now: datetime | None = None) -> None:
-    """Notify of the corrections in batches that asked for one message, each batch once.
+    """Notify of corrections in batches with one webhook, each batch once.
 
     After ``_NOTIFY_SECONDS`` the others are left to the next sweep.
     """
@@ -211,11 +212,11 @@ def notify_of_corrections(*, now: datetime | None = None) -> None:
 
 
 def sweep(*, now: datetime | None = None) -> None:
-    """Count anew the batches that have no row left to be answered, and are not completed.
+    """Recount the batches that have no unanswered row left and are not completed.
 
-    The counts are kept in the transactions that end requests, so this finds something only where
-    rows were changed or removed by hand. After ``_RECOUNT_SECONDS`` the others are left to the next
-    sweep that does this, which begins behind these.
+    The counts are kept in the transactions that end requests, so this finds something only if rows
+    were changed or removed by hand. After ``_RECOUNT_SECONDS`` the others are left to the next
+    sweep, which starts after these.
     """
     global _recounted_up_to
     if not cache.add("batches:recounted", "yes", _RECOUNT_EVERY):
@@ -239,7 +240,7 @@ def sweep(*, now: datetime | None = None) -> None:
 def _good(
     rows: Iterable[Row], batch: Batch, errors: list[dict[str, Any]]
 ) -> Iterator[batch_writing.Numbered]:
-    """Pass on what the good rows say, and note the bad ones in ``batch`` and ``errors``."""
+    """Yield the valid rows, and record the invalid ones in ``batch`` and ``errors``."""
     begun = time.thread_time()
     for row in rows:
         if row.number > MAX_ROWS:
@@ -252,19 +253,19 @@ def _good(
         batch.rejected += 1
         for error in row.errors:
             if len(errors) < MAX_ERRORS:
-                # A pointer has the names of the client's own members in it.
+                # A pointer contains names of members, which the client has chosen.
                 masked = {name: masked_value(text) for name, text in error.items()}
                 errors.append({"row": row.number, "line": row.line, **masked})
 
 
 def _complete_if_through(batch_id: Any, now: datetime) -> None:
-    """Complete a batch whose rows are all final; the row count says who was first."""
+    """Complete a batch whose rows are all final; only the first caller's UPDATE matches."""
     through = Batch.objects.open().filter(
         pk=batch_id, accepted=F("completed") + F("failed") + F("canceled")
     )
     canceled = through.filter(cancel_requested_at__isnull=False, canceled__gt=0)
     if canceled.update(status=Batch.Status.CANCELED, completed_at=now):
-        logger.info("batch.canceled batch=%s", batch_id)  # its client knows
+        logger.info("batch.canceled batch=%s", batch_id)  # its client canceled it
     elif through.update(status=Batch.Status.COMPLETED, completed_at=now):
         batch = Batch.objects.get(pk=batch_id)
         publish([batch_occurrence(BATCH_COMPLETED, batch)], now=now)

@@ -1,4 +1,4 @@
-"""Requests are taken back, one by one or with their batch, before they are final."""
+"""Canceling requests, one by one or with their batch, before they are final."""
 
 import logging
 import time
@@ -20,12 +20,12 @@ from merchants.wakeups import CANCEL
 from pave.operations.cluster import shutdown
 
 logger = logging.getLogger(__name__)
-# Requests taken back in one transaction; the pause before those that are locked are tried again,
-# and how long that is tried for a single one, in seconds.
+# Requests canceled in one transaction; the pause before locked ones are tried again, and how long
+# to retry a single one, in seconds.
 CANCEL_BATCH = 500
 CANCEL_PAUSE = 0.05
 CANCEL_SECONDS = 5.0
-# For so long, in seconds, a worker goes on with batches while others wait for it.
+# How long a worker goes on with batches while other tasks wait for it, in seconds.
 CANCEL_SLICE_SECONDS = 1.0
 
 
@@ -34,11 +34,11 @@ class InUse(Exception):
 
 
 class AlreadyFinal(Exception):
-    """The request is final: nothing can be changed about it."""
+    """The request is final and cannot be canceled."""
 
 
 def cancel(*, request: NormalizationRequest) -> None:
-    """Take back a request that is not final yet; its client is not told, since it knows.
+    """Cancel a request that is not final yet. No event is published.
 
     Raises:
         AlreadyFinal: It is final.
@@ -56,14 +56,14 @@ def cancel(*, request: NormalizationRequest) -> None:
 
 
 def cancel_batch(*, batch: Batch) -> None:
-    """Take back a batch's rows that are not final yet; its client is not told, since it knows.
+    """Cancel a batch's rows that are not final yet. No event is published.
 
     Raises:
         AlreadyFinal: All of its rows are final.
     """
     opened = Batch.objects.open().filter(pk=batch.pk)
     if opened.filter(cancel_requested_at=None).update(cancel_requested_at=timezone.now()):
-        # As much as takes no time. The cluster does the others, and a repeat does nothing.
+        # As many as take a moment. The cluster cancels the others; a repeat does nothing.
         _cancel_some(NormalizationRequest.objects.filter(batch=batch.pk))
         CANCEL.send()
     elif not opened.exists():
@@ -75,10 +75,10 @@ def cancel_batches(*, between: Callable[[], object] = lambda: None) -> int:
     """Go on with batches that are to be canceled, for a slice of time, in any order.
 
     Args:
-        between: What is done after each page: who waits for it has no other worker, perhaps.
+        between: Called after each page, for work that may have no other worker.
 
     Returns:
-        How many rows were taken back.
+        How many rows were canceled.
     """
     canceled = 0
     end = time.monotonic() + CANCEL_SLICE_SECONDS
@@ -99,9 +99,9 @@ def cancel_batches(*, between: Callable[[], object] = lambda: None) -> int:
 
 
 def cancel_all(requests: NormalizationRequestQuerySet) -> int:
-    """Take back all of ``requests`` that are not final yet, some at a time; return how many.
+    """Cancel all of ``requests`` that are not final yet, in pages; return how many.
 
-    What nobody waits for any more leaves the heuristic's queue.
+    Resolutions that no request waits for any more leave the heuristic's queue.
     """
     canceled, found_any = 0, True
     while found_any:
@@ -113,10 +113,9 @@ def cancel_all(requests: NormalizationRequestQuerySet) -> int:
 
 
 def _walk(requests: NormalizationRequestQuerySet) -> Iterator[int]:
-    """Go through unfinished requests once, taking them back; yield of each page how many it was.
+    """Cancel unfinished requests in one pass; yield the size of each page.
 
-    From the first of each client or batch on there may be very many that are finished: they are
-    passed by once, and not for each page.
+    A client or batch may have very many finished ones: they are skipped once, not for each page.
     """
     unfinished = requests.unfinished().order_by("id").values_list("pk", "resolution")
     page = list(unfinished[:CANCEL_BATCH])
@@ -124,33 +123,33 @@ def _walk(requests: NormalizationRequestQuerySet) -> Iterator[int]:
         count = _cancel(page)
         yield count
         if not count:
-            time.sleep(CANCEL_PAUSE)  # somebody is admitting or answering just these
+            time.sleep(CANCEL_PAUSE)  # these are being admitted or answered just now
         page = list(unfinished.filter(pk__gt=page[-1][0])[:CANCEL_BATCH])
 
 
 def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
-    """Take back the first of unfinished requests; return how many."""
+    """Cancel the first of the unfinished requests; return how many."""
     return next(_walk(requests), 0)
 
 
-def _cancel(found: Sequence[tuple[UUID, UUID | None]]) -> int:
-    """Take back those that nobody is admitting or answering just now; wait for nobody's lock.
+def _cancel(pks: Sequence[tuple[UUID, UUID | None]]) -> int:
+    """Cancel those that are not being admitted or answered just now, without waiting for locks.
 
     Args:
-        found: Requests and their resolutions, by primary keys.
+        pks: Requests and their resolutions, by primary keys.
     """
     now = timezone.now()
     with transaction.atomic():
-        # Resolutions before their requests, as those lock them who answer.
+        # Resolutions before their requests: the order in which answers lock them.
         asked = set(
-            Resolution.objects.filter(pk__in={pk for _, pk in found if pk})
+            Resolution.objects.filter(pk__in={pk for _, pk in pks if pk})
             .select_for_update(skip_locked=True, no_key=True)
             .order_by("id")
             .values_list("pk", flat=True)
         )
         taken = list(
             NormalizationRequest.objects.unfinished()
-            .filter(Q(resolution=None) | Q(resolution__in=asked), pk__in=[pk for pk, _ in found])
+            .filter(Q(resolution=None) | Q(resolution__in=asked), pk__in=[pk for pk, _ in pks])
             .select_for_update(skip_locked=True, of=("self",))
             .only("client_id", "batch_id", "created_at")
             .order_by("id")

@@ -1,4 +1,4 @@
-"""Requests become final: completed, failed or canceled. Or they are corrected, or requeued."""
+"""Ends requests as completed, failed or canceled; corrects and requeues them."""
 
 import collections
 import logging
@@ -31,8 +31,7 @@ from webhooks.publishing import publish
 
 logger = logging.getLogger(__name__)
 Status = NormalizationRequest.Status
-# Requests that are answered, or requeued, in one transaction: others wait for it
-# who ask the same.
+# Requests that are answered, or requeued, in one transaction: it locks their resolutions.
 SETTLE_BATCH = 500
 
 
@@ -45,17 +44,17 @@ def complete(requests: Sequence[NormalizationRequest], now: datetime) -> None:
 
 
 def fail(requests: Sequence[NormalizationRequest], now: datetime) -> None:
-    """End requests with the errors that they have, and notify their clients."""
+    """End requests with their errors, and notify their clients."""
     _end(requests, Status.FAILED, now)
     _count(requests, now)
     _notify(FAILED, requests, now)
 
 
 def cancel(requests: Sequence[NormalizationRequest], now: datetime) -> None:
-    """End requests that their clients have taken back; they are not notified, since they know."""
+    """End requests that were canceled; no event is published."""
     for request in requests:
         request.status = Status.CANCELED
-    # The same for all, of which there may be very many: no need to write each row's own values.
+    # The values are the same for all rows, of which there may be very many.
     NormalizationRequest.objects.filter(pk__in=[request.pk for request in requests]).update(
         status=Status.CANCELED, resolution=None, completed_at=now
     )
@@ -63,11 +62,11 @@ def cancel(requests: Sequence[NormalizationRequest], now: datetime) -> None:
 
 
 def correct(answers: Sequence[tuple[NormalizationRequest, Resolution]], now: datetime) -> int:
-    """Give completed requests another answer, and notify their clients; return how many there were.
+    """Give completed requests another answer, and notify their clients; return their number.
 
     Args:
-        answers: Requests as they were looked at, each with its new answer, which is locked. One
-            that has got another answer since is left as it is: a repeat changes nothing twice.
+        answers: Requests as they were read, each with its new answer, which is locked. A request
+            whose answer has changed since then is left as it is, so a repeat does nothing.
         now: The present.
     """
     corrected = []
@@ -84,7 +83,7 @@ def correct(answers: Sequence[tuple[NormalizationRequest, Resolution]], now: dat
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What ``settle`` did: how many requests it settled, by resolution, and whether that is all."""
+    """What ``settle`` did: how many requests it ended, by resolution, and whether these are all."""
 
     requests: Mapping[UUID, int]
     all_of_them: bool
@@ -93,19 +92,19 @@ class Settled:
 def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime) -> Settled:
     """Complete or fail the requests that wait for finished resolutions, ``SETTLE_BATCH`` at most.
 
-    Of a client with many webhooks they are fewer (``fair_share.affordable``).
+    Fewer of a client with many webhooks (``fair_share.affordable``).
 
-    Call it in the transaction that finishes them, and ``readmit_waiting`` behind it if that is not
-    all of them. What ``ruleset``, the newest, may answer otherwise is admitted anew.
+    Call it in the transaction that finishes them, and afterwards ``readmit_waiting`` if these are
+    not all. Requests that ``ruleset``, the newest, may answer otherwise are admitted again.
     """
     finished = {resolution.pk: resolution for resolution in resolutions}
-    found = list(
+    waiting = list(
         NormalizationRequest.objects.waiting_for(resolutions)
         .select_for_update()
         .order_by(F("batch").asc(nulls_first=True), "id")[:SETTLE_BATCH]
     )
     requests = fair_share.affordable(
-        [(request.client_id, request.batch_id, request) for request in found]
+        [(request.client_id, request.batch_id, request) for request in waiting]
     )
     counts: collections.Counter[UUID] = collections.Counter()
     answered, failed, outdated = [], [], []
@@ -125,21 +124,22 @@ def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
     if outdated:
         readmit(NormalizationRequest.objects.filter(pk__in=[request.pk for request in outdated]))
     batches.count([*answered, *failed], now=now)
-    return Settled(counts, len(requests) == len(found) < SETTLE_BATCH)
+    return Settled(counts, len(requests) == len(waiting) < SETTLE_BATCH)
 
 
 def readmit_waiting(resolutions: Collection[UUID]) -> None:
-    """Requeue, for admission, the requests that wait for finished resolutions, some at a time.
+    """Requeue, for admission, the requests that wait for finished resolutions, in pages.
 
-    There the answer is cached by now, and clients take turns. Until it is through the waiters stay:
-    they are due again when the lease is over, and the next claim goes on with what is left.
+    Admission finds the answer cached, and lets clients take turns. The waiters stay until all
+    requests are requeued: they become due again when the lease ends, and the next claim goes on
+    with what is left.
     """
     finished = Resolution.objects.finished().filter(pk__in=resolutions)
     left = list(finished.order_by("id").values_list("pk", flat=True))
     end = time.monotonic() + settings.PAVE_TASK_SLICE
     while left and time.monotonic() < end:
         if not finished.filter(pk=left[-1]).exists():
-            left.pop()  # somebody asks it anew, and who waits is right to wait
+            left.pop()  # it was reopened, so its requests must wait
             continue
         with transaction.atomic():
             waiting = NormalizationRequest.objects.waiting_along_index(left[-1])
@@ -149,7 +149,7 @@ def readmit_waiting(resolutions: Collection[UUID]) -> None:
         if not some:
             left.pop()
     with transaction.atomic():
-        # Under their lock nobody asks one anew that has failed.
+        # While they are locked, no failed one is reopened.
         of_all = finished.select_for_update(no_key=True).order_by("id")
         pks = list(of_all.values_list("pk", flat=True))
         clients = Waiter.objects.filter(resolution__in=pks).values_list("client_id", flat=True)
@@ -158,7 +158,7 @@ def readmit_waiting(resolutions: Collection[UUID]) -> None:
 
 def readmit(requests: NormalizationRequestQuerySet) -> None:
     """Requeue requests that wait for an answer, for admission."""
-    # Their keys were found: what an earlier admission failed for counts no more.
+    # They got their keys, so earlier failures of admission no longer count.
     requests.filter(status=Status.PROCESSING).update(
         status=Status.QUEUED, resolution=None, admission_attempts=0
     )
@@ -166,7 +166,7 @@ def readmit(requests: NormalizationRequestQuerySet) -> None:
 
 
 def _notify(event_type: str, requests: Sequence[NormalizationRequest], now: datetime) -> None:
-    """Publish an event for each request that does not wait for its batch's."""
+    """Publish an event for each request, except rows of batches with one webhook."""
     publish(
         [
             occurrence(event_type, request, request.resolution)
@@ -193,7 +193,7 @@ def _count_hits(requests: Iterable[NormalizationRequest]) -> None:
         for request in requests
         if request.resolution and request.resolution.rule_id
     )
-    for rule_id, count in sorted(hits.items()):  # in one order everywhere: no deadlock
+    for rule_id, count in sorted(hits.items()):  # in the same order everywhere, to avoid deadlocks
         Rule.objects.filter(pk=rule_id).update(hits=F("hits") + count)
 
 

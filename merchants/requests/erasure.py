@@ -1,7 +1,7 @@
-"""Erasing a client: everything that it sent, and everything that was made of it.
+"""Erasing a client with everything that it sent and that was derived from it.
 
-Nothing of it stays but counts (tallies), which name nobody, and answers that all clients share:
-these hold nothing that was read from a transaction.
+Only counts (tallies), which name nobody, and answers that all clients share stay: these hold
+nothing that was read from a transaction.
 """
 
 import logging
@@ -39,13 +39,14 @@ from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-# What clients' texts become, of which there may be very many rows.
+# Tables with texts of clients, which may have very many rows.
 _MADE_OF_TEXTS = (NormalizationRequest, Feedback, Batch, Event, Delivery)
 _OTHERS_WITH_ITS_WORDS = (
     *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Resolution),
     *(AuditEntry, LogEntry, IdempotencyKey),
 )
-# Deliveries and runs in flight are waited for: what came of them has to find its row.
+# How often to look, in seconds, whether deliveries and runs in flight have ended: their results
+# need their rows.
 LOOK_EVERY = 0.5
 
 
@@ -74,14 +75,14 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
         subscriptions.invalidate(client.pk)
     with transaction.atomic():
-        # A batch that is being taken is taken whole; from here on none is.
+        # Waits for a batch that is being accepted; from here on none is.
         advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)
     _forget_history(client)
     yield from _erase_proposals(client)
     requests = NormalizationRequest.objects.filter(client=client)
     yield from _erase_requests(client)
     yield from _erase_batchwise("answers", Resolution, client)
-    # Of a text that clients share (PAVE_SHARE_UNKNOWN), where nobody is left who sent it.
+    # Shared free text (PAVE_SHARE_UNKNOWN) that no remaining client has sent.
     of_shared_texts = Resolution.objects.filter(key__startswith="all:")
     for _, erased in Expiry("answers", of_shared_texts, _unasked).walk():
         yield "answers", erased
@@ -89,16 +90,16 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     yield "webhooks", _erase(Webhook.objects.filter(client=client))
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
     _forget_history_of_what_is_gone()
-    while requests.exists():  # posted with a key that was accepted before, and written since
+    while requests.exists():  # posted with a key that was accepted before, and committed since
         yield from _erase_requests(client)
-    # With what else belongs to it: limits, uses, idempotency keys.
+    # With its other rows: limits, usage, idempotency keys.
     Client.objects.filter(pk=client.pk).delete()
     _forget_statistics()
     logger.info("client.erased client=%s", client.pk)
 
 
 def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
-    """Cancel and erase the client's requests, with what was published of them."""
+    """Cancel and erase the client's requests, with their events."""
     requests = NormalizationRequest.objects.filter(client=client)
     cancellation.cancel_all(requests)
     while _is_in_flight(client):
@@ -125,7 +126,7 @@ def _unasked(resolutions: models.QuerySet[Any]) -> models.QuerySet[Any]:
 
 
 def _erase_proposals(client: Client) -> Iterator[tuple[str, int]]:
-    """Erase the merchants that its feedback has made, as far as nobody has been shown them."""
+    """Erase the merchants that its feedback has created and that no client has seen."""
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
         pks = list(feedback.merchants_only_from(client=client).values_list("pk", flat=True))
@@ -150,7 +151,7 @@ def _forget_history(client: Client) -> None:
     ):
         entries = AuditEntry.objects.filter(model=model._meta.label_lower)
         if model in _MADE_OF_TEXTS:
-            # Of very many rows those only that somebody has done something to.
+            # Of very many rows, only those with an entry in the history.
             rows = rows.filter(
                 pk__in=list(entries.exclude(object_id="").values_list("object_id", flat=True))
             )
@@ -160,20 +161,20 @@ def _forget_history(client: Client) -> None:
 
 
 def _forget_history_of_what_is_gone() -> None:
-    """Take rows that are no longer there out of the history: nobody can tell whose they were.
+    """Blank the history of rows that no longer exist: it is unknown whose they were.
 
-    Requests of the client may have gone before it, with their age, and staff may have done
-    something to one while it was being erased.
+    The client's requests may have expired before, and staff may have changed one while it was being
+    erased.
     """
     for model in _MADE_OF_TEXTS:
         entries = AuditEntry.objects.filter(model=model._meta.label_lower).exclude(object_id="")
-        told = set(entries.values_list("object_id", flat=True))
-        there = model._default_manager.filter(pk__in=told).values_list("pk", flat=True)
-        _blank(model, told - {str(pk) for pk in there})
+        ids = set(entries.values_list("object_id", flat=True))
+        existing = model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)
+        _blank(model, ids - {str(pk) for pk in existing})
 
 
 def _forget_statistics() -> None:
-    """Have PostgreSQL's statistics, in which frequent texts stand, made of what is left."""
+    """Recompute PostgreSQL's statistics, which contain frequent texts, from the remaining rows."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
@@ -182,7 +183,7 @@ def _forget_statistics() -> None:
 
 
 def _blank(model: type[models.Model], ids: Collection[str]) -> None:
-    """Take all but who did something, what and when out of the history of a model's rows."""
+    """Reduce the history of a model's rows to who did what, and when."""
     content_type = ContentType.objects.get_for_model(model)
     LogEntry.objects.filter(content_type=content_type, object_id__in=ids).delete()
     AuditEntry.objects.filter(model=model._meta.label_lower, object_id__in=ids).update(

@@ -1,4 +1,4 @@
-"""The events that clients are told of, and the objects in them."""
+"""The events that clients are notified of, and the objects in them."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ FAILED = "normalization.failed"
 UPDATED = "normalization.updated"
 BATCH_COMPLETED = "batch.completed"
 BATCH_UPDATED = "batch.updated"
-# Of these a request has one at a time.
+# A request has one of these at a time.
 OF_REQUESTS = (COMPLETED, FAILED, UPDATED)
 
 
@@ -56,12 +56,12 @@ def describe(request: NormalizationRequest, resolution: Resolution | None) -> di
 
 
 def found(answer: dict[str, Any], reading: Reading, country: str) -> dict[str, Any]:
-    """Return the members that say what was found out, and what was read from the text.
+    """Return the members with the shared answer, and those with this transaction's reading.
 
     Args:
-        answer: What `answering.as_json` makes of a match; it is the same for all who share it.
+        answer: The resolution's stored answer, the same for all requests that share it.
         reading: This transaction's own.
-        country: What the client says of the transaction's country.
+        country: The transaction's country as the client gave it.
     """
     merchant = _merchant(answer, country or reading.country)
     return {
@@ -75,13 +75,13 @@ def found(answer: dict[str, Any], reading: Reading, country: str) -> dict[str, A
 
 
 def _kind(merchant: dict[str, Any], reading: Reading) -> str:
-    """Return what it was; the catalogue may know a merchant where the text names a person."""
+    """Return the kind; a known merchant overrides a reading that names a person."""
     known = bool(merchant["id"]) if reading.kind == "unknown" else _sells(merchant)
     return "purchase" if known and reading.kind in ("unknown", "person_to_person") else reading.kind
 
 
 def _sells(merchant: dict[str, Any]) -> bool:
-    """Return whether a merchant is known, and is no service that moves money (Zelle)."""
+    """Return whether the merchant is known and no service that transfers money (Zelle)."""
     category = merchant["category"] or {}
     return bool(merchant["id"]) and category.get("primary") != "financial_services"
 
@@ -93,7 +93,7 @@ def _merchant(answer: dict[str, Any], country: str) -> dict[str, Any]:
     return {
         "id": merchant["id"],
         "name": merchant["name"],
-        # Answers of earlier releases have addresses as the catalogue had them.
+        # Answers of earlier releases hold web addresses that are no URIs.
         "website": as_uri(website) if website else None,
         "wikidata": merchant["wikidata"],
         "mcc": merchant["mcc"],
@@ -104,7 +104,7 @@ def _merchant(answer: dict[str, Any], country: str) -> dict[str, Any]:
 
 def _match(answer: dict[str, Any], reading: Reading) -> dict[str, Any]:
     match = answer["match"]
-    # A processor that was paid itself stands between nobody.
+    # A processor that was paid itself is no intermediary.
     paid_itself = reading.intermediary == answer["merchant"]["name"]
     return {
         "method": match["method"],
@@ -129,10 +129,10 @@ def _location(reading: Reading) -> dict[str, Any]:
 
 
 def _counterparties(merchant: dict[str, Any], reading: Reading) -> list[dict[str, Any]]:
-    """Return who took part: the merchant that was found, and whom the text shows besides.
+    """Return who took part: the merchant, and the others that the text names.
 
-    Everybody is there once. A marketplace that is the merchant is there as what it is, with the
-    merchant's id: who sold there is not known. AMAZON.COM says that Amazon itself sold.
+    Each party is listed once. A marketplace that is the merchant is listed as a marketplace, with
+    the merchant's id, since the seller is unknown. AMAZON.COM means that Amazon itself sold.
     """
     name = merchant["name"]
     others = [party for party in reading.counterparties if not party.name or party.name != name]
@@ -172,9 +172,9 @@ def describe_batch(batch: Batch) -> dict[str, Any]:
 def occurrence(
     event_type: str, request: NormalizationRequest, resolution: Resolution | None
 ) -> Occurrence:
-    """Return what is published when something happened to a request.
+    """Return the event to publish about a request.
 
-    The members ``merchant`` and ``request_id`` at the top are the seed's: its clients read them.
+    The members ``merchant`` and ``request_id`` at the top are those of Pave's first version.
     """
     data = describe(request, resolution)
     name = (data["merchant"] or {}).get("name")
@@ -191,7 +191,7 @@ def occurrence(
 
 
 def batch_occurrence(event_type: str, batch: Batch) -> Occurrence:
-    """Return what is published when a batch is completed, or its answers are corrected."""
+    """Return the event to publish when a batch is completed or its answers are corrected."""
     return Occurrence(
         client_pk=batch.client_id,
         type=event_type,

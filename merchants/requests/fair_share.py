@@ -1,11 +1,11 @@
-"""Whose turn it is: clients share admission and the heuristic's time, whatever each has queued.
+"""Fair share: clients share admission and the heuristic's time, whatever each has queued.
 
-Of those that wait, the one is next that has used least of the heuristic's time lately, divided by
-its ``Client.share``. Time counts and not the number of runs, since one takes a fraction of a
+The waiting client whose recent use of the heuristic's time, divided by its ``Client.share``, is
+smallest is next. Time counts, not the number of runs, since one run takes a fraction of a
 millisecond and another half a minute, and nobody knows beforehand (as in Amazon SQS's fair queues
-and in deficit round robin, Shreedhar and Varghese 1995). Use fades by half in ``HALF_LIFE``, so
-that nobody waits long for having been busy yesterday, and nobody who has been away may hold the
-others up for longer than about that.
+and in deficit round robin, Shreedhar and Varghese 1995). Use halves in each ``HALF_LIFE``: a client
+does not wait long for having been busy yesterday, and one that was idle does not hold up the others
+for much longer than that.
 """
 
 import time
@@ -30,16 +30,17 @@ from webhooks.publishing import MAX_FAN_OUT, fan_out
 Request = TypeVar("Request")
 
 HALF_LIFE = 60.0  # seconds
-# Deliveries that what is admitted of one client at a time may become: others wait for these rows.
+# The most deliveries that the requests of one client, admitted at once, may cause: the transaction
+# that writes them makes others wait.
 MAX_DELIVERIES = 250
 
 
-# The client whose requests this process claimed last: the next claim begins behind it.
+# The client whose requests this process claimed last: the next claim begins after it.
 _last_admitted = 0
 
 
 def count_busy() -> int:
-    """Return how many clients have something waiting, for admission or for the heuristic."""
+    """Return how many clients wait, for admission or for the heuristic."""
     waiting = _distinct_clients(Waiter._meta.db_table, "")
     return len({*waiting, *_clients_with_queued()})
 
@@ -47,15 +48,15 @@ def count_busy() -> int:
 def next_queued(
     limit: int, *, but: Collection[UUID] = (), but_of: Collection[int] = ()
 ) -> tuple[list[UUID], bool]:
-    """Find queued requests, of each client that has some as many.
+    """Find queued requests, shared evenly among the clients that have some.
 
     Args:
-        limit: So many at most.
-        but: Those that others have claimed.
-        but_of: Clients that wait, by their primary keys.
+        limit: How many at most.
+        but: Requests to leave out, since they are claimed.
+        but_of: Clients to leave out, by primary key.
 
     Returns:
-        Their ids, and whether a client may have more than its part.
+        Their ids, and whether a client may have more than its share.
     """
     global _last_admitted
     clients = [pk for pk in _clients_with_queued() if pk not in but_of]
@@ -67,22 +68,22 @@ def next_queued(
     clients = clients[:limit]
     _last_admitted = clients[-1]
     part = max(1, limit // len(clients))
-    found = _queued_of_each(clients, part, but)
-    taken = affordable(found)
-    return taken, len(found) >= part or len(taken) < len(found)
+    queued = _queued_of_each(clients, part, but)
+    taken = affordable(queued)
+    return taken, len(queued) >= part or len(taken) < len(queued)
 
 
 def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Request]:
-    """Return of each client the first, as many as become ``MAX_DELIVERIES``, and one at least.
+    """Return the first of each client that cause at most ``MAX_DELIVERIES``, and at least one.
 
     Args:
         requests: Each with its client and its batch, by primary key.
     """
     counts = Counter(client for client, _, _ in requests)
-    # Of others not even all webhooks that a client may have would make as many.
+    # Fewer cannot reach the limit, whatever number of webhooks the client has.
     many = [client for client, count in counts.items() if 2 * count * MAX_FAN_OUT > MAX_DELIVERIES]
     costs = {client: max(fan_out(client, event) for event in OF_REQUESTS) for client in many}
-    # Any row may be the last one of its batch.
+    # Any row may complete its batch.
     ends = {client: fan_out(client, BATCH_COMPLETED) for client in many}
     of_batches = {batch for client, batch, _ in requests if batch and costs.get(client)}
     loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)
@@ -103,10 +104,10 @@ def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Req
 
 
 def clients_due(*, waiting_for: UUID | None = None) -> list[int]:
-    """Return the primary keys of the clients that have due waiters, in the order of their turns.
+    """Return the primary keys of the clients that have due waiters, in fair-share order.
 
     Args:
-        waiting_for: Only those that wait for this resolution.
+        waiting_for: Only clients that wait for this resolution.
     """
     now = timezone.now()
     if waiting_for is None:
@@ -118,7 +119,7 @@ def clients_due(*, waiting_for: UUID | None = None) -> list[int]:
 
 
 def by_use(clients: list[int]) -> list[int]:
-    """Return clients, by their primary keys, those first that have used least lately."""
+    """Return clients, by primary key, in the order of recent use, least first."""
     if len(clients) < 2:
         return clients
     now = time.time()
@@ -133,14 +134,14 @@ def by_use(clients: list[int]) -> list[int]:
 
 
 def charge(client: int, seconds: float) -> None:
-    """Count time of the heuristic's for a client, by its primary key; a negative one is a refund.
+    """Charge a client, by primary key, with time of the heuristic; a negative time is a refund.
 
-    What is claimed is charged in advance with the longest that a run may take, and what it did not
-    take is refunded after: so turns spread over the workers, and one that kills its worker has
-    used all of it.
+    A claim is charged in advance with the longest that a run may take, and the rest is refunded
+    afterwards: so several workers serve different clients, and a run that kills its worker has cost
+    all of it.
     """
     now = time.time()
-    # What is left after sixty half-lives is nothing. PostgreSQL refuses powers that are still less.
+    # After sixty half-lives nothing is left, and PostgreSQL refuses smaller powers.
     age = Greatest((F("as_of") - now) / HALF_LIFE, Value(-60.0), output_field=FloatField())
     left = F("seconds") * Power(Value(2.0), age)
     changed = HeuristicUse.objects.filter(client=client).update(
@@ -148,18 +149,18 @@ def charge(client: int, seconds: float) -> None:
     )
     if not changed:
         use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=now)
-        # One that has been erased since pays nothing.
+        # The client may have been erased since.
         with suppress(IntegrityError), transaction.atomic():
             HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
 
 
 def charge_actual(client: int, seconds: float, in_advance: float) -> None:
-    """Charge a client with the time that was worked for it since it was charged in advance."""
+    """Replace what a client was charged in advance by the time actually used."""
     charge(client, seconds - faded(in_advance, seconds))
 
 
 def longest_waiting(limit: int) -> list[tuple[str, datetime]]:
-    """Return the ids of the clients that have waited longest for the heuristic, since when."""
+    """Return the clients that have waited longest for the heuristic: id and since when."""
     oldest = Waiter.objects.filter(client=OuterRef("pk")).order_by("since").values("since")[:1]
     return list(
         Client.objects.filter(pk__in=_distinct_clients(Waiter._meta.db_table, ""))
@@ -171,12 +172,12 @@ def longest_waiting(limit: int) -> list[tuple[str, datetime]]:
 
 
 def faded(seconds: float, age: float) -> float:
-    """Return what is left of a use that was counted so many seconds ago."""
+    """Return the share of a use that is left after so many seconds."""
     return float(seconds * 2.0 ** (-age / HALF_LIFE))
 
 
 def is_any_admissible() -> bool:
-    """Return whether there is a request to be admitted with others."""
+    """Return whether any request waits to be admitted with others."""
     queued = NormalizationRequest.objects.queued().filter(admission_attempts=0)
     if not _canceling().exists():
         return exists_along(queued, "client_id", "batch_id", "id")
@@ -189,22 +190,22 @@ def _queued_of(
     queued = NormalizationRequest.objects.queued().filter(client=client, admission_attempts=0)
     queued = queued.exclude(pk__in=but).exclude(batch__in=_canceling())
     fields = ("client", "batch", "pk")
-    found = list(queued.single().values_list(*fields)[:limit])
-    return found + list(queued.batched().values_list(*fields)[: limit - len(found)])
+    single = list(queued.single().values_list(*fields)[:limit])
+    return single + list(queued.batched().values_list(*fields)[: limit - len(single)])
 
 
 def _canceling() -> QuerySet[Batch, UUID]:
-    """Return the batches whose rows are about to be taken back: nobody waits for them."""
+    """Return the batches that are being canceled, whose rows need no admission."""
     return Batch.objects.canceling().order_by().values_list("pk", flat=True)
 
 
 def _queued_of_each(
     clients: Sequence[int], limit: int, but: Collection[UUID]
 ) -> list[tuple[int, UUID | None, UUID]]:
-    """Return the first queued requests of each client, its batches' behind its others.
+    """Return the first queued requests of each client, rows of batches after the others.
 
     Returns:
-        Of each its client, its batch, and its id.
+        Client, batch and id of each.
     """
     if connection.vendor != "postgresql":
         return [row for client in clients for row in _queued_of(client, limit, but)]
@@ -215,13 +216,13 @@ def _queued_of_each(
     """
     queued_batch = f"SELECT batch_id {queued_rows}"
     queued = f"SELECT batch_id, id {queued_rows} AND id <> ALL(%(but)s::uuid[])"
-    # By what is the same for all as well: else another index has this order too, and a plan made
-    # while much was queued reads all that the client ever sent.
+    # Also by the column that is equal for all rows: else another index has this order too, and a
+    # plan made while much was queued would read all requests that the client ever sent.
     along_index = "ORDER BY batch_id, id"
     batched = f"{queued} AND batch_id IS NOT NULL {along_index} LIMIT %(limit)s"
     if _canceling().exists():
-        # From batch to batch along the index: the rows of those that are being canceled may be very
-        # many, as may the batches that have none queued.
+        # From batch to batch along the index, since batches that are being canceled may have very
+        # many rows, and very many batches have none queued.
         batches = connection.ops.quote_name(Batch._meta.db_table)
         next_batch = f"{along_index} LIMIT 1"
         batched = f"""

@@ -9,10 +9,10 @@ from django.db import transaction
 
 from merchants.models import NormalizationRequest, Resolution, Waiter
 
-# How often the sweep looks for requests that wait for nothing, in seconds, and at how many.
+# How often the sweep looks for resolutions without waiters, in seconds, and at how many.
 CHECK_SECONDS = 60
 CHECK_BATCH = 2000
-# The last pending resolution that the sweep of this process has looked at.
+# The last pending resolution that the sweep of this process has examined.
 _checked_up_to: UUID | None = None
 
 
@@ -21,7 +21,7 @@ def add(
     requests_by_key: Mapping[str, Sequence[NormalizationRequest]],
     now: datetime,
 ) -> None:
-    """Put the clients that ask in the queue, where they are not in it already."""
+    """Add the clients to the queue, unless they are in it."""
     waiters = []
     for resolution in resolutions:
         by_client: dict[int, list[NormalizationRequest]] = {}
@@ -44,19 +44,19 @@ def add(
         if not waiter.bulk:
             hastened.setdefault(waiter.client_id, []).append(waiter.resolution_id)
     for client, asked in sorted(hastened.items()):
-        # What only a batch's rows waited for, and the client now asks by itself.
+        # Only rows of batches waited so far, and now a single request does.
         Waiter.objects.filter(resolution__in=asked, client=client, bulk=True).update(bulk=False)
 
 
 def _is_bulk(request: NormalizationRequest) -> bool:
-    """Return whether nobody waits for just this one: a batch's row, or an answer to be revised."""
+    """Return whether the request is not urgent: a row of a batch, or an answer to be revised."""
     return request.batch_id is not None or request.completed_at is not None
 
 
-# In the statements of the next two, one table is read at a time: a plan made of statistics that are
-# older than a large batch may join them row by row, and then holds all others up for minutes.
+# The statements of the next two functions read one table each: with statistics from before a large
+# batch, PostgreSQL may join row by row, and block all others for minutes.
 def drop_unawaited(resolutions: Collection[UUID]) -> None:
-    """Let go of resolutions that nobody waits for any more; wait for nobody's lock."""
+    """Drop resolutions that no request waits for any more, without waiting for locks."""
     pending = Resolution.objects.filter(pk__in=resolutions, status=Resolution.Status.PENDING)
     with transaction.atomic():
         locked = set(
@@ -71,12 +71,12 @@ def drop_unawaited(resolutions: Collection[UUID]) -> None:
 def remove(
     resolutions: Collection[UUID], clients: Collection[int], *, but_revisions: bool = False
 ) -> None:
-    """Remove the waiters of clients that have no request left which waits for the resolution.
+    """Remove the waiters of clients without a request that waits for the resolution.
 
     Args:
-        resolutions: Locked ones, so that nobody begins to wait for them.
+        resolutions: Locked ones, so that no request begins to wait for them.
         clients: Their primary keys.
-        but_revisions: Leave those that wait to revise an answer.
+        but_revisions: Whether to keep waiters of revisions.
     """
     processing = NormalizationRequest.objects.filter(
         resolution__in=resolutions,
@@ -103,10 +103,10 @@ def remove(
 
 
 def restore_missing(now: datetime) -> None:
-    """Put in the queue what is to be resolved and is not in it, for the first client that asked.
+    """Queue pending resolutions without a waiter, for the first client that needs them.
 
-    Admission does that. This is for what a cluster of the release before has admitted, or what
-    somebody has changed by hand. What no client asks for any more is dropped.
+    Admission does this normally. The sweep covers what a cluster of an earlier release has admitted
+    and what was changed by hand. A resolution that no request needs is dropped.
     """
     global _checked_up_to
     pending = Resolution.objects.filter(

@@ -1,4 +1,4 @@
-"""One run of the heuristic, which has an end whatever the heuristic does."""
+"""One run of the heuristic, bounded in time whatever the heuristic does."""
 
 import signal
 import threading
@@ -16,28 +16,28 @@ from merchants.models import Resolution
 
 
 class HeuristicTimeout(BaseException):
-    """The heuristic ran for longer than it may.
+    """The heuristic exceeded its time limit.
 
-    No ``Exception``, so that a heuristic that catches everything does not catch this.
+    Not an ``Exception``, so that a heuristic that catches all exceptions does not catch it.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run of the heuristic gave."""
+    """The result of a run of the heuristic."""
 
     match: Match
     duration_ms: int
-    # The merchant as the ruleset has it that has answered; None of another heuristic.
+    # The merchant as in the answering ruleset; None for a custom heuristic.
     published: CatalogueMerchant | None = None
 
 
 def run(resolution: Resolution, transaction: Transaction) -> Answer:
-    """Ask the heuristic; call it in a process's main thread, outside any transaction.
+    """Run the heuristic; call it in a process's main thread, outside any transaction.
 
     Args:
-        resolution: What is to be answered.
-        transaction: One that has its key.
+        resolution: The resolution to answer.
+        transaction: A transaction with its key.
 
     Raises:
         HeuristicTimeout: It took longer than PAVE_HEURISTIC_TIMEOUT.
@@ -57,14 +57,14 @@ def run(resolution: Resolution, transaction: Transaction) -> Answer:
 
 @contextmanager
 def time_limit(seconds: float, *, cpu_seconds: float | None = None) -> Iterator[None]:
-    """Raise HeuristicTimeout in the body when its time is up; only a main thread can be told.
+    """Raise HeuristicTimeout in the block when its time is up; in a main thread only.
 
-    It takes the place of django-q2's alarm, which is off for the rest of the task. Code that does
-    not come back to Python hears neither; such a worker is ended by its cluster's guard.
+    It replaces django-q2's alarm for the rest of the task. Code that does not return to Python is
+    interrupted by neither; the cluster kills such a worker.
 
     Args:
-        seconds: By the wall clock, which also runs while a busy machine does other things.
-        cpu_seconds: Of this process's own work.
+        seconds: Of wall time, which also passes while a busy machine runs other processes.
+        cpu_seconds: Of CPU time of this process.
     """
 
     if threading.current_thread() is not threading.main_thread():
@@ -89,7 +89,7 @@ def time_limit(seconds: float, *, cpu_seconds: float | None = None) -> Iterator[
         try:
             yield
         finally:
-            over = True  # or it rang just here, which it does once
+            over = True  # or the alarm came just here, which it does once
     finally:
         for (number, timer, _), handler in zip(limits, before, strict=True):
             signal.setitimer(timer, 0)
@@ -97,7 +97,7 @@ def time_limit(seconds: float, *, cpu_seconds: float | None = None) -> Iterator[
 
 
 def _burn(seconds: float) -> None:
-    """Use up so much CPU time, as the seed's heuristic did (PAVE_HEURISTIC_SECONDS)."""
+    """Burn CPU time, to simulate a slow heuristic (PAVE_HEURISTIC_SECONDS)."""
     end = time.thread_time() + seconds
     while time.thread_time() < end:
         pass

@@ -1,8 +1,8 @@
-"""Earlier answers, looked at again after a ruleset was published.
+"""Revises earlier answers after a ruleset was published.
 
-A revision goes through a window of answered requests, newest first, in batches. Where the new
-ruleset may give another answer it is worked out, and where it is another one the request gets it
-and its client a ``normalization.updated``. Others are not touched.
+A revision examines a window of answered requests, newest first, in batches. If the new ruleset may
+give another answer, that is computed; if it differs, the request gets it and its client a
+``normalization.updated``. Other requests are not touched.
 """
 
 import logging
@@ -31,12 +31,12 @@ from pave.operations.cluster.worker_names import worker_name
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-# How long one task goes on, in seconds; then another worker may have its turn.
+# The slice of time of one task, in seconds; then other work may run.
 SLICE_SECONDS = 10.0
 
 
 def revise() -> int:
-    """Go on with the running revision for a turn; return how many requests were looked at."""
+    """Advance the running revision for a slice; return how many requests were examined."""
     revision = _claim()
     if revision is None:
         return 0
@@ -48,7 +48,7 @@ def revise() -> int:
             _finish(revision)
             return examined
         changed, done = _revise_batch(revision, batch, end)
-        # What is left of a batch is for the next turn, which finds the others done.
+        # The next slice repeats the batch, and finds the first part done.
         looked_at = batch if done else []
         examined += len(looked_at)
         if not _advance(revision, looked_at, changed):
@@ -59,7 +59,7 @@ def revise() -> int:
 
 
 def sweep() -> None:
-    """Wake a worker for an unclaimed revision; notify of what an overtaken one corrected."""
+    """Wake a worker for an unclaimed revision; notify of corrections by a superseded one."""
     if _unclaimed().exists():
         REVISE.send()
     if not Revision.objects.filter(status=Revision.Status.RUNNING).exists():
@@ -67,7 +67,7 @@ def sweep() -> None:
 
 
 def requeue(*, worker: str) -> None:
-    """Let somebody else go on where the dead ``worker``, or any of its cluster, ended."""
+    """Release the revision of the dead ``worker``, or of any worker of a dead cluster."""
     Revision.objects.filter(status=Revision.Status.RUNNING, claimed_by__startswith=worker).update(
         lease_expires_at=None, claimed_by=""
     )
@@ -96,7 +96,7 @@ def _lease() -> datetime:
 def _next_batch(revision: Revision) -> list[NormalizationRequest]:
     """Return the next older answered requests, with their resolutions."""
     requests = NormalizationRequest.objects.answered(revision.since).select_related("resolution")
-    # So that it ends where the window begins, and reads nothing of what is older.
+    # Ends where the window begins, so older rows are not read.
     requests = requests.filter(pk__gte=first_id_at(revision.since))
     if revision.position:
         requests = requests.filter(pk__lt=revision.position)
@@ -106,10 +106,10 @@ def _next_batch(revision: Revision) -> list[NormalizationRequest]:
 def _revise_batch(
     revision: Revision, batch: Sequence[NormalizationRequest], end: float
 ) -> tuple[int, bool]:
-    """Give the requests of a batch their new answers, until about ``end`` (a monotonic time).
+    """Correct the requests of a batch, until about ``end`` (a monotonic time).
 
     Returns:
-        How many have another answer now, and whether that is all of them.
+        How many were corrected, and whether the batch is done.
     """
     ruleset = revision.ruleset
     affected = _affected(batch, ruleset)
@@ -129,7 +129,7 @@ def _revise_batch(
                 if describe(request, answered)["merchant"]
                 != describe(request, request.resolution)["merchant"]
             ]
-        elif answered.status != Resolution.Status.FAILED:  # then what was answered before stays
+        elif answered.status != Resolution.Status.FAILED:  # then the earlier answer stays
             done = False
     updated, all_there = _apply(changed, ruleset)
     return updated, done and all_there
@@ -138,7 +138,7 @@ def _revise_batch(
 def _affected(
     batch: Sequence[NormalizationRequest], ruleset: Ruleset
 ) -> dict[StoredKey, list[NormalizationRequest]]:
-    """Return the requests that the ruleset may answer otherwise, by their keys under it."""
+    """Return the requests that the ruleset may answer differently, by their new keys."""
     heuristic = rulesets.heuristic_for(ruleset.number)
     affected: dict[StoredKey, list[NormalizationRequest]] = {}
     for request in batch:
@@ -148,7 +148,7 @@ def _affected(
         except DATABASE_ERRORS:
             raise
         except Exception:
-            # It keeps its answer, and the others get theirs.
+            # This request keeps its answer; the others are not affected.
             logger.exception("revision.no_key request=%s", request.pk)
     return affected
 
@@ -161,10 +161,10 @@ def _resolutions_for(requests_by_key: RequestsByKey, ruleset: Ruleset) -> dict[s
 def _resolved(
     resolution: Resolution, requests_by_key: RequestsByKey, ruleset: Ruleset, end: float
 ) -> Resolution:
-    """Return the resolution with its answer, worked out here and now if it has none yet.
+    """Return the resolution with its answer, running the heuristic if it has none.
 
-    It comes back without one if it failed, if somebody else is at it at ``end``, or if there is a
-    newer ruleset by now, which has a revision of its own.
+    It has none if it failed, if another worker still runs it at ``end``, or if there is a newer
+    ruleset, which has a revision of its own.
     """
     while resolution.status in (Resolution.Status.PENDING, Resolution.Status.RUNNING):
         claimed = claim(worker=worker_name(), pk=resolution.pk)
@@ -173,13 +173,13 @@ def _resolved(
         elif time.monotonic() > end:
             return resolution
         else:
-            time.sleep(0.1)  # somebody else is at it, or it pauses after a failure
+            time.sleep(0.1)  # another worker runs it, or it pauses after a failure
         try:
             resolution.refresh_from_db()
         except Resolution.DoesNotExist:
             if rulesets.current().number != ruleset.number:
                 return resolution
-            # Others who waited for it have taken their requests back, and it went with them.
+            # It was dropped, since all requests that waited for it were canceled.
             (resolution,) = _resolutions_for(requests_by_key, ruleset).values()
     return resolution
 
@@ -187,10 +187,10 @@ def _resolved(
 def _apply(
     changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
 ) -> tuple[int, bool]:
-    """Tie requests to their new answers and notify their clients, some at a time.
+    """Assign requests to their new answers and notify their clients, in pages.
 
     Returns:
-        How many there were, and whether all answers were still there, and the ruleset the newest.
+        How many there were, and whether all answers still existed and the ruleset is the newest.
     """
     left = sorted(changed, key=lambda pair: pair[0].pk)
     updated, all_there = 0, True
@@ -216,7 +216,7 @@ def _apply_some(
 
 
 def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed: int) -> bool:
-    """Write down how far the revision is; return whether it is still this worker's."""
+    """Record the revision's progress; return whether this worker still holds it."""
     if batch:
         revision.position = batch[-1].pk
     return bool(

@@ -1,4 +1,4 @@
-"""Requests are taken: one row each, which is all that acceptance costs."""
+"""Accepts requests: one row each, which is all that acceptance costs."""
 
 import logging
 from typing import Any
@@ -19,14 +19,14 @@ Status = NormalizationRequest.Status
 
 
 def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:
-    """Take a transaction: one row, which is all that acceptance costs, and a wake-up.
+    """Accept a transaction: write one row, and wake admission.
 
     Args:
-        client: Who asks.
+        client: The client that sends it.
         fields: Validated fields of the transaction, named as the model's.
 
     Raises:
-        QuotaExceeded: The client has sent as many this month as it may.
+        QuotaExceeded: The client's monthly quota is used up.
     """
     request = NormalizationRequest(
         client=client, created_at=timezone.now(), **without_card_numbers(fields)
@@ -37,7 +37,7 @@ def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:
         with transaction.atomic():
             usage.charge(client, 1, now=request.created_at)
             request.save(force_insert=True)
-    # The one line that ties the HTTP request's id to this request's own, which later lines bear.
+    # The one line with both the HTTP request's id and this request's own, which later lines have.
     logger.info("request.accepted request=%s client=%s", request.pk, client.client_id)
     ADMIT.send()
     return request

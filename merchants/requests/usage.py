@@ -17,22 +17,22 @@ Status = NormalizationRequest.Status
 
 
 def count_since(client: Client, start: datetime) -> int:
-    """Return how many transactions were taken from a client since ``start``."""
+    """Return how many transactions of a client were accepted since ``start``."""
     return NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start)).count()
 
 
 def left(client: Client, *, now: datetime) -> int | None:
-    """Return what is left of the client's quota, before a transaction that takes something."""
+    """Return what is left of the client's quota; call it before the accepting transaction."""
     return quotas.remaining(
         client=client, now=now, count_since=lambda start: count_since(client, start)
     )
 
 
 def charge(client: Client, number: int, *, now: datetime) -> None:
-    """Count transactions against the client's quota, in the transaction that takes them, late.
+    """Count transactions against the client's quota, late in the accepting transaction.
 
     Raises:
-        QuotaExceeded: There are not so many left.
+        QuotaExceeded: The quota has fewer left.
     """
     quotas.charge(
         client=client, number=number, now=now, count_since=lambda start: count_since(client, start)
@@ -40,36 +40,36 @@ def charge(client: Client, number: int, *, now: datetime) -> None:
 
 
 def counts(client: Client, *, now: datetime) -> dict[str, int]:
-    """Return how many transactions were taken in this month, in all and by status.
+    """Return how many transactions were accepted this month, in all and by status.
 
-    Each number is read from an index; that of the completed is what is left.
+    Each number is counted by an index; the number of completed ones is the rest.
     """
     start, _ = quotas.month_of(now)
     key = f"usage:{client.pk}:{start:%Y-%m}"
-    found = cache.get(key)
-    if found is None:
+    numbers = cache.get(key)
+    if numbers is None:
         month = NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start))
         others = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELED)
         by_status = {str(status): month.filter(status=status).count() for status in others}
-        # Last: what is posted meanwhile must not be missing in it.
+        # Last, so that it includes what is posted meanwhile.
         total = month.count()
         completed = max(0, total - sum(by_status.values()))
-        found = {"total": total, **by_status, "completed": completed}
-        cache.set(key, found, _CACHED_SECONDS)
-    return found
+        numbers = {"total": total, **by_status, "completed": completed}
+        cache.set(key, numbers, _CACHED_SECONDS)
+    return numbers
 
 
 def describe(client: Client, *, now: datetime) -> dict[str, Any]:
     """Return a client's use and limits as the API gives them."""
     start, end = quotas.month_of(now)
-    found = counts(client, now=now)
+    numbers = counts(client, now=now)
     quota = client.monthly_quota
-    used = found["total"] if quota is None else quotas.used(client=client, now=now)
+    used = numbers["total"] if quota is None else quotas.used(client=client, now=now)
     rate = client.requests_per_minute
     return {
         "client_id": client.client_id,
         "period": {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"},
-        "normalizations": found,
+        "normalizations": numbers,
         "quota": {
             "limit": quota,
             "used": used,

@@ -1,9 +1,9 @@
-"""The heuristic's processes: resolutions claimed, run through the heuristic, and finished.
+"""The heuristic's processes: claim resolutions, run the heuristic, and finish them.
 
 A run takes a fraction of a millisecond or half a minute, and nobody knows beforehand. As long as
-runs are fast, many are claimed at once and stored together, since a transaction for each
-would cost several times what the run does. And a second thread sees to it that none of them waits
-for a slow one: it stores what is answered, and releases what is not begun.
+runs are fast, many are claimed at once and stored together, since a transaction for each would cost
+several times as much as the run. A second thread makes sure that none of them waits for a slow one:
+it stores the answered ones, and releases those that are not begun.
 """
 
 import copy
@@ -31,17 +31,17 @@ from pave.operations.cluster.worker_names import worker_name
 
 logger = logging.getLogger(__name__)
 
-# How long a worker goes on to the next one, in seconds: many fast ones, or one slow one.
+# How long a worker goes on claiming, in seconds: many fast runs, or one slow one.
 SLICE_SECONDS = 5.0
-# How long an answer is kept in mind while the database is away, in seconds. (A worker that hangs
-# is ended by its cluster in any case.)
+# How long an answer is kept in memory while the database is unavailable, in seconds. (The cluster
+# kills a worker that hangs in any case.)
 RETRY_SECONDS = 60.0
-# So many are claimed as would be answered in this time, in seconds, if each took as long
-# as the slowest before; and no more than the number.
+# A claim is as large as would be answered in this time, in seconds, if each run took as long as the
+# slowest before; and has at most this number.
 CLAIM_SECONDS = 0.1
 CLAIM_LIMIT = 64
-# With a run that takes longer than this, in seconds, the others do not wait for its end; nor for
-# that of many that are each a little slow.
+# The others do not wait for a run that takes longer than this, in seconds, nor for several that
+# together do.
 SLOW_SECONDS = 0.25
 LONG_SECONDS = 1.0
 
@@ -50,8 +50,8 @@ def resolve_due(*, linger: float = 0.0) -> int:
     """Work on due resolutions for a slice of time; return how many there were.
 
     Args:
-        linger: How long to wait for the next one after the last, in seconds: they come in
-            numbers, and waking a worker takes longer than a look at the rows.
+        linger: How long to wait for more after the last, in seconds: they often come in groups, and
+            waking a worker takes longer than a poll.
     """
     worker = worker_name()
     begun = active = time.monotonic()
@@ -74,7 +74,7 @@ def resolve_due(*, linger: float = 0.0) -> int:
 
 
 def work(claimed: Sequence[Claim]) -> float:
-    """Run the heuristic on claimed resolutions, and store each answer as it ends.
+    """Run the heuristic on claimed resolutions, and store the answers.
 
     Returns:
         How long the slowest run took, in seconds.
@@ -96,7 +96,7 @@ def work(claimed: Sequence[Claim]) -> float:
 
 
 class _ClaimedTogether:
-    """What a worker has claimed at once: not begun, in flight, answered."""
+    """What a worker has claimed at once: not begun, running, answered."""
 
     def __init__(self, claims: Sequence[Claim]) -> None:
         self.slowest = 0.0
@@ -111,7 +111,7 @@ class _ClaimedTogether:
         self._done = threading.Event()
 
     def take(self) -> Claim | None:
-        """Return the next claim that is to be run, begun."""
+        """Begin the next claim and return it."""
         while True:
             with self._lock:
                 if not self._left:
@@ -142,7 +142,7 @@ class _ClaimedTogether:
         self.slowest = max(self.slowest, time.monotonic() - begun)
 
     def flush(self) -> None:
-        """Release what is not begun, and store what is answered."""
+        """Release the claims that are not begun, and store the answered ones."""
         with self._lock:
             answered, self._answered = self._answered, []
             left, self._left = self._left, []
@@ -154,7 +154,7 @@ class _ClaimedTogether:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """In the body, let nothing wait for a slow run."""
+        """During the block, keep other claims from waiting for a slow run."""
         if self._alone:
             yield
             return
@@ -166,7 +166,7 @@ class _ClaimedTogether:
             self._done.set()
             watch.join()
         if self._error is not None:
-            # The task fails, so that what is not stored is requeued at once.
+            # The task fails, so what is not stored is requeued at once.
             raise self._error
 
     def _watch(self) -> None:
@@ -188,15 +188,15 @@ class _ClaimedTogether:
 
 
 def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
-    """Store answers together; one that cannot be stored costs the others nothing."""
+    """Store answers together; if that fails, each by itself."""
     try:
         retry_while_unavailable(lambda: finish(answered), seconds=RETRY_SECONDS)
     except DATABASE_ERRORS:
         raise
     except Exception as error:
         if len(answered) > 1:
-            for one in answered:
-                _store([one])
+            for pair in answered:
+                _store([pair])
             return
         resolution, _ = answered[0]
         logger.exception("resolution.not_stored resolution=%s", resolution.pk)
@@ -204,5 +204,5 @@ def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
 
 
 def _fail(resolution: Resolution, error: str) -> None:
-    # Each time from the resolution as it was begun: a try that fails may have changed it.
+    # A copy each time, since a failed attempt may have changed the resolution.
     retry_while_unavailable(lambda: fail(copy.copy(resolution), error), seconds=RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""Bodies of requests: bounded, UTF-8, strict JSON; large ones spooled to be read as a stream."""
+"""Parses request bodies: bounded, UTF-8, strict JSON; large ones are spooled to be streamed."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def read_bounded(stream: IO[bytes], parser_context: Context, limit: int) -> byte
     """Return the body, having read no more than ``limit`` bytes and one.
 
     Raises:
-        ParseError: The body broke off before its end.
+        ParseError: The body is incomplete.
         PayloadTooLarge: The body is longer, by its header or actually.
     """
     declared = _declared(parser_context, limit)
@@ -49,14 +49,14 @@ class JSONParser(BaseParser):
         """Return the value of the body.
 
         Raises:
-            ParseError: The body is not such JSON; the message says where.
+            ParseError: The body is not valid JSON; the message says where.
             PayloadTooLarge: The body is over ``PAVE_MAX_BODY``.
-            UnsupportedMediaType: The body is said to be encoded otherwise than in UTF-8.
+            UnsupportedMediaType: The headers say that the body is not UTF-8.
         """
         check_encoding(media_type, parser_context)
         body = read_bounded(stream, parser_context, settings.PAVE_MAX_BODY)
         try:
-            # A number stays as it was written: 12.10 is not 12.1, and 400 digits are no float.
+            # A number stays as text: 12.10 is not 12.1, and 400 digits do not fit into a float.
             return json.loads(
                 body.decode("utf-8-sig"),
                 parse_float=Number,
@@ -77,7 +77,7 @@ class JSONParser(BaseParser):
 class Upload:
     """A large body, spooled.
 
-    It is read to its end before it is processed, so that a slow client holds no transaction open.
+    It is read completely before it is processed, so that a slow client holds no transaction open.
 
     Args:
         file: The body, at its beginning.
@@ -105,9 +105,9 @@ class UploadParser(BaseParser):
         """Return the body.
 
         Raises:
-            ParseError: The body broke off before its end.
+            ParseError: The body is incomplete.
             PayloadTooLarge: The body is over ``PAVE_MAX_UPLOAD``.
-            UnsupportedMediaType: The body is said to be encoded otherwise than in UTF-8.
+            UnsupportedMediaType: The headers say that the body is not UTF-8.
         """
         check_encoding(media_type, parser_context)
         limit = settings.PAVE_MAX_UPLOAD
@@ -127,16 +127,16 @@ class UploadParser(BaseParser):
 
 
 class Number(str):
-    """A JSON number in the digits in which it came."""
+    """A JSON number in its original digits."""
 
     __slots__ = ()
 
 
 def check_encoding(media_type: str | None, parser_context: Context) -> None:
-    """Refuse a body that is said to be in another charset than UTF-8, or compressed.
+    """Refuse a body whose headers declare another charset than UTF-8, or compression.
 
     Raises:
-        UnsupportedMediaType: It is.
+        UnsupportedMediaType: They do.
     """
     charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
     if charset.strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
@@ -159,7 +159,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 
 def _declared(parser_context: Context, limit: int) -> int:
-    """Return the length of the body by its header.
+    """Return the length of the body from its header.
 
     Raises:
         PayloadTooLarge: That is longer than ``limit``.

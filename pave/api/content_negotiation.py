@@ -1,4 +1,4 @@
-"""The API responds with JSON, whatever was accepted."""
+"""The API responds with JSON, whatever the client accepts."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -50,10 +50,10 @@ def problem(
 
 
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn an exception of a view into a problem; None for a server error.
+    """Convert an exception of a view to a problem; None for a server error.
 
-    Set as REST framework's ``EXCEPTION_HANDLER``. An exception may bring its own ``problem_type``,
-    and its own ``problem_errors``.
+    Set as REST framework's ``EXCEPTION_HANDLER``. An exception may have its own ``problem_type``
+    and ``problem_errors``.
     """
     if isinstance(exc, IntegrityError | ObjectDoesNotExist) and _is_erased(context["request"].user):
         exc = exceptions.AuthenticationFailed("This client is not active any more.")
@@ -89,19 +89,19 @@ def problem_page(status_code: int, detail: str) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a path that no route knows (Django's ``handler404``)."""
+    """Answer a path without a route (Django's ``handler404``)."""
     return problem_page(404, "There is nothing here. The API is described at /docs.")
 
 
-@csrf_exempt  # else a POST to an unknown path would get an HTML page about a cookie
+@csrf_exempt  # otherwise a POST to an unknown path would get an HTML page about a cookie
 def not_found_view(request: HttpRequest) -> HttpResponse:
-    """Answer a path that no route knows, as the last route of all."""
+    """Answer a path without a route; the last route of all."""
     return not_found(request, Http404())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a server error (Django's ``handler500``)."""
-    return problem_page(500, "Pave failed to answer this. The failure is in its log.")
+    return problem_page(500, "Pave failed to answer this. The error is in its log.")
 
 
 def field_errors(detail: Any) -> list[dict[str, str]]:

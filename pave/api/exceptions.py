@@ -1,4 +1,4 @@
-"""Exceptions of views beside REST framework's own."""
+"""Exceptions of views, in addition to REST framework's."""
 
 from rest_framework import exceptions, status
 
@@ -11,14 +11,14 @@ class PayloadTooLarge(exceptions.APIException):
 
 
 class Conflict(exceptions.APIException):
-    """The request is well formed and does not fit the present state."""
+    """The request conflicts with the present state."""
 
     status_code = status.HTTP_409_CONFLICT
-    default_detail = "This does not fit the present state."
+    default_detail = "This conflicts with the present state."
 
 
 class Unprocessable(exceptions.APIException):
-    """The request is well formed and cannot be done, whatever the state is."""
+    """The request is well formed and can never succeed."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = "This cannot be done."
@@ -41,7 +41,7 @@ class Overloaded(exceptions.APIException):
 
 
 class BodyTimeout(exceptions.APIException):
-    """The client has stopped sending the body, or has gone."""
+    """The client has stopped sending the body, or has disconnected."""
 
     status_code = status.HTTP_408_REQUEST_TIMEOUT
     default_detail = "The body did not come in time."

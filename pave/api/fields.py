@@ -1,4 +1,4 @@
-"""Fields of serializers that take exactly what the contract says, and say so in the description."""
+"""Strict serializer fields, which also define their schema in the API's description."""
 
 import re
 from collections.abc import Iterable
@@ -13,22 +13,22 @@ from rest_framework import serializers
 from pave.api.body_parsers import Number
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Enough for any card payment in any currency; eight decimals for the smallest units.
+# Enough for any card payment in any currency.
 MAX_AMOUNT_DIGITS = 12
 MAX_AMOUNT_DECIMALS = 8
 # The countries that cards are used in, and Kosovo, which has no official code.
 COUNTRIES = {country.alpha_2 for country in pycountry.countries} | {"XK"}
 CURRENCIES = {currency.alpha_3 for currency in pycountry.currencies}
-# No NUL, which no database stores; and, where something must be there, not white space alone.
+# No NUL, which PostgreSQL cannot store; and for required text, not only white space.
 ANY_TEXT = r"^[^\u0000]*$"
 SOME_TEXT = r"^[^\u0000]*[^\u0000\s\u0085\u001c-\u001f][^\u0000]*$"
 
 
 class DescribedField(serializers.Field):
-    """A field that says itself what it takes or gives, as the API's description has it.
+    """A field that defines its own schema in the API's description.
 
-    ``described`` is its whole schema, but for null. Where it has a ``component``, the description
-    has it once under that name, and generated clients have one type for it.
+    ``described`` is its whole schema, except for null. With a ``component`` name the schema is
+    shared under that name, and generated clients have one type for it.
     """
 
     described: dict[str, Any] = {}
@@ -36,9 +36,9 @@ class DescribedField(serializers.Field):
 
 
 class TextField(DescribedField, serializers.CharField):
-    """Text that every part of Pave can store and send: no NUL, no half characters.
+    """Text that every part of Pave can store and send: no NUL, no lone surrogates.
 
-    Unlike REST framework's field it takes no numbers, and keeps white space.
+    Unlike REST framework's field it refuses numbers and keeps white space.
     """
 
     default_error_messages = {
@@ -73,7 +73,7 @@ class TextField(DescribedField, serializers.CharField):
 class AmountField(DescribedField):
     """A sum of money: a string with a plain decimal number, or a JSON number.
 
-    It is returned in the digits in which it came, so it is kept as text. A JSON number may be
+    It is returned in the digits in which it was sent, so it is kept as text. A JSON number may be
     written as 1e2 and may have floating-point noise; digits beyond the eighth decimal are rounded
     off.
     """
@@ -229,7 +229,7 @@ class IntegerField(DescribedField):
 
 
 class BooleanField(DescribedField):
-    """true or false, and nothing that might be meant so."""
+    """true or false, and no value that merely resembles them."""
 
     described = {"type": "boolean"}
     default_error_messages = {"invalid": "Must be true or false."}
@@ -265,18 +265,18 @@ class TimestampField(DescribedField):
             raise  # not reached: ``fail`` raises
 
     def to_representation(self, value: datetime | str) -> str:
-        """Return the time's text; one that is a text already stays."""
+        """Return the time as text; text is returned unchanged."""
         return value if isinstance(value, str) else value.isoformat().replace("+00:00", "Z")
 
 
 class ShownTextField(DescribedField):
-    """Text in an answer; where it may be null, an empty one is.
+    """Text in a response; if it is nullable, an empty text becomes null.
 
     Args:
-        words: The words that there are at present. They are listed as ``x-extensible-enum``, which
-            generated clients take as plain text: a word that is new must not break them. Of an
-            ``anyOf`` of enum and string those in TypeScript have nothing more, since the type
-            collapses to ``string``; those in Python have a union to be told apart at each use.
+        words: The present words. They are listed as ``x-extensible-enum``, which generated clients
+            treat as plain text: a new word must not break them. An ``anyOf`` of enum and string is
+            no better: in TypeScript the type collapses to ``string``, and in Python it is a union
+            to be distinguished at each use.
         format: As in JSON Schema.
     """
 
@@ -294,7 +294,7 @@ class ShownTextField(DescribedField):
 
 
 class ConstField(DescribedField):
-    """A member of an answer that is always the same, and says what the answer is."""
+    """A constant member of a response, which identifies its type."""
 
     def __init__(self, value: str | bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -303,7 +303,7 @@ class ConstField(DescribedField):
         self.described = {"type": kind, "const": value}
 
     def get_attribute(self, instance: object) -> str | bool:
-        """Return the value, whatever it is that is shown."""
+        """Return the constant, whatever the instance."""
         return self._value
 
     def to_representation(self, value: str | bool) -> str | bool:

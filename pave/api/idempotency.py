@@ -61,13 +61,13 @@ class _Superseded(Exception):
 def idempotent(handler: Handler | None = None, *, check: Handler | None = None) -> Handler:
     """Let a view's handler accept an Idempotency-Key.
 
-    With a key the handler runs in a transaction. What is to happen after its commit and before
-    the response, such as waiting for a result, goes into an ``Unfinished`` response.
+    With a key the handler runs in a transaction. Work after the commit and before the response,
+    such as waiting for a result, goes into an ``Unfinished`` response.
 
     Args:
         handler: The view's method.
-        check: Called with the view and the request before the transaction, for what may wait for
-            the network; what it returns is given to the handler.
+        check: Called with the view and the request before the transaction, for work that may wait
+            for the network; its result is passed to the handler.
     """
     if handler is None:
         return functools.partial(idempotent, check=check)
@@ -101,7 +101,7 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
             _try_store(claimed, response)
         return response
 
-    handle.takes_key = True  # type: ignore[attr-defined]  # the API's description tells
+    handle.takes_key = True  # type: ignore[attr-defined]  # for the API's description
     return handle
 
 
@@ -152,8 +152,8 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
     """Claim a key, or return the response that its first request got.
 
     Raises:
-        Conflict: The first request is in flight.
-        Unprocessable: The first request was another one.
+        Conflict: The first request is in progress.
+        Unprocessable: The first request was different.
     """
     newest, *older = stored_forms(key)
     token = uuid4()
@@ -198,7 +198,7 @@ def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim
 
 
 def _is_used(row: IdempotencyKey, now: datetime) -> bool:
-    """Return whether a key has its response, or its request is in flight."""
+    """Return whether a key has its response, or its request is in progress."""
     in_flight = row.lease_expires_at is not None and row.lease_expires_at > now
     return row.expires_at > now and (in_flight or row.body is not None)
 
@@ -276,7 +276,7 @@ def _replay(row: IdempotencyKey) -> HttpResponse:
     except InvalidToken as error:
         raise Conflict(
             "This Idempotency-Key was used, and its first answer can no longer be read. "
-            "See what became of it before you send it with a new key."
+            "Check its outcome before you send it with a new key."
         ) from error
     return HttpResponse(
         body,
@@ -287,7 +287,7 @@ def _replay(row: IdempotencyKey) -> HttpResponse:
 
 
 def _in_flight() -> Conflict:
-    return Conflict("The first request with this Idempotency-Key is under way. Try again soon.")
+    return Conflict("The first request with this Idempotency-Key is in progress. Try again soon.")
 
 
 def _cipher() -> MultiFernet:

@@ -12,7 +12,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class LengthRequired:
-    """Refuses bodies in chunks: Django would take them to be empty."""
+    """Refuses chunked bodies, which Django would treat as empty."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -37,7 +37,7 @@ class FewParameters:
 
 
 class RateLimitFields:
-    """Writes the RateLimit fields where the client has a limit."""
+    """Writes the RateLimit fields if the client has a limit."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response

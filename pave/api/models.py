@@ -8,22 +8,22 @@ KEY_LENGTH = 255
 
 
 class IdempotencyKey(models.Model):
-    """A client's Idempotency-Key, and the answer that its first request got."""
+    """A client's Idempotency-Key, and the response to its first request."""
 
     client = models.ForeignKey(
         Client, on_delete=models.CASCADE, related_name="idempotency_keys", db_index=False
     )
     key = models.CharField(max_length=KEY_LENGTH)
     fingerprint = models.CharField(
-        max_length=64, help_text="SHA-256 of the request: another one may not use the key."
+        max_length=64, help_text="SHA-256 of the request: a different one may not use the key."
     )
-    token = models.UUIDField(help_text="Names the process that is at it.")
+    token = models.UUIDField(help_text="The process that handles the request.")
     lease_expires_at = models.DateTimeField(
-        null=True, help_text="Until then somebody is at it; empty: it is answered."
+        null=True, help_text="When the claim ends; empty once there is a response."
     )
     status_code = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
-    # Encrypted: the answer to a webhook's making holds its secret.
+    # Encrypted: the response to a new webhook contains its secret.
     body = models.BinaryField(null=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()

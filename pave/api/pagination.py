@@ -15,11 +15,11 @@ MAX_PAGE_SIZE = 200
 
 
 class Pages(CursorPagination):
-    """Pages of rows that stay right while rows are added.
+    """Pages of rows that stay correct while rows are added.
 
     A page is ``{"data": [...], "next_cursor": …, "previous_cursor": …}``; a cursor goes back
     into the query as ``cursor``, and is null where there is no such page. ``limit`` sets the
-    page's length. Subclasses say in what order.
+    page's length. Subclasses define the order.
     """
 
     page_size = PAGE_SIZE
@@ -31,7 +31,7 @@ class Pages(CursorPagination):
         """Return the cursor's position.
 
         Raises:
-            ValidationError: It is none that Pave gave out.
+            ValidationError: It is not a cursor from Pave.
         """
         try:
             cursor = super().decode_cursor(request)
@@ -39,7 +39,7 @@ class Pages(CursorPagination):
                 self.check_position(str(cursor.position))
         except (NotFound, ValueError) as error:
             raise ValidationError(
-                {"cursor": "This is not a cursor of this list; leave it out to start anew."}
+                {"cursor": "This is not a cursor of this list; omit it to start at the top."}
             ) from error
         return cursor
 
@@ -47,7 +47,7 @@ class Pages(CursorPagination):
         """Return the page's length.
 
         Raises:
-            ValidationError: ``limit`` is none from 1 to ``MAX_PAGE_SIZE``.
+            ValidationError: ``limit`` is not from 1 to ``MAX_PAGE_SIZE``.
         """
         limit = request.query_params.get(self.page_size_query_param)
         if limit is None:
@@ -57,7 +57,7 @@ class Pages(CursorPagination):
         return int(limit)
 
     def check_position(self, position: str) -> None:
-        """Raise ValueError for what is no position in this list."""
+        """Raise ValueError for an invalid position."""
         raise NotImplementedError
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class Pages(CursorPagination):
         """Return the description of a page."""
         cursor = {
             "type": ["string", "null"],
-            "description": "Goes into the query as `cursor`; null where there is no such page.",
+            "description": "Send it as `cursor`; null if there is no such page.",
             "example": None,
         }
         names = ("data", "next_cursor", "previous_cursor")
@@ -95,7 +95,7 @@ class NewestFirst(Pages):
     ordering = "-id"
 
     def check_position(self, position: str) -> None:
-        """Raise ValueError for what is no id."""
+        """Raise ValueError if it is not an id."""
         UUID(position)
 
 
@@ -105,7 +105,7 @@ class ByName(Pages):
     ordering = ("name", "id")
 
     def check_position(self, position: str) -> None:
-        """Raise ValueError for what no column of text holds."""
+        """Raise ValueError for text that cannot be stored."""
         if "\x00" in position:
             raise ValueError(position)
         position.encode()

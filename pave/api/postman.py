@@ -43,7 +43,7 @@ def collection(schema: Described) -> Described:
 
 
 def as_text(document: Described) -> str:
-    """Return a collection as it is stored in ``docs/``."""
+    """Return a collection as text, as stored in ``docs/``."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

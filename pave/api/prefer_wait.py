@@ -29,7 +29,7 @@ FindFinished = Callable[[Collection[UUID]], Collection[UUID]]
 
 
 def preferred_seconds(request: Request) -> int:
-    """Return the seconds the client wants to wait: 0 to 10; what is no number is ignored."""
+    """Return the seconds that the client will wait, from 0 to 10; invalid values are ignored."""
     match = _WAIT.search(request.META.get("HTTP_PREFER", ""))
     return min(int(match[1]), MAX_SECONDS) if match else 0
 

@@ -1,4 +1,4 @@
-"""Query parameters, validated as strictly as bodies."""
+"""Serializers of query parameters, as strict as those of bodies."""
 
 import datetime
 import re
@@ -19,7 +19,7 @@ _SLACK = datetime.timedelta(hours=1)
 
 
 class TimestampOrDateField(DescribedField):
-    """A time as RFC 3339 has it; a date alone is its beginning in UTC."""
+    """A time in RFC 3339 format; a date alone stands for its start in UTC."""
 
     described = {
         "type": "string",
@@ -54,7 +54,7 @@ class IdField(DescribedField):
 
     described = {"type": "string", "format": "uuid"}
 
-    default_error_messages = {"invalid": "Must be an id, such as one that Pave has given out."}
+    default_error_messages = {"invalid": "Must be an id from Pave, which is a UUID."}
 
     def to_internal_value(self, data: Any) -> UUID:
         """Return the id."""
@@ -69,7 +69,7 @@ class OneOfField(TextField):
     """One of a few words.
 
     Args:
-        words: Those that there are.
+        words: The valid words.
         component: Their name in the description.
     """
 
@@ -90,7 +90,7 @@ class OneOfField(TextField):
 
 
 class LimitField(TextField):
-    """How many rows a page has; checked where pages are made."""
+    """The number of rows per page, validated by the pagination."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=1000, **kwargs)
@@ -103,21 +103,21 @@ class LimitField(TextField):
 
 
 class PageQuery(serializers.Serializer):
-    """Query parameters of every list, checked where pages are made; subclasses add filters."""
+    """Query parameters of every list, validated by the pagination; subclasses add filters."""
 
     cursor = TextField(
         required=False,
         max_length=1000,
         help_text="The `next_cursor` or `previous_cursor` of a page of this list.",
     )
-    limit = LimitField(required=False, help_text="How many on a page.")
+    limit = LimitField(required=False, help_text="Rows per page.")
 
 
 class CreatedQuery(PageQuery):
     """Query parameters of a list whose rows have ``created_at`` and ids that begin with it."""
 
     created_after = TimestampOrDateField(
-        required=False, help_text="From this time or day (UTC) on."
+        required=False, help_text="At or after this time or day (UTC)."
     )
     created_before = TimestampOrDateField(
         required=False, help_text="Before this time or day (UTC)."
@@ -128,15 +128,15 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer])
     """Return the query's values.
 
     Raises:
-        ValidationError: A parameter is unknown, is there twice, or has a wrong value.
+        ValidationError: A parameter is unknown, repeated, or invalid.
     """
     serializer = serializer_class(data=request.query_params.dict())
     errors: dict[str, Any] = {}
     for name, values in request.query_params.lists():
         if name not in serializer.fields:
-            errors[name] = "Is no parameter of this route."
+            errors[name] = "Is not a parameter of this route."
         elif len(values) > 1:
-            errors[name] = "Is there more than once."
+            errors[name] = "Is given more than once."
     if not serializer.is_valid():
         errors = {**serializer.errors, **errors}
     if errors:

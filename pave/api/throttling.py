@@ -27,7 +27,7 @@ Field = tuple[str, int, int, int, int]
 
 
 class LimitExceeded(Throttled):
-    """The client has made more requests than it may, or sent more transactions."""
+    """The client has reached its rate limit or its quota."""
 
     problem_type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
@@ -64,7 +64,7 @@ class RateThrottle(BaseThrottle):
 
 
 def quota_exceeded(request: Request, error: QuotaExceeded, now: datetime) -> LimitExceeded:
-    """Return the answer for a client whose quota does not suffice."""
+    """Return the error for a client whose quota does not suffice."""
     seconds = math.ceil((error.until - now).total_seconds())
     quota = request.user.monthly_quota  # type: ignore[union-attr]  # a client
     record_limit(request, "quota", quota, _month_seconds(error.until), error.left, seconds)
@@ -98,7 +98,7 @@ def _month_seconds(end: datetime) -> int:
 
 @contextmanager
 def limit_errors() -> Iterator[None]:
-    """Turn a reached concurrency limit in the block into 429, or 503 if it is that of all clients.
+    """Answer 429 if the client's concurrency limit is reached in the block, 503 if that of all is.
 
     Raises:
         Throttled: The client is at its limit.

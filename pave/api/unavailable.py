@@ -15,7 +15,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 class UnavailableMiddleware:
-    """Answers 503 with Retry-After in place of a view that failed for the database."""
+    """Answers 503 with Retry-After if a view fails because of the database."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -24,7 +24,7 @@ class UnavailableMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Return a problem for an error of the database's; None for others."""
+        """Return a problem for a database error; None for others."""
         if not isinstance(exception, DATABASE_ERRORS):
             return None
         logger.error(

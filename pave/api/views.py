@@ -16,10 +16,10 @@ from pave.clients.models import Client
 
 
 class ClientView(APIView):
-    """A client's route: a body that names another client is refused before all else.
+    """A route for clients: a body that names another client is refused first.
 
-    A client has few requests answered at once in a process (``GENERAL``), but for methods that are
-    ``short``: it must not hold all threads, whatever its requests wait for.
+    A client may have few concurrent requests in a process (``GENERAL``), except for ``short``
+    methods: it must not hold all threads, whatever its requests wait for.
     """
 
     short: Collection[str] = ()
@@ -30,11 +30,11 @@ class ClientView(APIView):
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let the caller in, or raise what keeps it out.
+        """Check the caller before its request is handled.
 
         Raises:
             PermissionDenied: The body names another client than the key's.
-            Throttled: The client has as many requests answered as it may at once.
+            Throttled: The client has reached its limit of concurrent requests.
             Overloaded: The limit of all clients is reached.
         """
         super().initial(request, *args, **kwargs)

@@ -61,7 +61,7 @@ class ClientAdmin(StaffAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple:
-        # Clients' own systems hold the id; another one would be another client.
+        # Clients' own systems use the id, so it cannot be changed.
         return ("client_id",) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -124,7 +124,7 @@ class KeyList(ChangeList):
 @admin.register(ApiKey)
 class ApiKeyAdmin(StaffAdmin):
     navigation_place = 1
-    purpose = "Keys by which clients call. Only a hash is kept; make new ones on a client's page."
+    purpose = "Clients' keys. Only a hash is stored; create new ones on a client's page."
     list_display = ("prefix", "client", "name", "state", "made", "expiry_date", "last_used")
     list_filter = ("revoked",)
     list_select_related = ("client",)
@@ -178,7 +178,7 @@ class ApiKeyAdmin(StaffAdmin):
     @button(
         "Rotate",
         permission="clients.change_apikey",
-        question="Make a new key of the same name, and revoke this one at once?",
+        confirmation="Make a new key of the same name, and revoke this one at once?",
         offered=lambda key: not key.revoked,
     )
     def rotate(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
@@ -189,19 +189,19 @@ class ApiKeyAdmin(StaffAdmin):
         "Revoke",
         permission="clients.change_apikey",
         look="danger",
-        question="End it at once and for good? Whoever uses it gets 401 from now on.",
+        confirmation="Revoke it at once and for good? Calls with it get 401 from now on.",
         offered=lambda key: not key.revoked,
         bulk="Revoke for good",
     )
     def revoke(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
         api_keys.revoke(key=key)
-        return "Revoked; nothing is accepted with it any more."
+        return "Revoked; it is no longer accepted."
 
 
 def show_key(
     model_admin: StaffAdmin, request: HttpRequest, client: Client, key: ApiKey, secret: str
 ) -> HttpResponse:
-    """Show a new key to the staff member who made it, this once."""
+    """Show a new key to the staff member who created it; it is not shown again."""
     response = shown_once(
         request,
         model_admin=admin.site.get_model_admin(Client),

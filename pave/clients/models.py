@@ -11,7 +11,7 @@ from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked
 
 
 class Client(models.Model):
-    """A bank or fintech that has its transactions normalized."""
+    """A bank or fintech that sends transactions."""
 
     client_id = models.CharField(
         "client id",
@@ -23,17 +23,17 @@ class Client(models.Model):
                 "Use letters, digits and . _ : - and begin with a letter or digit.",
             )
         ],
-        help_text="What the client calls itself in the client-id header, such as 1234.",
+        help_text="The client's id in the API, such as 1234.",
     )
-    name = models.CharField(max_length=200, blank=True, help_text="For people; may change.")
+    name = models.CharField(max_length=200, blank=True, help_text="For display; it may change.")
     active = models.BooleanField(
-        default=True, help_text="Unticked, none of the client's keys is accepted."
+        default=True, help_text="If unticked, none of the client's keys is accepted."
     )
     requests_per_minute = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="How many HTTP requests it may make, in the long run. Empty: any number.",
+        help_text="How many HTTP requests it may make a minute, on average. Empty: any number.",
     )
     burst = models.PositiveIntegerField(
         null=True,
@@ -50,7 +50,7 @@ class Client(models.Model):
         default=1,
         db_default=1,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Its part of the heuristic's time while others wait too: 2 gets twice as much "
+        help_text="Its share of the heuristic's time while others wait too: 2 gets twice as much "
         "as 1.",
     )
     notes = models.TextField(blank=True, help_text="For staff only.")
@@ -104,7 +104,7 @@ class ApiKey(AbstractAPIKey):
 
 
 class RateBucket(models.Model):
-    """How full a client's bucket of requests is, where the cache cannot keep it (no Redis)."""
+    """A client's rate bucket, stored here if there is no Redis."""
 
     client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True)
     full_at = models.FloatField(help_text="When it will be full again; seconds since 1970.")
@@ -114,7 +114,7 @@ class RateBucket(models.Model):
 
 
 class MonthlyUse(models.Model):
-    """How many transactions a client that has a quota has sent in a month."""
+    """How many transactions a client with a quota has sent in a month."""
 
     client = models.ForeignKey(
         Client, on_delete=models.CASCADE, related_name="monthly_uses", db_index=False

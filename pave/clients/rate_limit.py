@@ -18,8 +18,8 @@ from pave.clients.models import Client, RateBucket
 logger = logging.getLogger(__name__)
 
 # Takes one token. Arguments: seconds per token, tokens in a full bucket.
-# Returns: 1 or 0, seconds until a token is available, seconds until the bucket is full. Only the
-# clock of Redis counts.
+# Returns: 1 or 0, seconds until a token is available, seconds until the bucket is full. It uses the
+# clock of Redis only.
 _SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000

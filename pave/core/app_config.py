@@ -1,6 +1,6 @@
-"""What each app gives to the parts that know no app: the supervisor and the admin.
+"""The hooks by which apps provide parts to the supervisor and the admin.
 
-These parts stand below the apps and may not import them, so they ask their configs.
+The supervisor and the admin may not import the apps, so they call the apps' configs.
 """
 
 from collections.abc import Iterable

@@ -16,9 +16,9 @@ _CHANGED_SECONDS = 30
 class CachedLookup(Generic[Value]):
     """One kind of look-up by a key, answered from the cache if possible.
 
-    ``invalidate`` replaces the value by a marker for a while. It sends readers to the database,
-    and since values are stored only where the cache is empty, a slow reader cannot restore the
-    old value.
+    ``invalidate`` replaces the value by a marker for a while. It sends readers to the database, and
+    since values are stored only where the cache is empty, a slow reader cannot restore the old
+    value.
 
     Args:
         name: Prefix of the cache's keys.

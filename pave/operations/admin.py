@@ -12,7 +12,7 @@ from pave.staff.templatetags.staff import ago, pill
 
 @admin.register(ClusterBeat)
 class ClusterBeatAdmin(ReadOnlyAdmin):
-    purpose = "Which clusters run, and when each was last seen at work; they report every 5 s."
+    purpose = "Which clusters run, and when each last reported; they do so every 5 s."
     list_display = ("queue", "host", "pid", "state", "seen", "started", "restarts")
     list_display_links = None
 

@@ -11,7 +11,7 @@ class OperationsConfig(app_config.PaveAppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        """Register the system checks, and begin to report where that is asked for."""
+        """Register the system checks, and start telemetry if it is configured."""
         from pave.operations.monitoring import telemetry
 
         telemetry.start()

@@ -40,7 +40,7 @@ def _clusters(now: datetime) -> Iterator[Part]:
         if beat.queue in seen_queues and now - MISSED_FOR <= beat.seen_at < now - SEEN_WITHIN:
             yield Attention(
                 "warn",
-                f"Cluster {beat.queue} on {beat.host} is not seen at work",
+                f"Cluster {beat.queue} on {beat.host} does not report",
                 url,
                 since=beat.seen_at,
             )
@@ -72,7 +72,7 @@ def _figures(series: TimeSeries) -> Iterator[Part]:
     )
     hits, misses = series.sum("memory", "known"), series.sum("memory", "waiting")
     yield Figure(
-        "Answered from memory",
+        "Answered from the cache",
         percent_text(hits / (hits + misses)) if hits + misses else "–",
         "without a run of the heuristic",
     )
@@ -115,11 +115,11 @@ def _plots(series: TimeSeries, span: Span) -> Iterator[Part]:
         yield Plot(title, duration_lines(series, span, name), "Upper bounds of their classes.")
     hits, misses = series.of("memory", "known"), series.of("memory", "waiting")
     yield Plot(
-        "Share answered from memory",
+        "Share answered from the cache",
         lines(
             [
                 Series(
-                    "from memory",
+                    "from the cache",
                     [
                         hit / (hit + miss) if hit + miss else None
                         for hit, miss in zip(hits, misses, strict=True)

@@ -4,9 +4,9 @@ from django.db import models
 
 
 class CacheEntry(models.Model):
-    """The table of Django's database cache, which serves where there is no Redis.
+    """The table of Django's database cache, used if there is no Redis.
 
-    Django's ``DatabaseCache`` reads and writes it; as a model, it is made by ``migrate``.
+    Django's ``DatabaseCache`` reads and writes it; as a model, it is created by ``migrate``.
     """
 
     cache_key = models.CharField(max_length=255, primary_key=True)
@@ -55,7 +55,9 @@ class Tally(models.Model):
     at = models.DateTimeField(help_text="The beginning of the minute, or of the hour once folded.")
     name = models.CharField(max_length=40)
     label = models.CharField(max_length=40, blank=True)
-    subject = models.CharField(max_length=40, blank=True, help_text="Of which webhook, if of one.")
+    subject = models.CharField(
+        max_length=40, blank=True, help_text="The webhook that is counted, if any."
+    )
     count = models.BigIntegerField()
     total = models.FloatField(default=0, help_text="The sum of what was measured.")
     folded = models.BooleanField(default=False)

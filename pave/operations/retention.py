@@ -33,7 +33,7 @@ class Expiry:
     removable: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows
 
     def count(self) -> int:
-        """Return how many rows are to be looked at."""
+        """Return how many rows are old enough to be examined."""
         return self.candidates.count()
 
     def walk(self) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Periodic work of the supervisor beside the apps' sweeps."""
+"""Periodic work of the supervisor, in addition to the apps' sweeps."""
 
 import logging
 import time

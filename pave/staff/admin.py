@@ -22,11 +22,13 @@ admin.site.unregister(Group)
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    purpose = "Everything that staff did, newest first. Nobody can change it; it holds no secret."
+    purpose = (
+        "Everything that staff did, newest first. It cannot be changed and contains no secret."
+    )
     list_display = ("when", "username", "action", "object_link", "outcome")
     list_filter = ("model",)
     search_fields = ("username",)
-    search_help_text = "A user name, or the id of what something was done to."
+    search_help_text = "A user name, or the id of an object."
     fields = ("when", "username", "action", "object_link", "changes_table", "detail", "address")
     readonly_fields = ("when", "object_link", "changes_table")
 
@@ -61,7 +63,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 class StaffUserAdmin(StaffAdmin, UserAdmin):
     """Accounts. Only superusers can create or change superusers."""
 
-    purpose = "Who works here. A person's roles are their groups; nothing else gives rights."
+    purpose = "Accounts of staff. A person's roles are their groups; nothing else gives rights."
     list_display = ("username", "first_name", "last_name", "email", "role", "is_active")
     list_filter = ("is_active", "is_superuser", "groups")
     fieldsets = (
@@ -86,11 +88,11 @@ class StaffUserAdmin(StaffAdmin, UserAdmin):
         return super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # An account that is no longer wanted is made inactive: what it did stays its own.
+        # Former accounts are deactivated instead, so that their audit entries keep their user.
         return False
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        if not hasattr(request, "audit_before"):  # the page for another password
+        if not hasattr(request, "audit_before"):  # the page to set a password
             return audit.record(request, action="set the password of", obj=obj)
         return super().log_change(request, obj, message)
 
@@ -102,4 +104,4 @@ class StaffUserAdmin(StaffAdmin, UserAdmin):
 
 @admin.register(Group)
 class RoleAdmin(StaffAdmin, GroupAdmin):
-    purpose = "Roles: viewer, support, matcher and admin were made with Pave."
+    purpose = "Roles. Pave provides viewer, support, matcher and admin."

@@ -1,4 +1,4 @@
-"""The views of buttons: the question, the action, its message and its audit entry."""
+"""The views of buttons: confirmation, action, message and audit entry."""
 
 import logging
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from pave.staff.buttons import Button, Refused, buttons_of
 
 logger = logging.getLogger(__name__)
 
-# A bulk action is done object by object while the browser waits.
+# A bulk action is performed object by object while the browser waits.
 MAX_BULK = 200
 
 
@@ -74,7 +74,7 @@ class ButtonsMixin:
         ]
 
     def do_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponse:
-        """Ask a button's question, and perform its action."""
+        """Show a button's confirmation or form, and perform its action."""
         button = buttons_of(type(self)).get(button_name)
         if button is None:
             raise Http404

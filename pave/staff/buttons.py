@@ -1,8 +1,8 @@
 """Buttons: what staff can do to an object, and to many of them from a list.
 
 A method of a ``StaffAdmin`` with ``@button(...)`` is a button on the object's page, offered to
-those who have its permission. It is called by POST only; one with a question asks that first, on
-a page of its own. Everything done this way is in the audit trail.
+those who have its permission. It is called by POST only; one with a confirmation or a form shows
+that first, on a page of its own. Everything done this way is in the audit trail.
 """
 
 from collections.abc import Callable
@@ -35,10 +35,10 @@ class Button:
         name: The method's, and the end of the URL.
         label: What the button says.
         permission: The required one, such as ``webhooks.operate_webhook``.
-        question: Asked before the action; empty: it is performed at once.
+        confirmation: A text to confirm before the action; empty: it is performed at once.
         form: Further input.
         look: ``primary``, ``danger`` or nothing.
-        offered: Whether it makes sense for an object.
+        offered: Whether the action makes sense for an object.
         bulk: Its label in the actions of the list; empty: it is not among them.
         template: The page that asks.
         atomic: Whether what it does and its line in the audit trail are committed together; not so
@@ -48,7 +48,7 @@ class Button:
     name: str
     label: str
     permission: str
-    question: str = ""
+    confirmation: str = ""
     form: type[forms.Form] | None = None
     look: str = ""
     offered: Callable[[Any], bool] = always
@@ -59,7 +59,7 @@ class Button:
     @property
     def asks(self) -> bool:
         """Whether a page asks before the button's action."""
-        return bool(self.question or self.form)
+        return bool(self.confirmation or self.form)
 
     def allowed(self, request: HttpRequest) -> bool:
         """Return whether the request's user may."""
@@ -70,7 +70,7 @@ def button(
     label: str,
     *,
     permission: str,
-    question: str = "",
+    confirmation: str = "",
     form: type[forms.Form] | None = None,
     look: str = "",
     offered: Callable[[Any], bool] = always,
@@ -85,7 +85,7 @@ def button(
             name=method.__name__,
             label=label,
             permission=permission,
-            question=question,
+            confirmation=confirmation,
             form=form,
             look=look,
             offered=offered,

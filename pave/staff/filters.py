@@ -10,8 +10,8 @@ from django.http import HttpRequest
 class ChosenFilter(SimpleListFilter):
     """Narrows a list to one related object that a link has chosen.
 
-    It lists no other objects, of which there may be thousands; it says which one is chosen, and
-    lets it be taken away.
+    It lists no other objects, of which there may be thousands; it shows the chosen one, and can be
+    cleared.
     """
 
     def chosen(self, value: str) -> Model | None:

@@ -50,9 +50,9 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     # Panels, which are templates, above and below the form of an object's page.
     panels_above: Sequence[str] = ()
     panels_below: Sequence[str] = ()
-    # Whether the object page has Django's form, or all that there is to see is in panels.
+    # Whether the object page has Django's form, or only panels.
     show_form = True
-    # A sentence for those who see the list for the first time.
+    # A sentence about what the list shows.
     purpose = ""
 
     def panel_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
@@ -186,7 +186,7 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(StaffAdmin):
-    """Rows that the machine makes: staff look at them and change nothing by hand."""
+    """Rows that Pave creates: staff can see but not change them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -199,7 +199,7 @@ class ReadOnlyAdmin(StaffAdmin):
 
 
 class ReadOnlyInline(admin.TabularInline):
-    """Rows that the machine makes, on the page of what they belong to."""
+    """Rows that Pave creates, on the page of their parent."""
 
     extra = 0
     can_delete = False

@@ -1,11 +1,11 @@
-"""What staff did."""
+"""The audit trail of staff."""
 
 from django.conf import settings
 from django.db import models
 
 
 class AuditEntry(models.Model):
-    """One thing that one person did, with what was before and after it. Never a secret."""
+    """One action of one person, with the values before and after. Never a secret."""
 
     at = models.DateTimeField(auto_now_add=True)
     user = models.ForeignKey(
@@ -23,10 +23,10 @@ class AuditEntry(models.Model):
     object_id = models.CharField(max_length=64, blank=True)
     object_name = models.CharField("of which", max_length=300, blank=True)
     changes = models.JSONField(
-        default=dict, blank=True, help_text="What was before and after, by field."
+        default=dict, blank=True, help_text="Values before and after, by field."
     )
     detail = models.CharField("outcome", max_length=1000, blank=True)
-    address = models.CharField(max_length=64, blank=True, help_text="Where the browser was.")
+    address = models.CharField(max_length=64, blank=True, help_text="The browser's address.")
 
     class Meta:
         ordering = ["-id"]
@@ -36,7 +36,7 @@ class AuditEntry(models.Model):
         indexes = [
             # What was done to an object, on its page.
             models.Index(fields=["model", "object_id", "-id"], name="audit_of_object"),
-            # What a person did.
+            # A person's actions.
             models.Index(fields=["username", "-id"], name="audit_of_user"),
         ]
 

@@ -68,8 +68,8 @@ ADMIN = (
 )
 ROLES = {"viewer": VIEWER, "support": SUPPORT, "matcher": MATCHER, "admin": ADMIN}
 
-# Permissions beyond Django's four, with the model that they belong to. They are also in the
-# models' Meta; made here too, they can be given before ``migrate`` has made them.
+# Permissions beyond Django's four, with their models. They are also in the models' Meta; creating
+# them here allows to grant them before ``migrate`` has created them.
 _OWN = {
     "webhooks.operate_webhook": ("webhook", "Can test, check, enable, disable, recover webhooks"),
     "webhooks.rotate_secret": ("webhook", "Can rotate signing secrets"),
@@ -82,10 +82,10 @@ _OWN = {
 
 
 def make_roles(apps: Any) -> None:
-    """Make the groups and give them their permissions, which are made if they are not there.
+    """Create the groups and grant their permissions, which are created if missing.
 
     Args:
-        apps: Where models come from; a migration has its own.
+        apps: The source of models; a migration has its own.
     """
     content_types = apps.get_model("contenttypes", "ContentType").objects
     permissions = apps.get_model("auth", "Permission").objects

@@ -12,11 +12,11 @@ from pave.staff.dashboard import home, span_of
 from pave.staff.global_search import search
 from pave.staff.widgets import SPANS
 
-# The order of the navigation; what is not named comes after.
+# The order of the navigation; other models follow.
 APPS = ("merchants", "webhooks", "clients", "operations", "staff", "auth", "axes")
 
 NAMES = {"auth": "Accounts", "staff": "Record"}
-# django-q2's tasks are only wake-ups; Pave has API keys of its own.
+# Hidden: django-q2's tasks are only wake-ups, and Pave has its own API keys.
 NOT_SHOWN = {"django_q", "rest_framework_api_key"}
 
 

@@ -54,7 +54,7 @@ def test_a_merchant_made_from_feedback_is_shown_once_it_is_published(
     superuser: Browser, given: Feedback, api: APIClient, stranger_api: APIClient
 ) -> None:
     page = accept(superuser, given, new_name=NAME)
-    assert "take the names of persons out" in page.casefold()
+    assert "take out names of persons" in page.casefold()
     made = Merchant.objects.get()
     for caller in (api, stranger_api):
         assert names(caller) == []
@@ -64,11 +64,11 @@ def test_a_merchant_made_from_feedback_is_shown_once_it_is_published(
         reverse("admin:merchants_ruleset_draft"),
         reverse("admin:merchants_merchant_change", args=[made.pk]),
     ):
-        assert "names of persons out" in superuser.get(url).content.decode()
+        assert "out names of persons" in superuser.get(url).content.decode()
     rulesets.publish(note="Looked at", by="ann")
     assert names(stranger_api) == names(api) == [NAME]
     assert stranger_api.get(f"/v1/merchants/{made.pk}").json()["aliases"] == []
-    assert "names of persons out" not in superuser.get(url).content.decode()
+    assert "out names of persons" not in superuser.get(url).content.decode()
 
 
 def test_staff_change_the_name_before_anybody_has_seen_it(

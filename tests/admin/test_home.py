@@ -86,7 +86,7 @@ def test_failed_questions_and_open_feedback_are_counted(
 ) -> None:
     ResolutionFactory(status="failed", error="It took too long.")
     html = _home(superuser)
-    assert "The heuristic failed on 1 question in a day" in html
+    assert "The heuristic failed on 1 resolution in a day" in html
     assert "It took too long." in html
     assert "1 correction to be reviewed" in html
 
@@ -107,7 +107,7 @@ def test_the_worst_endpoints_are_listed(superuser: Browser, at_work: None) -> No
 def test_a_correction_goes_all_the_way(superuser: Browser, open_feedback: Feedback) -> None:
     page = reverse("admin:merchants_feedback_do", args=[open_feedback.pk, "accept"])
     nothing = superuser.post(page, {})
-    assert "Give one of the three." in nothing.content.decode()
+    assert "Give exactly one of the three." in nothing.content.decode()
     superuser.post(page, {"new_name": "Netflix Inc", "text": "NETFLIX"})
     open_feedback.refresh_from_db()
     assert open_feedback.status == "accepted"

@@ -80,7 +80,7 @@ def test_a_failing_webhook_is_found_mended_and_retried(
     expect(page.locator(".audit")).to_contain_text("/polar/mended")
     page.goto(delivery)
     page.get_by_role("button", name="Retry now").click()
-    expect(_said(page, "It is tried as soon as its webhook has room.")).to_be_visible()
+    expect(_said(page, "It is tried as soon as its webhook has capacity.")).to_be_visible()
     expect(page.locator("#attempts")).to_contain_text("200, delivered", timeout=20_000)
     [told] = [one for one in receiver.messages if one.path == "/polar/mended"]
     assert json.loads(told.body)["request_id"] == request_id
@@ -97,7 +97,7 @@ def test_a_rule_is_published_after_a_look_at_its_preview(log_in: LogIn, pave: St
     page.get_by_role("option", name="Burger King", exact=True).first.click()
     page.get_by_label("Note").fill("They were bought.")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("It counts once the draft is published.").first).to_be_visible()
+    expect(page.get_by_text("It takes effect once the draft is published.").first).to_be_visible()
     _open(page, "Try a descriptor")
     page.get_by_label("Descriptor").fill("KRUSTY BURGER 99 SPRINGFIELD")
     page.get_by_role("button", name="Try").click()
@@ -144,7 +144,7 @@ def test_a_disabled_webhook_is_enabled_and_what_was_held_arrives(
     expect(page.get_by_text("The endpoint answered 410 Gone").first).to_be_visible()
     page.get_by_role("link", name="Enable").click()
     page.get_by_role("button", name="Enable").click()
-    expect(_said(page, "held deliveries are on their way")).to_be_visible()
+    expect(_said(page, "held deliveries are queued")).to_be_visible()
     pave.wait_for(lambda: any(one.path == "/kiwi/old-endpoint" for one in receiver.messages), 20)
 
 

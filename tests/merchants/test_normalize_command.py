@@ -152,7 +152,7 @@ def test_what_cannot_be_read_whole_is_refused_and_nothing_is_written(tmp_path, c
 
 def test_what_is_no_file_is_not_written_over(tmp_path):
     source = written(tmp_path / "in.csv", [["description"], ["SHOP"]])
-    with pytest.raises(CommandError, match="no regular file"):
+    with pytest.raises(CommandError, match="not a regular file"):
         run(source, tmp_path)
 
 

@@ -82,10 +82,10 @@ def test_the_line_of_a_submit_ties_both_ids(api, caplog):
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("/v1/nothing/jane%20doe", "Not Found: a path that no route knows"),
-        ("/v1/nothing/jane%0A%C3%BC", "Not Found: a path that no route knows"),
+        ("/v1/nothing/jane%20doe", "Not Found: a path without a route"),
+        ("/v1/nothing/jane%0A%C3%BC", "Not Found: a path without a route"),
         ("/v1/merchants?search=jane&jane=1", "Bad Request: /v1/merchants"),
-        ("/v1/batches/jane", "Not Found: a path that no route knows"),
+        ("/v1/batches/jane", "Not Found: a path without a route"),
         (
             "/v1/batches/0190c2a4-7e1b-7d3a-9c58-4111111111ab",
             "Not Found: /v1/batches/<uuid:batch_id>",

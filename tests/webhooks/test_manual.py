@@ -129,7 +129,7 @@ def test_asking_twice_is_asking_once(send, waiting, receiver):
 
 def test_what_is_in_flight_is_not_retried(deliver):
     in_flight = deliver(status="delivering", attempts=1)
-    with pytest.raises(manual.InvalidState, match="under way"):
+    with pytest.raises(manual.InvalidState, match="in flight"):
         manual.retry(delivery_id=in_flight.pk)
     in_flight.refresh_from_db()
     assert in_flight.status == "delivering"

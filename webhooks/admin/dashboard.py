@@ -96,7 +96,7 @@ def _overdue(now: datetime) -> Iterator[Part]:
             "bad",
             "Deliveries are late",
             reverse("admin:webhooks_delivery_changelist") + "?status__exact=pending",
-            "The oldest was due long ago: is a cluster at work, are endpoints slow?",
+            "The oldest was due long ago. Does a cluster run? Are endpoints slow?",
             oldest,
         )
 

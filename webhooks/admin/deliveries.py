@@ -119,20 +119,20 @@ class DeliveryAdmin(ReadOnlyAdmin):
             and not delivery.webhook.deleted_at
         ),
         bulk="Retry now",
-        question="",
+        confirmation="",
     )
     def retry(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
         try:
             manual.retry(delivery_id=delivery.pk)
         except manual.InvalidState as error:
             raise Refused(str(error)) from error
-        return "It is tried as soon as its webhook has room."
+        return "It is tried as soon as its webhook has capacity."
 
     @button(
         "Cancel",
         permission=RETRY,
         look="danger",
-        question="Take it back? The client will not be told of this event.",
+        confirmation="Cancel it? The webhook will not be notified of this event.",
         offered=lambda delivery: delivery.status in (Status.PENDING, Status.HELD),
         bulk="Cancel: never send",
     )
@@ -145,7 +145,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 
 def ids_for(pk: UUID, limit: int = 500) -> list[UUID]:
-    """Return the deliveries that an id means: its own, its event's, webhook's or subject's.
+    """Return the deliveries with an id, of their own or of their event, webhook or subject.
 
     One look-up for each, since no index serves all of them at once.
     """

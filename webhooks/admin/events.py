@@ -16,7 +16,7 @@ from webhooks.models import Event
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     navigation_place = 2
-    purpose = "What happened, with the bytes that tell of it. An event's id is its webhook-id."
+    purpose = "What happened, with the bytes of its message. An event's id is its webhook-id."
     list_display = ("type", "client", "subject_id", "made", "id")
     list_select_related = ("client",)
     search_fields = ("id",)

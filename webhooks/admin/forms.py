@@ -20,10 +20,10 @@ class WebhookForm(forms.ModelForm):
         choices=[(name, name) for name in (*EVENT_TYPES, *GROUPS)],
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        help_text="Which events it is told of. None ticked: all of them.",
+        help_text="Which events it is notified of. None ticked: all of them.",
     )
 
-    # Who waits for the look-up of the host; see webhooks/endpoints/name_lookups.py.
+    # The caller that waits for the look-up of the host; see webhooks/endpoints/name_lookups.py.
     caller: str
 
     class Meta:
@@ -42,7 +42,7 @@ class WebhookForm(forms.ModelForm):
 
 
 class RotateForm(forms.Form):
-    """How long the old secret goes on."""
+    """How long the old secret stays valid."""
 
     overlap = forms.TypedChoiceField(
         label="The old secret goes on signing for",
@@ -54,7 +54,7 @@ class RotateForm(forms.Form):
             (0, "no time at all: it has leaked"),
         ],
         help_text="Meanwhile every message has both signatures, so that nothing fails while the "
-        "client changes over.",
+        "client switches to the new one.",
     )
 
 

@@ -17,7 +17,7 @@ from webhooks.models import Recovery
 @admin.register(Recovery)
 class RecoveryAdmin(ReadOnlyAdmin):
     navigation_place = 3
-    purpose = "Jobs that send again what never succeeded. Begin one on a webhook's page."
+    purpose = "Jobs that send again what never succeeded. Start one on a webhook's page."
     list_display = ("begun", "webhook", "state", "total", "queued")
     list_filter = ("status",)
     list_select_related = ("webhook",)

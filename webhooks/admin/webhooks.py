@@ -1,4 +1,4 @@
-"""Staff's view of webhooks: how each does, and what can be done about it."""
+"""Staff's view of webhooks: their state, and what can be done about it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +49,7 @@ class WebhookAdmin(StaffAdmin):
     form = WebhookForm
     navigation_place = 0
     purpose = (
-        "Where clients are told of answers. A disabled webhook loses nothing: "
+        "Where clients are notified of answers. A disabled webhook loses nothing: "
         "its deliveries are held until it is enabled."
     )
     list_display = ("url", "client", "state", "why", "failing", "description", "made")
@@ -211,7 +211,7 @@ class WebhookAdmin(StaffAdmin):
         "Recover",
         permission=OPERATE,
         form=RecoverForm,
-        question="Send again what was made in a window of time and never succeeded. "
+        confirmation="Send again what was created in a window of time and never succeeded. "
         "What has succeeded is not sent twice.",
         template="webhooks/recover.html",
         offered=lambda webhook: not webhook.deleted_at,
@@ -239,7 +239,7 @@ class WebhookAdmin(StaffAdmin):
         "Rotate the secret",
         permission="webhooks.rotate_secret",
         form=RotateForm,
-        question="Make a new signing secret. It is shown once, on the next page.",
+        confirmation="Make a new signing secret. It is shown once, on the next page.",
         offered=lambda webhook: not webhook.deleted_at,
     )
     def rotate_secret(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
@@ -265,19 +265,19 @@ class WebhookAdmin(StaffAdmin):
         "Enable",
         permission=OPERATE,
         look="primary",
-        question="Send to it again, and release what is held, oldest first, at its own pace?",
+        confirmation="Send to it again, and release what is held, oldest first, at its own pace?",
         offered=lambda webhook: not webhook.enabled and not webhook.deleted_at,
         bulk="Enable: release what is held",
     )
     def enable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         released = enabling.enable(webhook=webhook)
-        return f"Enabled; {released} held deliveries are on their way."
+        return f"Enabled; {released} held deliveries are queued."
 
     @button(
         "Disable",
         permission=OPERATE,
         look="danger",
-        question="Stop sending to it? Its deliveries will be held, none is lost.",
+        confirmation="Stop sending to it? Its deliveries are held, and none is lost.",
         offered=lambda webhook: webhook.enabled,
         bulk="Disable: hold deliveries",
     )

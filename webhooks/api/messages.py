@@ -17,13 +17,13 @@ Described = dict[str, Any]
 
 
 class MessageSerializer(serializers.Serializer):
-    """What all messages have; ``type`` is each one's own."""
+    """The members of all messages; each has a ``type`` of its own."""
 
     timestamp = TimestampField(help_text="When it happened.")
 
 
 class TestMessageSerializer(MessageSerializer):
-    """A message that was asked for to try a webhook."""
+    """A test message."""
 
     data = serializers.DictField()  # type: ignore[assignment]  # DRF takes fields out of the class
 
@@ -31,13 +31,13 @@ class TestMessageSerializer(MessageSerializer):
 def message(
     event_type: str, summary: str, body: type[MessageSerializer], example: Described
 ) -> OpenApiWebhook:
-    """Return the description of a webhook.
+    """Return the description of a message that Pave sends.
 
     Args:
-        event_type: Whose message it is.
-        summary: What has happened.
-        body: What all messages about such an object have.
-        example: A message, without its type.
+        event_type: Its event type.
+        summary: What happened.
+        body: The serializer of messages about such an object.
+        example: An example, without its type.
     """
     name = "".join(word.capitalize() for word in event_type.removeprefix("webhook.").split("."))
     members = {"type": ConstField(event_type), "__doc__": body.__doc__}
@@ -47,11 +47,11 @@ def message(
             operation_id=f"on{name}",
             tags=["Webhooks that Pave sends"],
             summary=summary,
-            description=f"{summary}. Sent to the webhooks that take `{event_type}`.",
+            description=f"{summary}. Sent to webhooks that subscribe to `{event_type}`.",
             request=type(f"{name}MessageSerializer", (body,), members),
             responses={
                 200: OpenApiResponse(
-                    description="Any 2xx within 15 s is a success; else it is retried."
+                    description="Any 2xx within 15 s is a success; otherwise it is retried."
                 ),
                 410: OpenApiResponse(description="Disables the webhook."),
             },
@@ -62,14 +62,14 @@ def message(
 
 TEST_MESSAGE = message(
     TEST,
-    "A test was asked for",
+    "A test was requested",
     TestMessageSerializer,
     {"timestamp": "2026-11-20T09:30:00.000000Z", "data": {}},
 )
 
 
 def sign(result: Described, **kwargs: Any) -> Described:
-    """Add the headers that every message has, for which drf-spectacular has no word (a hook)."""
+    """Add the headers of messages, which drf-spectacular cannot describe (a hook)."""
     headers = {
         "webhook-id": "The event's id, the same on every attempt.",
         "webhook-timestamp": "Seconds since 1970, of this attempt.",

@@ -1,4 +1,4 @@
-"""Webhooks, deliveries, attempts, recoveries: the objects of the API."""
+"""Webhooks, deliveries, attempts and recoveries in the API's responses."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from webhooks.policies.circuit_breaker import BreakerState
 
 
 class BreakerSerializer(serializers.Serializer):
-    """Whether an endpoint that fails is spared for a while."""
+    """The circuit breaker: whether a failing endpoint is left alone for a while."""
 
     state = ShownTextField(words=BreakerState)
     failures = serializers.IntegerField(min_value=0)
@@ -26,7 +26,7 @@ class BreakerSerializer(serializers.Serializer):
     window = serializers.IntegerField(min_value=0)
 
     def to_representation(self, webhook: Webhook) -> dict[str, Any]:
-        """Return how a webhook's endpoint does."""
+        """Return the state of a webhook's breaker."""
         health, now = webhook.health, timezone.now()
         return super().to_representation(
             {
@@ -40,7 +40,7 @@ class BreakerSerializer(serializers.Serializer):
 
 
 class SecretTimesSerializer(serializers.Serializer):
-    """When a secret was made, and until when messages are signed with it."""
+    """When a secret was created, and until when it signs."""
 
     created_at = TimestampField()
     expires_at = TimestampField(allow_null=True)
@@ -48,7 +48,7 @@ class SecretTimesSerializer(serializers.Serializer):
 
 @extend_schema_serializer(examples=[OpenApiExample("Webhook", examples.WEBHOOK)])
 class WebhookSerializer(serializers.Serializer):
-    """Where messages go, and how it does. Neither secrets nor values of headers are shown."""
+    """Where messages go, and the endpoint's health. Secrets and header values are not shown."""
 
     id = serializers.UUIDField()
     url = serializers.CharField()
@@ -72,7 +72,7 @@ class WebhookSerializer(serializers.Serializer):
 
     @extend_schema_field(SecretTimesSerializer(many=True))
     def get_secrets(self, webhook: Webhook) -> Any:
-        """Return those that messages are signed with."""
+        """Return the secrets that sign messages."""
         now = timezone.now()
         live = [
             secret
@@ -89,19 +89,19 @@ class WebhookWithSecretSerializer(WebhookSerializer):
     secret = serializers.SerializerMethodField()
 
     def get_secret(self, webhook: Webhook) -> str:
-        """Shown this once."""
-        return self.context["secret"]  # the row has it encrypted
+        """Not shown again."""
+        return self.context["secret"]  # the row holds it encrypted
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Created", examples.CREATED)])
 class CreatedWebhookSerializer(serializers.Serializer):
-    """What the first version's route answers."""
+    """The response of the first version's route."""
 
     client_id = serializers.CharField()
     url = serializers.CharField()
     webhook_id = serializers.UUIDField()
     secret = serializers.CharField(
-        required=False, help_text="Shown this once, where the webhook is new."
+        required=False, help_text="Only when the webhook is created; not shown again."
     )
 
 
@@ -127,7 +127,7 @@ class DeliverySerializer(serializers.Serializer):
         allow_null=True, words=Webhook.DisabledBy.values, help_text="Why it is held."
     )
     attempts: serializers.Field = serializers.IntegerField(
-        min_value=0, help_text="How many there were."
+        min_value=0, help_text="How many attempts there were."
     )
     next_attempt_at = TimestampField(allow_null=True)
     next_trigger = serializers.SerializerMethodField()
@@ -136,12 +136,12 @@ class DeliverySerializer(serializers.Serializer):
 
     @extend_schema_field(ShownTextField(allow_null=True, words=Delivery.Trigger.values))
     def get_next_trigger(self, delivery: Delivery) -> str | None:
-        """Return what brings about the next attempt, where there is to be one."""
+        """Return what triggers the next attempt, if there is to be one."""
         return delivery.trigger if delivery.status == Delivery.Status.PENDING else None
 
 
 class AttemptSerializer(serializers.Serializer):
-    """One time that a delivery was tried, with all the evidence there is."""
+    """One attempt to deliver, with its evidence."""
 
     number = serializers.IntegerField(min_value=1)
     trigger = ShownTextField(words=DeliveryAttempt.Trigger.values)
@@ -156,8 +156,8 @@ class AttemptSerializer(serializers.Serializer):
     error = ShownTextField(
         allow_null=True,
         words=(*ErrorClass, INTERRUPTED),
-        help_text=f"Why it failed; `{INTERRUPTED}`: by a fault of Pave's, and nobody knows what "
-        "came of it.",
+        help_text=f"Why it failed; `{INTERRUPTED}`: by an error of Pave's, so the outcome is "
+        "unknown.",
     )
     detail = ShownTextField(allow_null=True)
     request_headers = serializers.DictField()
@@ -179,14 +179,14 @@ class DeliveryWithAttemptsSerializer(DeliverySerializer):
 
 
 class TestResultSerializer(serializers.Serializer):
-    """What came of a test message."""
+    """The outcome of a test message."""
 
     delivery = DeliverySerializer(source="*")
     attempt = AttemptSerializer(source="attempt_set.get")
 
 
 class WindowSerializer(serializers.Serializer):
-    """A window of time, in which a webhook's deliveries are counted or sent again."""
+    """A window of time whose deliveries are counted or sent again."""
 
     webhook = serializers.UUIDField(source="webhook_id")
     since = TimestampField()
@@ -194,17 +194,17 @@ class WindowSerializer(serializers.Serializer):
 
 
 class RecoveryCountSerializer(WindowSerializer):
-    """What a recovery would send."""
+    """The deliveries that a recovery would send."""
 
     dry_run = ConstField(True)
     counts = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
-        help_text="`total`, and how many of each status.",
+        help_text="`total`, and the number with each status.",
     )
 
 
 class ProgressSerializer(serializers.Serializer):
-    """How many deliveries there were, how many are on their way, and what became of these."""
+    """How many deliveries there were, how many are queued again, and their statuses."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
         """Return a count for each status."""
@@ -214,12 +214,12 @@ class ProgressSerializer(serializers.Serializer):
         }
 
     def to_representation(self, recovery: Recovery) -> dict[str, Any]:
-        """Return how far a recovery is."""
+        """Return a recovery's progress."""
         return super().to_representation(progress(recovery))
 
 
 class RecoverySerializer(WindowSerializer):
-    """A recovery, and how far it is."""
+    """A recovery and its progress."""
 
     id = serializers.UUIDField()
     dry_run = ConstField(False)
@@ -230,7 +230,7 @@ class RecoverySerializer(WindowSerializer):
 
 
 class CheckSerializer(serializers.Serializer):
-    """What an endpoint did with one message."""
+    """How an endpoint handled one message."""
 
     name = serializers.CharField(source="message.name")
     expected = serializers.SerializerMethodField()
@@ -245,11 +245,11 @@ class CheckSerializer(serializers.Serializer):
 
     @extend_schema_field(ShownTextField(words=("2xx", "4xx")))
     def get_expected(self, result: CheckResult) -> str:
-        """What a right endpoint answers."""
+        """The correct response."""
         return "2xx" if result.message.accept else "4xx"
 
     def get_sent(self, result: CheckResult) -> bool:
-        """Whether there was a message at all."""
+        """Whether the message was sent."""
         return result.outcome is not None
 
     def get_detail(self, result: CheckResult) -> str | None:

@@ -40,7 +40,7 @@ _ANY_EVENT = (*EVENT_TYPES, *GROUPS)
 
 
 class URLField(TextField):
-    """An address that webhooks may be sent to."""
+    """The URL of a webhook."""
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(
@@ -52,7 +52,7 @@ class URLField(TextField):
         self.described = {"type": "string", "format": "uri", "maxLength": 2048}
 
     def to_internal_value(self, data: str) -> str:
-        """Return the URL, or refuse it for what can be seen without a look-up."""
+        """Return the URL; refuse one that is invalid without a look-up."""
         url = super().to_internal_value(data)
         try:
             address_policy().check_url(url)
@@ -63,7 +63,7 @@ class URLField(TextField):
 
 
 class EventsField(serializers.ListField):
-    """The types of events that a webhook wants; an empty list means all."""
+    """The event types that a webhook subscribes to; an empty list means all."""
 
     child = OneOfField(words=_ANY_EVENT, component="EventName")
     default_error_messages = {
@@ -82,7 +82,7 @@ class EventsField(serializers.ListField):
 
 
 class HeadersField(DescribedField):
-    """Headers of the client's own. A value that the API masked stands for the one it has."""
+    """The client's own headers. A masked value stands for the stored one."""
 
     described = {
         "type": "object",
@@ -115,7 +115,7 @@ class HeadersField(DescribedField):
 
 
 class StrictSerializer(serializers.Serializer):
-    """A body or a query without unknown fields, so that typing errors are refused."""
+    """Refuses unknown fields, so that typing errors are noticed."""
 
     strict = True
 
@@ -131,20 +131,20 @@ class StrictSerializer(serializers.Serializer):
 
 
 class ResolvedURLSerializer(serializers.Serializer):
-    """A body with the URL of a webhook, whose host is looked up once all else is right.
+    """A body with the URL of a webhook, whose host is looked up once all else is valid.
 
-    Its context names the waiting ``caller`` (see webhooks/endpoints/name_lookups.py).
+    Its context names the ``caller`` that waits (see webhooks/endpoints/name_lookups.py).
     """
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields, or refuse the URL for where its host leads.
+        """Return the fields, or refuse a URL whose host has no permitted address.
 
         A name that cannot be resolved yet is refused too: a typing error is far likelier than an
         endpoint that is still to be made.
 
         Raises:
-            Throttled: The caller has another look-up.
-            Overloaded: Others have too many.
+            Throttled: The caller has another look-up in progress.
+            Overloaded: Other callers have too many.
         """
         if "url" in attrs:
             try:
@@ -165,20 +165,18 @@ class CreateWebhookSerializer(ResolvedURLSerializer):
     """A webhook, as Pave's first version takes it."""
 
     url = URLField()
-    client_id = TextField(
-        max_length=64, required=False, help_text="The key's client; may be left out."
-    )
+    client_id = TextField(max_length=64, required=False, help_text="The key's client; optional.")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Webhook", {"url": examples.URL})])
 class NewWebhookSerializer(ResolvedURLSerializer, StrictSerializer):
-    """What a client may say about a webhook of its own."""
+    """The fields of a webhook that its client may set."""
 
     url = URLField()
     description = TextField(
         max_length=500, required=False, allow_blank=True, help_text="For people."
     )
-    events = EventsField(required=False, help_text="What it is told of; empty: everything.")
+    events = EventsField(required=False, help_text="Event types to send; empty for all.")
     enabled = BooleanField(
         required=False,
         help_text="While it is disabled its messages are held; enabling releases them.",
@@ -187,7 +185,7 @@ class NewWebhookSerializer(ResolvedURLSerializer, StrictSerializer):
         min_value=1,
         max_value=MAX_IN_FLIGHT,
         required=False,
-        help_text="How many messages may be under way to it at once.",
+        help_text="How many messages may be in flight to it at once.",
     )
     headers = HeadersField(
         required=False,
@@ -198,7 +196,7 @@ class NewWebhookSerializer(ResolvedURLSerializer, StrictSerializer):
 
 @extend_schema_serializer(examples=[OpenApiExample("Enable", {"enabled": True})])
 class WebhookChangesSerializer(NewWebhookSerializer):
-    """What is to be changed of a webhook."""
+    """Changes to a webhook."""
 
     url = URLField(required=False)
 
@@ -212,7 +210,7 @@ class RotateSecretSerializer(StrictSerializer):
         max_value=MAX_OVERLAP // HOUR,
         required=False,
         default=DEFAULT_OVERLAP // HOUR,
-        help_text="For how long the old secret goes on signing.",
+        help_text="How long the old secret goes on signing.",
     )
 
 
@@ -220,16 +218,16 @@ class RotateSecretSerializer(StrictSerializer):
     examples=[OpenApiExample("Count", {"since": "2026-11-20T00:00:00Z", "dry_run": True})]
 )
 class RecoverSerializer(StrictSerializer):
-    """A window of time, of which everything that never succeeded is to be sent again."""
+    """A window of time; what never succeeded in it is sent again."""
 
-    since = TimestampField(help_text="The first moment of the window.")
-    until = TimestampField(required=False, help_text="Its end; left out: now.")
+    since = TimestampField(help_text="The start of the window.")
+    until = TimestampField(required=False, help_text="The end of the window; by default now.")
     dry_run = BooleanField(
         required=False, default=False, help_text="Only count what would be sent."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Return the window, which ends now unless it says otherwise."""
+        """Return the window, which ends now by default."""
         now = timezone.now()
         attrs.setdefault("until", now)
         if attrs["since"] > now:
@@ -240,7 +238,7 @@ class RecoverSerializer(StrictSerializer):
 
 
 class EmptySerializer(StrictSerializer):
-    """A body that has nothing to say."""
+    """An empty body."""
 
 
 class EventFilterField(TextField):
@@ -262,7 +260,7 @@ class DeliveryFilterSerializer(PageQuery, StrictSerializer):
     )
 
     def validate_event(self, value: str) -> dict[str, Any]:
-        """Return the look-up that an event's type, group of types, or id stands for."""
+        """Return the filter for an event's type, group of types, or id."""
         if is_group(value):
             return {"event__type__startswith": value.removesuffix("*")}
         if is_known(value):

@@ -1,4 +1,4 @@
-"""Canceling a delivery by hand."""
+"""Canceling a delivery manually."""
 
 import logging
 from uuid import UUID
@@ -14,7 +14,7 @@ Status = Delivery.Status
 
 
 def cancel(*, delivery_id: UUID) -> None:
-    """Cancel a delivery that has an attempt to come, or is held.
+    """Cancel a delivery that waits for an attempt, or is held.
 
     Raises:
         InvalidState: It is in flight at this moment, or final.

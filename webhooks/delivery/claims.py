@@ -103,7 +103,7 @@ class Claimer:
             steady={candidate.webhook_id: candidate.steady for candidate in candidates},
         )
         served_at = time.monotonic()
-        # In reverse: those at the end, which may have got one less, come first next time.
+        # In reverse: the last ones, which may have got one less, are first next time.
         for candidate in reversed(candidates):
             if candidate.webhook_id in share:
                 served_at += 1e-9
@@ -114,7 +114,7 @@ class Claimer:
         return claims
 
     def _webhooks_with_due(self, now: datetime) -> list[Webhook]:
-        """Return the webhooks with due deliveries, those first that were served longest ago."""
+        """Return the webhooks with due deliveries, in the order of their last service."""
         started = time.monotonic()
         if started >= self._next_search_at:
             self._webhooks = webhooks_with_due(now)

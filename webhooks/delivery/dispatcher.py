@@ -142,8 +142,8 @@ class Dispatcher:
     def _wait_for_slow(self, pool: ThreadPoolExecutor, *, not_suspect: bool) -> int:
         """Wait for what is in flight, and meanwhile go on with the others.
 
-        Else all clients would wait for the slowest endpoint whenever all dispatchers are at the end
-        of their time.
+        Otherwise all clients would wait for the slowest endpoint whenever all dispatchers end their
+        slices.
 
         Args:
             pool: Whose threads send.
@@ -172,8 +172,8 @@ class Dispatcher:
             steady = False if message.webhook_id in slow else message.steady
             of_client = remaining_of.get(message.client_id, client_limit)
             remaining_of[message.client_id] = of_client.minus(steady)
-        # What one client's steady endpoints take beyond its share, since they have begun to hang,
-        # is not taken from what others' new and slow ones may have.
+        # If one client's steady endpoints begin to hang and exceed its share, this does not reduce
+        # the capacity for other clients' new and slow endpoints.
         remaining = self._capacity(1.0)
         for of_client in remaining_of.values():
             remaining = replace(
@@ -278,7 +278,7 @@ def send_due() -> int:
 
 
 def help_send() -> int:
-    """Send beside another dispatcher that has too much to do, for a short while."""
+    """Help another dispatcher that has too much to do, for a short slice."""
     with worker_slots.acquire() as acquired:
         return Dispatcher(wakeup=HELP).run(seconds=HELP_SECONDS) if acquired else 0
 

@@ -49,12 +49,12 @@ class CheckMessage:
 
 
 GOOD = CheckMessage(
-    "good", True, "A rightly signed message was not taken: is the secret the right one?"
+    "good", True, "A correctly signed message was not accepted: is the secret the right one?"
 )
 DUPLICATE = CheckMessage(
     "duplicate",
     True,
-    "A message that came before was not taken: answer 2xx to a webhook-id that you have had, "
+    "A duplicate was not accepted: answer 2xx to a webhook-id that you have already received, "
     "or it will come again.",
 )
 STALE = CheckMessage(
@@ -71,21 +71,21 @@ WRONGLY_SIGNED = CheckMessage(
 DOUBLY_SIGNED = CheckMessage(
     "doubly_signed",
     True,
-    "A message with two signatures, the second of them right, was not taken: compare each one, "
+    "A message with two signatures, the second one valid, was not accepted: compare each one, "
     "or messages will fail while a secret is rotated.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What an endpoint did with one of the messages; None where it was not sent at all."""
+    """How an endpoint handled one of the messages; None if it was not sent."""
 
     message: CheckMessage
     outcome: Outcome | None
 
     @property
     def passed(self) -> bool:
-        """Whether the endpoint did what it should."""
+        """Whether the endpoint handled it correctly."""
         if self.outcome is None:
             return False
         if self.message.accept:
@@ -139,7 +139,7 @@ class _Checker:
 
 
 def check(*, webhook: Webhook) -> list[CheckResult]:
-    """Send the messages and return what the endpoint did with each.
+    """Send the messages and return how the endpoint handled each.
 
     If it does not respond to the good one, the others are not sent.
     """

@@ -62,7 +62,7 @@ def _requeue(interrupted: QuerySet[Delivery], now: datetime) -> int:
                     url=delivery.webhook.url,
                     started_at=now,
                     error=INTERRUPTED,
-                    detail="The sender ended before it could record what came of this attempt.",
+                    detail="The sender ended before it could record the outcome of this attempt.",
                 )
                 for delivery in deliveries
             ],

@@ -4,6 +4,6 @@ from pave.api.concurrency import ConcurrencyLimit
 
 TESTS = ConcurrencyLimit(
     limit=3,
-    busy="Another test or check of yours is under way; wait for its answer.",
-    full="Too many tests and checks are under way. Try again in a moment.",
+    busy="Another test or check of yours is in progress; wait for its answer.",
+    full="Too many tests and checks are in progress. Try again in a moment.",
 )

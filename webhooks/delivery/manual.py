@@ -1,4 +1,4 @@
-"""Retrying a delivery by hand."""
+"""Retrying a delivery manually."""
 
 import logging
 from datetime import datetime
@@ -58,5 +58,5 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
 
 def _reason(delivery: Delivery) -> str:
     if delivery.status == Status.DELIVERING:
-        return "This delivery is under way at this moment; wait for what comes of it."
+        return "This delivery is in flight; wait for its outcome."
     return "This delivery was canceled, since its webhook was deleted."

@@ -57,10 +57,10 @@ def count(*, webhook: Webhook, since: datetime, until: datetime) -> dict[str, in
 
 
 def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
-    """Begin a recovery; the cluster does the work. One that has nothing to do is completed at once.
+    """Start a recovery for the cluster; one with nothing to send is completed at once.
 
     Raises:
-        AlreadyRunning: Another one of this webhook is running.
+        AlreadyRunning: Another recovery of this webhook is running.
     """
     total = sum(count(webhook=webhook, since=since, until=until).values())
     now = timezone.now()
@@ -70,8 +70,8 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
             total = 0
         if running := Recovery.objects.running().filter(webhook=webhook).first():
             raise AlreadyRunning(
-                f"The recovery {running.pk} of this webhook is not through yet. "
-                "Begin another one when it is."
+                f"The recovery {running.pk} of this webhook is still running. "
+                "Start another one when it is completed."
             )
         recovery = Recovery(webhook=webhook, since=since, until=until, total=total, created_at=now)
         if total:
@@ -84,7 +84,7 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
 
 
 def advance_all() -> None:
-    """Take running recoveries one step further, in any order, for a slice of time."""
+    """Advance running recoveries, in any order, for a slice of time."""
     end = time.monotonic() + SLICE_SECONDS
     for pk in list(_advanceable().order_by("?").values_list("pk", flat=True)):
         while advance(pk):
@@ -154,7 +154,7 @@ def progress(recovery: Recovery) -> dict[str, Any]:
     """Return the counts of a recovery's deliveries."""
     by_status = dict(recovery.deliveries.order_by().values_list("status").annotate(Count("pk")))
     return {
-        # Counted when it began; some of the window may have failed for the first time since.
+        # Counted when it started; others in the window may have failed since.
         "total": max(recovery.total, recovery.queued),
         "queued": recovery.queued,
         **{status: by_status.get(status, 0) for status in Status.values},

@@ -18,7 +18,7 @@ from webhooks.http.transport import Transport
 from webhooks.models import Delivery, Event, Webhook
 from webhooks.publishing import Occurrence, message_body
 
-NOTE = "This is a test. Nothing has happened, and nothing is to be done."
+NOTE = "This is a test. Nothing has happened, and no action is needed."
 
 
 def send_test(*, webhook: Webhook) -> Delivery:

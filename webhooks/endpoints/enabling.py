@@ -40,15 +40,15 @@ def disable(
 ) -> bool:
     """Stop sending to a webhook, end its recovery, and hold its waiting deliveries.
 
-    A disabled one still gets deliveries that were requested since; if its endpoint then says again
-    that it wants nothing, those end too.
+    A disabled webhook still gets deliveries that were requested since; if its endpoint then asks
+    again to be disabled, those end too.
 
     Args:
         webhook_id: Which one.
         by: Who wants it.
         now: The present.
-        hold_at_once: Else the sweep holds, within a second or so: for a transaction that others
-            wait for, since there may be many webhooks with much that waits.
+        hold_at_once: Whether to hold now. Otherwise the sweep does it within about a second, for a
+            transaction that blocks others: many webhooks may have many waiting deliveries.
 
     Returns:
         Whether it was enabled before.
@@ -138,7 +138,7 @@ def hold(webhook: Webhook) -> int:
             trigger__in=Delivery.ON_DEMAND,
             next_attempt_at__gt=webhook.disabled_at,
         )
-    # What had been delivered before it was sent again stays delivered.
+    # Deliveries that had succeeded before they were sent again stay succeeded.
     delivered = waiting.filter(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
     Delivery.objects.waiting().filter(pk__in=_first_batch(delivered)).update_in_order(
         status=Status.SUCCEEDED, next_attempt_at=None, resume_status="", resume_at=None
@@ -190,12 +190,15 @@ def reconcile(*, now: datetime) -> None:
     )
     deleted = {*waiting.exclude(deleted_at=None), *held.exclude(deleted_at=None)}
     changes: list[tuple[int, Callable[[], object]]] = [
-        *((one.client_id, partial(hold, one)) for one in waiting.existing().filter(enabled=False)),
         *(
-            (one.client_id, partial(_release_and_send, one.pk))
-            for one in held.existing().filter(enabled=True)
+            (webhook.client_id, partial(hold, webhook))
+            for webhook in waiting.existing().filter(enabled=False)
         ),
-        *((one.client_id, partial(cancel_unsent, one.pk, now=now)) for one in deleted),
+        *(
+            (webhook.client_id, partial(_release_and_send, webhook.pk))
+            for webhook in held.existing().filter(enabled=True)
+        ),
+        *((webhook.client_id, partial(cancel_unsent, webhook.pk, now=now)) for webhook in deleted),
     ]
     for change in _by_clients_in_turn(changes):
         change()
@@ -206,7 +209,7 @@ def reconcile(*, now: datetime) -> None:
 def _by_clients_in_turn(
     changes: Sequence[tuple[int, Callable[[], object]]],
 ) -> Iterator[Callable[[], object]]:
-    """Yield one change of each client, then another of each, clients and changes in any order."""
+    """Yield one change of each client, then a second of each, and so on, in any order."""
     of_client: dict[int, list[Callable[[], object]]] = {}
     for client_id, change in random.sample(changes, len(changes)):
         of_client.setdefault(client_id, []).append(change)

@@ -1,4 +1,4 @@
-"""Keeping each webhook's health up to date, and disabling the gone and the long failing."""
+"""Updates the health of webhooks, and disables those that are gone or have failed for days."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

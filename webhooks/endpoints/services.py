@@ -94,8 +94,8 @@ def lock(client: Client) -> None:
 def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
     """Create the client's webhook, or change the URL of its oldest; return its secret if it is new.
 
-    A disabled one is enabled, since clients of the original route have no other way to ask for it,
-    unless staff disabled it.
+    A disabled webhook is enabled unless staff disabled it, since the original route offers no other
+    way.
     """
     with transaction.atomic():
         lock(client)

@@ -162,7 +162,7 @@ class DiallingAdapter(HTTPAdapter):
         return target.path
 
     def build_response(self, req: Any, resp: Any) -> Response:
-        # Without what the transport does not look at: encoding, history, cookies.
+        # Without what the transport does not use: encoding, history, cookies.
         response = Response()
         response.status_code = resp.status
         response.headers = resp.headers

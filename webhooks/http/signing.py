@@ -55,7 +55,7 @@ def sign(*, secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
 def signed_headers(
     *, secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
 ) -> dict[str, str]:
-    """Every header that Pave itself puts on one attempt; the arguments are those of `sign`."""
+    """Pave's own headers of one attempt; the arguments are those of `sign`."""
     return {
         "content-type": "application/json",
         "user-agent": USER_AGENT,
@@ -68,7 +68,7 @@ def signed_headers(
 
 
 def mask(secret: str) -> str:
-    """A secret as people may see it: enough to tell two apart, nothing to sign with."""
+    """A secret for display: enough to distinguish two, too little to sign with."""
     shown = secret.removeprefix(SECRET_PREFIX)
     prefix = secret[: len(secret) - len(shown)]
     # Four characters of base64 are 24 of 256 bits; of a short secret not even these are shown.
@@ -76,7 +76,7 @@ def mask(secret: str) -> str:
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers with the value of every secret one replaced; for storing and showing."""
+    """The headers with secret values replaced, to be stored and displayed."""
     return {name: _MASK if _is_secret(name) else value for name, value in headers.items()}
 
 

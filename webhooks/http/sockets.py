@@ -33,7 +33,7 @@ class Exchange:
     def __init__(self, timeout: float, *, fresh: bool = False) -> None:
         self.started = time.monotonic()
         self.deadline = self.started + timeout
-        self.fresh = fresh  # whether a kept connection may not be used
+        self.fresh = fresh  # whether a new connection is required
         self.reused = False
         self.received = 0
         self.address: str | None = None

@@ -64,8 +64,8 @@ class _Session(HTTPSession):
         self.mount("http://", adapter)
 
     def get_redirect_target(self, resp: Response) -> str | None:
-        # Without this `requests` reads the whole body of a redirect, however long, to prepare the
-        # request that would follow, though none is asked for.
+        # Otherwise `requests` reads the whole body of a redirect, however long, to prepare a
+        # request that is never made.
         return None
 
 

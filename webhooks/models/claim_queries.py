@@ -20,7 +20,7 @@ from django.db.models.expressions import RawSQL
 
 from webhooks.models import Delivery
 
-# The predicates of the partial indexes, word for word: only then are they used.
+# The predicates of the partial indexes, verbatim: otherwise PostgreSQL does not use these.
 PENDING = "status = 'pending'"
 ON_DEMAND = "status = 'pending' AND \"trigger\" IN ('manual', 'recover')"
 # Sent even to a paused endpoint.

@@ -17,7 +17,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     """Queries for deliveries."""
 
     def waiting(self) -> "DeliveryQuerySet":
-        """Those with an attempt to come."""
+        """Those that wait for an attempt."""
         return self.filter(status=Delivery.Status.PENDING)
 
     def due(self, now: datetime) -> "DeliveryQuerySet":
@@ -91,23 +91,23 @@ class Delivery(models.Model):
         default=0, help_text="Attempts begun; counted before the message is sent."
     )
     step = models.PositiveSmallIntegerField(
-        default=0, help_text="Its place in the retry schedule: failures that count there."
+        default=0, help_text="Its position in the retry schedule: failures that count there."
     )
     trigger = models.CharField(
         max_length=16,
         choices=Trigger.choices,
         default=Trigger.AUTOMATIC,
-        help_text="What brings about the next attempt, or brought about the last one.",
+        help_text="What triggers the next attempt, or triggered the last one.",
     )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     resume_status = models.CharField(
         max_length=16,
         choices=Status.choices,
         blank=True,
-        help_text="What it goes back to if the attempt that was asked for by hand fails.",
+        help_text="The status that it returns to if a manual attempt fails.",
     )
     resume_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the automatic attempt was due before that."
+        null=True, blank=True, help_text="When the automatic attempt was due before the manual one."
     )
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     claimed_by = models.CharField(max_length=128, blank=True)

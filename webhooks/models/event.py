@@ -14,7 +14,7 @@ class Event(models.Model):
         Client, on_delete=models.CASCADE, related_name="events", db_index=False
     )
     type = models.CharField(max_length=64)
-    subject_id = models.UUIDField(help_text="What it is about: a request's or a batch's id.")
+    subject_id = models.UUIDField(help_text="The id of the request or batch that it is about.")
     body = models.BinaryField()
     created_at = models.DateTimeField()
 

@@ -52,7 +52,7 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
 
 
 class Webhook(models.Model):
-    """A URL of a client's that receives events."""
+    """A client's URL that receives events."""
 
     class DisabledBy(models.TextChoices):
         GONE = "gone", "The endpoint answered 410 Gone"
@@ -82,7 +82,7 @@ class Webhook(models.Model):
     max_in_flight = models.PositiveSmallIntegerField(
         default=16,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_IN_FLIGHT)],
-        help_text="How many messages may be under way to it at the same time.",
+        help_text="How many messages may be in flight to it at the same time.",
     )
     enabled = models.BooleanField(
         default=True, help_text="While it is disabled, deliveries are held, and none is lost."
@@ -90,10 +90,12 @@ class Webhook(models.Model):
     disabled_by = models.CharField(max_length=16, choices=DisabledBy.choices, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     staff_told_at = models.DateTimeField(
-        null=True, blank=True, help_text="When staff were told that it disabled itself."
+        null=True,
+        blank=True,
+        help_text="When staff were notified that it was disabled automatically.",
     )
     failing_since = models.DateTimeField(
-        null=True, blank=True, help_text="When the failures began that no success has ended since."
+        null=True, blank=True, help_text="Since when there have been only failures."
     )
     # The endpoint's health: an EndpointHealth of webhooks/policies/circuit_breaker.py.
     window = models.PositiveSmallIntegerField(
@@ -101,20 +103,22 @@ class Webhook(models.Model):
     )
     steady = models.BooleanField(
         null=True,
-        help_text="Its last answer came, and came soon: it cannot block a sender. Unknown: it has "
-        "had no message yet.",
+        help_text="Whether its last response was prompt, so that it cannot block a sender. "
+        "Unknown: it has had no message yet.",
     )
     breaker_failures = models.PositiveIntegerField(
-        default=0, help_text="Times in a row that it did not answer at all."
+        default=0, help_text="Consecutive attempts without a response."
     )
     breaker_failed_at = models.DateTimeField(null=True, blank=True)
     breaker_opened_at = models.DateTimeField(null=True, blank=True)
     paused_until = models.DateTimeField(
-        null=True, blank=True, help_text="It is left alone until then; its deliveries wait."
+        null=True, blank=True, help_text="Nothing is sent to it until then; its deliveries wait."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(
-        null=True, blank=True, help_text="A deleted webhook stays for its deliveries' sake."
+        null=True,
+        blank=True,
+        help_text="A deleted webhook is kept for the record of its deliveries.",
     )
 
     objects = WebhookQuerySet.as_manager()

@@ -1,11 +1,11 @@
 """An endpoint's health, and how much may be sent to it. Pure.
 
-Two things are kept apart. The *window* is how many messages an endpoint is trusted with at once:
-one at first, one more with each success, half as many when it says that it is overloaded, one
-after a time-out. The *breaker* opens when an endpoint does not answer at all, several times in a
-row: then nothing is sent for a while, and deliveries wait without losing an attempt. When the
-pause is over one message goes out as a probe. If it is answered the breaker closes; if not, the
-next pause is twice as long.
+There are two mechanisms. The *window* is how many messages an endpoint is trusted with at once: one
+at first, one more with each success, half as many when it says that it is overloaded, one after a
+time-out. The *breaker* opens when an endpoint does not answer at all, several times in a row: then
+nothing is sent for a while, and deliveries wait without losing an attempt. When the pause is over
+one message goes out as a probe. If it is answered the breaker closes; if not, the next pause is
+twice as long.
 
 An endpoint is *steady* if its last response came, and came soon. Those that are slow or do not
 respond share a part of each dispatcher's threads, and so do new ones, of which nothing is known

@@ -1,4 +1,4 @@
-"""Headers of a client's own that go out with each message: which ones may be set. Pure."""
+"""Which headers a client may set for its messages. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ NAME_PATTERN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 VALUE_PATTERN = r"[!-~]([ -~\t]*[!-~])?"
 _NAME = re.compile(NAME_PATTERN)
 _VALUE = re.compile(VALUE_PATTERN)
-# Pave's own, and those by which a message is framed, routed or kept: setting them would break it.
+# Pave's own headers, and those that frame or route a message: setting them would break it.
 _RESERVED = frozenset(
     {
         "accept-encoding",
@@ -44,7 +44,7 @@ _RESERVED_PREFIXES = ("webhook-", "proxy-", "sec-", "x-forwarded-")
 def problem_with(headers: Mapping[str, object]) -> tuple[str, str] | None:
     """Return the name of the first header that may not be set, and why; None if all may.
 
-    The name is empty where the headers as a whole are at fault.
+    The name is empty if there are too many headers.
     """
     if len(headers) > MAX_HEADERS:
         return "", f"There may be {MAX_HEADERS} headers at most."

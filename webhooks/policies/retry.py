@@ -65,7 +65,7 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     """The wait that a ``Retry-After`` header asks for, between nothing and 24 hours.
 
     Both forms of RFC 9110, section 10.2.3: whole seconds, and an HTTP date (one in the past asks
-    for no wait). Anything else, a sign or a fraction included, counts as no header at all.
+    for no wait). Any other value, such as one with a sign or a fraction, is ignored.
 
     Args:
         value: the header as it came, or None.

@@ -1,4 +1,4 @@
-"""A webhook receiver on loopback: what `manage.py listen`, the demo and the tests stand on.
+"""A webhook receiver on loopback, used by `manage.py listen`, the demo and the tests.
 
 It verifies with the `standardwebhooks` library, as a client would, and can play any kind of bad
 endpoint. It needs neither Django nor a database.

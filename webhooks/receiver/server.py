@@ -80,8 +80,8 @@ class LoopbackServer(ThreadingHTTPServer):
             )
 
     def server_bind(self) -> None:
-        # Without the look-up of the host's name that the parent makes. A port that another one had
-        # a moment ago is free.
+        # Without the parent's look-up of the host's name. A port that was released a moment ago is
+        # free.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         socket.socket.bind(self.socket, self.server_address[:2])
         self.server_address = self.socket.getsockname()
@@ -93,7 +93,7 @@ class LoopbackServer(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
         if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) == _RESET:
-            self.close_request(request)  # the parent would say goodbye first
+            self.close_request(request)  # the parent would close the connection cleanly first
         else:
             super().shutdown_request(request)
 
@@ -103,7 +103,7 @@ class LoopbackServer(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A sender that hangs up is none of our business, and tests make many of them."""
+        """Ignore senders that close the connection, as many tests do."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -152,4 +152,4 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def log_message(self, *args: Any) -> None:
-        """Nothing: what there is to say, `on_message` says."""
+        """Log nothing: `on_message` reports each message."""

@@ -1,4 +1,4 @@
-"""Batches: sent, looked at, their results read."""
+"""The routes of batches and their results."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -61,7 +61,7 @@ class CSVUpload(UploadParser):
     media_type = CSV
 
 
-class BatchesView(APIView):  # no ClientView: its body is read only where there is room for it
+class BatchesView(APIView):  # no ClientView: its body is read only once it has a slot
     """``/v1/batches``."""
 
     parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
@@ -86,12 +86,12 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
         "createBatch",
         _TAG,
         "Send many transactions",
-        description=f"Up to {batches.MAX_ROWS:,} rows, in 32 MiB. Good rows are taken; bad rows "
-        "are reported by line. Where the body is broken, or no row is good, nothing is taken. "
-        "Send one at a time: another of yours meanwhile gets 429.\n\n"
-        "In CSV the first line names the columns: `description` and, if wanted, the other members "
-        "of a transaction, and `metadata.NAME` for a pair of your own. Other columns are passed "
-        "over, and empty cells count as not sent.",
+        description=f"Up to {batches.MAX_ROWS:,} rows, in 32 MiB. Valid rows are accepted; invalid "
+        "rows are reported by line. If the body is malformed or no row is valid, none is accepted. "
+        "Send one at a time: a second one meanwhile gets 429.\n\n"
+        "In CSV the first line names the columns: `description` and, optionally, other members "
+        "of a transaction, and `metadata.NAME` for a pair of metadata. Other columns are ignored, "
+        "and empty cells count as not sent.",
         parameters=[BatchQuery, location(202)],
         request={
             "application/json": NewBatchSerializer,
@@ -100,15 +100,15 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
             ),
             CSV: OpenApiRequest(OpenApiTypes.STR, examples=[OpenApiExample("CSV", examples.CSV)]),
         },
-        responses={202: OpenApiResponse(BatchSerializer, "The good rows are taken.")},
+        responses={202: OpenApiResponse(BatchSerializer, "The valid rows are accepted.")},
     )
     def post(self, request: ClientRequest) -> Response:
-        """Take the good rows of a batch, and report the bad ones."""
+        """Accept the valid rows of a batch, and report the invalid ones."""
         with limit_errors(), UPLOADS.slot(request.client.pk):
-            upload = request.data  # comes as slowly as the client likes
+            upload = request.data  # the client may send it slowly
             if not isinstance(upload, Upload):
                 raise ParseError("The body is empty.")
-            # Before the transaction that an Idempotency-Key begins: it may be the month's first.
+            # Before the transaction of an Idempotency-Key, since it may start the month's count.
             usage.left(request.client, now=timezone.now())
             with upload.file, UPLOAD_TURNS.slot(wait=transfer_limits.WAIT_SECONDS):
                 return self._take(request)
@@ -117,7 +117,7 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
     def _take(self, request: ClientRequest) -> Response:
         refuse_if_full(request.client)
         options = read_query(request, BatchQuery)
-        upload = cast(Upload, request.data)  # post takes no other
+        upload = cast(Upload, request.data)  # ``post`` has no other parser
         try:
             batch = batches.accept(
                 client=request.client, rows=_rows(request, upload, options), options=options
@@ -130,8 +130,8 @@ class BatchesView(APIView):  # no ClientView: its body is read only where there 
             raise PayloadTooLarge(f"A batch may have {batches.MAX_ROWS:,} rows at most.") from error
         except batches.TooMuchWork as error:
             raise PayloadTooLarge(
-                "So many rows with so much that is wrong or looks like card numbers take too long "
-                "to read. Nothing was taken; send fewer of them at once."
+                "Rows with so many errors, or so much that looks like card numbers, take too long "
+                "to read. Nothing was accepted; send fewer of them at once."
             ) from error
         except batches.AnotherUnderWay as error:
             raise Busy(UPLOADS.busy) from error
@@ -151,7 +151,7 @@ class BatchView(ClientView):
 
     @operation("getBatch", _TAG, "Get a batch", responses=BatchSerializer)
     def get(self, request: ClientRequest, batch_id: UUID) -> Response:
-        """Answer the batch with its counts as they are now."""
+        """Return the batch with its current counts."""
         return Response(batch_objects([_find(request, batch_id)])[0])
 
 
@@ -162,22 +162,22 @@ class CancelBatchView(ClientView):
         "cancelBatch",
         _TAG,
         "Cancel a batch",
-        description="Takes back the rows that are not final yet; no webhook tells of them. Of a "
-        "large batch that goes on behind the answer. What has been answered stays. A batch that "
-        "is final cannot be canceled.",
+        description="Cancels the rows that are not final yet; no webhook is sent about them. A "
+        "large batch is canceled in the background. Answered rows keep their answers. A batch "
+        "that is final cannot be canceled.",
         request=None,
         responses={
-            200: OpenApiResponse(BatchSerializer, "It is canceled, or is to be."),
-            **refused(409, "It is completed, and cannot be canceled any more."),
+            200: OpenApiResponse(BatchSerializer, "It is canceled, or being canceled."),
+            **refused(409, "It is completed and can no longer be canceled."),
         },
     )
     def post(self, request: ClientRequest, batch_id: UUID) -> Response:
-        """Take back the rows that are not final yet."""
+        """Cancel the rows that are not final yet."""
         batch = _find(request, batch_id)
         try:
             cancellation.cancel_batch(batch=batch)
         except cancellation.AlreadyFinal as error:
-            raise Conflict(f"It is {batch.status}, and cannot be canceled any more.") from error
+            raise Conflict(f"It is {batch.status} and can no longer be canceled.") from error
         return Response(batch_objects([batch])[0])
 
 
@@ -188,15 +188,15 @@ class BatchResultsView(ClientView):
         "getBatchResults",
         _TAG,
         "Get the results of a batch",
-        description="A stream of the rows that were taken, in the order of the input, at any "
-        "time: rows without an answer have none yet. In NDJSON each line is an object with `row`, "
+        description="A stream of the accepted rows, in the order of the input, at any "
+        "time, with rows that are not answered yet. In NDJSON each line is an object with `row`, "
         "from 1, and the members of `NormalizationData`. `Accept: text/csv` gives CSV, in which "
         "cells that begin with `= + - @`, a tab or a carriage return have a `'` in front, so that "
-        "no spreadsheet runs them.",
+        "no spreadsheet interprets them as formulas.",
         responses={(200, NDJSON): OpenApiTypes.STR, (200, CSV): OpenApiTypes.STR},
     )
     def get(self, request: ClientRequest, batch_id: UUID) -> StreamingHttpResponse:
-        """Stream the rows in the order of the input: CSV if it is asked for, else NDJSON."""
+        """Stream the rows in the order of the input: CSV if the client accepts it, else NDJSON."""
         batch = _find(request, batch_id)
         if _wants_csv(request):
             parts, media_type, ending = batch_download.as_csv(batch), CSV, "csv"
@@ -215,10 +215,10 @@ class BatchResultsView(ClientView):
 
 
 class NoGoodRow(ParseError):
-    """No row of a batch could be taken; the problem lists why, as a batch does."""
+    """No row of the batch is valid; the problem lists the errors as a batch does."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__("No row of the batch can be taken.")
+        super().__init__("No row of the batch is valid.")
         self.problem_errors = errors
 
 
@@ -227,13 +227,13 @@ def _find(request: ClientRequest, batch_id: UUID) -> Batch:
 
 
 def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> Iterator[batches.Row]:
-    """Yield the checked rows of an upload, and put what JSON says of delivery into ``options``."""
+    """Yield the validated rows of an upload, and put ``deliver`` from JSON into ``options``."""
     members: dict[str, Any] = {}
 
     def take(name: str, value: Any) -> None:
         if name == "client_id":
             refuse_other_client(request.client, value, "body's client_id")
-        if name == "deliver":  # of others there may be millions
+        if name == "deliver":  # there may be millions of other members
             members[name] = value
 
     if upload.media_type == CSV:
@@ -258,7 +258,7 @@ def _rows(request: ClientRequest, upload: Upload, options: dict[str, Any]) -> It
 def _wants_csv(request: ClientRequest) -> bool:
     """Return whether the Accept header prefers CSV to NDJSON (RFC 9110, section 12.5.1).
 
-    Parameters of a type (``text/csv; charset=utf-8``) do not tell ours from another.
+    Parameters of a media type (``text/csv; charset=utf-8``) are ignored.
     """
     preferred = request.accepted_types
 

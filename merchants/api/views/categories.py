@@ -19,9 +19,9 @@ from pave.api.query_params import read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 
-# It changes when Pave is updated; a client that asks with the ETag learns of it within the day.
+# It changes only with a release of Pave; clients that revalidate see it within a day.
 _MAX_AGE_SECONDS = 24 * 3600
-# In the envelope of every other list, with no other page.
+# In the envelope of all lists, although there is only one page.
 _LIST = {
     "data": CategorySerializer(all_categories(), many=True).data,
     "next_cursor": None,
@@ -37,28 +37,28 @@ def _etag(request: HttpRequest) -> str:
 class CategoriesView(ClientView):
     """``/v1/categories``."""
 
-    pagination_class = ByName  # for the description: there is one page
+    pagination_class = ByName  # for the description only
 
     @operation(
         "listCategories",
         "Merchants",
         "List the categories",
         description="The whole published list on one page: what a merchant's `category` may be, "
-        "with the MCCs that mean it and the nearest of Plaid's personal finance categories. It "
-        "changes with a release of Pave at most; send its `ETag` back to learn whether it has.",
+        "with the MCCs that map to it and the nearest of Plaid's personal finance categories. It "
+        "changes only with a release of Pave; send its `ETag` back to learn whether it has.",
         parameters=[
             header("If-None-Match", "The `ETag` of the list that you have."),
-            header("ETag", "Another one where the list is another one.", answers=[200, 304]),
-            header("Cache-Control", "For how long it may be kept.", answers=[200, 304]),
+            header("ETag", "The version of the list.", answers=[200, 304]),
+            header("Cache-Control", "How long it may be cached.", answers=[200, 304]),
         ],
         responses={
             200: CategorySerializer(many=True),
-            304: OpenApiResponse(description="It is the list that you have."),
+            304: OpenApiResponse(description="The list has not changed."),
         },
     )
     @method_decorator(cache_control(private=True, max_age=_MAX_AGE_SECONDS))
     @method_decorator(condition(etag_func=_etag))
     def get(self, request: ClientRequest) -> Response:
-        """Answer the whole list, or 304 to whom has it."""
-        read_query(request, Serializer)  # it has no parameters
+        """Return the whole list, or 304 if the client has it."""
+        read_query(request, Serializer)  # the route has no parameters
         return Response(_LIST)

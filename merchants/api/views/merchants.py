@@ -21,8 +21,8 @@ from pave.clients.authentication import ClientRequest
 _SEARCHES = ConcurrencyLimit(
     limit=4,
     per_client=2,
-    busy="Two searches of yours are under way. Send this one when one is answered.",
-    full="Too many searches are under way. Try again in a moment.",
+    busy="Two searches of yours are in progress. Send this one when one is answered.",
+    full="Too many searches are in progress. Try again in a moment.",
 )
 _SHOWN = Merchant.objects.filter(active=True, published=True)
 
@@ -40,20 +40,20 @@ class MerchantsView(ClientView):
         responses=MerchantSerializer(many=True),
     )
     def get(self, request: ClientRequest) -> Response:
-        """Answer a page of the catalogue by name, of those only that the search finds."""
+        """Return a page of the catalogue by name, or of a search's results."""
         query = read_query(request, MerchantQuery)
         if search := query.get("search"):
             with limit_errors(), _SEARCHES.slot(request.client.pk):
-                return self._page(request, _found(search))
+                return self._page(request, _matching(search))
         return self._page(request, _SHOWN)
 
-    def _page(self, request: ClientRequest, found: QuerySet[Merchant]) -> Response:
+    def _page(self, request: ClientRequest, merchants: QuerySet[Merchant]) -> Response:
         pages = self.pagination_class()
-        page = pages.paginate_queryset(found.prefetch_related("aliases"), request)
+        page = pages.paginate_queryset(merchants.prefetch_related("aliases"), request)
         return pages.get_paginated_response([merchant_object(merchant) for merchant in page or ()])
 
 
-def _found(search: str) -> QuerySet[Merchant]:
+def _matching(search: str) -> QuerySet[Merchant]:
     aliases = Alias.objects.filter(published=True, text__icontains=search).order_by()
     return _SHOWN.filter(
         Q(name__icontains=search)
@@ -67,7 +67,7 @@ class MerchantView(ClientView):
 
     @operation("getMerchant", "Merchants", "Get a merchant", responses=MerchantSerializer)
     def get(self, request: ClientRequest, merchant_id: UUID) -> Response:
-        """Answer a merchant; one that is no longer answered, too: its id stays valid."""
+        """Return a merchant, also an inactive one: its id stays valid."""
         shown = Merchant.objects.filter(published=True).prefetch_related("aliases")
-        found = get_object_or_404(shown, pk=merchant_id)
-        return Response(merchant_object(found))
+        merchant = get_object_or_404(shown, pk=merchant_id)
+        return Response(merchant_object(merchant))

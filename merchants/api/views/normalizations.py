@@ -1,4 +1,4 @@
-"""The routes by which transactions come in and answers are read, taken back and corrected."""
+"""The routes to send transactions and to read, cancel and correct their answers."""
 
 from collections.abc import Collection
 from typing import Any
@@ -61,7 +61,7 @@ class NormalizeMerchantView(ClientView):
         parameters=[
             header(
                 "client-id",
-                "May be left out; where it is there, it must be the key's client.",
+                "Optional; if given, it must be the key's client.",
                 example="1234",
             ),
             location(202),
@@ -70,14 +70,14 @@ class NormalizeMerchantView(ClientView):
         responses={
             202: OpenApiResponse(
                 TakenTransactionSerializer,
-                "It is taken.",
+                "It is accepted.",
                 [OpenApiExample("Taken", {"request_id": examples.REQUEST_ID})],
             )
         },
     )
     @idempotent
     def post(self, request: ClientRequest) -> Response:
-        """Take a transaction; answer its ``request_id`` at once."""
+        """Accept a transaction; return its ``request_id`` at once."""
         taken = _submit(request, _seed_checker)
         return Response(
             {"request_id": str(taken.pk)}, status=202, headers={"Location": _location(taken)}
@@ -94,55 +94,55 @@ class NormalizationsView(ClientView):
         "listNormalizations",
         _TAG,
         "List normalizations",
-        description="Newest first; pages stay right while others are added. Filters are to be "
-        "repeated with a cursor.",
+        description="Newest first; pages stay correct while rows are added. Repeat the filters "
+        "with each cursor.",
         parameters=[NormalizationQuery],
         responses=NormalizationSerializer(many=True),
     )
     def get(self, request: ClientRequest) -> Response:
-        """Answer a page of the client's normalizations, newest first."""
+        """Return a page of the client's normalizations, newest first."""
         query = read_query(request, NormalizationQuery)
         filters: dict[str, Any] = created_within(query)
         for name in ("status", "reference", "batch"):
             if name in query:
                 filters[name] = query[name]
-        found = NormalizationRequest.objects.for_client(request.client).filter(**filters)
+        requests = NormalizationRequest.objects.for_client(request.client).filter(**filters)
         pages = self.pagination_class()
-        page = pages.paginate_queryset(found.select_related("resolution"), request)
+        page = pages.paginate_queryset(requests.select_related("resolution"), request)
         return pages.get_paginated_response(normalization_objects(page or ()))
 
     @operation(
         "createNormalization",
         _TAG,
         "Send a transaction",
-        description="The transaction is taken at once, and answered by a webhook; or read it at "
+        description="The transaction is accepted at once, and answered by a webhook; or read it at "
         "`Location`.",
         parameters=[
             header(
                 "Prefer",
                 f"`wait=N`: wait up to N seconds (at most {prefer_wait.MAX_SECONDS}) for the "
-                "result. Without it the answer comes at once, and so it does while too many "
+                "result. Without it the response comes at once, as it does while too many "
                 "others wait.",
                 example="wait=5",
             ),
-            header("Preference-Applied", "`wait=N`, where it was waited.", answers=[200, 202]),
+            header("Preference-Applied", "`wait=N` if the server waited.", answers=[200, 202]),
             location(200, 202),
         ],
         request=TransactionSerializer,
         responses={
             200: OpenApiResponse(
-                NormalizationSerializer, "The result was there in the time that was to be waited."
+                NormalizationSerializer, "The result was ready within the waiting time."
             ),
             202: OpenApiResponse(
                 NormalizationSerializer,
-                "It is taken.",
+                "It is accepted.",
                 [OpenApiExample("Queued", examples.QUEUED)],
             ),
         },
     )
     @idempotent
     def post(self, request: ClientRequest) -> Response:
-        """Take a transaction; answer the normalization, queued, or finished if asked to wait."""
+        """Accept a transaction; return the normalization, final if the client waits for it."""
         taken = _submit(request, _checker)
         data = {**describe(taken, None), "deliveries": []}
         headers = {"Location": _location(taken)}
@@ -162,7 +162,7 @@ class NormalizationView(ClientView):
 
     @operation("getNormalization", _TAG, "Get a normalization", responses=NormalizationSerializer)
     def get(self, request: ClientRequest, request_id: UUID) -> Response:
-        """Answer the normalization as it is now."""
+        """Return the normalization in its current state."""
         return Response(normalization_object(_find(request.client, request_id)))
 
 
@@ -173,24 +173,26 @@ class CancelView(ClientView):
         "cancelNormalization",
         _TAG,
         "Cancel a normalization",
-        description="No webhook tells of it. One that has its end cannot be canceled.",
+        description="No webhook is sent about it. One that is final cannot be canceled.",
         request=None,
         responses={
             200: NormalizationSerializer,
-            **refused(409, "It is completed, and cannot be canceled any more."),
+            **refused(409, "It is completed and can no longer be canceled."),
         },
     )
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
-        """Take the request back, if it has no end yet."""
-        found = _find(request.client, request_id)
+        """Cancel the request, unless it is final."""
+        normalization = _find(request.client, request_id)
         try:
-            cancellation.cancel(request=found)
+            cancellation.cancel(request=normalization)
         except cancellation.AlreadyFinal as error:
-            found.refresh_from_db()
-            raise Conflict(f"It is {found.status}, and cannot be canceled any more.") from error
+            normalization.refresh_from_db()
+            raise Conflict(
+                f"It is {normalization.status} and can no longer be canceled."
+            ) from error
         except cancellation.InUse as error:
             raise Conflict("It is being answered just now. Try again.") from error
-        return Response(normalization_object(found))
+        return Response(normalization_object(normalization))
 
 
 class FeedbackView(ClientView):
@@ -199,22 +201,22 @@ class FeedbackView(ClientView):
     @operation(
         "giveFeedback",
         _TAG,
-        "Say that an answer is wrong",
-        description="Staff look at it. Where an answer changes, `normalization.updated` tells.",
+        "Report a wrong answer",
+        description="Staff review it. `normalization.updated` announces each corrected answer.",
         request=FeedbackSerializer,
-        responses={201: OpenApiResponse(GivenFeedbackSerializer, "It is on the staff's list.")},
+        responses={201: OpenApiResponse(GivenFeedbackSerializer, "Staff will review it.")},
     )
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
-        """Put the client's correction on the staff's list."""
-        found = _find(request.client, request_id)
+        """Add the client's correction to the review list."""
+        normalization = _find(request.client, request_id)
         serializer = FeedbackSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        given = feedback.give(
-            request=found,
+        correction = feedback.give(
+            request=normalization,
             merchant=serializer.validated_data["merchant"],
             comment=serializer.validated_data.get("comment") or "",
         )
-        return Response(GivenFeedbackSerializer(given).data, status=201)
+        return Response(GivenFeedbackSerializer(correction).data, status=201)
 
 
 def _look(ids: Collection[UUID]) -> Collection[UUID]:
@@ -226,13 +228,13 @@ _watcher = prefer_wait.Watcher(_look)
 
 
 def _after_waiting(taken: NormalizationRequest, seconds: int, accepted: Response) -> Response:
-    """Return the result if it is there in time, else the answer as it was."""
+    """Return the result if it is ready in time, else the response without it."""
     finished = _watcher.wait(taken.pk, seconds, client=taken.client_id)
     if finished is None:
         return accepted
     headers = {**accepted.headers, "Preference-Applied": f"wait={seconds}"}
-    found = NormalizationRequest.objects.select_related("resolution").get(pk=taken.pk)
-    return Response(normalization_object(found), 200 if finished else 202, headers=headers)
+    normalization = NormalizationRequest.objects.select_related("resolution").get(pk=taken.pk)
+    return Response(normalization_object(normalization), 200 if finished else 202, headers=headers)
 
 
 def _find(client: Client, request_id: UUID) -> NormalizationRequest:

@@ -1,4 +1,4 @@
-"""What the calling client has used."""
+"""The calling client's usage."""
 
 from django.utils import timezone
 from rest_framework.response import Response
@@ -14,8 +14,8 @@ class UsageView(ClientView):
     """``/v1/usage``."""
 
     @operation(
-        "getUsage", "Usage", "Get this month's use and the limits", responses=UsageSerializer
+        "getUsage", "Usage", "Get this month's usage and the limits", responses=UsageSerializer
     )
     def get(self, request: ClientRequest) -> Response:
-        """Answer this month's counts (up to 15 s old), the quota and the rate."""
+        """Return this month's counts (up to 15 s old), the quota and the rate."""
         return Response(usage.describe(request.client, now=timezone.now()))

@@ -22,7 +22,7 @@ from merchants.management.demo_stack import (
 )
 from webhooks.management.commands.listen import DEFAULT_PORT as RECEIVER_PORT
 
-# Beyond the heuristic's own time.
+# In addition to the heuristic's own time.
 RETRY_SECONDS = 60.0
 
 
@@ -104,7 +104,7 @@ class Command(BaseCommand):
         )
         seconds = [webhook.seconds for webhook in received.values() if webhook.seconds is not None]
         self.console.print(
-            f"\n{len(posted)} transactions asked, {len(received)} webhooks delivered, "
+            f"\n{len(posted)} transactions posted, {len(received)} webhooks delivered, "
             f"{answered} with an answer, {verified} signatures verified."
         )
         if seconds:
@@ -115,7 +115,7 @@ class Command(BaseCommand):
         for request_id in posted.keys() - received.keys():
             self.console.print(f"Missing: {posted[request_id]['description']}", style="red")
         if not len(posted) == len(received) == verified == answered:
-            raise DemoError(f"Not every transaction came back as it should; see {demo.log}.")
+            raise DemoError(f"Not every transaction was answered and verified; see {demo.log}.")
 
     def _run_until_interrupted(self, demo: Demo) -> None:
         """Print how to use the demo, then webhooks until Ctrl-C."""
@@ -142,7 +142,7 @@ Webhooks are shown here as they arrive. Ctrl-C stops everything.
             for webhook in demo.arrivals():
                 self.console.print(_line(webhook))
         except KeyboardInterrupt:
-            self.console.print("Stopping; what runs may end first. Ctrl-C again cuts it short.")
+            self.console.print("Stopping when running work has ended. Ctrl-C again stops at once.")
 
 
 def _line(webhook: ReceivedWebhook) -> Text:

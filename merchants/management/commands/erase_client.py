@@ -13,13 +13,13 @@ from pave.clients.models import Client
 
 class Command(BaseCommand):
     help = (
-        "Erase a client with everything that it sent and that was made of it: requests, batches, "
-        "events, deliveries, webhooks, secrets, keys. There is no way back but a backup."
+        "Erase a client with everything that it sent and that was derived from it: requests, "
+        "batches, events, deliveries, webhooks, secrets, keys. Only a backup can undo it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("client_id")
-        parser.add_argument("--yes", action="store_true", help="Do not ask.")
+        parser.add_argument("--yes", action="store_true", help="Do not ask for confirmation.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         client_id = options["client_id"]
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         counts = erasure.count(client=client)
         summary = ", ".join(f"{number:,} {name}" for name, number in counts.items())
         if not options["yes"]:
-            answer = input(f"This erases {client} with {summary}. Type the client id to go on: ")
+            answer = input(f"This erases {client} with {summary}. Type the client id to continue: ")
             if answer.strip() != client_id:
                 raise CommandError("Nothing was erased.")
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "labelled",
             type=Path,
-            help="CSV with columns description,merchant; also read: group, mcc, country, city.",
+            help="CSV with columns description,merchant; optional ones: group, mcc, country, city.",
         )
         parser.add_argument(
             "--accepted",
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             help="CSV with columns merchant,accepted: other right names, separated by |. By "
             "default aliases.csv beside the labelled file, if it is there.",
         )
-        parser.add_argument("--json", action="store_true", help="Print JSON and nothing else.")
+        parser.add_argument("--json", action="store_true", help="Print only JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         rows = _rows(options["labelled"], {"description", "merchant"})

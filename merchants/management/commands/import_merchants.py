@@ -13,7 +13,7 @@ from merchants.catalogue.sources.shipped import load_shipped, load_supplement, m
 
 class Command(BaseCommand):
     help = (
-        "Load or refresh the merchant catalogue: the one that comes with Pave, or a newer release "
+        "Load or refresh the merchant catalogue: the one shipped with Pave, or a newer release "
         "of the npm package name-suggestion-index. Safe to repeat."
     )
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
             "source",
             nargs="?",
             type=Path,
-            help="The package's tarball or its unpacked folder. Left out: the shipped catalogue.",
+            help="The package's tarball or its unpacked folder; by default the shipped catalogue.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

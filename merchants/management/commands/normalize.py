@@ -1,6 +1,6 @@
 """``manage.py normalize``: an offline bulk run, without the queue.
 
-Every cell of the input stays as and where it was, whatever the columns' names and number; the
+Every cell of the input stays unchanged and in place, whatever the names and number of columns; the
 added columns follow.
 """
 
@@ -90,7 +90,7 @@ class Command(BaseCommand):
     help = (
         "Name the merchant of every row of a CSV file, in several processes. The output is the "
         "input, with every cell as it was, and the columns "
-        f"{', '.join(ADDED_COLUMNS)} behind. One of these whose name the input has already (in "
+        f"{', '.join(ADDED_COLUMNS)} at the end. One whose name the input has already (in "
         f"capitals or not) is called {CLASH_PREFIX}NAME, and {CLASH_PREFIX}NAME_2 and so on if "
         "that is there too: so the command may be run on its own output. A row with more cells "
         "than the header has keeps them, in columns without a name."
@@ -101,15 +101,15 @@ class Command(BaseCommand):
             "input",
             type=Path,
             help=f"CSV in UTF-8 with a column {INPUT_COLUMNS[0]}; also read: "
-            f"{', '.join(INPUT_COLUMNS[1:])}. Of several columns of one name the first is read.",
+            f"{', '.join(INPUT_COLUMNS[1:])}. Of several columns with one name the first is read.",
         )
         parser.add_argument(
             "-o",
             "--output",
             type=Path,
             required=True,
-            help="CSV to write, once it is whole. It may be the input itself. Where it is a "
-            "symbolic link, the file that it leads to is written.",
+            help="CSV to write, in one step at the end. It may be the input itself. If it is a "
+            "symbolic link, its target is written.",
         )
         parser.add_argument(
             "--workers",
@@ -125,7 +125,7 @@ class Command(BaseCommand):
         try:
             target: Path = options["output"].resolve()
             if target.exists() and not target.is_file():
-                raise CommandError(f"{target} is no regular file.")
+                raise CommandError(f"{target} is not a regular file.")
             with source.open("rb") as stream, _seekable(stream) as content:
                 count = self._rewrite(source, content, target, options["workers"])
         except (OSError, RuntimeError) as error:  # links in a circle are a RuntimeError

@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--dry-run", action="store_true", help="Only count what would be looked at."
+            "--dry-run", action="store_true", help="Only count the rows that would be examined."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             for expiry in expiries():
                 total = expiry.count()
                 if options["dry_run"]:
-                    lines.append(f"{expiry.name}: {total:,} are old enough to be looked at")
+                    lines.append(f"{expiry.name}: {total:,} are old enough to be examined")
                     continue
                 bar = progress.add_task(expiry.name, total=total)
                 removed = 0

@@ -1,4 +1,4 @@
-"""Tells persons' names from companies': by first names, surnames and company words.
+"""Distinguishes names of persons from those of companies, by lists of names and company words.
 
 The names are those of Faker (MIT, see data/names.LICENSE). One that is in neither list is not
 recognised, and one that is also an everyday word counts only beside another name.

@@ -1,4 +1,4 @@
-"""Tells a postcode from a store number or a reference: by its country's shape and its region."""
+"""Distinguishes postcodes from store numbers and references, by country and region."""
 
 import re
 

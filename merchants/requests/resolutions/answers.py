@@ -1,4 +1,4 @@
-"""What an answer of the heuristic becomes in its resolution's row."""
+"""How an answer of the heuristic is stored in its resolution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from merchants.requests.heuristic_run import Answer
 
 @dataclass(frozen=True, slots=True)
 class MatchedRows:
-    """The rows that matches name, as far as they are there: a heuristic may be out of date.
+    """The rows that matches refer to, if they still exist: a heuristic may be out of date.
 
     Args:
         merchants: By id.
@@ -24,7 +24,7 @@ class MatchedRows:
 
     @classmethod
     def by(cls, matches: Sequence[Match]) -> "MatchedRows":
-        """Look the rows up, in two statements at most."""
+        """Read the rows, in at most two statements."""
         merchants = {pk for match in matches if (pk := _uuid(match.merchant_id))}
         rules = {number for match in matches if (number := _number(match.rule_id))}
         return cls(
@@ -34,7 +34,7 @@ class MatchedRows:
 
 
 def apply_answer(answer: Answer, resolution: Resolution, rows: MatchedRows) -> None:
-    """Set what an answer says on a resolution that is not saved yet."""
+    """Set an answer on a resolution, without saving it."""
     match = answer.match
     merchant = rows.merchants.get(_uuid(match.merchant_id) or UUID(int=0))
     rule_id = _number(match.rule_id)
@@ -52,17 +52,17 @@ def as_json(
     ruleset: int,
     published: CatalogueMerchant | None,
 ) -> dict[str, Any]:
-    """Return what the API's members ``merchant`` and ``match`` are made of for whoever asks.
+    """Return the shared parts of the API's members ``merchant`` and ``match``.
 
-    It holds what was found out, and nothing that was read from a transaction: that is the
-    request's own, and `merchants.requests.events` adds it.
+    They hold nothing that was read from a transaction: that belongs to the request, and
+    `merchants.requests.events` adds it.
 
     Args:
-        match: What the heuristic says.
-        merchant: The row that it names.
-        ruleset: The number of the ruleset that answers.
-        published: The merchant as that ruleset has it. Its row is the draft, of which only what no
-            ruleset holds is answered: sites of countries, Wikidata's id and the logo.
+        match: The heuristic's answer.
+        merchant: The row that it refers to.
+        ruleset: The number of the answering ruleset.
+        published: The merchant as in that ruleset. The row is the draft, which supplies only what
+            no ruleset holds: web sites of countries, Wikidata's id and the logo.
     """
     facts = published or merchant
     return {

@@ -25,10 +25,10 @@ logger = logging.getLogger(__name__)
 
 Status = Resolution.Status
 
-# Attempts in which the heuristic failed by itself.
+# Attempts in which the heuristic itself failed.
 MAX_ATTEMPTS = 3
-# Attempts in all, when the worker did not live to the end of one: that may be the question's
-# fault, and may be that of somebody who restarted the machine.
+# Attempts in all if the worker died during the last one. The transaction may be the cause, or a
+# restart of the machine.
 MAX_ABANDONED = 5
 # Pauses before the 2nd, 3rd, … attempt, in seconds.
 PAUSES = (2, 10, 30)
@@ -50,12 +50,12 @@ _WRITTEN = (
 
 
 def begin(resolution: Resolution) -> bool:
-    """Count the attempt, before it is made; return whether it is still this worker's to make."""
+    """Count an attempt before it is made; return whether this worker still holds the resolution."""
     now = timezone.now()
     if not _ours(resolution).update(
         attempts=F("attempts") + 1, started_at=now, lease_expires_at=lease(now)
     ):
-        # Asked again after a commit of which no word came back, it may have been begun.
+        # After a commit whose outcome was unknown, a repeat may find it begun.
         begun = copy.copy(resolution)
         begun.attempts += 1
         if not _ours(begun).exists():
@@ -66,19 +66,19 @@ def begin(resolution: Resolution) -> bool:
 
 
 def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
-    """Store answers and complete who waits for them, in one transaction; if many, not all of them.
+    """Store answers and complete waiting requests, in one transaction; if many, not all of them.
 
     Args:
         done: Resolutions as they were claimed and begun, each with its answer.
 
     Returns:
-        How many of them were still this worker's.
+        How many of them this worker still held.
     """
     now = timezone.now()
     answers = {resolution.pk: (resolution, answer) for resolution, answer in done}
     with transaction.atomic():
         ruleset = rulesets.lock_current()
-        # Locked in one order everywhere, so that nobody waits for one who waits for him.
+        # Locked in the same order everywhere, to avoid deadlocks.
         locked = Resolution.objects.filter(pk__in=answers).order_by("id")
         locked = locked.select_for_update(no_key=True)
         ours = [row for row in locked if _is_same_attempt(row, answers[row.pk][0])]
@@ -113,12 +113,12 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
 
 
 def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> None:
-    """End an attempt that failed: another one after a pause, or the end of the resolution.
+    """End a failed attempt: retry after a pause, or fail the resolution.
 
     Args:
         resolution: As it was claimed and begun.
         error: A sentence for the client.
-        limit: With so many attempts, this was the last one.
+        limit: The number of attempts after which the resolution fails.
     """
     now = timezone.now()
     final = resolution.attempts >= limit
@@ -154,7 +154,7 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
 
 
 def release(resolutions: Sequence[Resolution]) -> None:
-    """Release what was claimed and not begun, as if it had not been claimed."""
+    """Release resolutions that were claimed and not begun, as if they had not been claimed."""
     if not resolutions:
         return
     for resolution in resolutions:
@@ -168,7 +168,7 @@ def release(resolutions: Sequence[Resolution]) -> None:
 
 
 def sweep(*, now: datetime | None = None) -> None:
-    """End the attempts of dead workers, and wake workers for what is due."""
+    """End the attempts of dead workers, and wake workers for due resolutions."""
     now = now or timezone.now()
     _end_abandoned(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
     if cache.add("resolutions:without-waiters", "checked", heuristic_queue.CHECK_SECONDS):

@@ -1,4 +1,4 @@
-"""Resolutions are claimed by workers, clients in turn."""
+"""Workers claim resolutions, fairly among clients."""
 
 import logging
 import time
@@ -24,20 +24,20 @@ logger = logging.getLogger(__name__)
 
 Status = Resolution.Status
 
-# How many waiters a claim looks at behind those that it asks for, if these cannot be had.
+# How many more waiters a claim examines if the first ones cannot be claimed.
 LOOK_AHEAD = (200, 200)
-# How long a worker goes on requeuing what is outdated, in seconds, until it looks for others.
+# How long a worker goes on requeuing outdated requests, in seconds.
 REQUEUE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A resolution that a worker has claimed in a client's turn.
+    """A resolution that a worker has claimed for a client.
 
     Args:
-        resolution: As it is since.
-        transaction: One of the client's that has its key.
-        client: The primary key of the client, which pays for it.
+        resolution: The row, as claimed.
+        transaction: A transaction of the client with its key.
+        client: The primary key of the client that is charged.
     """
 
     resolution: Resolution
@@ -46,17 +46,17 @@ class Claim:
 
 
 def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]:
-    """Take the resolutions that the client whose turn it is has waited for longest, with a lease.
+    """Claim, with a lease, the resolutions that the next client has waited for longest.
 
     Those that only rows of batches wait for come after the client's others. One that has had an
-    attempt is taken alone, so that what kills its worker takes nobody with it. One alone is begun
-    with its claim; several have to be begun each (``begin``). The client is charged in advance:
-    call ``charge_actual`` when the work is done.
+    attempt is claimed alone, since it may kill its worker. A single one is begun with its claim; of
+    several each must be begun (``begin``). The client is charged in advance: call ``charge_actual``
+    when the work is done.
 
     Args:
         worker: The name of this process.
-        limit: So many at most.
-        pk: Take this one, or none.
+        limit: How many at most.
+        pk: Claim only this one.
     """
     end = time.monotonic() + REQUEUE_SECONDS
     while True:
@@ -67,7 +67,7 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
             except DATABASE_ERRORS:
                 raise
             except Exception:
-                # It loses its turn, and the others do not lose theirs.
+                # This client is skipped; the others are not affected.
                 logger.exception("resolution.not_claimed client=%s", client)
                 fair_share.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
             else:
@@ -82,12 +82,12 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
 
 
 def charge_actual(*, client: int, seconds: float) -> None:
-    """Charge a client with the time that was worked for it since a claim, and no more."""
+    """Replace what a claim charged in advance by the time actually used."""
     fair_share.charge_actual(client, seconds, settings.PAVE_HEURISTIC_TIMEOUT)
 
 
 def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> tuple[list[Claim], int]:
-    """Claim what one client is to have next; return also how many outdated ones were requeued."""
+    """Claim one client's next resolutions; return also how many outdated ones were requeued."""
     now, begun = timezone.now(), time.monotonic()
     passed = _PassedOver()
     with transaction.atomic():
@@ -119,7 +119,7 @@ def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> tuple[li
             fair_share.charge(client, time.monotonic() - begun)
         if waiters:
             fair_share.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
-    if passed.finished:  # and a worker died before it had told everybody
+    if passed.finished:  # and a worker died before it had completed all requests
         completion.readmit_waiting(passed.finished)
     claims = [
         Claim(waiter.resolution, waiter.request.as_transaction(), client) for waiter in waiters
@@ -129,11 +129,11 @@ def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> tuple[li
 
 @dataclass(slots=True)
 class _PassedOver:
-    """What somebody waits for and nobody is to work on.
+    """Resolutions with waiters that must not be run.
 
     Args:
-        finished: It is answered already.
-        outdated: It is for a newer ruleset to answer; locked.
+        finished: Those that are answered already.
+        outdated: Those of an older ruleset; locked.
     """
 
     finished: list[UUID] = field(default_factory=list)
@@ -143,9 +143,9 @@ class _PassedOver:
 def _lock_due(
     client: int, now: datetime, limit: int, pk: UUID | None, passed: _PassedOver
 ) -> list[Waiter]:
-    """Lock the resolutions that a client is to have next; return its waiters, in their order.
+    """Lock a client's next resolutions; return its waiters, in queue order.
 
-    ``LOOK_AHEAD`` bounds how many are looked at: what is locked is kept from others meanwhile.
+    ``LOOK_AHEAD`` bounds how many are locked, since others cannot claim these meanwhile.
     """
     due = Waiter.objects.due(now).of_client(client).select_related("request")
     if pk is not None:
@@ -157,13 +157,13 @@ def _lock_due(
         rows = Resolution.objects.filter(pk__in=[waiter.resolution_id for waiter in waiters])
         rows = rows.select_for_update(skip_locked=True, no_key=True).order_by("id")
         locked = {resolution.pk: resolution for resolution in rows}
-        found = []
+        claimable = []
         for waiter in waiters:
             resolution = locked.get(waiter.resolution_id)
             pending = resolution is not None and resolution.status == Status.PENDING
             if resolution is not None and pending and resolution.ruleset_id >= newest:
                 waiter.resolution = resolution
-                found.append(waiter)
+                claimable.append(waiter)
                 continue
             passed_over.append(waiter.pk)
             if resolution is None:
@@ -171,29 +171,29 @@ def _lock_due(
             if pending:
                 passed.outdated.append(resolution)
             elif resolution.lease_expires_at:
-                # Asked for while somebody works on it.
+                # Added while a worker runs it.
                 Waiter.objects.filter(pk=waiter.pk).update(due_at=resolution.lease_expires_at)
             else:
                 passed.finished.append(resolution.pk)
-        if found or not waiters:
-            return found[:limit]
+        if claimable or not waiters:
+            return claimable[:limit]
     return []
 
 
 def _requeue_outdated(outdated: Sequence[Resolution]) -> None:
-    """Have who waits for what a newer ruleset is to answer admitted anew, some at a time.
+    """Readmit the requests that wait for outdated resolutions, in pages.
 
     Args:
-        outdated: Locked ones. Those of which some are left still have their waiters.
+        outdated: Locked ones. Those with requests left keep their waiters.
     """
-    # Not in the order of ids, which would be looked for among all clients' requests.
+    # Not ordered by id, which would scan all clients' requests.
     waiting = NormalizationRequest.objects.waiting_for(outdated).order_by()
     some = list(waiting.values_list("pk", flat=True)[: completion.SETTLE_BATCH])
     completion.readmit(NormalizationRequest.objects.filter(pk__in=some))
     if len(some) < completion.SETTLE_BATCH:
         pks = [resolution.pk for resolution in outdated]
         Waiter.objects.filter(resolution__in=pks).delete()
-        # One that failed before and was opened again still has the requests that failed with it.
+        # A reopened one still has the requests that failed with it.
         heuristic_queue.drop_unawaited(pks)
 
 

@@ -1,4 +1,4 @@
-"""Resolution keys: what makes two transactions have the same answer."""
+"""Resolution keys: transactions with the same key have the same answer."""
 
 import hashlib
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from merchants.requests.heuristic_run import HeuristicTimeout, time_limit
 
 
 class StoredKey(NamedTuple):
-    """A key as a resolution's row has it.
+    """A key as stored in a resolution.
 
     Args:
-        text: A shared key in clear, else a digest, which differs from client to client.
-        client: The primary key of the only client that has its answer; None for all.
+        text: A shared key in clear, else a digest that differs between clients.
+        client: The primary key of the only client that may have its answer; None for all.
     """
 
     text: str
@@ -27,14 +27,14 @@ class StoredKey(NamedTuple):
 class KeyLimits(NamedTuple):
     """How long a heuristic's ``key`` may take, in seconds of CPU time and by the wall clock.
 
-    It is a matter of microseconds, but for what is loaded first. The machine may be busy.
+    It takes microseconds, but the first call loads data, and the machine may be busy.
     """
 
     cpu: float
     wall: float
 
 
-# Together with others, and alone.
+# In a batch with others, and alone.
 IN_A_BATCH = KeyLimits(cpu=1.0, wall=4.0)
 ALONE = KeyLimits(cpu=5.0, wall=20.0)
 
@@ -55,11 +55,11 @@ def key_of(request: NormalizationRequest, heuristic: Heuristic, limits: KeyLimit
 
 
 def stored_key(key: Key | str, client: int) -> StoredKey:
-    """Return a heuristic's key as the row of its resolution has it, for a client's request.
+    """Return the stored form of a heuristic's key, for a client's request.
 
-    Free text of a client's does not stand in clear beside an answer, and only the client itself
-    is spared a run by having asked before: else the time of an answer would tell one what others
-    have asked. ``PAVE_SHARE_UNKNOWN`` gives that up.
+    A client's free text is not stored in clear beside an answer, and its answer is cached for that
+    client alone: else the time of an answer would reveal what other clients have sent.
+    ``PAVE_SHARE_UNKNOWN`` gives that up.
     """
     key = key if isinstance(key, Key) else Key(key)
     text = key.text.encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Finding or making the resolution of each key."""
+"""Finds or creates the resolution of each key."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,8 +16,8 @@ from merchants.wakeups import RESOLVE
 from pave.clients.models import Client
 from pave.core.card_masking import without_card_numbers
 
-# How long a question that could not be answered is not asked again: a client that asks it again
-# within this time gets the same failure, so that one that kills workers cannot kill them in turn.
+# How long a failed resolution is not reopened: a client that sends its key again within this time
+# gets the same failure, so that a transaction that kills workers cannot kill one after the other.
 FAILURE_CACHED_FOR = timedelta(minutes=5)
 RequestsByKey = Mapping[StoredKey, Sequence[NormalizationRequest]]
 
@@ -28,12 +28,12 @@ def find_or_create(
     """Return the resolution of each key, locked unless it is resolved; call in a transaction.
 
     The lock keeps a resolution from being finished between this look at its status and the commit
-    that ties requests to it; else these would wait for an answer that has been given out already.
-    Clients whose requests have to wait are put in the heuristic's queue.
+    that assigns requests to it; else these would wait for an answer that has been delivered
+    already. Clients whose requests have to wait are put in the heuristic's queue.
 
     Args:
         requests_by_key: Requests by key.
-        ruleset: The one that answers now.
+        ruleset: The current one.
         now: The present.
 
     Returns:
@@ -46,13 +46,13 @@ def find_or_create(
     }
     missing = {key: by_text[key] for key in by_text if key not in present}
     cached = _still_valid(missing, ruleset)
-    cached |= {key: found for key, found in present.items() if found.is_resolved}
+    cached |= {key: row for key, row in present.items() if row.is_resolved}
     kept = lock_answers(cached.values())
     cached = {key: resolution for key, resolution in cached.items() if resolution.pk in kept}
     others = {key.text: key for key in requests_by_key if key.text not in cached}
     if not others:
         return cached
-    existing = {key for key, found in present.items() if not found.is_resolved}
+    existing = {key for key, row in present.items() if not row.is_resolved}
     locked = _locked(others, existing, ruleset)
     _reopen(locked, by_text, now)
     unresolved = [resolution for resolution in locked if _is_open(resolution)]
@@ -63,14 +63,14 @@ def find_or_create(
 
 
 def is_cached(client: Client, fields: dict[str, Any]) -> bool:
-    """Return whether the answer for a transaction is there, without asking for it.
+    """Return whether the answer for a transaction is cached.
 
     Args:
-        client: Who asks.
-        fields: The transaction's, named as the model's.
+        client: The client that sends it.
+        fields: The transaction's fields, named as the model's.
     """
     if not rulesets.uses_rulesets():
-        return False  # its key may take any time, which is the cluster's to spend
+        return False  # its key may take any time, so only the cluster computes it
     request = NormalizationRequest(client=client, **without_card_numbers(fields))
     ruleset = rulesets.current()
     key = key_of(request, rulesets.heuristic_for(ruleset.number), IN_A_BATCH).text
@@ -83,17 +83,17 @@ def is_cached(client: Client, fields: dict[str, Any]) -> bool:
 def _still_valid(
     requests_by_key: Mapping[str, Sequence[NormalizationRequest]], ruleset: Ruleset
 ) -> dict[str, Resolution]:
-    """Return the answers of earlier rulesets that what was published since cannot have changed."""
+    """Return answers of earlier rulesets that later publications cannot have changed."""
     if not requests_by_key:
         return {}
-    found: dict[str, Resolution] = {}
+    newest: dict[str, Resolution] = {}
     for resolution in Resolution.objects.filter(
         key__in=requests_by_key, status=Resolution.Status.RESOLVED, ruleset__lt=ruleset.number
     ).order_by("ruleset_id"):
-        found[resolution.key] = resolution  # the newest stays
+        newest[resolution.key] = resolution
     return {
         key: resolution
-        for key, resolution in found.items()
+        for key, resolution in newest.items()
         if not any(
             rulesets.may_differ(request, resolution, ruleset) for request in requests_by_key[key]
         )
@@ -101,9 +101,9 @@ def _still_valid(
 
 
 def lock_answers(resolutions: Iterable[Resolution]) -> set[UUID]:
-    """Keep answers from being removed until the transaction ends; return those still there.
+    """Keep answers from being removed until the transaction ends; return those that still exist.
 
-    That is the lock of a foreign key's check, taken before the row is tied: others take it too.
+    It is the lock that a foreign key's check takes, which is shared.
     """
     pks = sorted({resolution.pk for resolution in resolutions})
     if not pks or connection.vendor != "postgresql":  # SQLite's transactions do not overlap
@@ -120,21 +120,21 @@ def lock_answers(resolutions: Iterable[Resolution]) -> set[UUID]:
 def _locked(
     keys: Mapping[str, StoredKey], existing: Collection[str], ruleset: Ruleset
 ) -> list[Resolution]:
-    """Lock the resolutions of keys; make those that were not ``existing``, or went since."""
-    found: dict[str, Resolution] = {}
+    """Lock the resolutions of keys; create those that do not exist, or no longer do."""
+    locked: dict[str, Resolution] = {}
     missing = keys.keys() - existing
-    while len(found) < len(keys):
+    while len(locked) < len(keys):
         _create([keys[key] for key in missing], ruleset)
-        rows = Resolution.objects.filter(ruleset=ruleset, key__in=keys.keys() - found.keys())
-        # In one order everywhere, so that two admissions cannot wait for each other.
-        # No key: admissions lock others' answers meanwhile, in another order (``lock_answers``).
-        found |= {row.key: row for row in rows.select_for_update(no_key=True).order_by("id")}
-        missing = keys.keys() - found.keys()
-    return list(found.values())
+        rows = Resolution.objects.filter(ruleset=ruleset, key__in=keys.keys() - locked.keys())
+        # In the same order everywhere, to avoid deadlocks. No key: admissions lock others' answers
+        # meanwhile, in another order (``lock_answers``).
+        locked |= {row.key: row for row in rows.select_for_update(no_key=True).order_by("id")}
+        missing = keys.keys() - locked.keys()
+    return list(locked.values())
 
 
 def _create(keys: Iterable[StoredKey], ruleset: Ruleset) -> None:
-    """Write a resolution for each new key; one that another admission wrote stays."""
+    """Insert a resolution for each new key, unless another admission has."""
     Resolution.objects.bulk_create(
         [
             Resolution(key=key.text, client_id=key.client, ruleset=ruleset)
@@ -153,9 +153,9 @@ def _reopen(
     requests_by_key: Mapping[str, Sequence[NormalizationRequest]],
     now: datetime,
 ) -> None:
-    """Give failed resolutions new attempts: after a while, or for a client not yet notified.
+    """Reopen failed resolutions: after a while, or for a client that has not got the failure.
 
-    It may have been another client's text that the heuristic could not answer.
+    The heuristic may have failed on another client's text.
     """
     failed = {
         resolution.key: resolution
@@ -177,7 +177,7 @@ def _reopen(
         or any(
             (resolution.pk, request.client_id) not in notified
             for request in requests_by_key[key]
-            if request.completed_at is None  # one whose answer is revised keeps that
+            if request.completed_at is None  # a request whose answer is revised keeps its answer
         )
     ]
     for resolution in reopened:
@@ -186,5 +186,5 @@ def _reopen(
         Resolution.objects.filter(pk__in=[resolution.pk for resolution in reopened]).update(
             status=Resolution.Status.PENDING, attempts=0, error=""
         )
-        # Of those who have not been notified of the failure yet.
-        Waiter.objects.filter(resolution__in=[one.pk for one in reopened]).update(due_at=now)
+        # Clients that have not been notified of the failure.
+        Waiter.objects.filter(resolution__in=[row.pk for row in reopened]).update(due_at=now)

@@ -1,4 +1,4 @@
-"""Errors, as the API's description has them: each status with what it may look like."""
+"""Errors in the API's description: each status with an example."""
 
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +14,7 @@ Described = dict[str, Any]
 
 _CURRENCY = "Must be a currency code of ISO 4217, such as USD."
 _CURRENCY_ERRORS = [{"pointer": "/currency", "detail": _CURRENCY}]
-# An example of each problem that operations may answer without saying so themselves.
+# Examples of the problems that operations have in common.
 EXAMPLES = {
     status: problem(status, detail, errors)
     for status, detail, errors in (
@@ -23,7 +23,7 @@ EXAMPLES = {
         (403, "The client-id header names another client than the API key's.", None),
         (404, str(exceptions.NotFound.default_detail), None),
         (408, BodyTimeout.default_detail, None),
-        (409, "The first request with this Idempotency-Key is under way. Try again soon.", None),
+        (409, "The first request with this Idempotency-Key is in progress. Try again soon.", None),
         (411, "Send the body with its Content-Length, not in chunks.", None),
         (413, "The body may have 262,144 bytes at most.", None),
         (415, 'Unsupported media type "text/plain" in request.', None),
@@ -36,21 +36,21 @@ EXAMPLES[429]["type"] = "https://iana.org/assignments/http-problem-types#quota-e
 
 
 class ProblemErrorSerializer(serializers.Serializer):
-    """One thing that is wrong."""
+    """One error."""
 
     pointer = serializers.CharField(
         help_text="The field at fault, as a JSON pointer into the body, or the name of the "
         "parameter or header."
     )
-    detail = serializers.CharField(help_text="A sentence about it.")
+    detail = serializers.CharField(help_text="A sentence that says what is wrong.")
     row = serializers.IntegerField(
-        min_value=1, required=False, help_text="In a batch: which row, from 1."
+        min_value=1, required=False, help_text="In a batch: the row's position, from 1."
     )
     line = serializers.IntegerField(
         min_value=1,
         required=False,
         allow_null=True,
-        help_text="In a batch: on which line it begins, from 1; null in JSON.",
+        help_text="In a batch: the line on which the row begins, from 1; null in JSON.",
     )
 
 
@@ -58,7 +58,7 @@ class ProblemSerializer(serializers.Serializer):
     """What went wrong (RFC 9457)."""
 
     type = ShownTextField(
-        format="uri-reference", help_text="`about:blank` where the status says all."
+        format="uri-reference", help_text="`about:blank` if the status says everything."
     )
     title = serializers.CharField(help_text="The status in words.")
     status = serializers.IntegerField()
@@ -67,18 +67,18 @@ class ProblemSerializer(serializers.Serializer):
 
 
 def refused(status: int, detail: str) -> dict[tuple[int, str], OpenApiResponse]:
-    """Return what an operation answers by itself, for the ``responses`` of ``extend_schema``."""
+    """Return an operation's own problem, for the ``responses`` of ``extend_schema``."""
     phrase = HTTPStatus(status).phrase
     example = OpenApiExample(phrase, value=problem(status, detail))
     return {(status, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, phrase, [example])}
 
 
 def described(status: int, schema: Described) -> Described:
-    """Return the answer of a problem that an operation has in common with others.
+    """Return the response for a problem that operations have in common.
 
     Args:
         status: The HTTP status.
-        schema: That of a problem.
+        schema: The schema of a problem.
     """
     headers: Described = {}
     if status in (429, 503):

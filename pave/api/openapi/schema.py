@@ -1,7 +1,7 @@
-"""How drf-spectacular makes the OpenAPI description: what all operations have in common.
+"""What all operations have in common in the OpenAPI description that drf-spectacular generates.
 
-What each does is said where it is done: by ``operation`` at the view's method, whose docstring
-is the description, and by the serializers of what it takes and answers.
+Each operation is described where it is implemented: by ``operation`` at the view's method, whose
+docstring is the description, and by its serializers.
 """
 
 import copy
@@ -33,10 +33,10 @@ def operation(name: str, tag: str, summary: str, **more: Any) -> Callable[[Handl
     """Return ``extend_schema`` for a view's method, whose docstring is the description.
 
     Args:
-        name: Its ``operationId``, after which generated clients name their functions.
-        tag: The group that it is shown in.
+        name: Its ``operationId``, which names the functions of generated clients.
+        tag: The group in which it is shown.
         summary: A few words.
-        more: As ``extend_schema`` takes it.
+        more: Further arguments of ``extend_schema``.
     """
     return extend_schema(operation_id=name, tags=[tag], summary=summary, **more)
 
@@ -44,14 +44,14 @@ def operation(name: str, tag: str, summary: str, **more: Any) -> Callable[[Handl
 def header(
     name: str, description: str, *, answers: Sequence[int] = (), example: str = "", **schema: str
 ) -> OpenApiParameter:
-    """Return a header of requests or of answers, for ``parameters``.
+    """Return a header of requests or responses, for ``parameters``.
 
     Args:
         name: Its name.
         description: What it says.
-        answers: Statuses of the answers that have it; none for one of requests.
-        example: A value, where it is one of requests.
-        schema: What is known of it beside that it is text.
+        answers: Statuses of the responses that have it; none for a request header.
+        example: A value, for a request header.
+        schema: Further properties of its schema.
     """
     return OpenApiParameter(
         name,
@@ -64,41 +64,43 @@ def header(
 
 
 def location(*answers: int) -> OpenApiParameter:
-    """Return the header that says where to find what was made; for ``parameters``."""
-    return header("Location", "The path of what was made.", answers=answers, format="uri-reference")
+    """Return the header with the path of the created object, for ``parameters``."""
+    return header(
+        "Location", "The path of the created object.", answers=answers, format="uri-reference"
+    )
 
 
 IDEMPOTENCY_KEY = header(
     "Idempotency-Key",
-    "Makes it safe to send the request again: the first answer is replayed for 24 hours. 1 to "
+    "Makes it safe to repeat the request: the first response is replayed for 24 hours. 1 to "
     f"{KEY_LENGTH} visible characters, in quotes or not.",
     example="8e03978e-40d5-43dd-bc93-6894a57f9324",
     pattern=f"^({KEY_PATTERN})$",
 )
 _REPLAYED = header(
     "Idempotency-Replayed",
-    "`true` where this is the first answer once more.",
+    "`true` if this is a replay of the first response.",
     answers=[200, 201, 202],
 )
 _RATE_LIMIT = {
     "RateLimit-Policy": {
-        "description": "The client's rate, where it has one: `q` requests in `w` seconds.",
+        "description": "The client's rate limit, if it has one: `q` requests in `w` seconds.",
         "schema": {"type": "string"},
     },
     "RateLimit": {
-        "description": "What is left of it: `r` requests, all of them again in `t` seconds.",
+        "description": "What is left of it: `r` requests; it is full again in `t` seconds.",
         "schema": {"type": "string"},
     },
 }
 
 
 class Schema(AutoSchema):
-    """Adds what no view says itself: problems, limits, idempotency, pages."""
+    """Adds what views do not describe themselves: problems, limits, idempotency, pages."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
     ) -> Described | None:
-        """Return the operation, with what every operation can answer."""
+        """Return the operation with the common responses and headers."""
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None:
             return None
@@ -114,7 +116,7 @@ class Schema(AutoSchema):
         return operation
 
     def _problem(self, status: int) -> Described:
-        """Return a reference to what all operations answer in the same way."""
+        """Return a reference to a shared response."""
         component = ResolvedComponent(
             HTTPStatus(status).phrase.title().replace(" ", ""),
             ResolvedComponent.RESPONSE,
@@ -129,31 +131,31 @@ class Schema(AutoSchema):
         return component.ref
 
     def _statuses(self, path: str) -> list[int]:
-        """Return the problems that an operation can answer without saying so itself."""
+        """Return the common problems of an operation."""
         statuses = [400, 401, 403, 429, 503]
         if "{" in path:
             statuses.append(404)
-        if self.method not in SAFE_METHODS:  # its body is read, whether it needs one or not
+        if self.method not in SAFE_METHODS:  # its body is read, even if it needs none
             statuses += [408, 411, 413, 415]
         if self._takes_key():
             statuses += [409, 422]
         return statuses
 
     def get_override_parameters(self) -> list[Any]:
-        """Return the headers of idempotency, where a view has it."""
+        """Return the idempotency headers of a view that supports them."""
         return [IDEMPOTENCY_KEY, _REPLAYED] if self._takes_key() else []
 
     def _takes_key(self) -> bool:
-        """Return whether an Idempotency-Key counts."""
+        """Return whether the operation supports an Idempotency-Key."""
         handlers = vars(type(self.view)).values()
-        return self.method == "POST" and any(hasattr(one, "takes_key") for one in handlers)
+        return self.method == "POST" and any(hasattr(handler, "takes_key") for handler in handlers)
 
     def get_paginated_name(self, serializer_name: str) -> str:
-        """Return what a page is called."""
+        """Return the name of a page's schema."""
         return f"{serializer_name}Page"
 
     def _insert_field_validators(self, field: Any, schema: Described) -> None:
-        if not isinstance(field, DescribedField):  # which says all itself
+        if not isinstance(field, DescribedField):  # which is complete by itself
             super()._insert_field_validators(field, schema)
 
     def _postprocess_serializer_schema(
@@ -162,7 +164,7 @@ class Schema(AutoSchema):
         if getattr(serializer, "strict", False):
             schema["additionalProperties"] = False
         for member in schema.get("properties", {}).values():
-            member.pop("readOnly", None)  # no answer is ever sent back
+            member.pop("readOnly", None)  # never part of a response
         return super()._postprocess_serializer_schema(schema, serializer, direction)
 
     def _get_request_for_media_type(
@@ -173,13 +175,13 @@ class Schema(AutoSchema):
 
 
 class DescribedFields(OpenApiSerializerFieldExtension):
-    """Has Pave's own fields say what they take."""
+    """Describes Pave's own fields by their schemas."""
 
     target_class = DescribedField
     match_subclasses = True
 
     def get_name(self) -> str | None:
-        """Return the name of the schema, where it has one of its own."""
+        """Return the name of the schema, if it is shared."""
         return self.target.component or None
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Described:
@@ -188,7 +190,7 @@ class DescribedFields(OpenApiSerializerFieldExtension):
 
 
 class ApiKeys(OpenApiAuthenticationExtension):
-    """Says how a client shows who it is."""
+    """Describes the authentication by API key."""
 
     target_class = ApiKeyAuthentication
     name = "ApiKey"
@@ -204,10 +206,10 @@ class ApiKeys(OpenApiAuthenticationExtension):
 
 
 def complete(result: Described, generator: Any, **kwargs: Any) -> Described:
-    """Add what drf-spectacular has left out (a hook).
+    """Add what drf-spectacular leaves out (a hook).
 
-    These are the schemas of webhooks, at which it looks when it has put together the others', and
-    the probes for a load balancer, which are no views of REST framework's.
+    These are the schemas of webhooks, which it processes only after collecting the others, and the
+    probes for a load balancer, which are no REST framework views.
     """
     result["components"] = generator.registry.build({})
     for path, name, summary, answers in (
@@ -215,8 +217,8 @@ def complete(result: Described, generator: Any, **kwargs: Any) -> Described:
         (
             "/readyz",
             "getReadiness",
-            "Whether the database and the cache are there",
-            {"200": "They are.", "503": "One is not; it is named."},
+            "Whether Pave's parts are available",
+            {"200": "They are.", "503": "A required part is not; it is named."},
         ),
     ):
         content = {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}

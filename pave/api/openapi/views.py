@@ -13,7 +13,7 @@ from pave.core.loading import load_once
 
 @load_once()
 def description() -> str:
-    """Return the OpenAPI description as JSON; put together once in each process."""
+    """Return the OpenAPI description as JSON, generated once per process."""
     generator = SchemaGenerator()
     schema = generator.get_schema(request=None, public=True)
     return json.dumps(schema, ensure_ascii=False)
@@ -28,5 +28,5 @@ def openapi(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Answer ``/docs``: a quick start, and the reference with everything to try."""
+    """Answer ``/docs``: a quick start and the reference, in which requests can be tried."""
     return render(request, "api/docs.html", {"base": request.build_absolute_uri("/").rstrip("/")})

@@ -84,7 +84,9 @@ class ClusterProcess:
                 self.restarts += 1
                 self.start()
             return
-        status = self._process.poll()  # before the reports, so that the last ones are complete
+        status = (
+            self._process.poll()
+        )  # before reading the reports, so that the last ones are complete
         self._read_reports(now)
         silent = (
             now - self._reported_at > REPORT_TIMEOUT

@@ -1,4 +1,4 @@
-"""Requeueing what a dead worker had claimed."""
+"""Requeues what a dead worker had claimed."""
 
 import logging
 

@@ -38,5 +38,7 @@ def cluster_gauges() -> Iterator[Gauge]:
     for beat in ClusterBeat.objects.order_by("host", "supervisor", "queue"):
         labels = {"host": beat.host, "supervisor": str(beat.supervisor), "queue": beat.queue}
         age = (now - beat.seen_at).total_seconds()
-        yield Gauge("cluster_seen_seconds_ago", "Since a cluster was seen at work.", age, labels)
+        yield Gauge(
+            "cluster_seen_seconds_ago", "Seconds since a cluster last reported.", age, labels
+        )
         yield Gauge("cluster_restarts", "Restarts by its supervisor.", beat.restarts, labels)

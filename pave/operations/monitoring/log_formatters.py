@@ -1,7 +1,7 @@
 """Log lines, for people and for machines.
 
-A value in a line cannot begin another line, and card numbers are masked: texts of exceptions may
-hold what clients sent. So may paths and queries, so the route is logged in their place.
+Values cannot start a new line, and card numbers are masked, since texts of exceptions may contain
+what clients sent. So may paths and queries, so the route is logged instead.
 """
 
 import logging
@@ -22,9 +22,9 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class RouteFilter(logging.Filter):
-    """Replaces the path by the route in what Django logs of requests.
+    """Replaces the path by the route in Django's log lines about requests.
 
-    A 503 is Pave's own refusal, of which a client can have thousands: a warning, not an error.
+    A 503 is Pave's own refusal, of which a client can cause thousands: a warning, not an error.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -32,7 +32,7 @@ class RouteFilter(logging.Filter):
         request = getattr(record, "request", None)
         if isinstance(request, HttpRequest):
             match = request.resolver_match
-            route = f"/{match.route}" if match and match.route else "a path that no route knows"
+            route = f"/{match.route}" if match and match.route else "a path without a route"
             path = request.path.encode("unicode_escape").decode()  # as Django logs it
             if isinstance(record.args, tuple):
                 record.args = tuple(route if value == path else value for value in record.args)
@@ -43,7 +43,7 @@ class RouteFilter(logging.Filter):
 
 
 class PlainFormatter(logging.Formatter):
-    """One line each, but for the traceback of an error."""
+    """One line per record, except for tracebacks."""
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging has it
         return masked_value(super().formatException(ei))
@@ -55,7 +55,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JSONFormatter(JsonFormatter):
-    """One JSON object a line: time, level, logger, message, and the message's own fields."""
+    """One JSON object per line: time, level, logger, message, and the message's fields."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -26,14 +26,14 @@ from pave.operations.monitoring.gauges import gauges
 COUNTERS = {
     "requests": ("status", "Requests that reached a status; queued ones when admitted."),
     "answers": ("method", "Completed requests by how the merchant was found."),
-    "memory": ("source", "Requests answered from memory, and those that waited for a run."),
+    "memory": ("source", "Requests answered from the cache, and those that waited for a run."),
     "attempts": ("outcome", "Attempts to deliver, by error class, or ok."),
     "deliveries": ("status", "Deliveries that reached a final status."),
-    "clusters_lost": ("reason", "Clusters that ended or hung, and were started anew."),
-    "workers_lost": ("reason", "Workers that ended with a task in their hands."),
+    "clusters_lost": ("reason", "Clusters that ended or hung, and were restarted."),
+    "workers_lost": ("reason", "Workers that ended in the middle of a task."),
 }
 HISTOGRAMS = {
-    "wait_seconds": "From taking a request to its answer.",
+    "wait_seconds": "From accepting a request to its answer.",
     "heuristic_seconds": "One run of the heuristic.",
     "attempt_seconds": "One attempt to deliver.",
 }
@@ -79,7 +79,7 @@ def _histogram(
 
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Respond with the metrics in the format that the scraper prefers."""
+    """Return the metrics in the format that the scraper prefers."""
     registry = CollectorRegistry()
     registry.register(PaveCollector())
     encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -1,8 +1,8 @@
 """The id of the current HTTP request, for its response and for every log line.
 
 A caller, or the proxy in front, may choose it in ``X-Request-Id``; else it is created here. Later
-lines about the same transaction, in other processes, have the transaction's own id, which the line
-``request.accepted`` relates to this one.
+lines about the same transaction, in other processes, have the transaction's own id; the line
+``request.accepted`` has both.
 """
 
 import logging
@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from pave.core.card_masking import holds_card_number
 
 HEADER = "X-Request-Id"
-# Others might break a log line, or flood the log.
+# Other values might break a log line, or flood the log.
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 
 current: ContextVar[str] = ContextVar("request_id", default="")
@@ -42,7 +42,7 @@ class RequestIdMiddleware:
 
 
 class RequestIdFilter(logging.Filter):
-    """Gives each log record the id, where there is one."""
+    """Adds the id, if there is one, to each log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if request_id := current.get():

@@ -1,6 +1,6 @@
-"""Errors to Sentry and traces to OpenTelemetry, where the environment asks for them.
+"""Sends errors to Sentry and traces to OpenTelemetry, if the environment configures them.
 
-Neither is a requirement of Pave's. If one is set and not installed, a system check fails.
+Neither is required. If one is configured and not installed, a system check fails.
 """
 
 from importlib import import_module
@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from django.conf import settings
 
-# What each setting needs: modules, and the packages that bring them.
+# What each setting needs: modules, and the packages that contain them.
 NEEDS = {
     "SENTRY_DSN": {"sentry_sdk": "sentry-sdk"},
     "OTEL_EXPORTER_OTLP_ENDPOINT": {
@@ -30,7 +30,7 @@ def missing(setting: str) -> list[str]:
 def start() -> None:
     """Start reporting, in this process."""
     if settings.SENTRY_DSN and not missing("SENTRY_DSN"):
-        # No bodies, headers, or values of variables: they hold what clients send, and keys.
+        # No bodies, headers, or values of variables: they contain what clients send, and keys.
         import_module("sentry_sdk").init(
             dsn=settings.SENTRY_DSN,
             send_default_pii=False,
@@ -56,5 +56,5 @@ def _start_tracing() -> None:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package above it
+    except ModuleNotFoundError:  # not even the parent package
         return False

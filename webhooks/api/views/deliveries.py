@@ -1,4 +1,4 @@
-"""``/v1/deliveries`` and the deliveries of a webhook: what became of messages."""
+"""``/v1/deliveries`` and the deliveries of a webhook: messages and their state."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ _TAG = "Deliveries"
 
 
 def own_delivery(request: ClientRequest, delivery_id: UUID) -> Delivery:
-    """Return a delivery of the calling client's.
+    """Return a delivery of the calling client.
 
     Raises:
         Http404: There is none, or it is another client's.
@@ -45,14 +45,14 @@ class DeliveriesView(ClientView):
         responses=DeliverySerializer(many=True),
     )
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Answer the webhook's deliveries, newest first."""
+        """Return the webhook's deliveries, newest first."""
         webhook = own_webhook(request, webhook_id)
         query = validated(DeliveryFilterSerializer(data=request.query_params.dict()))
         deliveries = Delivery.objects.filter(webhook=webhook).select_related("event")
         if "status" in query:
             deliveries = deliveries.filter(status=query["status"])
         if "event" in query:
-            # Of the client alone, so that not all that others were sent is looked through.
+            # Limited to the client, so that others' events are not scanned.
             deliveries = deliveries.filter(event__client=request.client, **query["event"])
         paginator = self.pagination_class()
         page = paginator.paginate_queryset(deliveries, request, view=self)
@@ -69,7 +69,7 @@ class DeliveryView(ClientView):
         responses=DeliveryWithAttemptsSerializer,
     )
     def get(self, request: ClientRequest, delivery_id: UUID) -> Response:
-        """Answer the delivery with all its attempts."""
+        """Return the delivery with all its attempts."""
         return Response(DeliveryWithAttemptsSerializer(own_delivery(request, delivery_id)).data)
 
 
@@ -82,12 +82,12 @@ class RetryView(ClientView):
         "Attempt a delivery now",
         request=EmptySerializer,
         responses={
-            202: OpenApiResponse(DeliverySerializer, "It waits for the next free moment."),
-            **refused(409, "This delivery is under way just now. See what comes of it first."),
+            202: OpenApiResponse(DeliverySerializer, "It is queued for an attempt."),
+            **refused(409, "This delivery is in flight. Wait for its outcome."),
         },
     )
     def post(self, request: ClientRequest, delivery_id: UUID) -> Response:
-        """Have the delivery attempted as soon as may be; answer it as it waits for that."""
+        """Queue the delivery for an attempt as soon as possible; return it."""
         delivery = own_delivery(request, delivery_id)
         validated(EmptySerializer(data=request.data))
         try:

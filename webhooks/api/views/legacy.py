@@ -20,10 +20,10 @@ from webhooks.endpoints import services
 
 
 class IsClientOrStaff(BasePermission):
-    """A client's key was given, or a staff member who may manage webhooks is logged in."""
+    """Allows clients with a key, and staff who may manage webhooks."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        """Return whether the caller may create webhooks at all."""
+        """Return whether the caller may create webhooks."""
         user = request.user
         if isinstance(user, Client):
             return True
@@ -33,21 +33,21 @@ class IsClientOrStaff(BasePermission):
 
 
 class CreateWebhookView(ClientView):
-    """The seed's one route about webhooks."""
+    """The seed's route for webhooks."""
 
-    # No passwords: anybody may send them here, and each costs a third of a second of CPU.
+    # No passwords, since anybody could send them and checking one takes a third of a second of CPU.
     authentication_classes = [ApiKeyAuthentication, SessionAuthentication]
     permission_classes = [IsClientOrStaff]
 
     @operation(
         "createWebhookOfFirstVersion",
         "Kept from the first version",
-        "Make the client's webhook, or change its URL",
+        "Create the client's webhook, or change its URL",
         description="Kept for clients of Pave's first version; new ones use `POST /v1/webhooks`.",
         request=CreateWebhookSerializer,
         responses={
             200: OpenApiResponse(CreatedWebhookSerializer, "Its URL is changed."),
-            201: OpenApiResponse(CreatedWebhookSerializer, "It is made."),
+            201: OpenApiResponse(CreatedWebhookSerializer, "It is created."),
         },
     )
     def post(self, request: Request) -> Response:
@@ -66,11 +66,11 @@ class CreateWebhookView(ClientView):
 
 
 def _client(request: Request, client_id: str | None) -> Client:
-    """Return the client whose webhook is meant; staff make one that is unknown."""
+    """Return the client that is meant; for staff an unknown one is created."""
     if isinstance(request.user, Client):
         return request.user
     if client_id is None:
-        raise ValidationError({"client_id": "Say whose webhook it is."})
+        raise ValidationError({"client_id": "Name the client of the webhook."})
     try:
         Client(client_id=client_id).clean_fields()
     except ModelValidationError as error:

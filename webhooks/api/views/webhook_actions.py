@@ -1,4 +1,4 @@
-"""``/v1/webhooks/{id}/…``: what can be done with a webhook."""
+"""``/v1/webhooks/{id}/…``: actions on a webhook."""
 
 from uuid import UUID
 
@@ -39,12 +39,14 @@ class RotateSecretView(ClientView):
         "Give a webhook a new secret",
         request=RotateSecretSerializer,
         responses={
-            200: OpenApiResponse(WebhookWithSecretSerializer, "The new secret is shown this once."),
-            **refused(409, "This webhook has as many secrets as it may have."),
+            200: OpenApiResponse(
+                WebhookWithSecretSerializer, "The new secret, which is not shown again."
+            ),
+            **refused(409, "This webhook has the maximum number of secrets."),
         },
     )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Give the webhook a new secret, shown this once; the old one signs on for a while."""
+        """Give the webhook a new secret, not shown again; the old one still signs for a while."""
         webhook = own_webhook(request, webhook_id)
         hours = validated(RotateSecretSerializer(data=request.data))["overlap_hours"]
         try:
@@ -66,7 +68,7 @@ class TestView(ClientView):
         responses=TestResultSerializer,
     )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Send a test event now, and answer what came of it."""
+        """Send a test event now, and return the outcome."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
         with limit_errors(), TESTS.slot(webhook.client_id):
@@ -85,7 +87,7 @@ class CheckView(ClientView):
         responses=CheckReportSerializer,
     )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Send good and bad messages now, and answer which were handled rightly."""
+        """Send good and bad messages now, and return which of them were handled correctly."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
         with limit_errors(), TESTS.slot(webhook.client_id):
@@ -106,12 +108,12 @@ class RecoverView(ClientView):
         request=RecoverSerializer,
         responses={
             200: OpenApiResponse(RecoveryCountSerializer, "What would be sent."),
-            202: OpenApiResponse(RecoverySerializer, "It is under way."),
-            **refused(409, "Another recovery of this webhook is not through yet."),
+            202: OpenApiResponse(RecoverySerializer, "It is running."),
+            **refused(409, "Another recovery of this webhook is still running."),
         },
     )
     def post(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Begin to send again what never succeeded in a window, or only count it."""
+        """Start to send again what never succeeded in a window, or only count it."""
         webhook = own_webhook(request, webhook_id)
         fields = validated(RecoverSerializer(data=request.data))
         window = {"since": fields["since"], "until": fields["until"]}
@@ -134,8 +136,8 @@ class RecoverView(ClientView):
 class RecoveryView(ClientView):
     """``/v1/recoveries/{id}``."""
 
-    @operation("getRecovery", _TAG, "Get how far a recovery is", responses=RecoverySerializer)
+    @operation("getRecovery", _TAG, "Get the progress of a recovery", responses=RecoverySerializer)
     def get(self, request: ClientRequest, recovery_id: UUID) -> Response:
-        """Answer how far the recovery is."""
+        """Return the recovery's progress."""
         job = get_object_or_404(Recovery.objects.for_client(request.client), pk=recovery_id)
         return Response(RecoverySerializer(job).data)

@@ -1,4 +1,4 @@
-"""``/v1/webhooks``: making, seeing, changing and deleting webhooks."""
+"""``/v1/webhooks``: creating, reading, changing and deleting webhooks."""
 
 from typing import Any
 from uuid import UUID
@@ -40,17 +40,17 @@ def own_webhook(request: ClientRequest, webhook_id: UUID) -> Webhook:
 
 
 def validated(serializer: Serializer) -> dict[str, Any]:
-    """Return what a serializer makes of its data.
+    """Return a serializer's validated data.
 
     Raises:
-        ValidationError: It is not as it should be.
+        ValidationError: The data is invalid.
     """
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
 def look_up_context(request: Request) -> dict[str, str]:
-    """Return what a serializer is to know of the caller, who waits for a look-up."""
+    """Return a serializer's context: the caller that waits for a look-up."""
     kind = "client" if isinstance(request.user, Client) else "staff"
     return {"caller": f"{kind}-{request.user.pk}"}
 
@@ -72,27 +72,27 @@ class WebhooksView(ClientView):
         responses=WebhookSerializer(many=True),
     )
     def get(self, request: ClientRequest) -> Response:
-        """Answer the client's webhooks, newest first."""
+        """Return the client's webhooks, newest first."""
         paginator = self.pagination_class()
-        found = Webhook.objects.for_client(request.client).prefetch_related("secrets")
-        page = paginator.paginate_queryset(found, request, view=self)
+        webhooks = Webhook.objects.for_client(request.client).prefetch_related("secrets")
+        page = paginator.paginate_queryset(webhooks, request, view=self)
         return paginator.get_paginated_response(WebhookSerializer(page, many=True).data)
 
     @operation(
         "createWebhook",
         _TAG,
-        "Make a webhook",
+        "Create a webhook",
         parameters=[location(201)],
         request=NewWebhookSerializer,
         responses={
             201: OpenApiResponse(
-                WebhookWithSecretSerializer, "It is made; its secret is shown this once."
+                WebhookWithSecretSerializer, "It is created; its secret is not shown again."
             )
         },
     )
     @idempotent(check=_new_webhook)
     def post(self, request: ClientRequest, fields: dict[str, Any]) -> Response:
-        """Make a webhook; answer it with its secret, this once."""
+        """Create a webhook; return it with its secret, which is not shown again."""
         try:
             webhook, secret = services.create(client=request.client, **fields)
         except services.LimitReached as error:
@@ -109,7 +109,7 @@ class WebhookView(ClientView):
 
     @operation("getWebhook", _TAG, "Get a webhook", responses=WebhookSerializer)
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Answer the webhook and how it does."""
+        """Return the webhook and its endpoint's health."""
         return Response(WebhookSerializer(own_webhook(request, webhook_id)).data)
 
     @operation(
@@ -123,7 +123,7 @@ class WebhookView(ClientView):
         },
     )
     def patch(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Change what the body names; enabling releases what is held."""
+        """Change the fields in the body; enabling releases held deliveries."""
         webhook = own_webhook(request, webhook_id)
         context = look_up_context(request)
         fields = validated(WebhookChangesSerializer(webhook, data=request.data, context=context))
@@ -147,6 +147,6 @@ class WebhookView(ClientView):
         responses={204: OpenApiResponse(description="It is deleted.")},
     )
     def delete(self, request: ClientRequest, webhook_id: UUID) -> Response:
-        """Delete the webhook; what waits for it is canceled, and the past stays on record."""
+        """Delete the webhook; waiting deliveries are canceled, and past ones stay on record."""
         services.delete(webhook=own_webhook(request, webhook_id))
         return Response(status=204)

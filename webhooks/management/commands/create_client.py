@@ -1,6 +1,6 @@
 """``manage.py create_client``: create a client that can start at once.
 
-It is in this app, above the clients, since it creates the client's webhook too.
+It is in this app, not among the clients, since it creates the client's webhook too.
 """
 
 import json
@@ -20,15 +20,15 @@ from webhooks.models import Webhook
 
 class Command(BaseCommand):
     help = (
-        "Make a client, or complete one; print its new API key, and its webhook's id and secret. "
+        "Create a client, or complete one; print its new API key, and its webhook's id and secret. "
         "Neither is shown again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("client_id", help="What the client calls itself, such as 1234.")
+        parser.add_argument("client_id", help="The client's id, such as 1234.")
         parser.add_argument("--name", default="", help="Its name, for people.")
         parser.add_argument("--webhook-url", default="", help="Where its results are posted.")
-        parser.add_argument("--json", action="store_true", help="Print JSON and nothing else.")
+        parser.add_argument("--json", action="store_true", help="Print only JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         url = options["webhook_url"]
@@ -59,8 +59,8 @@ class Command(BaseCommand):
         return client
 
     def _webhook(self, client: Client, url: str) -> tuple[Webhook, str]:
-        """Make the webhook; one that is there already for this URL gets a new secret to show."""
-        services.lock(client)  # the same command may run at the same time
+        """Create the webhook; an existing one with this URL gets a new secret to show."""
+        services.lock(client)  # the same command may run concurrently
         webhook = Webhook.objects.for_client(client).filter(url=url).first()
         if webhook is None:
             return services.create(client=client, url=url)

@@ -1,6 +1,6 @@
-"""`manage.py listen`: a local receiver to develop a webhook endpoint beside.
+"""`manage.py listen`: a local receiver, for developing webhooks.
 
-It needs no database and no settings of Pave's.
+It needs neither a database nor Pave's settings.
 """
 
 import json
@@ -107,7 +107,7 @@ class _JSONLines:
             self._command.stdout.flush()
 
     def done(self) -> None:
-        """Nothing: the lines speak for themselves."""
+        """Print nothing: each line says everything."""
 
 
 class _Terminal:

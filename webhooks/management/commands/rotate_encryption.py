@@ -14,7 +14,7 @@ BATCH = 500
 
 class Command(BaseCommand):
     help = (
-        "Encrypt signing secrets, headers and kept answers anew with the first of "
+        "Encrypt signing secrets, headers and stored responses again with the first of "
         "FIELD_ENCRYPTION_KEYS. After it the other keys can be dropped. Safe to repeat, and to "
         "interrupt."
     )
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         answers = idempotency.rotate_encryption()
         self.stdout.write(
             f"Encrypted {secrets} signing secrets, the headers of {webhooks} webhooks, "
-            f"{answers} answers kept for Idempotency-Key."
+            f"{answers} responses stored for Idempotency-Key."
         )
 
     def _encrypt_headers(self, pk: UUID) -> int:

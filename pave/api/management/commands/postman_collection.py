@@ -1,4 +1,4 @@
-"""``manage.py postman_collection``: what lies in docs/pave.postman_collection.json."""
+"""``manage.py postman_collection``: the content of docs/pave.postman_collection.json."""
 
 import json
 from typing import Any

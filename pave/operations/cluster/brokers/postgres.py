@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 # How often the rows are polled in spite of notifications, in seconds.
 POLL_SECONDS = 0.5
-# How long a notification of one's own may take to arrive, in seconds.
+# How long this process's own notification may take to arrive, in seconds.
 PROBE_SECONDS = 1.0
 # When there was no connection to listen on, it is tried again after this time, in seconds.
 RETRY_SECONDS = 60.0
@@ -79,7 +79,7 @@ class NotificationListener:
         try:
             with listener.cursor() as cursor:
                 cursor.execute(f'LISTEN "{self._channel}"')
-            # Sent by another connection: a pooler would deliver one's own in any case.
+            # Sent by another connection: a pooler would deliver a connection's own in any case.
             probe = uuid4().hex
             notify(self._channel, probe)
             end = time.monotonic() + PROBE_SECONDS
@@ -88,7 +88,7 @@ class NotificationListener:
                     self._connection = listener
                     self._retry_at = 0.0
                     return
-            logger.warning("listening.deaf channel=%s: asking instead", self._channel)
+            logger.warning("listening.deaf channel=%s: polling instead", self._channel)
             self._retry_at = math.inf
         except (Error, OSError):
             logger.warning("listening.failed channel=%s", self._channel, exc_info=True)

@@ -10,12 +10,12 @@ from pave.operations.cluster.supervisor import QUEUES, Supervisor
 
 class Command(BaseCommand):
     help = (
-        "Process requests and deliveries until stopped: a cluster for each queue, watched and "
-        "started anew when it stalls. Several may run on several machines."
+        "Process requests and deliveries until stopped: a cluster for each queue, supervised and "
+        "restarted when it stalls. Several may run on several machines."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--queue", choices=QUEUES, help="Run the cluster of this queue alone.")
+        parser.add_argument("--queue", choices=QUEUES, help="Run only the cluster of this queue.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         queues = (options["queue"],) if options["queue"] else QUEUES
