@@ -68,8 +68,8 @@ ADMIN = (
 )
 ROLES = {"viewer": VIEWER, "support": SUPPORT, "matcher": MATCHER, "admin": ADMIN}
 
-# Permissions beyond Django's four, with their models. They are also in the models' Meta; creating
-# them here allows to grant them before ``migrate`` has created them.
+# Permissions beyond Django's four, with their models. They are also in the models' Meta; they are
+# created here so that they can be granted before ``migrate`` creates them.
 _OWN = {
     "webhooks.operate_webhook": ("webhook", "Can test, check, enable, disable, recover webhooks"),
     "webhooks.rotate_secret": ("webhook", "Can rotate signing secrets"),
