@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from webhooks.delivery.housekeeping import sweep
@@ -206,3 +207,29 @@ def test_a_disabled_webhook_is_not_called(send, deliver, receiver, webhook):
     publish([occurrence(webhook)], now=timezone.now())
     assert send() == 0
     assert not receiver.messages
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(),
+        Reply(status=410),
+        Reply(status=500),
+        Reply(headers={"Webhook-Delivery": "disable"}),
+    ],
+)
+def test_what_an_old_url_answers_says_nothing_about_the_new_one(
+    send, deliver, receiver, webhook, reply
+):
+    def move_first(message):
+        services.change(webhook=Webhook.objects.get(), fields={"url": receiver.url("/new")})
+        connection.close()
+        return reply
+
+    receiver.behaviour = move_first
+    deliver()
+    assert send() == 1
+    webhook.refresh_from_db()
+    assert (webhook.enabled, webhook.failing_since, webhook.breaker_failures) == (True, None, 0)
+    assert (webhook.url, webhook.steady) == (receiver.url("/new"), None)

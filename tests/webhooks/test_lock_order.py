@@ -74,7 +74,9 @@ def test_webhooks_that_do_well_and_others_are_locked_in_one_order(says):
     failed = replace(well, ok=False, error="http", status=500)
     # The one that is locked last by itself comes first in the order of ids.
     outcomes = (
-        [(first.pk, well), (last.pk, failed)] if says else [(first.pk, failed), (last.pk, well)]
+        [(first.pk, first.url, well), (last.pk, last.url, failed)]
+        if says
+        else [(first.pk, first.url, failed), (last.pk, last.url, well)]
     )
     _assert_locks_first(Webhook, first, last, note, outcomes)
     first.refresh_from_db()

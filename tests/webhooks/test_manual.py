@@ -1,4 +1,4 @@
-"""Retrying by hand, beside the automatic retries."""
+"""Retrying and canceling by hand, beside the automatic retries."""
 
 import threading
 from datetime import timedelta
@@ -104,7 +104,7 @@ def test_what_is_held_can_be_retried_while_its_webhook_is_disabled(
     manual.retry(delivery_id=held.pk)
     send()
     held.refresh_from_db()
-    assert held.status == "succeeded"
+    assert (held.status, held.held_by) == ("succeeded", "")
     webhook.refresh_from_db()
     assert not webhook.enabled
 
@@ -191,3 +191,60 @@ def test_by_hand_and_automatic_at_the_same_moment_are_one_at_a_time(send, delive
     assert most == [1]
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts) == ("pending", 1)
+
+
+# --- Canceling -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["pending", "held"])
+def test_what_waits_or_is_held_is_canceled(deliver, status):
+    delivery = deliver(status=status, held_by="staff" if status == "held" else "")
+    manual.cancel(delivery_id=delivery.pk)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.held_by) == ("canceled", "")
+    assert delivery.next_attempt_at is None
+    assert delivery.finished_at is not None
+
+
+@pytest.mark.parametrize("status", ["delivering", "succeeded", "failed", "canceled"])
+def test_what_is_in_flight_or_final_is_not_canceled(deliver, status):
+    delivery = deliver(status=status)
+    with pytest.raises(manual.InvalidState, match=status):
+        manual.cancel(delivery_id=delivery.pk)
+    delivery.refresh_from_db()
+    assert delivery.status == status
+
+
+def _delete(delivery):
+    services.delete(webhook=delivery.webhook)
+
+
+def _disable(delivery):
+    enabling.disable(webhook_id=delivery.webhook_id, by=Webhook.DisabledBy.CLIENT)
+
+
+def _cancel(delivery):
+    manual.cancel(delivery_id=delivery.pk)
+
+
+@pytest.mark.parametrize("end", [_delete, _disable, _cancel])
+def test_what_was_delivered_stays_so_when_its_repeat_is_not_sent(send, deliver, end):
+    delivery = deliver()
+    send()
+    manual.retry(delivery_id=delivery.pk)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.finished_at) == ("pending", None)
+    end(delivery)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.next_attempt_at) == ("succeeded", None)
+    assert delivery.finished_at is not None
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"), [(_cancel, "delivery was canceled"), (_delete, "webhook .* was deleted")]
+)
+def test_what_cannot_be_retried_is_refused_with_the_reason(deliver, end, reason):
+    delivery = deliver(status="held" if end is _cancel else "failed")
+    end(delivery)
+    with pytest.raises(manual.InvalidState, match=reason):
+        manual.retry(delivery_id=delivery.pk)

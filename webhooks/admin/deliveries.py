@@ -16,7 +16,7 @@ from pave.staff.filters import ChosenFilter
 from pave.staff.global_search import as_uuid
 from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, delivery_state
-from webhooks.delivery import canceling, claims, manual
+from webhooks.delivery import claims, manual
 from webhooks.delivery.results import MASK
 from webhooks.http.signing import signed_headers
 from webhooks.models import Delivery, Webhook
@@ -138,7 +138,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
     def cancel(self, request: HttpRequest, delivery: Delivery, data: dict) -> Result:
         try:
-            canceling.cancel(delivery_id=delivery.pk)
+            manual.cancel(delivery_id=delivery.pk)
         except manual.InvalidState as error:
             raise Refused(str(error)) from error
         return "Canceled; it will not be sent."

@@ -1,4 +1,4 @@
-"""Retrying a delivery manually."""
+"""Retrying and canceling a delivery manually."""
 
 import logging
 from datetime import datetime
@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from webhooks.endpoints import enabling
 from webhooks.models import Delivery
 from webhooks.wakeups import SEND
 
@@ -31,7 +32,7 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
     Retrying twice is the same as once.
 
     Raises:
-        InvalidState: it is in flight at this moment, or was canceled.
+        InvalidState: It is in flight at this moment, was canceled, or its webhook was deleted.
     """
     now = now or timezone.now()
     with transaction.atomic():
@@ -44,6 +45,7 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
                 resume_at=F("next_attempt_at"),
                 trigger=Trigger.MANUAL,
                 next_attempt_at=now,
+                finished_at=None,
             )
         )
         delivery = Delivery.objects.get(pk=delivery_id)
@@ -59,4 +61,20 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
 def _reason(delivery: Delivery) -> str:
     if delivery.status == Status.DELIVERING:
         return "This delivery is in flight; wait for its outcome."
-    return "This delivery was canceled, since its webhook was deleted."
+    if delivery.status == Status.CANCELED:
+        return "This delivery was canceled, and is not sent any more."
+    return "The webhook of this delivery was deleted."
+
+
+def cancel(*, delivery_id: UUID) -> None:
+    """Cancel a delivery that has an attempt to come, or is held.
+
+    Raises:
+        InvalidState: It is in flight at this moment, or final.
+    """
+    if not enabling.cancel(Delivery.objects.filter(pk=delivery_id), now=timezone.now()):
+        status = Delivery.objects.values_list("status", flat=True).get(pk=delivery_id)
+        raise InvalidState(
+            f"This delivery is {status}; only one that waits or is held can be canceled."
+        )
+    logger.info("delivery.canceled_manually delivery=%s", delivery_id)

@@ -70,7 +70,7 @@ def record(results: Sequence[AttemptResult], *, now: datetime, worker: str) -> N
         # Webhooks are locked before deliveries, as everywhere, to avoid deadlocks.
         health.update(
             [
-                (result.claim.webhook_id, result.outcome)
+                (result.claim.webhook_id, result.claim.url, result.outcome)
                 for result in results
                 if result.outcome.error != INTERRUPTED
             ],
@@ -94,6 +94,7 @@ def record(results: Sequence[AttemptResult], *, now: datetime, worker: str) -> N
             pk__in=[delivery.pk for delivery, result in owned if result.outcome.ok]
         ).update(
             status=Status.SUCCEEDED,
+            held_by="",
             finished_at=now,
             next_attempt_at=None,
             resume_status="",
@@ -238,6 +239,7 @@ def _update_failures(failures: Sequence[tuple[Delivery, AttemptResult]], now: da
 
 def _fail(delivery: Delivery, now: datetime) -> None:
     delivery.status = Status.FAILED
+    delivery.held_by = ""
     delivery.next_attempt_at = None
     delivery.resume_status = ""
     delivery.resume_at = None
@@ -251,6 +253,8 @@ def _resume(delivery: Delivery, now: datetime) -> None:
     if delivery.status == Status.PENDING:
         delivery.next_attempt_at = max(delivery.resume_at or now, now)
         delivery.trigger = Trigger.AUTOMATIC
+    elif delivery.status != Status.HELD:
+        delivery.finished_at = now
     delivery.resume_status = ""
     delivery.resume_at = None
 

@@ -138,11 +138,8 @@ def hold(webhook: Webhook) -> int:
             trigger__in=Delivery.ON_DEMAND,
             next_attempt_at__gt=webhook.disabled_at,
         )
-    # Deliveries that had succeeded before they were sent again stay succeeded.
     delivered = waiting.filter(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
-    Delivery.objects.waiting().filter(pk__in=_first_batch(delivered)).update_in_order(
-        status=Status.SUCCEEDED, next_attempt_at=None, resume_status="", resume_at=None
-    )
+    _restore_delivered(Delivery.objects.filter(pk__in=_first_batch(delivered)), timezone.now())
     return Delivery.objects.filter(
         pk__in=_first_batch(waiting.order_by(*_BY_DUE)), status=Status.PENDING
     ).update_in_order(
@@ -230,10 +227,35 @@ def cancel_unsent(webhook_id: UUID, *, now: datetime) -> int:
     deliveries = Delivery.objects.filter(**just("webhook", webhook_id))
     unsent = _first_batch(deliveries.waiting().order_by(*_BY_DUE))
     unsent += _first_batch(deliveries.held().order_by(*_BY_STATUS))
-    return Delivery.objects.filter(
-        pk__in=unsent,
-        status__in=[Status.PENDING, Status.HELD],
-    ).update_in_order(status=Status.CANCELED, next_attempt_at=None, finished_at=now)
+    return cancel(Delivery.objects.filter(pk__in=unsent), now=now)
+
+
+def cancel(deliveries: DeliveryQuerySet, *, now: datetime) -> int:
+    """Cancel those of the deliveries that wait or are held; return how many.
+
+    One that had been delivered, and was to be sent again, counts as delivered again instead.
+    """
+    restored = _restore_delivered(deliveries, now)
+    unsent = deliveries.filter(status__in=[Status.PENDING, Status.HELD])
+    return restored + unsent.update_in_order(
+        status=Status.CANCELED,
+        held_by="",
+        next_attempt_at=None,
+        resume_status="",
+        resume_at=None,
+        finished_at=now,
+    )
+
+
+def _restore_delivered(deliveries: DeliveryQuerySet, now: datetime) -> int:
+    delivered = deliveries.waiting().filter(resume_status=Status.SUCCEEDED)
+    return delivered.update_in_order(
+        status=Status.SUCCEEDED,
+        next_attempt_at=None,
+        resume_status="",
+        resume_at=None,
+        finished_at=now,
+    )
 
 
 def _end_recovery(webhook_id: UUID, now: datetime) -> int:

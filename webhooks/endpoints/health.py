@@ -1,8 +1,7 @@
 """Updates the health of webhooks, and disables those that are gone or have failed for days."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from uuid import UUID
 
 from django.db.models import F, Q
@@ -34,40 +33,54 @@ _NOT_FULLY_HEALTHY = (
 )
 
 
-def update(outcomes: Sequence[tuple[UUID, Outcome]], *, now: datetime) -> None:
+def update(outcomes: Iterable[tuple[UUID, str, Outcome]], *, now: datetime) -> None:
     """Update the health of webhooks after attempts; call it in the transaction that records them.
 
-    While all are healthy this is one query and no write.
+    While all are healthy this is one query and no write. An outcome at a URL that the webhook no
+    longer has says nothing about its endpoint.
 
     Args:
-        outcomes: webhooks' ids and outcomes of attempts, in any order.
-        now: the present.
+        outcomes: Webhooks' ids, URLs and outcomes of attempts, in any order.
+        now: The present.
     """
-    by_webhook = {
-        pk: [outcome for _, outcome in group]
-        for pk, group in groupby(sorted(outcomes, key=lambda pair: pair[0]), lambda pair: pair[0])
-    }
+    by_webhook: dict[UUID, list[tuple[str, Outcome]]] = {}
+    for pk, url, outcome in outcomes:
+        by_webhook.setdefault(pk, []).append((url, outcome))
     healthy = {
         pk
         for pk, attempted in by_webhook.items()
-        if all(
-            outcome.ok and outcome.duration_ms < SLOW_MS and DISABLE not in directives(outcome)
-            for outcome in attempted
-        )
+        if all(_is_healthy(outcome) for _, outcome in attempted)
     }
-    unhealthy = by_webhook.keys() - healthy
     changing = Webhook.objects.filter(_NOT_FULLY_HEALTHY, pk__in=healthy) | Webhook.objects.filter(
-        pk__in=unhealthy
+        pk__in=by_webhook.keys() - healthy
     )
     # All in one statement, in pk order, to avoid deadlocks.
     locked = list(changing.select_for_update(no_key=True).order_by("pk"))
-    _update_healthy([webhook.pk for webhook in locked if webhook.pk in healthy])
-    _update_unhealthy([webhook for webhook in locked if webhook.pk in unhealthy], by_webhook, now)
-    for pk, attempted in by_webhook.items():
+    of_endpoint = {
+        webhook.pk: [outcome for url, outcome in by_webhook[webhook.pk] if url == webhook.url]
+        for webhook in locked
+    }
+    _update_healthy(
+        [
+            pk
+            for pk, attempted in of_endpoint.items()
+            if attempted and all(map(_is_healthy, attempted))
+        ]
+    )
+    _update_unhealthy(
+        [webhook for webhook in locked if not all(map(_is_healthy, of_endpoint[webhook.pk]))],
+        of_endpoint,
+        now,
+    )
+    for pk, attempted in of_endpoint.items():
         if any(outcome.status == GONE for outcome in attempted):
             _disable(pk, Webhook.DisabledBy.GONE, now)
         elif any(DISABLE in directives(outcome) for outcome in attempted):
             _disable(pk, Webhook.DisabledBy.ASKED, now)
+
+
+def _is_healthy(outcome: Outcome) -> bool:
+    return outcome.ok and outcome.duration_ms < SLOW_MS and DISABLE not in directives(outcome)
 
 
 def directives(outcome: Outcome) -> frozenset[str]:
