@@ -34,4 +34,4 @@ def cancel(*, delivery_id: UUID) -> None:
         raise InvalidState(
             f"This delivery is {status}; only one that waits or is held can be canceled."
         )
-    logger.info("delivery.canceled_by_hand delivery=%s", delivery_id)
+    logger.info("delivery.canceled_by_hand", extra={"delivery": delivery_id})

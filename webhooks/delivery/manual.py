@@ -52,7 +52,8 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
         SEND.send()
     if retried:
         logger.info(
-            "delivery.retried_by_hand delivery=%s was=%s", delivery.pk, delivery.resume_status
+            "delivery.retried_by_hand",
+            extra={"delivery": delivery.pk, "was": delivery.resume_status},
         )
 
 

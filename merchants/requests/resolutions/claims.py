@@ -68,7 +68,7 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
                 raise
             except Exception:
                 # It loses its turn, and the others do not lose theirs.
-                logger.exception("resolution.not_claimed client=%s", client)
+                logger.exception("resolution.not_claimed", extra={"client": client})
                 fair_share.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
             else:
                 if claims:

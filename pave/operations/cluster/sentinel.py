@@ -111,7 +111,7 @@ class GuardedSentinel(Sentinel):
     def guard(self) -> None:
         """Watch until asked to stop, or until the cluster must be restarted."""
         self.start_event.set()
-        logger.info("cluster.started queue=%s pid=%s", self.queue, os.getpid())
+        logger.info("cluster.started", extra={"queue": self.queue, "pid": os.getpid()})
         started = time.monotonic()
         self.progress = Progress(started, longest=Conf.TIMEOUT + 15)
         self.canary_at = started
@@ -152,11 +152,13 @@ class GuardedSentinel(Sentinel):
         is_worker = process in self.pool
         if (process.exitcode or 0) < 0 and not (is_worker and _seconds_left(process) > 0):
             logger.error(
-                "cluster.process_killed queue=%s process=%s pid=%s signal=%s",
-                self.queue,
-                process.name,
-                process.pid,
-                -process.exitcode,
+                "cluster.process_killed",
+                extra={
+                    "queue": self.queue,
+                    "killed": process.name,
+                    "pid": process.pid,
+                    "signal": -process.exitcode,
+                },
             )
             self.stall("process_killed")
             return
@@ -171,11 +173,8 @@ class GuardedSentinel(Sentinel):
             process.kill()
             process.join()
         logger.warning(
-            "cluster.worker_%s queue=%s pid=%s status=%s",
-            "timed_out" if timed_out else "died",
-            self.queue,
-            pid,
-            process.exitcode,
+            "cluster.worker_timed_out" if timed_out else "cluster.worker_died",
+            extra={"queue": self.queue, "pid": pid, "status": process.exitcode},
         )
         self.report.lost_worker(pid, timed_out=timed_out)
 
@@ -199,7 +198,7 @@ class GuardedSentinel(Sentinel):
 
     def stall(self, reason: str) -> None:
         """Mark this cluster as stalled: it must be restarted."""
-        logger.error("cluster.stalled queue=%s reason=%s", self.queue, reason)
+        logger.error("cluster.stalled", extra={"queue": self.queue, "reason": reason})
         self.stalled = reason
         self.report.stalled(reason)
 
@@ -243,7 +242,7 @@ class GuardedSentinel(Sentinel):
             time.sleep(0.05)
         self.result_queue.put("STOP")
         self.monitor.join(timeout=LOCK_SECONDS)
-        logger.info("cluster.stopped queue=%s pid=%s", self.queue, os.getpid())
+        logger.info("cluster.stopped", extra={"queue": self.queue, "pid": os.getpid()})
         # Remaining processes, if any, end with their parent.
         os._exit(0)
 

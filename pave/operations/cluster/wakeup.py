@@ -82,7 +82,7 @@ class Wakeup:
             with suppress(Exception):
                 self._reset()
             # The rows are committed; the sweep sends it again when the broker is back.
-            logger.warning("wakeup.not_sent task=%s", self.task, exc_info=True)
+            logger.warning("wakeup.not_sent", extra={"task": self.task}, exc_info=True)
 
     def _reset(self) -> None:
         """Let the next one be sent, since this one was not."""

@@ -59,7 +59,7 @@ class NotificationListener:
         try:
             self._receive(self._connection, seconds)
         except (Error, OSError):
-            logger.warning("listening.lost channel=%s", self._channel, exc_info=True)
+            logger.warning("listening.lost", extra={"channel": self._channel}, exc_info=True)
             self.close()
 
     def close(self) -> None:
@@ -88,10 +88,10 @@ class NotificationListener:
                     self._connection = listener
                     self._retry_at = 0.0
                     return
-            logger.warning("listening.deaf channel=%s: asking instead", self._channel)
+            logger.warning("listening.deaf", extra={"channel": self._channel, "instead": "polling"})
             self._retry_at = math.inf
         except (Error, OSError):
-            logger.warning("listening.failed channel=%s", self._channel, exc_info=True)
+            logger.warning("listening.failed", extra={"channel": self._channel}, exc_info=True)
         with suppress(Error):
             listener.close()
 
