@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django import db
-from django_q.brokers import Broker
+
+from pave.operations.cluster.django_q2 import Broker
 
 logger = logging.getLogger(__name__)
 

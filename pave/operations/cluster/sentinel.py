@@ -18,14 +18,19 @@ from types import FrameType
 from typing import Any
 
 from django.utils import timezone
-from django_q.cluster import Sentinel, get_mp_context
-from django_q.conf import Conf
-from django_q.signals import post_execute, post_execute_in_worker, pre_execute
-from django_q.worker import worker
 
 from pave.operations.cluster import process_control, shutdown
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import ResilientBroker
+from pave.operations.cluster.django_q2 import (
+    Conf,
+    Sentinel,
+    get_mp_context,
+    post_execute,
+    post_execute_in_worker,
+    pre_execute,
+    worker,
+)
 from pave.operations.cluster.stall_detector import Progress
 from pave.operations.cluster.status_pipe import STALLED, Reporter
 from pave.operations.cluster.worker_names import worker_name

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from django.core.cache import cache
 from django.db import transaction
-from django_q.brokers import get_broker
-from django_q.tasks import async_task
+
+from pave.operations.cluster.django_q2 import async_task, get_broker
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
-from django_q.brokers import orm
-from django_q.conf import Conf
+
+from pave.operations.cluster.django_q2 import ORM, Conf
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def notify(channel: str, payload: str = "") -> None:
         cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])
 
 
-class ListeningBroker(orm.ORM):
+class ListeningBroker(ORM):
     """The broker of one queue.
 
     Args:
