@@ -80,5 +80,5 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
     if merged.published:
         merchant.refresh_from_db()
     into.refresh_from_db()
-    logger.info("merchant.merged merchant=%s into=%s", merchant.pk, into.pk)
+    logger.info("merchant.merged", extra={"merchant": merchant.pk, "into": into.pk})
     return len(new)

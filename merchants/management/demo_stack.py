@@ -273,4 +273,4 @@ def restart_with(values: dict[str, str]) -> None:
     """Re-execute this command with settings, unless it has them: they are read only once."""
     if any(os.environ.get(name) != value for name, value in values.items()):
         sys.stdout.flush()
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **values})  # noqa: S606
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **values})  # noqa: S606 - no shell is wanted

@@ -186,7 +186,7 @@ def _key(
         request.reading = read(request.as_transaction()).to_json()
         key = key_of(request, heuristic, limits)
     except Exception as error:
-        logger.exception("admission.no_key request=%s", request.pk)
+        logger.exception("admission.no_key", extra={"request": request.pk})
         request.error = f"The heuristic could not read it: {type(error).__name__}."
         keyed.unkeyed.append(request)
         return error
@@ -202,7 +202,7 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> No
         retry_while_unavailable(lambda: _release(claim), seconds=RETRY_SECONDS)
         raise
     except Exception:
-        logger.exception("admission.failed claim=%s", claim.pk)
+        logger.exception("admission.failed", extra={"claim": claim.pk})
         _end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
 
 
@@ -299,7 +299,10 @@ def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
                 pk__in=claim.requests, admission_attempts=0
             ).update(admission_attempts=1)
             SUSPECTS.send()
-        logger.warning("admission.lost worker=%s requests=%s", claim.worker, len(claim.requests))
+        logger.warning(
+            "admission.lost",
+            extra={"worker": claim.worker, "requests": len(claim.requests)},
+        )
 
 
 def _claim(limit: int) -> _Claimed:

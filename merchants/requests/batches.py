@@ -135,10 +135,8 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         usage.charge(client, batch.accepted, now=now)
         ADMIT.send()
     logger.info(
-        "batch.accepted batch=%s accepted=%s rejected=%s",
-        batch.pk,
-        batch.accepted,
-        batch.rejected,
+        "batch.accepted",
+        extra={"batch": batch.pk, "accepted": batch.accepted, "rejected": batch.rejected},
     )
     return batch
 
@@ -265,11 +263,11 @@ def _complete_if_through(batch_id: Any, now: datetime) -> None:
     )
     canceled = through.filter(cancel_requested_at__isnull=False, canceled__gt=0)
     if canceled.update(status=Batch.Status.CANCELED, completed_at=now):
-        logger.info("batch.canceled batch=%s", batch_id)  # its client canceled it
+        logger.info("batch.canceled", extra={"batch": batch_id})  # its client knows
     elif through.update(status=Batch.Status.COMPLETED, completed_at=now):
         batch = Batch.objects.get(pk=batch_id)
         publish([batch_occurrence(BATCH_COMPLETED, batch)], now=now)
-        logger.info("batch.completed batch=%s rows=%s", batch.pk, batch.accepted)
+        logger.info("batch.completed", extra={"batch": batch.pk, "rows": batch.accepted})
 
 
 def _recount(batch_id: Any, now: datetime) -> None:

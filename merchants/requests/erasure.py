@@ -95,7 +95,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     # With its other rows: limits, usage, idempotency keys.
     Client.objects.filter(pk=client.pk).delete()
     _forget_statistics()
-    logger.info("client.erased client=%s", client.pk)
+    logger.info("client.erased", extra={"client": client.pk})
 
 
 def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:

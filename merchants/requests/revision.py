@@ -149,7 +149,7 @@ def _affected(
             raise
         except Exception:
             # This request keeps its answer; the others are not affected.
-            logger.exception("revision.no_key request=%s", request.pk)
+            logger.exception("revision.no_key", extra={"request": request.pk})
     return affected
 
 
@@ -241,8 +241,10 @@ def _finish(revision: Revision) -> None:
     )
     revision.refresh_from_db()
     logger.info(
-        "revision.done ruleset=%s examined=%s changed=%s",
-        revision.ruleset_id,
-        revision.examined,
-        revision.changed,
+        "revision.done",
+        extra={
+            "ruleset": revision.ruleset_id,
+            "examined": revision.examined,
+            "changed": revision.changed,
+        },
     )

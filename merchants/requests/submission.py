@@ -38,6 +38,6 @@ def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:
             usage.charge(client, 1, now=request.created_at)
             request.save(force_insert=True)
     # The one line with both the HTTP request's id and this request's own, which later lines have.
-    logger.info("request.accepted request=%s client=%s", request.pk, client.client_id)
+    logger.info("request.accepted", extra={"request": request.pk, "client": client.client_id})
     ADMIT.send()
     return request

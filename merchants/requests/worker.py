@@ -132,7 +132,7 @@ class _ClaimedTogether:
             limit = f"{settings.PAVE_HEURISTIC_TIMEOUT:g} s"
             _fail(resolution, f"The heuristic took longer than {limit}.")
         except Exception as raised:
-            logger.exception("resolution.raised resolution=%s", resolution.pk)
+            logger.exception("resolution.raised", extra={"resolution": resolution.pk})
             _fail(resolution, f"The heuristic failed: {type(raised).__name__}.")
         else:
             with self._lock:
@@ -199,7 +199,7 @@ def _store(answered: Sequence[tuple[Resolution, Answer]]) -> None:
                 _store([pair])
             return
         resolution, _ = answered[0]
-        logger.exception("resolution.not_stored resolution=%s", resolution.pk)
+        logger.exception("resolution.not_stored", extra={"resolution": resolution.pk})
         _fail(resolution, f"The heuristic's answer cannot be stored: {type(error).__name__}.")
 
 

@@ -7,7 +7,8 @@ from django import db
 from django.http import HttpRequest, HttpResponse
 
 from pave.api.errors import problem_page
-from pave.operations.cluster.db_retry import DATABASE_ERRORS
+from pave.operations.cluster.db_retry import DATABASE_ERRORS, first_line
+from pave.operations.monitoring.log_formatters import route_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,12 @@ class UnavailableMiddleware:
         if not isinstance(exception, DATABASE_ERRORS):
             return None
         logger.error(
-            "database.unavailable method=%s path=%s error=%s",
-            request.method,
-            request.path,
-            str(exception).strip().partition("\n")[0],
+            "database.unavailable",
+            extra={
+                "method": request.method,
+                "route": route_of(request),
+                "error": first_line(exception),
+            },
         )
         # A broken connection must not be used by the next request.
         db.connection.close_if_unusable_or_obsolete()

@@ -81,7 +81,7 @@ def take(*, client: Client) -> TakeResult | None:
         )
     except redis.RedisError:
         # Fail open: too many requests for a while are better than none.
-        logger.warning("rate.no_redis client=%s", client.client_id)
+        logger.warning("rate.no_redis", extra={"client": client.client_id})
         return None
     return TakeResult(bool(allowed), float(pause), float(until_full), size, interval)
 

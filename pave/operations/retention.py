@@ -10,9 +10,9 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_q.models import Task
 
 from pave.core.app_config import pave_apps
+from pave.operations.cluster.django_q2 import Task
 
 # Rows examined, and removed at most, in one transaction.
 BATCH = 500

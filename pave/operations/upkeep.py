@@ -53,6 +53,6 @@ def _prune_slice() -> None:
             raise
         if removed is None:
             _pruning = None
-            logger.info("retention.pruned rows=%s", _pruned)
+            logger.info("retention.pruned", extra={"rows": _pruned})
             return
         _pruned += removed

@@ -144,11 +144,12 @@ class ButtonsMixin:
         detail = result if isinstance(result, str) else getattr(result, "audit_detail", "")
         audit.record(request, action=button.label.lower(), obj=obj, changes=changes, detail=detail)
         logger.info(
-            "staff.did action=%s object=%s:%s user=%s",
-            button.name,
-            obj._meta.label_lower,
-            obj.pk,
-            request.user.get_username(),
+            "staff.did",
+            extra={
+                "action": button.name,
+                "object": f"{obj._meta.label_lower}:{obj.pk}",
+                "user": request.user.get_username(),
+            },
         )
         return result
 

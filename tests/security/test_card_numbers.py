@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -32,6 +33,7 @@ from webhooks.receiver.application import Reply, always
 pytestmark = pytest.mark.django_db
 
 VISA = "4111111111111111"
+REQUEST_ID = "0190c2a4-7e1b-7d3a-9c58-4111111111ab"
 REFUSED = {
     "pointer": "/reference",
     "detail": "This looks like a card number, which Pave must not keep. Send an id of your own.",
@@ -330,14 +332,16 @@ def test_logs_hold_no_card_number(client, formatter):
         try:
             raise ValueError(f"descriptor {VISA}")
         except ValueError:
-            logger.exception("with=%s", VISA)
-        logger.warning("request=%s", "0190c2a4-7e1b-7d3a-9c58-4111111111ab")
+            logger.exception("card.%s", VISA)
+        fields = {"card": int(VISA), "text": "card 4111 1111 1111 1111", "id": UUID(REQUEST_ID)}
+        logger.warning("card.seen", extra=fields)
     finally:
         logger.removeHandler(handler)
     assert VISA not in output.getvalue()
     assert "nothing/411111******1111" in output.getvalue()
     assert "descriptor 411111******1111" in output.getvalue()
-    assert "0190c2a4-7e1b-7d3a-9c58-4111111111ab" in output.getvalue()
+    assert REQUEST_ID in output.getvalue()
+    assert "card 4111 11** **** 1111" in output.getvalue()
 
 
 def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver):

@@ -82,7 +82,7 @@ def attach_last_attempts(deliveries: Iterable[Delivery]) -> None:
         attempts[attempt.delivery_id].append(attempt)
     for delivery in deliveries:
         of_delivery = attempts.get(delivery.pk)
-        delivery.last_attempt = of_delivery[-1] if of_delivery else None  # type: ignore[attr-defined]
+        delivery.last_attempt = of_delivery[-1] if of_delivery else None  # type: ignore[attr-defined]  # for the page
 
 
 def _undelivered(webhook: Webhook) -> list[Delivery]:

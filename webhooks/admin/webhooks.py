@@ -81,7 +81,9 @@ class WebhookAdmin(StaffAdmin):
     def get_form(
         self, request: HttpRequest, obj: Webhook | None = None, change: bool = False, **kwargs: Any
     ) -> type[WebhookForm]:
-        form: type[WebhookForm] = super().get_form(request, obj, change, **kwargs)  # type: ignore[assignment]
+        form: type[WebhookForm] = super().get_form(  # type: ignore[assignment]  # a subclass of ``form``
+            request, obj, change, **kwargs
+        )
         form.caller = f"staff-{request.user.pk}"  # a class of this request's own
         return form
 
@@ -125,7 +127,8 @@ class WebhookAdmin(StaffAdmin):
                 fields={name: form.cleaned_data[name] for name in form.changed_data},
             )
             return
-        created, request.new_secret = services.create(**form.cleaned_data)  # type: ignore[attr-defined]
+        created, secret = services.create(**form.cleaned_data)
+        request.new_secret = secret  # type: ignore[attr-defined]  # for response_add
         obj.pk = created.pk
         obj._state.adding = False
         obj.refresh_from_db()
@@ -138,7 +141,7 @@ class WebhookAdmin(StaffAdmin):
             model_admin=self,
             obj=obj,
             what="Signing secret",
-            secret=request.new_secret,  # type: ignore[attr-defined]
+            secret=request.new_secret,  # type: ignore[attr-defined]  # set by save
             note="The client needs it to verify what Pave sends.",
         )
 
@@ -177,7 +180,7 @@ class WebhookAdmin(StaffAdmin):
         messages.add_message(request, messages.SUCCESS if attempt.ok else messages.ERROR, text)
         url = reverse("admin:webhooks_delivery_change", args=[delivery.pk])
         response = HttpResponseRedirect(url)
-        response.audit_detail = text  # type: ignore[attr-defined]
+        response.audit_detail = text  # type: ignore[attr-defined]  # the audit trail reads it
         return response
 
     @button(
@@ -204,7 +207,8 @@ class WebhookAdmin(StaffAdmin):
                 "failed": failed,
             },
         )
-        response.audit_detail = f"wrong: {', '.join(failed)}" if failed else "all right"  # type: ignore[attr-defined]
+        detail = f"wrong: {', '.join(failed)}" if failed else "all right"
+        response.audit_detail = detail  # type: ignore[attr-defined]  # the audit trail reads it
         return response
 
     @button(
@@ -221,13 +225,13 @@ class WebhookAdmin(StaffAdmin):
             counts = recovery.count(webhook=webhook, **data)
             response = self.ask(
                 request,
-                self.recover.button,  # type: ignore[attr-defined]
+                self.recover.button,  # type: ignore[attr-defined]  # the decorator sets it
                 [webhook],
                 RecoverForm(request.POST),  # as it was filled in
                 counts=counts,
                 total=sum(counts.values()),
             )
-            response.audit_detail = "dry run"  # type: ignore[attr-defined]
+            response.audit_detail = "dry run"  # type: ignore[attr-defined]  # the audit trail reads it
             return response
         try:
             job = recovery.start(webhook=webhook, **data)

@@ -228,7 +228,7 @@ class Dispatcher:
         try:
             result = attempt(self._transport, claim)
         except Exception as error:
-            logger.exception("delivery.not_sent delivery=%s", claim.delivery_id)
+            logger.exception("delivery.not_sent", extra={"delivery": claim.delivery_id})
             result = AttemptResult(claim=claim, headers={}, outcome=_interrupted(error))
         self._results.put(result)
 

@@ -156,8 +156,11 @@ def check(*, webhook: Webhook) -> list[CheckResult]:
             with ThreadPoolExecutor(len(others)) as pool:
                 results += pool.map(checker.send, others)
     logger.info(
-        "webhook.checked webhook=%s wrong=%s",
-        webhook.pk,
-        ",".join(result.message.name for result in results if not result.passed) or "-",
+        "webhook.checked",
+        extra={
+            "webhook": webhook.pk,
+            "wrong": ",".join(result.message.name for result in results if not result.passed)
+            or "-",
+        },
     )
     return results

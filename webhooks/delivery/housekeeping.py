@@ -76,9 +76,11 @@ def _requeue(interrupted: QuerySet[Delivery], now: datetime) -> int:
         locked.in_flight().update(status=Delivery.Status.PENDING, next_attempt_at=now, **released)
     for delivery in deliveries:
         logger.warning(
-            "delivery.put_back delivery=%s attempt=%s worker=%s",
-            delivery.pk,
-            delivery.attempts,
-            delivery.claimed_by,
+            "delivery.put_back",
+            extra={
+                "delivery": delivery.pk,
+                "attempt": delivery.attempts,
+                "worker": delivery.claimed_by,
+            },
         )
     return len(deliveries)

@@ -54,7 +54,8 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
         SEND.send()
     if retried:
         logger.info(
-            "delivery.retried_by_hand delivery=%s was=%s", delivery.pk, delivery.resume_status
+            "delivery.retried_by_hand",
+            extra={"delivery": delivery.pk, "was": delivery.resume_status},
         )
 
 
@@ -77,4 +78,4 @@ def cancel(*, delivery_id: UUID) -> None:
         raise InvalidState(
             f"This delivery is {status}; only one that waits or is held can be canceled."
         )
-    logger.info("delivery.canceled_manually delivery=%s", delivery_id)
+    logger.info("delivery.canceled_by_hand", extra={"delivery": delivery_id})

@@ -79,7 +79,9 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
         else:
             _complete(recovery, now)
         recovery.save(force_insert=True)
-    logger.info("recovery.started recovery=%s webhook=%s total=%s", recovery.pk, webhook.pk, total)
+    logger.info(
+        "recovery.started", extra={"recovery": recovery.pk, "webhook": webhook.pk, "total": total}
+    )
     return recovery
 
 
@@ -136,10 +138,12 @@ def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
         recovery.save()
     if recovery.status == Recovery.Status.COMPLETED:
         logger.info(
-            "recovery.completed recovery=%s webhook=%s queued=%s",
-            recovery.pk,
-            recovery.webhook_id,
-            recovery.queued,
+            "recovery.completed",
+            extra={
+                "recovery": recovery.pk,
+                "webhook": recovery.webhook_id,
+                "queued": recovery.queued,
+            },
         )
     return recovery.status == Recovery.Status.RUNNING
 

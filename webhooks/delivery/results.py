@@ -277,16 +277,16 @@ def _reschedule(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
 
 def _log_result(result: AttemptResult) -> None:
     logger.info(
-        "delivery.%s delivery=%s webhook=%s event=%s subject=%s attempt=%s trigger=%s status=%s "
-        "error=%s ms=%s",
-        "succeeded" if result.outcome.ok else "attempt_failed",
-        result.claim.delivery_id,
-        result.claim.webhook_id,
-        result.claim.event_id,
-        result.claim.subject_id,
-        result.claim.number,
-        result.claim.trigger,
-        result.outcome.status,
-        result.outcome.error or "-",
-        result.outcome.duration_ms,
+        "delivery.succeeded" if result.outcome.ok else "delivery.attempt_failed",
+        extra={
+            "delivery": result.claim.delivery_id,
+            "webhook": result.claim.webhook_id,
+            "event_id": result.claim.event_id,
+            "subject": result.claim.subject_id,
+            "attempt": result.claim.number,
+            "trigger": result.claim.trigger,
+            "status": result.outcome.status,
+            "error": result.outcome.error or "-",
+            "ms": result.outcome.duration_ms,
+        },
     )

@@ -116,7 +116,7 @@ def enable(*, webhook: Webhook, by_client: bool = False, now: datetime | None = 
         subscriptions.invalidate(webhook.client_id)
         SEND.send()
     webhook.refresh_from_db()
-    logger.info("webhook.enabled webhook=%s released=%s", webhook.pk, released)
+    logger.info("webhook.enabled", extra={"webhook": webhook.pk, "released": released})
     return released
 
 
@@ -270,9 +270,11 @@ def _first_batch(deliveries: DeliveryQuerySet) -> list[UUID]:
 
 def _log(webhook: Webhook, held: int) -> None:
     logger.warning(
-        "webhook.disabled webhook=%s client=%s by=%s held=%s",
-        webhook.pk,
-        webhook.client.client_id,
-        webhook.disabled_by,
-        held,
+        "webhook.disabled",
+        extra={
+            "webhook": webhook.pk,
+            "client": webhook.client.client_id,
+            "by": webhook.disabled_by,
+            "held": held,
+        },
     )

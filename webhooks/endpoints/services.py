@@ -79,7 +79,7 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         webhook = Webhook.objects.create(client=client, url=url, **fields)
         SigningSecret.objects.create(webhook=webhook, secret=secret)
         subscriptions.invalidate(client.pk)
-    logger.info("webhook.created webhook=%s client=%s", webhook.pk, client.client_id)
+    logger.info("webhook.created", extra={"webhook": webhook.pk, "client": client.client_id})
     return webhook, secret
 
 
@@ -143,7 +143,7 @@ def delete(*, webhook: Webhook) -> None:
         webhook.secrets.all().delete()
         enabling.cancel_unsent(webhook.pk, now=now)
         subscriptions.invalidate(webhook.client_id)
-    logger.info("webhook.deleted webhook=%s", webhook.pk)
+    logger.info("webhook.deleted", extra={"webhook": webhook.pk})
 
 
 def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> str:
@@ -168,5 +168,5 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
                 "or wait until one of them ends."
             )
         SigningSecret.objects.create(webhook=webhook, secret=secret)
-    logger.info("webhook.secret_rotated webhook=%s", webhook.pk)
+    logger.info("webhook.secret_rotated", extra={"webhook": webhook.pk})
     return secret

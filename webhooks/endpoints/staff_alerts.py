@@ -33,7 +33,7 @@ def send_alerts() -> int:
         try:
             _send(webhook)
         except Exception:
-            logger.exception("webhook.staff_not_told webhook=%s", webhook.pk)
+            logger.exception("webhook.staff_not_told", extra={"webhook": webhook.pk})
             Webhook.objects.filter(pk=webhook.pk).update(staff_told_at=None)
             cache.set(_MAIL_UNAVAILABLE, True, RETRY_SECONDS)
             break

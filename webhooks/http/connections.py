@@ -52,12 +52,12 @@ class _Dialled:
     def request(self, *args: Any, **kwargs: Any) -> None:
         exchange = self._dialler.exchange
         if self.sock is None:
-            self.connect()  # type: ignore[attr-defined]
+            self.connect()  # type: ignore[attr-defined]  # urllib3's, beside this class
         # For TLS urllib3 has connected before it comes here; but then `dial` has set the address.
         exchange.reused = exchange.address is None
         exchange.address = self._address
         self.sock.exchange = exchange
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        super().request(*args, **kwargs)  # type: ignore[misc]  # urllib3's
         self._used_at = time.monotonic()
 
 
@@ -77,7 +77,7 @@ class _FreshPool:
     conn_kw: dict[str, Any]
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        conn = super()._get_conn(timeout)  # type: ignore[misc]
+        conn = super()._get_conn(timeout)  # type: ignore[misc]  # urllib3's, beside this class
         if conn.sock is not None and (conn.is_stale() or self.conn_kw["dialler"].exchange.fresh):
             conn.close()
         return conn

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 USER_AGENT = "Pave-Webhooks/1"
 
-SECRET_PREFIX = "whsec_"  # noqa: S105
+SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
 _SECRET_BYTES = 32
 
 # Headers with credentials; compared in lower case.

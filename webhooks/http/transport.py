@@ -166,7 +166,7 @@ class Transport:
             "Accept-Encoding": "identity",
             "Content-Length": str(len(body)),
             **headers,
-        }  # type: ignore[assignment]
+        }  # type: ignore[assignment]  # sent as it is: any mapping serves
         request.body = body
         return request
 

@@ -40,7 +40,7 @@ def webhooks_having(kind: str, *, order: str = "webhook_id, next_attempt_at, id"
     """
     probe = f"SELECT webhook_id FROM {_TABLE} WHERE {kind}"  # noqa: S608 - constants only
     return RawSQL(  # noqa: S611 - no parameter comes from outside
-        f"WITH RECURSIVE found(webhook_id) AS ("  # noqa: S608
+        f"WITH RECURSIVE found(webhook_id) AS ("  # noqa: S608 - constants only
         f"SELECT ({probe} ORDER BY {order} LIMIT 1) "
         f"UNION ALL "
         f"SELECT ({probe} AND {_TABLE}.webhook_id > found.webhook_id ORDER BY {order} LIMIT 1) "
@@ -77,7 +77,8 @@ def _next_due_lateral(limits: Mapping[UUID, int], kind: str, now: datetime) -> l
 def lateral_query(kind: str) -> str:
     """Return PostgreSQL's query; its parameters are the webhooks, the counts, the present."""
     return (
-        f"SELECT found.id FROM unnest(%s::uuid[], %s::int[]) AS wanted(webhook_id, count) "  # noqa: S608
+        f"SELECT found.id "  # noqa: S608 - constants only
+        f"FROM unnest(%s::uuid[], %s::int[]) AS wanted(webhook_id, count) "
         f"CROSS JOIN LATERAL (SELECT id FROM {_TABLE} WHERE {kind} "
         f"AND {_TABLE}.webhook_id = wanted.webhook_id AND next_attempt_at <= %s "
         f"ORDER BY next_attempt_at, id LIMIT wanted.count) AS found"

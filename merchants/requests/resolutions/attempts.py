@@ -103,11 +103,13 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
         completion.readmit_waiting([row.pk for row in ours])
     for row in ours:
         logger.info(
-            "resolution.resolved resolution=%s method=%s ms=%s requests=%s",
-            row.pk,
-            row.method,
-            row.duration_ms,
-            settled.requests.get(row.pk, 0),
+            "resolution.resolved",
+            extra={
+                "resolution": row.pk,
+                "method": row.method,
+                "ms": row.duration_ms,
+                "requests": settled.requests.get(row.pk, 0),
+            },
         )
     return len(ours)
 
@@ -145,11 +147,8 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
         completion.readmit_waiting([resolution.pk])
     if changed:
         logger.warning(
-            "resolution.%s resolution=%s attempt=%s error=%s",
-            "failed" if final else "will_retry",
-            resolution.pk,
-            resolution.attempts,
-            error,
+            "resolution.failed" if final else "resolution.will_retry",
+            extra={"resolution": resolution.pk, "attempt": resolution.attempts, "error": error},
         )
 
 

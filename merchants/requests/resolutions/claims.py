@@ -68,7 +68,7 @@ def claim(*, worker: str, limit: int = 1, pk: UUID | None = None) -> list[Claim]
                 raise
             except Exception:
                 # This client is skipped; the others are not affected.
-                logger.exception("resolution.not_claimed client=%s", client)
+                logger.exception("resolution.not_claimed", extra={"client": client})
                 fair_share.charge(client, settings.PAVE_HEURISTIC_TIMEOUT)
             else:
                 if claims:

@@ -97,7 +97,8 @@ class ClusterProcess:
             return
         reason = self._reason or ("silent" if status is None else "died")
         logger.error(
-            "cluster.lost queue=%s pid=%s reason=%s status=%s", self.queue, self.pid, reason, status
+            "cluster.lost",
+            extra={"queue": self.queue, "pid": self.pid, "reason": reason, "status": status},
         )
         stable = now - self._started > STABLE_SECONDS or status == STALLED
         self._failures = 0 if stable else self._failures + 1

@@ -3,6 +3,7 @@
 import logging
 
 from pave.core.app_config import pave_apps
+from pave.operations.cluster.db_retry import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -23,5 +24,8 @@ def requeue(worker: str) -> bool:
             app.requeue(worker)
         except Exception as error:
             done = False
-            logger.warning("requeue.failed worker=%s by=%s error=%s", worker, app.label, error)
+            logger.warning(
+                "requeue.failed",
+                extra={"worker": worker, "by": app.label, "error": first_line(error)},
+            )
     return done

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django import db
-from django_q.brokers import Broker
+
+from pave.operations.cluster.django_q2 import Broker
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +37,15 @@ def retry_while_unavailable(work: Callable[[], Result], *, seconds: float) -> Re
         except DATABASE_ERRORS as error:
             if time.monotonic() + pause > end or db.connection.in_atomic_block:
                 raise
-            logger.warning("database.unavailable error=%s", str(error).strip().partition("\n")[0])
+            logger.warning("database.unavailable", extra={"error": first_line(error)})
         db.connections.close_all()
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, for the log; PostgreSQL's have several."""
+    return str(error).strip().partition("\n")[0]
 
 
 class ResilientBroker:
@@ -60,7 +66,7 @@ class ResilientBroker:
         try:
             tasks = self._broker.dequeue()
         except Exception as error:
-            logger.warning("broker.unavailable error=%s", str(error).strip().partition("\n")[0])
+            logger.warning("broker.unavailable", extra={"error": first_line(error)})
             db.connections.close_all()
             time.sleep(_BROKER_PAUSE)
         self._on_poll()
@@ -81,5 +87,5 @@ class ResilientBroker:
         try:
             action(task_id)
         except Exception as error:
-            logger.warning("broker.unavailable error=%s", str(error).strip().partition("\n")[0])
+            logger.warning("broker.unavailable", extra={"error": first_line(error)})
             db.connections.close_all()

@@ -19,6 +19,7 @@ from django.utils import timezone
 from pave.core.app_config import pave_apps
 from pave.operations.cluster.cluster_process import ClusterProcess
 from pave.operations.cluster.crash_recovery import requeue
+from pave.operations.cluster.db_retry import first_line
 from pave.operations.models import ClusterBeat
 from pave.operations.monitoring.counters import Counter
 
@@ -114,12 +115,8 @@ class Scheduler(threading.Thread):
             db.close_old_connections()
             work()
         except db.OperationalError as error:
-            logger.warning(
-                "database.unavailable in=%s error=%s",
-                name,
-                str(error).strip().partition("\n")[0],
-            )
+            logger.warning("database.unavailable", extra={"in": name, "error": first_line(error)})
             db.connections.close_all()
         except Exception:
-            logger.exception("scheduler.failed in=%s", name)
+            logger.exception("scheduler.failed", extra={"in": name})
             db.connections.close_all()

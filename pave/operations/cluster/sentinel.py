@@ -18,14 +18,19 @@ from types import FrameType
 from typing import Any
 
 from django.utils import timezone
-from django_q.cluster import Sentinel, get_mp_context
-from django_q.conf import Conf
-from django_q.signals import post_execute, post_execute_in_worker, pre_execute
-from django_q.worker import worker
 
 from pave.operations.cluster import process_control, shutdown
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import ResilientBroker
+from pave.operations.cluster.django_q2 import (
+    Conf,
+    Sentinel,
+    get_mp_context,
+    post_execute,
+    post_execute_in_worker,
+    pre_execute,
+    worker,
+)
 from pave.operations.cluster.stall_detector import Progress
 from pave.operations.cluster.status_pipe import STALLED, Reporter
 from pave.operations.cluster.worker_names import worker_name
@@ -111,7 +116,7 @@ class GuardedSentinel(Sentinel):
     def guard(self) -> None:
         """Watch until asked to stop, or until the cluster must be restarted."""
         self.start_event.set()
-        logger.info("cluster.started queue=%s pid=%s", self.queue, os.getpid())
+        logger.info("cluster.started", extra={"queue": self.queue, "pid": os.getpid()})
         started = time.monotonic()
         self.progress = Progress(started, longest=Conf.TIMEOUT + 15)
         self.canary_at = started
@@ -152,11 +157,13 @@ class GuardedSentinel(Sentinel):
         is_worker = process in self.pool
         if (process.exitcode or 0) < 0 and not (is_worker and _seconds_left(process) > 0):
             logger.error(
-                "cluster.process_killed queue=%s process=%s pid=%s signal=%s",
-                self.queue,
-                process.name,
-                process.pid,
-                -process.exitcode,
+                "cluster.process_killed",
+                extra={
+                    "queue": self.queue,
+                    "killed": process.name,
+                    "pid": process.pid,
+                    "signal": -process.exitcode,
+                },
             )
             self.stall("process_killed")
             return
@@ -171,11 +178,8 @@ class GuardedSentinel(Sentinel):
             process.kill()
             process.join()
         logger.warning(
-            "cluster.worker_%s queue=%s pid=%s status=%s",
-            "timed_out" if timed_out else "died",
-            self.queue,
-            pid,
-            process.exitcode,
+            "cluster.worker_timed_out" if timed_out else "cluster.worker_died",
+            extra={"queue": self.queue, "pid": pid, "status": process.exitcode},
         )
         self.report.lost_worker(pid, timed_out=timed_out)
 
@@ -199,7 +203,7 @@ class GuardedSentinel(Sentinel):
 
     def stall(self, reason: str) -> None:
         """Mark this cluster as stalled: it must be restarted."""
-        logger.error("cluster.stalled queue=%s reason=%s", self.queue, reason)
+        logger.error("cluster.stalled", extra={"queue": self.queue, "reason": reason})
         self.stalled = reason
         self.report.stalled(reason)
 
@@ -243,7 +247,7 @@ class GuardedSentinel(Sentinel):
             time.sleep(0.05)
         self.result_queue.put("STOP")
         self.monitor.join(timeout=LOCK_SECONDS)
-        logger.info("cluster.stopped queue=%s pid=%s", self.queue, os.getpid())
+        logger.info("cluster.stopped", extra={"queue": self.queue, "pid": os.getpid()})
         # Remaining processes, if any, end with their parent.
         os._exit(0)
 

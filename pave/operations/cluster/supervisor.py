@@ -71,4 +71,4 @@ class Supervisor:
         for cluster in self.clusters:
             cluster.kill_remaining()
         self._scheduler.finish(FINISH_SECONDS)
-        logger.info("supervisor.stopped seconds=%.1f", time.monotonic() - started)
+        logger.info("supervisor.stopped", extra={"seconds": round(time.monotonic() - started, 1)})

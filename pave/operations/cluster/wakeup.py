@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from django.core.cache import cache
 from django.db import transaction
-from django_q.brokers import get_broker
-from django_q.tasks import async_task
+
+from pave.operations.cluster.django_q2 import async_task, get_broker
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Wakeup:
             with suppress(Exception):
                 self._reset()
             # The rows are committed; the sweep sends it again when the broker is back.
-            logger.warning("wakeup.not_sent task=%s", self.task, exc_info=True)
+            logger.warning("wakeup.not_sent", extra={"task": self.task}, exc_info=True)
 
     def _reset(self) -> None:
         """Let the next one be sent, since this one was not."""

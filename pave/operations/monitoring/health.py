@@ -52,7 +52,7 @@ def _passes(check: Callable[[], bool]) -> bool:
     try:
         return check()
     except Exception:
-        logger.warning("readyz.failed check=%s", check.__name__, exc_info=True)
+        logger.warning("readyz.failed", extra={"check": check.__name__}, exc_info=True)
         return False
 
 

@@ -1,24 +1,36 @@
 """Log lines, for people and for machines.
 
-Values cannot start a new line, and card numbers are masked, since texts of exceptions may contain
-what clients sent. So may paths and queries, so the route is logged instead.
+Pave's own have an event's name for message, and their fields in ``extra``; a field has no name of
+``RESERVED``. A value cannot begin another line or another field, and card numbers are masked: texts
+of exceptions may hold what clients sent. So may paths and queries, so the route is logged in their
+place.
 """
 
+import json
 import logging
 import re
 from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest
+from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonFormatter
 
 from pave.core.card_masking import holds_card_number, masked_value
 
-# Pave's own lines: an event, then names with their values.
-_EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |\Z)")
-_FIELD = re.compile(r"(?<= )([a-z_]+)=(.*?)(?= [a-z_]+=|\Z)", re.DOTALL)
+EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
+# What each line has by itself.
+RESERVED = {*RESERVED_ATTRS, "taskName", "time", "level", "logger", "event", "request_id"}
 # Control characters, with all line breaks of Unicode.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Values that need no quotes, in a line for people.
+_BARE = re.compile(r"[^\s\"=\x00-\x1f\x7f-\x9f]+")
+
+
+def route_of(request: HttpRequest) -> str:
+    """Return the pattern that the request's path matched, for the log."""
+    match = request.resolver_match
+    return f"/{match.route}" if match and match.route else "a path that no route knows"
 
 
 class RouteFilter(logging.Filter):
@@ -31,8 +43,7 @@ class RouteFilter(logging.Filter):
         """Return True."""
         request = getattr(record, "request", None)
         if isinstance(request, HttpRequest):
-            match = request.resolver_match
-            route = f"/{match.route}" if match and match.route else "a path without a route"
+            route = route_of(request)
             path = request.path.encode("unicode_escape").decode()  # as Django logs it
             if isinstance(record.args, tuple):
                 record.args = tuple(route if value == path else value for value in record.args)
@@ -50,12 +61,15 @@ class PlainFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging has it
         message = masked_value(record.message)
+        if EVENT.fullmatch(message):
+            fields = merge_record_extra(record, {}, reserved=RESERVED)
+            message = " ".join([message, *(f"{key}={_quoted(fields[key])}" for key in fields)])
         record.message = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], message)
         return super().formatMessage(record)
 
 
 class JSONFormatter(JsonFormatter):
-    """One JSON object per line: time, level, logger, message, and the message's fields."""
+    """One JSON object per line: time, level, logger, message, and the record's fields."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -70,11 +84,13 @@ class JSONFormatter(JsonFormatter):
         message_dict: dict[str, Any],
     ) -> None:
         super().add_fields(log_data, record, message_dict)
-        message = record.getMessage()
-        if event := _EVENT.match(message):
-            log_data["event"] = event[0]
-            for name, value in _FIELD.findall(message):
-                log_data.setdefault(name, value)
+        if EVENT.fullmatch(record.getMessage()):
+            log_data["event"] = record.getMessage()
         for name, value in log_data.items():
-            if not isinstance(value, int | float) and holds_card_number(text := str(value)):
+            if holds_card_number(text := str(value)):
                 log_data[name] = masked_value(text)
+
+
+def _quoted(value: object) -> str:
+    text = masked_value(str(value))
+    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)

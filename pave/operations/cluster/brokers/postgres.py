@@ -21,8 +21,8 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
-from django_q.brokers import orm
-from django_q.conf import Conf
+
+from pave.operations.cluster.django_q2 import ORM, Conf
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class NotificationListener:
         try:
             self._receive(self._connection, seconds)
         except (Error, OSError):
-            logger.warning("listening.lost channel=%s", self._channel, exc_info=True)
+            logger.warning("listening.lost", extra={"channel": self._channel}, exc_info=True)
             self.close()
 
     def close(self) -> None:
@@ -88,10 +88,10 @@ class NotificationListener:
                     self._connection = listener
                     self._retry_at = 0.0
                     return
-            logger.warning("listening.deaf channel=%s: polling instead", self._channel)
+            logger.warning("listening.deaf", extra={"channel": self._channel, "instead": "polling"})
             self._retry_at = math.inf
         except (Error, OSError):
-            logger.warning("listening.failed channel=%s", self._channel, exc_info=True)
+            logger.warning("listening.failed", extra={"channel": self._channel}, exc_info=True)
         with suppress(Error):
             listener.close()
 
@@ -114,7 +114,7 @@ def notify(channel: str, payload: str = "") -> None:
         cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])
 
 
-class ListeningBroker(orm.ORM):
+class ListeningBroker(ORM):
     """The broker of one queue.
 
     Args:
