@@ -30,7 +30,7 @@ _BARE = re.compile(r"[^\s\"=\x00-\x1f\x7f-\x9f]+")
 def route_of(request: HttpRequest) -> str:
     """Return the pattern that the request's path matched, for the log."""
     match = request.resolver_match
-    return f"/{match.route}" if match and match.route else "a path that no route knows"
+    return f"/{match.route}" if match and match.route else "a path without a route"
 
 
 class RouteFilter(logging.Filter):
