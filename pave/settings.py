@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "pave.operations.monitoring.request_ids.RequestIdMiddleware",  # first: every line has the id
+    "pave.api.middleware.BoundedBody",
     "pave.api.middleware.FewParameters",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -95,7 +96,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pave.staff.timezone_middleware.LocalZone",
-    "pave.api.middleware.LengthRequired",
     "pave.api.middleware.RateLimitFields",
     "pave.api.unavailable.UnavailableMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers users who are locked out
@@ -362,6 +362,8 @@ PAVE_MAX_BODY = 256 * 1024
 PAVE_MAX_UPLOAD = 32 * 1024 * 1024
 # Django itself also refuses form posts over this, in the admin.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# No form takes files; one that is sent all the same is not written to disk.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 # --- Mail and logging -----------------------------------------------------------------------
 

@@ -12,12 +12,14 @@ from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
-from pave.api.exceptions import BodyTimeout, PayloadTooLarge
+from pave.api.exceptions import BodyTimeout, Overloaded, PayloadTooLarge
 
 Context = Mapping[str, Any] | None
 _CHUNK = 64 * 1024
 # An upload up to this size is kept in memory.
 _SPOOL = 1024 * 1024
+# When to try an upload again for which the disk had no room.
+_RETRY_SECONDS = 30
 
 
 def read_bounded(stream: IO[bytes], parser_context: Context, limit: int) -> bytes:
@@ -105,6 +107,7 @@ class UploadParser(BaseParser):
         """Return the body.
 
         Raises:
+            Overloaded: The disk has no room for it.
             ParseError: The body is incomplete.
             PayloadTooLarge: The body is over ``PAVE_MAX_UPLOAD``.
             UnsupportedMediaType: The headers say that the body is not UTF-8.
@@ -120,7 +123,10 @@ class UploadParser(BaseParser):
             if size > limit:
                 raise _too_large(limit)
             digest.update(chunk)
-            file.write(chunk)
+            try:
+                file.write(chunk)
+            except OSError as error:  # the disk is full
+                raise Overloaded(_RETRY_SECONDS, "There is no room for uploads now.") from error
         _check_complete(size, declared)
         file.seek(0)
         return Upload(file, self.media_type, digest.hexdigest())

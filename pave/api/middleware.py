@@ -11,8 +11,11 @@ from pave.api.throttling import recorded_limits
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
-class LengthRequired:
-    """Refuses chunked bodies, which Django would treat as empty."""
+class BoundedBody:
+    """Refuses chunked bodies, which Django would treat as empty, and huge ones.
+
+    It precedes the check of CSRF tokens, which reads a form to its end before any view.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -20,6 +23,11 @@ class LengthRequired:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return problem_page(411, "Send the body with its Content-Length, not in chunks.")
+        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        if length.isdecimal() and int(length[:20]) > settings.PAVE_MAX_UPLOAD:
+            return problem_page(
+                413, f"The body may have {settings.PAVE_MAX_UPLOAD:,} bytes at most."
+            )
         return self._get_response(request)
 
 

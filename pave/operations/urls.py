@@ -6,6 +6,6 @@ from pave.operations.monitoring import health, metrics
 
 urlpatterns = [
     path("livez", csrf_exempt(require_safe(health.livez)), name="livez"),
-    path("metrics", metrics.metrics, name="metrics"),
+    path("metrics", csrf_exempt(require_safe(metrics.metrics)), name="metrics"),
     path("readyz", csrf_exempt(require_safe(health.readyz)), name="readyz"),
 ]

@@ -1,5 +1,6 @@
 """Uploads of batches keep neither their own client's others nor anybody else waiting for long."""
 
+import tempfile
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -47,6 +48,16 @@ def test_a_process_has_few_uploads_at_once(api: APIClient) -> None:
         problem(refused, 503)
         assert int(refused["retry-after"]) >= 1
     assert post(api, ROWS).status_code == 202
+
+
+def test_an_upload_that_the_disk_cannot_take_is_for_later(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")  # as little use as a full one
+    refused = post(api, [{"description": 400 * "X", "reference": str(n)} for n in range(3_000)])
+    assert "no room" in problem(refused, 503)["detail"]
+    assert int(refused["retry-after"]) >= 1
+    assert not Batch.objects.exists()
 
 
 def test_an_upload_waits_for_those_that_are_worked_on_but_not_for_ever(

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.api.test_description import SCHEMA
@@ -59,6 +61,17 @@ def test_without_a_key_a_route_answers_nothing(client, method, path):
     answer = client.generic(method.upper(), filled, body, content_type="application/json")
     assert answer.status_code in (401, 403, 405), answer.content
     assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db
+def test_a_file_that_no_form_takes_is_not_written_to_disk(settings):
+    settings.FILE_UPLOAD_TEMP_DIR = "/nowhere"  # whoever writes there fails
+    client = Client(enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = 32 * "a"
+    file = SimpleUploadedFile("a.bin", 3 * 1024 * 1024 * b"x")
+    for path in ("/docs", "/openapi.json", "/metrics", "/admin/", "/admin/login/", "/nothing"):
+        file.seek(0)
+        assert client.post(path, {"file": file}).status_code in (403, 404, 405), path
 
 
 @pytest.mark.django_db
