@@ -19,7 +19,7 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
     """Merge ``merchant`` into its successor ``into``; its id stays valid and points there.
 
     Aliases, rules and feedback move; the old name becomes an alias. A merchant that clients have
-    not seen is deleted. Like every change of the draft it takes effect once that is published, for
+    not seen is deleted with its name, which is a client's proposal. Like every change of the draft it takes effect once that is published, for
     earlier answers too.
 
     Returns:
@@ -47,10 +47,9 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
         if merged.published and not successor.published:
             raise CannotMerge(f"{successor} is hidden from clients until the draft is published.")
         # Aliases that came from a client's transaction stay hidden.
-        spellings = {
-            merged.name: merged.published,
-            **dict(merged.aliases.values_list("text", "published")),
-        }
+        spellings = dict(merged.aliases.values_list("text", "published"))
+        if merged.published:
+            spellings = {merged.name: True, **spellings}
         existing = set(successor.aliases.values_list("text", flat=True)) | {successor.name}
         new = [text for text in spellings if text not in existing]
         merged.aliases.all().delete()

@@ -1,6 +1,6 @@
 """Erasing a client with everything that it sent and that was derived from it.
 
-Only counts (tallies), which name nobody, and answers that all clients share stay: these hold
+Only counts (tallies) of all clients together, and answers that all clients share stay: these hold
 nothing that was read from a transaction.
 """
 
@@ -31,6 +31,7 @@ from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import advisory_locks
 from pave.core.along_index import just
+from pave.operations.models import Tally
 from pave.operations.retention import Expiry
 from pave.staff.models import AuditEntry
 from webhooks.endpoints import subscriptions
@@ -43,7 +44,7 @@ BATCH = 500
 _MADE_OF_TEXTS = (NormalizationRequest, Feedback, Batch, Event, Delivery)
 _OTHERS_WITH_ITS_WORDS = (
     *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Resolution),
-    *(AuditEntry, LogEntry, IdempotencyKey),
+    *(AuditEntry, LogEntry, IdempotencyKey, Tally),
 )
 # How often to look, in seconds, whether deliveries and runs in flight have ended: their results
 # need their rows.
@@ -87,7 +88,9 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     for _, erased in Expiry("answers", of_shared_texts, _unasked).walk():
         yield "answers", erased
     yield from _erase_batchwise("batches", Batch, client)
-    yield "webhooks", _erase(Webhook.objects.filter(client=client))
+    webhooks = Webhook.objects.filter(client=client)
+    Tally.objects.filter(subject__in=[str(webhook.pk) for webhook in webhooks]).delete()
+    yield "webhooks", _erase(webhooks)
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
     _forget_history_of_what_is_gone()
     while requests.exists():  # posted with a key that was accepted before, and committed since
@@ -166,7 +169,7 @@ def _forget_history_of_what_is_gone() -> None:
     The client's requests may have expired before, and staff may have changed one while it was being
     erased.
     """
-    for model in _MADE_OF_TEXTS:
+    for model in (*_MADE_OF_TEXTS, Merchant):  # merchants that were proposed, and merged since
         entries = AuditEntry.objects.filter(model=model._meta.label_lower).exclude(object_id="")
         ids = set(entries.values_list("object_id", flat=True))
         existing = model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)

@@ -13,7 +13,7 @@ from django.db import connection
 from django.urls import reverse
 
 from merchants.catalogue import feedback
-from merchants.models import Batch, NormalizationRequest, Resolution
+from merchants.models import Batch, Merchant, NormalizationRequest, Resolution
 from merchants.requests import admission, batches, submission, worker
 from merchants.requests.batches import Row
 from pave.clients import api_keys
@@ -116,6 +116,31 @@ def test_a_delivered_event_goes_with_the_client(client_1234, webhook, receiver):
     dispatcher.Dispatcher().run(seconds=1)
     erase("1234")
     assert MARK not in everything_stored()
+
+
+def test_a_proposal_that_was_merged_goes_with_the_client(superuser, client_1234):
+    request = submit(client_1234, "SHOP 12")
+    work()
+    given = feedback.give(request=request, merchant=MARK)
+    staff_do(superuser, given, "accept", {"new_name": MARK, "text": "A SHOP", "keep": "on"})
+    proposed = Merchant.objects.get(name=MARK)
+    successor = Merchant.objects.create(name="Others")
+    staff_do(superuser, proposed, "merge", {"into": successor.pk})
+    assert not Merchant.objects.filter(name=MARK).exists()
+    assert [alias.text for alias in successor.aliases.all()] == ["A SHOP"]
+
+    erase("1234")
+
+    assert MARK not in everything_stored()
+
+
+def test_counts_of_its_webhooks_go_with_the_client(client_1234, webhook, receiver):
+    submit(client_1234, "SHOP")
+    work()
+    dispatcher.Dispatcher().run(seconds=1)
+    assert str(webhook.pk) in everything_stored()
+    erase("1234")
+    assert str(webhook.pk) not in everything_stored()
 
 
 def staff_do(superuser, obj, button, data=None):

@@ -36,7 +36,8 @@ def route_of(request: HttpRequest) -> str:
 class RouteFilter(logging.Filter):
     """Replaces the path by the route in Django's log lines about requests.
 
-    A 503 is Pave's own refusal, of which a client can cause thousands: a warning, not an error.
+    A 503 is Pave's own refusal, of which a client can cause thousands: a warning, not an error. A
+    403 needs no traceback.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -50,6 +51,8 @@ class RouteFilter(logging.Filter):
             record.request = f"{request.method} {route}"
             if getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
                 record.levelno, record.levelname = logging.WARNING, "WARNING"
+            if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN:
+                record.exc_info = None
         return True
 
 
