@@ -178,6 +178,8 @@ def test_a_text_without_thirteen_digits_in_a_row_stays(text):
         (f"a{VISA}b", "a411111******1111b"),
         ("４１１１１１１１１１１１１１１１", "４１１１１１******１１１１"),
         ("④①①① ①①①① ①①①① ①①①①", "④①①① ①①** **** ①①①①"),
+        # Characters that are two digits each.
+        ("PAY 4111⑪⑪⑪⑪⑪⑪ É", "PAY 4111⑪***⑪⑪ É"),
     ],
 )
 def test_card_numbers_are_masked(text, shown):

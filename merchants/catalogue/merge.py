@@ -19,8 +19,8 @@ def merge(*, merchant: Merchant, into: Merchant) -> int:
     """Merge ``merchant`` into its successor ``into``; its id stays valid and points there.
 
     Aliases, rules and feedback move; the old name becomes an alias. A merchant that clients have
-    not seen is deleted with its name, which is a client's proposal. Like every change of the draft it takes effect once that is published, for
-    earlier answers too.
+    not seen is deleted with its name, which was a client's proposal. Like every change of the draft
+    it takes effect once that is published, for earlier answers too.
 
     Returns:
         How many aliases the successor gained.

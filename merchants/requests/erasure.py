@@ -26,6 +26,7 @@ from merchants.models import (
     Waiter,
 )
 from merchants.requests import cancellation
+from merchants.requests.resolutions.keys import ALL_CLIENTS
 from pave.api.models import IdempotencyKey
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
@@ -73,7 +74,9 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     with transaction.atomic():
         Client.objects.filter(pk=client.pk).update(active=False)
         api_keys.drop_cached_keys(client=client)
-        Webhook.objects.filter(client=client).update(enabled=False, disabled_by="staff")
+        Webhook.objects.filter(client=client).update(
+            enabled=False, disabled_by=Webhook.DisabledBy.STAFF
+        )
         subscriptions.invalidate(client.pk)
     with transaction.atomic():
         # Waits for a batch that is being accepted; from here on none is.
@@ -84,7 +87,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     yield from _erase_requests(client)
     yield from _erase_batchwise("answers", Resolution, client)
     # Shared free text (PAVE_SHARE_UNKNOWN) that no remaining client has sent.
-    of_shared_texts = Resolution.objects.filter(key__startswith="all:")
+    of_shared_texts = Resolution.objects.filter(key__startswith=ALL_CLIENTS)
     for _, erased in Expiry("answers", of_shared_texts, _unasked).walk():
         yield "answers", erased
     yield from _erase_batchwise("batches", Batch, client)

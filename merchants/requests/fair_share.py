@@ -70,7 +70,8 @@ def next_queued(
     part = max(1, limit // len(clients))
     queued = _queued_of_each(clients, part, but)
     taken = affordable(queued)
-    return taken, len(queued) >= part or len(taken) < len(queued)
+    most = max(Counter(client for client, _, _ in queued).values(), default=0)
+    return taken, most >= part or len(taken) < len(queued)
 
 
 def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Request]:

@@ -15,7 +15,6 @@ from pave.clients.models import Client
 from pave.core.card_masking import without_card_numbers
 
 logger = logging.getLogger(__name__)
-Status = NormalizationRequest.Status
 
 
 def submit(*, client: Client, fields: dict[str, Any]) -> NormalizationRequest:

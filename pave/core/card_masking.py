@@ -11,10 +11,10 @@ numbers with such a beginning and length passes too, and is masked without harm.
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import compress
 from typing import Any
-from unicodedata import digit
+from unicodedata import digit, normalize
 
 from pave.core import luhn
 
@@ -115,13 +115,14 @@ def masked(text: str) -> str:
     if not hidden:
         return text
     characters = list(text)
+    origins = range(len(text)) if len(plain) == len(text) else _origins(text)
     is_digit = plain.encode().translate(_IS_DIGIT)
     digits: list[int] = []
     for run in runs:
         digits += compress(range(*run.span()), is_digit[slice(*run.span())])
         digits.append(-1)  # the separator, which is never hidden
     for position in compress(digits, hidden):
-        characters[position] = "*"
+        characters[origins[position]] = "*"
     return "".join(characters)
 
 
@@ -278,23 +279,32 @@ class _Runs:
 
 
 def _plain(text: str) -> str:
-    """Return ``text`` in ASCII, character by character, with the digits of all scripts as 0 to 9.
+    """Return ``text`` in ASCII, with the digits of all scripts as 0 to 9.
 
-    A text with too few digits, as most have, becomes empty, since it needs no examination.
+    A character is one character there too, except for those that are several digits, such as ⑪. A
+    text with too few digits, as most have, becomes empty, since it needs no examination.
     """
-    if text.isascii():
-        encoded = text.encode()
-        few = len(encoded) - len(encoded.translate(None, _DIGITS)) < _SHORTEST
-        return "" if few else text
-    if sum(map(str.isdigit, text)) < _SHORTEST:
-        return ""
-    others = {ord(character): _plain_character(character) for character in set(text)}
-    return text.translate(others)
+    plain = text if text.isascii() else "".join(map(_plain_character, text))
+    encoded = plain.encode()
+    few = len(encoded) - len(encoded.translate(None, _DIGITS)) < _SHORTEST
+    return "" if few else plain
 
 
+def _origins(text: str) -> list[int]:
+    """Return for each character of ``_plain(text)`` the position in ``text`` of its origin."""
+    return [at for at, character in enumerate(text) for _ in _plain_character(character)]
+
+
+@lru_cache(maxsize=4096)
 def _plain_character(character: str) -> str:
     if character.isascii():
         return character
     if character.isdigit():
         return str(digit(character))
-    return "x" if character.isalnum() and character not in _NO_LETTERS else " "
+    normal = normalize("NFKC", character)
+    if not re.search("[0-9]", normal):
+        return "x" if character.isalnum() and character not in _NO_LETTERS else " "
+    return "".join(
+        part if part.isascii() and part.isdigit() else "x" if part.isalnum() else " "
+        for part in normal
+    )

@@ -543,6 +543,13 @@ def test_a_row_that_becomes_no_message_costs_nothing(monkeypatch):
     assert admission.admit_batch(limit=20) == 20
 
 
+def test_many_clients_with_one_request_each_have_no_more_than_their_share():
+    for client in ClientFactory.create_batch(15):
+        submit(client, "SHOP")
+    queued, more = fair_share.next_queued(200)
+    assert (len(queued), more) == (15, False)
+
+
 def test_what_a_clients_requests_become_is_looked_up_once(django_assert_max_num_queries):
     client = ClientFactory()
     submit(client, *(f"SHOP{number}" for number in range(100)))

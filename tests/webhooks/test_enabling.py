@@ -155,6 +155,13 @@ def test_a_client_does_not_enable_what_staff_have_just_disabled(webhook):
     assert not webhook.enabled
 
 
+def test_staff_may_disable_what_its_client_has_disabled(webhook):
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.CLIENT)
+    enabling.disable(webhook_id=webhook.pk, by=DisabledBy.STAFF)
+    with pytest.raises(enabling.DisabledByStaff):
+        enabling.enable(webhook=webhook, by_client=True)
+
+
 def test_large_backlogs_are_held_and_released_in_batches(deliver, webhook, monkeypatch):
     monkeypatch.setattr(enabling, "BATCH", 3)
     for _ in range(8):

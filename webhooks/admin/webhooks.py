@@ -282,7 +282,7 @@ class WebhookAdmin(StaffAdmin):
         permission=OPERATE,
         look="danger",
         confirmation="Stop sending to it? Its deliveries are held, and none is lost.",
-        offered=lambda webhook: webhook.enabled,
+        offered=lambda webhook: webhook.disabled_by != Webhook.DisabledBy.STAFF,
         bulk="Disable: hold deliveries",
     )
     def disable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:

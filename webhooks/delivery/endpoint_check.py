@@ -27,7 +27,7 @@ from webhooks.publishing import Occurrence, message_body
 
 logger = logging.getLogger(__name__)
 
-# The caller waits for two messages, one after the other, and three at the same time.
+# The caller waits for one message, and then for four at the same time.
 TIMEOUT = 5.0
 # Standard Webhooks' libraries take timestamps that are up to five minutes off.
 STALE_SECONDS = 3600

@@ -1,8 +1,9 @@
 """Sending again what never succeeded in a window of time.
 
 A recovery is a row, and advances in batches: each is one transaction, which also records the
-progress. So it can be interrupted anywhere, and the sweep resumes it. A batch is small and waits
-for the one before it, so that a recovery never floods an endpoint or the queue.
+progress. So it can be interrupted anywhere, and the sweep resumes it. A batch is queued
+once no more than another batch is unfinished, so that a recovery never floods an endpoint or the
+queue.
 """
 
 import logging
@@ -111,7 +112,7 @@ def _unfinished(recovery: Any) -> QuerySet[Delivery]:
 
 
 def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
-    """Queue the next batch of a recovery, if the one before it is finished.
+    """Queue the next batch of a recovery, if at most one is unfinished.
 
     Returns:
         Whether there may be more to do at once.

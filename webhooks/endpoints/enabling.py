@@ -59,6 +59,8 @@ def disable(
         changed = existing.filter(enabled=True).update(
             enabled=False, disabled_by=by, disabled_at=now
         )
+        if not changed and by == Webhook.DisabledBy.STAFF:  # from now on only staff may enable it
+            existing.filter(enabled=False).update(disabled_by=by)
         if not changed and by not in Webhook.DISABLED_BY_ENDPOINT:
             return False
         if not _end_recovery(webhook_id, now) and not changed:

@@ -11,6 +11,9 @@ from merchants.matching.types import Key
 from merchants.models import KEY_LENGTH, NormalizationRequest
 from merchants.requests.heuristic_run import HeuristicTimeout, time_limit
 
+# How keys with free text begin that all clients share (``PAVE_SHARE_UNKNOWN``).
+ALL_CLIENTS = "all:"
+
 
 class StoredKey(NamedTuple):
     """A key as stored in a resolution.
@@ -68,4 +71,5 @@ def stored_key(key: Key | str, client: int) -> StoredKey:
         return StoredKey(key.text if short else f"sha256:{hashlib.sha256(text).hexdigest()}", None)
     owner = None if settings.PAVE_SHARE_UNKNOWN else client
     digest = salted_hmac("merchants.key", b"%d:%b" % (owner or 0, text), algorithm="sha256")
-    return StoredKey(f"{'all' if owner is None else 'own'}:{digest.hexdigest()}", owner)
+    prefix = ALL_CLIENTS if owner is None else "own:"
+    return StoredKey(f"{prefix}{digest.hexdigest()}", owner)
