@@ -168,7 +168,7 @@ def _plans(connection: object, statements: list[str]) -> tuple[set[str], set[str
             table in sql for table in LARGE
         ):
             continue
-        with connection.cursor() as cursor:  # type: ignore[attr-defined]
+        with connection.cursor() as cursor:  # type: ignore[attr-defined]  # Django's own, typed as a proxy
             cursor.execute("EXPLAIN (ANALYZE, TIMING OFF) " + sql)
             plan = "\n".join(row[0] for row in cursor.fetchall())
         indexes |= set(re.findall(r"(?:Scan(?: Backward)? using|Index Scan on) (\w+)", plan))

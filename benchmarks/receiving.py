@@ -49,7 +49,7 @@ class _Endpoint(asyncio.Protocol):
             hangs = self._data.startswith(_HANG)
             self._data = self._data[end + 4 + length :]
             if not hangs:
-                self._transport.write(_ANSWER)  # type: ignore[attr-defined]
+                self._transport.write(_ANSWER)  # type: ignore[attr-defined]  # set before any data comes
 
 
 async def _serve(number: int) -> None:

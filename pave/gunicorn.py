@@ -28,7 +28,7 @@ graceful_timeout = 20
 max_requests = 100_000
 max_requests_jitter = 10_000
 # Heartbeats in memory, since they would be late on a busy disk.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - in memory; gunicorn reads this file first
 control_socket_disable = True
 
 # After this many seconds without sending or reading, a client loses its thread. One that trickles

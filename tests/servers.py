@@ -90,7 +90,7 @@ def main() -> None:
         if not os.environ.get("REDIS_URL"):
             environ["REDIS_URL"] = _start_redis(folder / "redis")
     started = {"folder": str(folder), "environ": environ, "template": template}
-    print(json.dumps(started), flush=True)  # noqa: T201
+    print(json.dumps(started), flush=True)  # noqa: T201 - its output
     sys.stdin.read()
 
 

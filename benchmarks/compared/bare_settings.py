@@ -1,6 +1,6 @@
 """Pave's settings with nothing but one bare view behind them."""
 
-from pave.settings import *  # noqa: F403
+from pave.settings import *  # noqa: F403 - all of them, and some changed
 
 ROOT_URLCONF = "benchmarks.compared.bare"
 REST_FRAMEWORK = {

@@ -12,11 +12,11 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "pave.settings"
 django.setup()
 
-from django.db import transaction  # noqa: E402
-from django.utils import timezone  # noqa: E402
+from django.db import transaction  # noqa: E402 - after django.setup()
+from django.utils import timezone  # noqa: E402 - after django.setup()
 
-from merchants.models import NormalizationRequest  # noqa: E402
-from pave.clients.models import Client  # noqa: E402
+from merchants.models import NormalizationRequest  # noqa: E402 - after django.setup()
+from pave.clients.models import Client  # noqa: E402 - after django.setup()
 
 now = timezone.now()
 client = Client.objects.get(client_id="1234")

@@ -123,7 +123,7 @@ class AmountField(DescribedField):
             fits = False
         if not fits:
             self.fail("digits")
-        if amount.as_tuple().exponent < -MAX_AMOUNT_DECIMALS:  # type: ignore[operator]
+        if amount.as_tuple().exponent < -MAX_AMOUNT_DECIMALS:  # type: ignore[operator]  # finite, so a number
             amount = round(amount, MAX_AMOUNT_DECIMALS).normalize()
         return format(amount, "f")
 

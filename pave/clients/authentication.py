@@ -54,7 +54,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
         refuse_other_client(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")
         api_keys.record_use(key=key)
-        request.client = key.client  # type: ignore[attr-defined]
+        request.client = key.client  # type: ignore[attr-defined]  # declared by ClientRequest
         return key.client, key
 
     def authenticate_header(self, request: Request) -> str:

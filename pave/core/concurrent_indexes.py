@@ -17,13 +17,13 @@ class _Aside:
 
     def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
         if schema_editor.connection.vendor == "postgresql":
-            super().database_forwards(app_label, schema_editor, *states)  # type: ignore[misc]
+            super().database_forwards(app_label, schema_editor, *states)  # type: ignore[misc]  # a mixin of migrations' operations
         else:
             self.plain.database_forwards(self, app_label, schema_editor, *states)
 
     def database_backwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
         if schema_editor.connection.vendor == "postgresql":
-            super().database_backwards(app_label, schema_editor, *states)  # type: ignore[misc]
+            super().database_backwards(app_label, schema_editor, *states)  # type: ignore[misc]  # a mixin of migrations' operations
         else:
             self.plain.database_backwards(self, app_label, schema_editor, *states)
 

@@ -58,10 +58,10 @@ class ButtonsMixin:
 
     def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         """Return the object of a URL, if the request's user may see it."""
-        obj = self.get_object(request, unquote(object_id))  # type: ignore[attr-defined]
+        obj = self.get_object(request, unquote(object_id))  # type: ignore[attr-defined]  # a mixin of ModelAdmin
         if obj is None:
             raise Http404
-        if not self.has_view_permission(request, obj):  # type: ignore[attr-defined]
+        if not self.has_view_permission(request, obj):  # type: ignore[attr-defined]  # a mixin of ModelAdmin
             raise PermissionDenied
         return obj
 
@@ -70,7 +70,7 @@ class ButtonsMixin:
         view = self.admin_site.admin_view(self.do_view)
         return [
             path("<str:object_id>/do/<slug:button_name>/", view, name=name),
-            *super().get_urls(),  # type: ignore[misc]
+            *super().get_urls(),  # type: ignore[misc]  # a mixin of ModelAdmin
         ]
 
     def do_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponse:
@@ -107,7 +107,7 @@ class ButtonsMixin:
         return {}
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)  # type: ignore[misc]
+        actions = super().get_actions(request)  # type: ignore[misc]  # a mixin of ModelAdmin
         for button in buttons_of(type(self)).values():
             if button.bulk and button.allowed(request):
                 actions[button.name] = (
@@ -236,6 +236,6 @@ def shown_once(
             "note": note,
         },
     )
-    response.audit_detail = f"{what}: shown once"  # type: ignore[attr-defined]
+    response.audit_detail = f"{what}: shown once"  # type: ignore[attr-defined]  # read above
     add_never_cache_headers(response)
     return response

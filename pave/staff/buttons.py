@@ -81,7 +81,7 @@ def button(
     """Make a method of a ``StaffAdmin`` a button; the arguments are those of `Button`."""
 
     def decorate(method: Method) -> Method:
-        method.button = Button(  # type: ignore[attr-defined]
+        method.button = Button(  # type: ignore[attr-defined]  # found by buttons_of
             name=method.__name__,
             label=label,
             permission=permission,

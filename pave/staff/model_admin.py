@@ -145,7 +145,7 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         """Keep a snapshot of the row before it is changed."""
         before = type(obj)._base_manager.get(pk=obj.pk) if obj is not None else None
         fields = audit.snapshot(before) if before is not None else {}
-        request.audit_before = fields  # type: ignore[attr-defined]
+        request.audit_before = fields  # type: ignore[attr-defined]  # kept with the request until it is saved
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
@@ -174,7 +174,7 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         return audit.record(request, action="added", obj=obj, changes=changes)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        before = request.audit_before  # type: ignore[attr-defined]
+        before = request.audit_before  # type: ignore[attr-defined]  # kept with the request until it is saved
         after = audit.snapshot(type(obj)._base_manager.get(pk=obj.pk))
         changes = audit.differences(before, after) | message
         return audit.record(request, action="changed", obj=obj, changes=changes)

@@ -48,7 +48,7 @@ def log_in(db: None) -> LogIn:
             user.groups.add(Group.objects.get(name=role))
         browser = Browser()
         browser.force_login(user, backend=MODEL_BACKEND)
-        browser.user = user  # type: ignore[attr-defined]
+        browser.user = user  # type: ignore[attr-defined]  # for the tests
         return browser
 
     return of_role

@@ -23,7 +23,7 @@ KEY = re.compile(r'<code id="new-secret">([^<]+)</code>')
 
 
 def _new_secret(response: object) -> str:
-    [secret] = KEY.findall(response.content.decode())  # type: ignore[attr-defined]
+    [secret] = KEY.findall(response.content.decode())  # type: ignore[attr-defined]  # set by the fixture
     return secret
 
 
@@ -40,7 +40,7 @@ def test_a_change_is_on_record_with_before_and_after(
     url = reverse("admin:clients_client_change", args=[plain_webhook.client_id])
     superuser.post(url, {"name": "Southwind", "active": "on", "monthly_quota": "500", "share": "1"})
     entry = AuditEntry.objects.get()
-    assert entry.username == superuser.user.username  # type: ignore[attr-defined]
+    assert entry.username == superuser.user.username  # type: ignore[attr-defined]  # set by the fixture
     assert (entry.action, entry.model) == ("changed", "clients.client")
     assert entry.changes == {"name": ["Northwind", "Southwind"], "monthly_quota": ["", "500"]}
     page = superuser.get(url).content.decode()
@@ -91,8 +91,8 @@ def test_an_action_of_a_list_asks_and_says_what_it_did(
 
 def test_the_record_outlives_the_account(superuser: Browser, plain_webhook: Webhook) -> None:
     superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
-    name = superuser.user.username  # type: ignore[attr-defined]
-    superuser.user.delete()  # type: ignore[attr-defined]
+    name = superuser.user.username  # type: ignore[attr-defined]  # set by the fixture
+    superuser.user.delete()  # type: ignore[attr-defined]  # set by the fixture
     entry = AuditEntry.objects.get()
     assert (entry.user_id, entry.username) == (None, name)
 
@@ -176,7 +176,7 @@ def test_headers_of_a_webhook_are_masked(superuser: Browser, plain_webhook: Webh
 
 
 def test_a_new_password_is_on_record_without_itself(superuser: Browser, log_in: LogIn) -> None:
-    other = log_in("viewer").user  # type: ignore[attr-defined]
+    other = log_in("viewer").user  # type: ignore[attr-defined]  # set by the fixture
     url = reverse("admin:auth_user_password_change", args=[other.pk])
     password = "correct-horse-battery-9"
     superuser.post(url, {"password1": password, "password2": password, "usable_password": "true"})
@@ -188,7 +188,7 @@ def test_a_new_password_is_on_record_without_itself(superuser: Browser, log_in: 
 
 
 def test_a_role_given_is_on_record(superuser: Browser, log_in: LogIn) -> None:
-    other = log_in("").user  # type: ignore[attr-defined]
+    other = log_in("").user  # type: ignore[attr-defined]  # set by the fixture
     group = Group.objects.get(name="support")
     superuser.post(
         reverse("admin:auth_user_change", args=[other.pk]),

@@ -184,7 +184,7 @@ def test_a_search_finds_only_what_one_may_see(
 
 def test_an_admin_makes_nobody_a_superuser(log_in: LogIn, superuser: Browser) -> None:
     browser = log_in("admin")
-    user = browser.user  # type: ignore[attr-defined]
+    user = browser.user  # type: ignore[attr-defined]  # set by the fixture
     url = reverse("admin:auth_user_change", args=[user.pk])
     browser.post(
         url,
@@ -192,7 +192,7 @@ def test_an_admin_makes_nobody_a_superuser(log_in: LogIn, superuser: Browser) ->
     )
     user.refresh_from_db()
     assert not user.is_superuser
-    other = superuser.user  # type: ignore[attr-defined]
+    other = superuser.user  # type: ignore[attr-defined]  # set by the fixture
     taken = browser.post(
         reverse("admin:auth_user_change", args=[other.pk]), {"username": "mine now"}
     )

@@ -91,5 +91,5 @@ def test_what_is_not_found_is_said(superuser: Browser, text: str) -> None:
 )  # fmt: skip
 def test_lists_take_any_search_text(superuser: Browser, taken: object, name: str) -> None:
     url = reverse(f"admin:{name}_changelist")
-    for text in ("no uuid", str(taken.pk), "%_'\"", "x" * 600):  # type: ignore[attr-defined]
+    for text in ("no uuid", str(taken.pk), "%_'\"", "x" * 600):  # type: ignore[attr-defined]  # made by a factory
         assert superuser.get(url, {"q": text}).status_code == 200

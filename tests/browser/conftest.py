@@ -119,7 +119,7 @@ def log_in(chromium: Browser, pave: Stack, complaints: list[str]) -> Iterator[Lo
         context = chromium.new_context(
             base_url=pave.web_url,
             viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,  # type: ignore[arg-type]  # one of its words
             timezone_id="Europe/Berlin",
             locale="en-GB",
             permissions=["clipboard-read", "clipboard-write"],

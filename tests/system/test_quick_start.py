@@ -19,7 +19,7 @@ def test_the_quick_start_runs_as_written(stack: Stack, endpoint: Receiver) -> No
     script = "\necho; echo ---\n".join(["set -eo pipefail", *commands])
 
     ran = subprocess.run(
-        ["bash", "-c", script],  # noqa: S607
+        ["bash", "-c", script],  # noqa: S607 - the machine's shell
         env={**stack.environ, "PAVE": stack.web_url, "KEY": made["api_key"]},
         stdout=subprocess.PIPE,
         text=True,

@@ -46,7 +46,7 @@ def insert(database, table, **values):
     parameters = [
         json.dumps(value) if isinstance(value, dict | list) else value for value in values.values()
     ]
-    database.rows(f"INSERT INTO {table} ({names}) VALUES ({marks})", *parameters)  # noqa: S608
+    database.rows(f"INSERT INTO {table} ({names}) VALUES ({marks})", *parameters)  # noqa: S608 - names of our own
 
 
 def resolution(database, pk, key, status, **fields):

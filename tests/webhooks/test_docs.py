@@ -65,7 +65,7 @@ def test_the_number_of_headers_is_right():
 def test_the_shell_sample_gives_the_signature_of_the_specification(tmp_path):
     script = sample("Plain shell", "sh")
     done = subprocess.run(
-        ["sh", "-c", script],  # noqa: S607
+        ["sh", "-c", script],  # noqa: S607 - as the documents have it
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -79,7 +79,7 @@ def test_the_python_sample_verifies(monkeypatch, secret, status):
     monkeypatch.setenv("PAVE_WEBHOOK_SECRET", SECRET)
     enqueued = []
     names = {"HttpResponse": HttpResponse, "enqueue": lambda *arguments: enqueued.append(arguments)}
-    exec(sample("Python", "python"), names)  # noqa: S102
+    exec(sample("Python", "python"), names)  # noqa: S102 - as the documents have it
     body = b'{"type":"webhook.test","data":{"name":"Caf\xc3\xa9"}}'
     headers = signed_headers(
         secrets=[secret],
