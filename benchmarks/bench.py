@@ -103,7 +103,7 @@ def _answers(url: str) -> bool:
     try:
         # 404 is an answer as well: the server is there.
         return requests.get(url, timeout=2).status_code > 0
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
