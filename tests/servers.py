@@ -35,6 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "pave_template"
 # What is lost when the machine dies does not matter to a test, and is half of the time of many.
 _NOT_DURABLE = "fsync = off\nfull_page_writes = off\n"
+# Benchmarks have several web servers, each with a connection for each of its threads.
+_CONNECTIONS = "max_connections = 300\n"
 
 
 class Servers:
@@ -82,9 +84,8 @@ def main() -> None:
         if not os.environ.get("DATABASE_URL"):
             (folder / "postgres").mkdir()
             _copy_postgres(folder / "postgres" / "data")
-            if "--not-durable" in sys.argv:
-                with (folder / "postgres" / "data" / "postgresql.auto.conf").open("a") as settings:
-                    settings.write(_NOT_DURABLE)
+            with (folder / "postgres" / "data" / "postgresql.auto.conf").open("a") as settings:
+                settings.write(_NOT_DURABLE if "--not-durable" in sys.argv else _CONNECTIONS)
             environ["DATABASE_URL"] = _start_postgres(folder / "postgres")
             template = TEMPLATE
         if not os.environ.get("REDIS_URL"):
