@@ -11,7 +11,6 @@ from merchants.models.request import (
 )
 from merchants.models.resolution import (
     KEY_LENGTH,
-    METHODS,
     HeuristicUse,
     Resolution,
     ResolutionQuerySet,
@@ -20,7 +19,6 @@ from merchants.models.resolution import (
 
 __all__ = [
     "KEY_LENGTH",
-    "METHODS",
     "AdmissionClaim",
     "Alias",
     "Batch",
