@@ -3,6 +3,7 @@
 from merchants.models.catalogue import Alias, Merchant, Revision, Rule, Ruleset
 from merchants.models.feedback import Feedback
 from merchants.models.request import (
+    SENT_FIELDS,
     AdmissionClaim,
     Batch,
     BatchQuerySet,
@@ -19,6 +20,7 @@ from merchants.models.resolution import (
 
 __all__ = [
     "KEY_LENGTH",
+    "SENT_FIELDS",
     "AdmissionClaim",
     "Alias",
     "Batch",
