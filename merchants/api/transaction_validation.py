@@ -14,6 +14,7 @@ from merchants.api.serializers import (
     METADATA_KEY_LENGTH,
     METADATA_PAIRS,
     METADATA_VALUE_LENGTH,
+    ReferenceField,
     SeedTransactionSerializer,
 )
 from pave.api.fields import COUNTRIES, CURRENCIES, TextField, mccs
@@ -41,9 +42,12 @@ class Checker:
         self._serializer = serializer
         self._codes = {name: _CODES[name] for name in _CODES if name in serializer.fields}
         self._texts = {
-            name: field.max_length
+            name: length
             for name, field in serializer.fields.items()
-            if isinstance(field, TextField) and field.allow_blank
+            if isinstance(field, TextField)
+            and type(field) in (TextField, ReferenceField)  # no other's own check is made here
+            and field.allow_blank
+            and (length := field.max_length)
         }
         self._takes_metadata = "metadata" in serializer.fields
         known = {"description", "amount", "date", "metadata", *self._codes, *self._texts}
