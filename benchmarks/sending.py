@@ -77,7 +77,7 @@ def prepare(urls: Sequence[str], events: int, max_in_flight: int) -> int:
     )
     now = timezone.now()
     kind = "normalization.completed"
-    body = message_body(Occurrence(client.pk, kind, uuid.UUID(int=0), DATA), now.isoformat())
+    body = message_body(Occurrence(client.pk, kind, uuid.UUID(int=0), DATA), now)
     # In turn, as events of many clients come.
     made = [
         (

@@ -233,6 +233,7 @@ PAVE_HEURISTIC = env.str(
 PAVE_HEURISTIC_SECONDS = env.float("PAVE_HEURISTIC_SECONDS", default=0.0)
 PAVE_HEURISTIC_TIMEOUT = env.float("PAVE_HEURISTIC_TIMEOUT", default=60.0)
 PAVE_WEBHOOK_TIMEOUT = env.float("PAVE_WEBHOOK_TIMEOUT", default=15.0)
+# Seconds to wait after the 1st, 2nd, … failed attempt: ten attempts over three days.
 PAVE_WEBHOOK_RETRY_SCHEDULE = env.list(
     "PAVE_WEBHOOK_RETRY_SCHEDULE",
     cast=float,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pave.core.time_text import time_text
 from webhooks.endpoints.services import MAX_WEBHOOKS
 from webhooks.endpoints.subscriptions import subscribers
 from webhooks.models import Delivery, Event
@@ -52,7 +53,6 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     """
     events: list[Event] = []
     deliveries: list[Delivery] = []
-    timestamp = now.isoformat().replace("+00:00", "Z")
     by_client = {pk: subscribers(pk) for pk in {occurrence.client_pk for occurrence in occurrences}}
     for occurrence in occurrences:
         subscribed = [
@@ -66,7 +66,7 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
             client_id=occurrence.client_pk,
             type=occurrence.type,
             subject_id=occurrence.subject_id,
-            body=message_body(occurrence, timestamp),
+            body=message_body(occurrence, now),
             created_at=now,
         )
         events.append(event)
@@ -93,11 +93,11 @@ def fan_out(client_pk: int, event_type: str) -> int:
     return sum(subscriber.wants(event_type) for subscriber in subscribers(client_pk))
 
 
-def message_body(occurrence: Occurrence, timestamp: str) -> bytes:
-    """Return the body that every attempt to deliver ``occurrence`` sends."""
+def message_body(occurrence: Occurrence, now: datetime) -> bytes:
+    """Return the body that every attempt to deliver ``occurrence``, of ``now``, sends."""
     message = {
         "type": occurrence.type,
-        "timestamp": timestamp,
+        "timestamp": time_text(now),
         **occurrence.extra,
         "data": occurrence.data,
     }

@@ -14,8 +14,6 @@ from benchmarks.chaos.heuristic import DEAF, EXITS, HANGS, RAISES
 from benchmarks.chaos.plant import CLIENTS, Plant
 from benchmarks.chaos.receiver import BUSY, ERROR, HANG, REFUSE, RESET, WELL
 
-QUEUES = ("quick", "heuristic")
-
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -24,6 +22,11 @@ class Scene:
     plant: Plant
     callers: Callers
     dice: random.Random
+
+    def queues(self) -> list[str]:
+        """Return the queues that clusters work on."""
+        rows = self.plant.rows("SELECT DISTINCT queue FROM operations_clusterbeat")
+        return [queue for (queue,) in rows]
 
     def cluster(self) -> psutil.Process | None:
         """Return one of the running clusters."""
@@ -177,7 +180,7 @@ def redis_frozen(scene: Scene) -> bool:
 
 def task_queue_filled(scene: Scene) -> bool:
     """Put in hundreds of tasks that nobody asked for, among them ones that cannot be read."""
-    for queue in QUEUES:
+    for queue in scene.queues():
         if scene.plant.broker == "redis":
             pipe = scene.plant.servers.redis.client.pipeline()
             for number in range(300):
@@ -194,7 +197,8 @@ def task_queue_filled(scene: Scene) -> bool:
 
 def task_queue_emptied(scene: Scene) -> bool:
     if scene.plant.broker == "redis":
-        scene.plant.servers.redis.client.delete(*[f"django_q:{queue}:q" for queue in QUEUES])
+        lists = [f"django_q:{queue}:q" for queue in scene.queues()]
+        scene.plant.servers.redis.client.delete(*lists)
     else:
         scene.plant.rows("DELETE FROM django_q_ormq")
     return True

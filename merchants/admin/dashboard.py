@@ -9,8 +9,9 @@ from merchants.models import Feedback, NormalizationRequest, Resolution
 from merchants.requests import fair_share
 from pave.core.ids import first_id_at
 from pave.operations.monitoring.timeseries import read
-from pave.staff.svg_charts import seconds_text
-from pave.staff.widgets import SPANS, Attention, Part, Span
+from pave.staff.dashboard import cached_parts
+from pave.staff.svg_charts import Series, bars, seconds_text
+from pave.staff.widgets import SPANS, Attention, Part, Plot, Span
 
 # Requests that wait longer than this are shown even where long waits are usual.
 USUAL_AT_LEAST = 30.0
@@ -20,7 +21,7 @@ MOST = 1000
 
 
 def parts(span: Span, now: datetime) -> Iterator[Part]:
-    """Yield requests that wait too long, failed heuristics, and feedback to be reviewed."""
+    """Yield requests that wait too long, failed heuristics, feedback to be reviewed, a plot."""
     yield from _waiting(now)
     yield from _failed(now)
     open_feedback = Feedback.objects.filter(status=Feedback.Status.OPEN).order_by("id")
@@ -32,6 +33,22 @@ def parts(span: Span, now: datetime) -> Iterator[Part]:
             reverse("admin:merchants_feedback_changelist") + "?status__exact=open",
             since=oldest,
         )
+    yield from cached_parts("merchants", span, lambda: [_answers(span, now)])
+
+
+def _answers(span: Span, now: datetime) -> Plot:
+    series = read(span, now, names=["answers"])
+    return Plot(
+        "Answers by method",
+        bars(
+            [
+                Series(method, series.of("answers", method), f"s{number}")
+                for number, method in enumerate(Resolution.Method.values, 1)
+            ],
+            series.times,
+            span.step,
+        ),
+    )
 
 
 def _waiting(now: datetime) -> Iterator[Part]:

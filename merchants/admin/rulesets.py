@@ -41,14 +41,7 @@ class TryForm(forms.Form):
 
     def transaction(self) -> Transaction:
         """Return the transaction that the form describes."""
-        data = self.cleaned_data
-        return Transaction(
-            description=data["description"],
-            mcc=data["mcc"],
-            country=data["country"].upper(),
-            currency=data["currency"].upper(),
-            city=data["city"],
-        )
+        return Transaction.from_json(self.cleaned_data)
 
 
 @admin.register(Ruleset)

@@ -3,8 +3,9 @@
 A malformed body is refused as a whole (``Malformed``). An invalid row is reported, and the other
 rows are accepted.
 
-JSON is read by the standard library's decoder, value by value. ijson would lose the digits of
-numbers, and bounds neither the length of a value nor its depth.
+JSON is read by the standard library's decoder, value by value. ijson's fast backend (3.6.0) loses a
+number's own digits, turns lone surrogates into "?", does not say where an error is, takes memory
+by the square of the depth, and a number of 5,000 digits ends the process.
 """
 
 import csv

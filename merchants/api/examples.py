@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from merchants.models import SENT_FIELDS
+
 TRANSACTION = {
     "description": "SQ *BLUE BOTTLE COFFEE OAKLAND CA",
     "amount": "5.25",
@@ -18,7 +20,7 @@ NORMALIZATION_DATA: dict[str, Any] = {
     "status": "completed",
     "created_at": "2026-11-20T09:30:00.120000Z",
     "completed_at": "2026-11-20T09:30:00.940000Z",
-    "transaction": {**TRANSACTION, "mcc": None, "country": None, "city": None},
+    "transaction": dict.fromkeys(SENT_FIELDS) | TRANSACTION,
     "metadata": {},
     "merchant": {
         "id": _MERCHANT_ID,

@@ -17,10 +17,11 @@ from merchants.matching.booking.channel import CHANNELS
 from merchants.matching.booking.counterparties import TYPES
 from merchants.matching.booking.kind import KINDS
 from merchants.matching.categories import all_categories, member, of_merchant
-from merchants.models import METHODS, Batch, Feedback, Merchant, NormalizationRequest
+from merchants.models import Batch, Feedback, Merchant, NormalizationRequest, Resolution
 from merchants.requests.batches import MAX_ERRORS
-from merchants.requests.events import as_text, describe, describe_batch
+from merchants.requests.events import describe, describe_batch
 from pave.api.fields import ShownTextField, TimestampField
+from pave.core.time_text import time_text
 from webhooks.models import Delivery
 
 DeliveryObjects = list[dict[str, Any]]
@@ -110,7 +111,7 @@ class MerchantSerializer(MerchantSummarySerializer):
 class MatchSerializer(serializers.Serializer):
     """How the merchant was found, and how sure that is."""
 
-    method = ShownTextField(words=dict(METHODS), help_text="How it was found.")
+    method = ShownTextField(words=Resolution.Method.values, help_text="How it was found.")
     confidence = serializers.FloatField(
         min_value=0, max_value=1, help_text="The share of such answers that are right."
     )
@@ -366,7 +367,7 @@ def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
                 "webhook": str(webhook_id),
                 "status": status,
                 "attempts": attempts,
-                "next_attempt_at": as_text(next_attempt_at),
+                "next_attempt_at": next_attempt_at and time_text(next_attempt_at),
             }
         )
     return deliveries

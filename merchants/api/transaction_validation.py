@@ -10,19 +10,17 @@ from functools import lru_cache
 from typing import Any
 
 from merchants.api.serializers import (
-    CITY_LENGTH,
     DESCRIPTION_LENGTH,
     METADATA_KEY_LENGTH,
     METADATA_PAIRS,
     METADATA_VALUE_LENGTH,
-    REFERENCE_LENGTH,
+    ReferenceField,
     SeedTransactionSerializer,
 )
-from pave.api.fields import COUNTRIES, CURRENCIES, mccs
+from pave.api.fields import COUNTRIES, CURRENCIES, TextField, mccs
 from pave.core.card_masking import holds_card_number
 
 _CODES = {"currency": CURRENCIES, "mcc": mccs(), "country": COUNTRIES}
-_TEXTS = {"city": CITY_LENGTH, "reference": REFERENCE_LENGTH}
 # Amounts that are stored as sent. ("007" and "1e3" are amounts too, but are rewritten.)
 _PLAIN_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,8})?")
 _PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -43,8 +41,17 @@ class Checker:
     def __init__(self, serializer: SeedTransactionSerializer) -> None:
         self._serializer = serializer
         self._codes = {name: _CODES[name] for name in _CODES if name in serializer.fields}
-        self._texts = {name: _TEXTS[name] for name in _TEXTS if name in serializer.fields}
+        self._texts = {
+            name: length
+            for name, field in serializer.fields.items()
+            if isinstance(field, TextField)
+            and type(field) in (TextField, ReferenceField)  # no other's own check is made here
+            and field.allow_blank
+            and (length := field.max_length)
+        }
         self._takes_metadata = "metadata" in serializer.fields
+        known = {"description", "amount", "date", "metadata", *self._codes, *self._texts}
+        self._others = frozenset(serializer.fields) - known
 
     def check(self, data: Any) -> dict[str, Any]:
         """Return the model's fields.
@@ -58,7 +65,7 @@ class Checker:
             return self._serializer.run_validation(data)
 
     def _plain_fields(self, data: Any) -> dict[str, Any]:
-        if type(data) is not dict:
+        if type(data) is not dict or not self._others.isdisjoint(data):
             raise _NotPlain
         get = data.get
         description = _plain_text(get("description"), DESCRIPTION_LENGTH)

@@ -1,9 +1,11 @@
 """The types of a heuristic's interface: transactions, merchants, rules, matches."""
 
 import datetime
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal, InvalidOperation
 from enum import Enum
+from typing import Any
 
 NO_NAME = "n/a"
 
@@ -19,6 +21,44 @@ class Transaction:
     mcc: str = ""
     country: str = ""
     city: str = ""
+
+    @classmethod
+    def from_json(cls, members: Mapping[str, Any]) -> "Transaction":
+        """Read one from members as clients write them: of JSON, a row, a form.
+
+        Members that it has no field for are passed over, so that those of a later release do no
+        harm, and an amount or a date that is none counts as missing. Codes may be in small letters.
+        """
+        given = {name: value for name in TRANSACTION_FIELDS if (value := members.get(name))}
+        for name, read in _READERS.items():
+            if name in given:
+                given[name] = read(given[name])
+        return cls(**{"description": "", **given})
+
+
+TRANSACTION_FIELDS = tuple(field.name for field in fields(Transaction))
+
+
+def _amount(value: Any) -> Decimal | None:
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return None
+
+
+def _date(value: Any) -> datetime.date | None:
+    try:
+        return datetime.date.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "amount": _amount,
+    "currency": str.upper,
+    "date": _date,
+    "country": str.upper,
+}
 
 
 class Method(str, Enum):  # noqa: UP042 - the interface names these bases

@@ -3,6 +3,7 @@
 from merchants.models.catalogue import Alias, Merchant, Revision, Rule, Ruleset
 from merchants.models.feedback import Feedback
 from merchants.models.request import (
+    SENT_FIELDS,
     AdmissionClaim,
     Batch,
     BatchQuerySet,
@@ -11,7 +12,6 @@ from merchants.models.request import (
 )
 from merchants.models.resolution import (
     KEY_LENGTH,
-    METHODS,
     HeuristicUse,
     Resolution,
     ResolutionQuerySet,
@@ -20,7 +20,7 @@ from merchants.models.resolution import (
 
 __all__ = [
     "KEY_LENGTH",
-    "METHODS",
+    "SENT_FIELDS",
     "AdmissionClaim",
     "Alias",
     "Batch",

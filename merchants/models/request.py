@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
 
 from merchants.matching.reading import Reading, read
-from merchants.matching.types import Transaction
+from merchants.matching.types import TRANSACTION_FIELDS, Transaction
 from merchants.models.resolution import Resolution
 from pave.clients.models import Client
 from pave.core.along_index import just
 from pave.core.ids import new_id
+
+# What a client sends of a transaction, and has back with the answer.
+SENT_FIELDS = (*TRANSACTION_FIELDS, "reference")
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -285,15 +287,13 @@ class NormalizationRequest(models.Model):
 
     def as_transaction(self) -> Transaction:
         """Return the transaction in the heuristic's type."""
-        return Transaction(
-            description=self.description,
-            amount=Decimal(self.amount) if self.amount else None,
-            currency=self.currency,
-            date=self.date,
-            mcc=self.mcc,
-            country=self.country,
-            city=self.city,
-        )
+        return Transaction.from_json({name: getattr(self, name) for name in TRANSACTION_FIELDS})
+
+    def as_sent(self) -> dict[str, str | None]:
+        """Return the transaction as the client sent it, but for card numbers."""
+        return {
+            name: str(value) if (value := getattr(self, name)) else None for name in SENT_FIELDS
+        }
 
 
 class AdmissionClaim(models.Model):

@@ -6,19 +6,12 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from merchants.matching import types
 from merchants.models.catalogue import Merchant, Rule, Ruleset
 from pave.clients.models import Client
 from pave.core.ids import new_id
 
 KEY_LENGTH = 200
-# How an answer was found.
-METHODS = [
-    ("rule", "A rule by staff"),
-    ("catalogue", "Found in the catalogue"),
-    ("fuzzy", "Almost a name of the catalogue"),
-    ("cleaned", "Not in the catalogue: the cleaned name"),
-    ("none", "No merchant in the text"),
-]
 
 
 class ResolutionQuerySet(models.QuerySet["Resolution"]):
@@ -50,6 +43,15 @@ class Resolution(models.Model):
         RESOLVED = "resolved"
         FAILED = "failed"
 
+    class Method(models.TextChoices):
+        """How an answer was found: the heuristic's words, with a title for people."""
+
+        RULE = types.Method.RULE.value, "A rule by staff"
+        CATALOGUE = types.Method.CATALOGUE.value, "Found in the catalogue"
+        FUZZY = types.Method.FUZZY.value, "Almost a name of the catalogue"
+        CLEANED = types.Method.CLEANED.value, "Not in the catalogue: the cleaned name"
+        NONE = types.Method.NONE.value, "No merchant in the text"
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     key = models.CharField(
         max_length=KEY_LENGTH,
@@ -80,7 +82,7 @@ class Resolution(models.Model):
     rule = models.ForeignKey(
         Rule, null=True, blank=True, on_delete=models.SET_NULL, related_name="resolutions"
     )
-    method = models.CharField(max_length=16, blank=True, choices=METHODS)
+    method = models.CharField(max_length=16, blank=True, choices=Method.choices)
     confidence = models.FloatField(
         null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)]
     )

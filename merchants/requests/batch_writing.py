@@ -12,16 +12,17 @@ from typing import Any
 
 from django.db import connection
 
-from merchants.models import Batch, NormalizationRequest
+from merchants.models import SENT_FIELDS, Batch, NormalizationRequest
 from pave.core.ids import new_id
 
 _Status = NormalizationRequest.Status
-# What a row of input says; the model's defaults stand in for what it does not.
-_TEXTS = ("description", "amount", "currency", "mcc", "country", "city", "reference")
+# What stands for a field that a row of input does not have, as with the model.
+_MISSING = {
+    name: "\\N" if NormalizationRequest._meta.get_field(name).null else "" for name in SENT_FIELDS
+}
 _COLUMNS = (
     "id",
-    *_TEXTS,
-    "date",
+    *SENT_FIELDS,
     "metadata",
     "row",
     "client_id",
@@ -54,11 +55,15 @@ def _copy(rows: Sequence[Numbered], batch: Batch, now: datetime) -> None:
     lines = []
     for number, fields in rows:
         get = fields.get
-        texts = "\t".join([get(name, "").translate(_ESCAPES) for name in _TEXTS])
-        day = get("date") or "\\N"
+        sent = "\t".join(
+            [
+                str(value).translate(_ESCAPES) if (value := get(name)) else missing
+                for name, missing in _MISSING.items()
+            ]
+        )
         pairs = get("metadata")
         metadata = json.dumps(pairs).translate(_ESCAPES) if pairs else "\\N"
-        lines.append(f"{new_id()}\t{texts}\t{day}\t{metadata}\t{number}\t{same}")
+        lines.append(f"{new_id()}\t{sent}\t{metadata}\t{number}\t{same}")
     table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
     names = ", ".join(connection.ops.quote_name(name) for name in _COLUMNS)
     with connection.cursor() as cursor:

@@ -1,6 +1,5 @@
 """The events that clients are notified of, and the objects in them."""
 
-from datetime import datetime
 from typing import Any
 
 from merchants.matching import categories
@@ -8,6 +7,7 @@ from merchants.matching.reading import Reading
 from merchants.matching.text.uris import as_uri
 from merchants.matching.types import NO_NAME
 from merchants.models import Batch, NormalizationRequest, Resolution
+from pave.core.time_text import time_text
 from webhooks.publishing import Occurrence
 
 COMPLETED = "normalization.completed"
@@ -36,18 +36,9 @@ def describe(request: NormalizationRequest, resolution: Resolution | None) -> di
     return {
         "request_id": str(request.pk),
         "status": request.status,
-        "created_at": as_text(request.created_at),
-        "completed_at": as_text(request.completed_at),
-        "transaction": {
-            "description": request.description,
-            "amount": request.amount or None,
-            "currency": request.currency or None,
-            "date": request.date.isoformat() if request.date else None,
-            "mcc": request.mcc or None,
-            "country": request.country or None,
-            "city": request.city or None,
-            "reference": request.reference or None,
-        },
+        "created_at": time_text(request.created_at),
+        "completed_at": request.completed_at and time_text(request.completed_at),
+        "transaction": request.as_sent(),
         "metadata": request.metadata or {},
         **(found(answer, request.own_reading, request.country) if answer else _NOTHING_FOUND),
         "error": request.error or None,
@@ -154,8 +145,8 @@ def describe_batch(batch: Batch) -> dict[str, Any]:
         "id": str(batch.pk),
         "status": batch.status,
         "deliver": batch.deliver,
-        "created_at": as_text(batch.created_at),
-        "completed_at": as_text(batch.completed_at),
+        "created_at": time_text(batch.created_at),
+        "completed_at": batch.completed_at and time_text(batch.completed_at),
         "counts": {
             "accepted": batch.accepted,
             "rejected": batch.rejected,
@@ -198,8 +189,3 @@ def batch_occurrence(event_type: str, batch: Batch) -> Occurrence:
         subject_id=batch.pk,
         data=describe_batch(batch),
     )
-
-
-def as_text(moment: datetime | None) -> str | None:
-    """Return a time as RFC 3339 has it, in UTC."""
-    return moment.isoformat().replace("+00:00", "Z") if moment else None

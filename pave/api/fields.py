@@ -11,6 +11,7 @@ import pycountry
 from rest_framework import serializers
 
 from pave.api.body_parsers import Number
+from pave.core.time_text import time_text
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Enough for any card payment in any currency.
@@ -266,7 +267,7 @@ class TimestampField(DescribedField):
 
     def to_representation(self, value: datetime | str) -> str:
         """Return the time as text; text is returned unchanged."""
-        return value if isinstance(value, str) else value.isoformat().replace("+00:00", "Z")
+        return value if isinstance(value, str) else time_text(value)
 
 
 class ShownTextField(DescribedField):

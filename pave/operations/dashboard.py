@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from pave.operations.cluster.wakeup import QUEUES
 from pave.operations.models import ClusterBeat
-from pave.operations.monitoring.health import QUEUES, SEEN_WITHIN
+from pave.operations.monitoring.health import SEEN_WITHIN
 from pave.operations.monitoring.timeseries import TimeSeries, read
 from pave.staff.dashboard import cached_parts
 from pave.staff.svg_charts import Series, bars, count_text, lines, percent_text, seconds_text
@@ -15,7 +16,6 @@ from pave.staff.widgets import Attention, Figure, Part, Plot, Span
 
 NAMES = (
     "requests",
-    "answers",
     "memory",
     "wait_seconds",
     "heuristic_seconds",
@@ -44,7 +44,7 @@ def _clusters(now: datetime) -> Iterator[Part]:
                 url,
                 since=beat.seen_at,
             )
-    for queue in sorted(QUEUES - seen_queues):
+    for queue in sorted(set(QUEUES) - seen_queues):
         what = "answered" if queue == "heuristic" else "admitted or delivered"
         yield Attention(
             "bad",
@@ -131,18 +131,6 @@ def _plots(series: TimeSeries, span: Span) -> Iterator[Part]:
             step,
             text=percent_text,
             top=1.0,
-        ),
-    )
-    methods = ("rule", "catalogue", "fuzzy", "cleaned", "none")
-    yield Plot(
-        "Answers by method",
-        bars(
-            [
-                Series(method, series.of("answers", method), f"s{number}")
-                for number, method in enumerate(methods, 1)
-            ],
-            times,
-            step,
         ),
     )
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from merchants.catalogue import draft, rulesets
+from merchants.matching import types
 from merchants.models import Feedback, Merchant, Resolution
 from pave.clients.models import Client
 from pave.operations.models import ClusterBeat, Tally
@@ -102,6 +103,15 @@ def test_the_worst_endpoints_are_listed(superuser: Browser, at_work: None) -> No
     html = _home(superuser)
     assert html.index("b.example") < html.index("a.example")
     assert "75 %" in html
+
+
+def test_answers_are_plotted_by_every_method_that_there_is(
+    superuser: Browser, at_work: None
+) -> None:
+    for method in types.Method:
+        Tally.objects.create(at=timezone.now(), name="answers", label=method.value, count=7)
+    plot = _home(superuser).partition("Answers by method")[2].partition("</section>")[0]
+    assert all(method.value in plot for method in types.Method)
 
 
 def test_a_correction_goes_all_the_way(superuser: Browser, open_feedback: Feedback) -> None:

@@ -285,7 +285,7 @@ def _tallies(webhooks: dict[str, Webhook], now: datetime) -> None:
         add(at, "memory", "known", busy * hit)
         add(at, "memory", "waiting", busy * (1 - hit))
         for method, share in zip(
-            ("rule", "catalogue", "fuzzy", "cleaned", "none"),
+            Resolution.Method.values,
             (0.04, 0.62, 0.08, 0.22, 0.04),
             strict=True,
         ):

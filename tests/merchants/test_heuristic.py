@@ -20,6 +20,7 @@ from merchants.matching.heuristic import (
     Transaction,
 )
 from merchants.matching.rules import InvalidRegex, RuleMatcher
+from merchants.models import Resolution
 
 LABELLED = Path(__file__).parent / "data" / "labelled.csv"
 
@@ -277,3 +278,9 @@ def test_the_scoring_rule(name: str, label: str, right: bool) -> None:
 def test_an_accepted_other_name_is_right() -> None:
     assert is_right("Costco Gas", "Costco", ["Costco Gas"])
     assert comparable("The  GAP, Inc.") == "gap inc"
+
+
+def test_every_method_has_a_title_for_people() -> None:
+    assert [(method.name, method.value) for method in Resolution.Method] == [
+        (method.name, method.value) for method in Method
+    ]

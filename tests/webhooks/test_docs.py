@@ -18,7 +18,6 @@ from webhooks.http.outcome import ErrorClass
 from webhooks.http.signing import signed_headers
 from webhooks.models import Webhook
 from webhooks.policies.custom_headers import MAX_HEADERS
-from webhooks.policies.retry import DEFAULT_SCHEDULE
 
 TEXT = (Path(settings.BASE_DIR) / "docs" / "webhooks.md").read_text()
 
@@ -55,7 +54,9 @@ def test_every_message_of_the_check_is_explained():
 def test_the_schedule_is_the_one_that_is_kept():
     units = {"s": 1, "min": 60, "h": 3600}
     rows = re.findall(r"^\| \d+ \| (\d+) (s|min|h) \|$", TEXT, re.MULTILINE)
-    assert [int(number) * units[unit] for number, unit in rows] == list(DEFAULT_SCHEDULE)
+    assert [
+        int(number) * units[unit] for number, unit in rows
+    ] == settings.PAVE_WEBHOOK_RETRY_SCHEDULE
 
 
 def test_the_number_of_headers_is_right():

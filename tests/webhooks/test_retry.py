@@ -2,16 +2,18 @@ import random
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from django.conf import settings
 
-from webhooks.policies.retry import DEFAULT_SCHEDULE, next_delay, parse_retry_after
+from webhooks.policies.retry import next_delay, parse_retry_after
 
+SCHEDULE = settings.PAVE_WEBHOOK_RETRY_SCHEDULE
 NOW = datetime(1994, 11, 6, 8, 0, tzinfo=UTC)
 
 
 def delay(attempt: int = 1, retry_after: str | None = None, seed: int = 1) -> timedelta | None:
     return next_delay(
         attempt=attempt,
-        schedule=DEFAULT_SCHEDULE,
+        schedule=SCHEDULE,
         retry_after=retry_after,
         now=NOW,
         rng=random.Random(seed),
@@ -22,12 +24,12 @@ def test_ten_attempts_over_three_days() -> None:
     delays = [delay(attempt) for attempt in range(1, 11)]
     assert None not in delays[:9]
     assert delays[9] is None
-    assert timedelta(days=3) < timedelta(seconds=sum(DEFAULT_SCHEDULE)) < timedelta(days=4)
+    assert timedelta(days=3) < timedelta(seconds=sum(SCHEDULE)) < timedelta(days=4)
 
 
 @pytest.mark.parametrize("attempt", range(1, 10))
 def test_jitter_stays_within_a_fifth(attempt: int) -> None:
-    step = DEFAULT_SCHEDULE[attempt - 1]
+    step = SCHEDULE[attempt - 1]
     delays = {delay(attempt, seed=seed) for seed in range(200)}
     assert len(delays) > 100
     for wait in delays:

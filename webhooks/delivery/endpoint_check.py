@@ -110,7 +110,7 @@ class _Checker:
         self._transport = transport
         self._secrets = claims.live_secrets(webhook, now=timezone.now())
         self._id = str(new_id())
-        self._timestamp = timezone.now().isoformat().replace("+00:00", "Z")
+        self._now = timezone.now()
 
     def send(self, message: CheckMessage) -> CheckResult:
         wrong_secret = generate_secret()
@@ -125,7 +125,7 @@ class _Checker:
             # A duplicate has the bytes of the good one.
             data={"check": (GOOD if message is DUPLICATE else message).name, "id": self._id},
         )
-        body = message_body(occurrence, self._timestamp)
+        body = message_body(occurrence, self._now)
         headers = signed_headers(
             secrets=secrets,
             message_id=self._id if message in (GOOD, DUPLICATE) else str(new_id()),

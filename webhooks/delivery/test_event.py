@@ -41,7 +41,7 @@ def send_test(*, webhook: Webhook) -> Delivery:
             client_id=webhook.client_id,
             type=TEST,
             subject_id=webhook.pk,
-            body=message_body(occurrence, now.isoformat().replace("+00:00", "Z")),
+            body=message_body(occurrence, now),
             created_at=now,
         )
         delivery = Delivery.objects.create(

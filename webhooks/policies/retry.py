@@ -8,18 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Seconds to wait after the 1st, 2nd, … failed attempt: ten attempts over three days.
-DEFAULT_SCHEDULE: tuple[float, ...] = (
-    5,
-    5 * 60,
-    30 * 60,
-    2 * 3600,
-    5 * 3600,
-    10 * 3600,
-    14 * 3600,
-    20 * 3600,
-    24 * 3600,
-)
 JITTER = 0.2
 MAX_RETRY_AFTER = timedelta(hours=24)
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from merchants.catalogue import importer
 from merchants.matching.evaluation import Report, score
-from merchants.matching.types import Transaction
+from merchants.matching.types import TRANSACTION_FIELDS, Transaction
 
 WORST = 20
 
@@ -24,7 +24,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "labelled",
             type=Path,
-            help="CSV with columns description,merchant; optional ones: group, mcc, country, city.",
+            help="CSV with columns description,merchant; optional ones: group, "
+            f"{', '.join(TRANSACTION_FIELDS[1:])}.",
         )
         parser.add_argument(
             "--accepted",
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         heuristic = importer.offline_heuristic()
         report = score(
             [(row["description"], row["merchant"], row.get("group") or "") for row in rows],
-            [heuristic.match(_transaction(row)) for row in rows],
+            [heuristic.match(Transaction.from_json(row)) for row in rows],
             accepted,
         )
         if options["json"]:
@@ -64,15 +65,6 @@ def _rows(path: Path, needed: set[str]) -> list[dict[str, str]]:
             return list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"{path}: {error}") from error
-
-
-def _transaction(row: dict[str, str]) -> Transaction:
-    return Transaction(
-        description=row["description"],
-        mcc=row.get("mcc") or "",
-        country=row.get("country") or "",
-        city=row.get("city") or "",
-    )
 
 
 def _as_json(report: Report) -> dict[str, Any]:

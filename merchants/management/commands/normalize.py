@@ -14,8 +14,6 @@ from argparse import ArgumentParser
 from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -29,11 +27,11 @@ from merchants.api.batch_download import READ_COLUMNS, defused, read_cells
 from merchants.catalogue import importer, rulesets
 from merchants.matching.heuristic import Heuristic
 from merchants.matching.reading import read
-from merchants.matching.types import Transaction
+from merchants.matching.types import TRANSACTION_FIELDS, Transaction
 from merchants.models import Merchant
 from merchants.requests.events import found
 from merchants.requests.resolutions.answers import as_json
-from pave.core.card_masking import masked
+from pave.core.card_masking import without_card_numbers
 
 ADDED_COLUMNS = [
     "merchant",
@@ -46,7 +44,7 @@ ADDED_COLUMNS = [
     *READ_COLUMNS,
 ]
 # Columns of the input that are read.
-INPUT_COLUMNS = ("description", "amount", "currency", "date", "mcc", "country", "city")
+INPUT_COLUMNS = TRANSACTION_FIELDS
 # Prefix of an added column whose name the input already has.
 CLASH_PREFIX = "pave_"
 # Rows per chunk of work: enough that passing it between processes costs little.
@@ -289,27 +287,6 @@ def _transaction(row: Row) -> Transaction:
 
     An invalid cell in an optional column counts as missing.
     """
-    cells = {name: _shape.cell(row, name) for name in INPUT_COLUMNS}
-    return Transaction(
-        description=masked(cells["description"].replace("\x00", "")),
-        amount=_amount(cells["amount"]),
-        currency=cells["currency"].strip().upper(),
-        date=_date(cells["date"]),
-        mcc=cells["mcc"].strip(),
-        country=cells["country"].strip().upper(),
-        city=masked(cells["city"].strip()),
-    )
-
-
-def _amount(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
+    cells = {name: _shape.cell(row, name).strip() for name in INPUT_COLUMNS}
+    cells["description"] = _shape.cell(row, "description").replace("\x00", "")
+    return Transaction.from_json(without_card_numbers(cells))

@@ -12,7 +12,6 @@ from pave.operations.cluster.scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
 
-QUEUES = ("quick", "heuristic")
 TICK_SECONDS = 0.25
 # For the scheduler's last writes, when all clusters have ended.
 FINISH_SECONDS = 5.0

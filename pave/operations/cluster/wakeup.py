@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
@@ -19,6 +20,8 @@ from pave.operations.cluster.django_q2 import async_task, get_broker
 
 logger = logging.getLogger(__name__)
 
+# Each has a cluster of its own.
+QUEUES: tuple[str, ...] = tuple(settings.Q_CLUSTER["ALT_CLUSTERS"])
 # A wake-up that was sent is not sent again for this long.
 SENT_SECONDS = 2
 # A worker that is awake says so at least this often, in seconds; see ``mark_awake``.

@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
+from pave.operations.cluster.wakeup import QUEUES
 from pave.operations.models import ClusterBeat
 
 logger = logging.getLogger(__name__)
 
 # A supervisor writes its clusters' heartbeats every five seconds.
 SEEN_WITHIN = timedelta(seconds=30)
-QUEUES = {"quick", "heuristic"}
 
 _migrated = False
 
@@ -78,4 +78,4 @@ def _cache() -> bool:
 
 def _cluster() -> bool:
     seen = ClusterBeat.objects.filter(seen_at__gte=timezone.now() - SEEN_WITHIN)
-    return set(seen.values_list("queue", flat=True)) >= QUEUES
+    return set(seen.values_list("queue", flat=True)) >= set(QUEUES)

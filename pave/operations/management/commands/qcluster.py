@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from pave.operations.cluster.supervisor import QUEUES, Supervisor
+from pave.operations.cluster.supervisor import Supervisor
+from pave.operations.cluster.wakeup import QUEUES
 
 
 class Command(BaseCommand):
