@@ -17,6 +17,7 @@ from merchants.api.serializers import SeedTransactionSerializer, TransactionSeri
 from merchants.api.transaction_validation import Checker
 from pave.api.body_parsers import Number
 from pave.api.errors import field_errors
+from pave.api.fields import BooleanField, TextField
 
 BOUNDED = settings(max_examples=200)
 TEXT = st.text(max_size=30)
@@ -126,6 +127,34 @@ def test_the_seeds_transactions_are_checked_as_their_serializer_checks_them(data
 
     checker = Checker(SeedTransactionSerializer())
     assert judged(checker.check) == judged(SeedTransactionSerializer().run_validation)
+
+
+class GrownSerializer(TransactionSerializer):
+    """One with fields that the fast check has never heard of."""
+
+    terminal = TextField(required=False, allow_blank=True, max_length=3)
+    refunded = BooleanField(required=False)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"terminal": "T-7"},
+        {"terminal": "T-77"},
+        {"terminal": "\x00"},
+        {"refunded": True},
+        {"refunded": "yes"},
+    ],
+)
+def test_a_field_that_is_new_is_neither_dropped_nor_taken_unchecked(more):
+    def judged(check):
+        try:
+            return dict(check({"description": "SHOP", **more}))
+        except ValidationError as error:
+            return field_errors(error.detail)
+
+    serializer = GrownSerializer()
+    assert judged(Checker(serializer).check) == judged(serializer.run_validation)
 
 
 @BOUNDED

@@ -87,6 +87,8 @@ def test_filters_by_time_are_half_open(api, client_1234):
         api.get(f"{PATH}?created_after=2026-11-20T13:00:00+01:00")
     )
     assert len(ids(api.get(PATH, {"created_after": "2026-11-20"}))) == 3
+    # As many digits as clocks of others have.
+    assert len(ids(api.get(PATH, {"created_after": "2026-11-20T00:00:00.123456789Z"}))) == 3
 
 
 @pytest.mark.parametrize(
