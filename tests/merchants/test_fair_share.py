@@ -285,10 +285,17 @@ def test_two_admissions_at_a_time_share_one_clients_backlog():
     assert len({request.pk for request in (*first, *second, *third)}) == 30
 
 
-def test_a_client_whose_rows_are_broken_holds_nobody_up():
+def test_a_client_whose_rows_are_broken_holds_nobody_up(monkeypatch):
     broken, other = ClientFactory(), ClientFactory()
     request = WaiterFactory(client=broken).request
-    NormalizationRequest.objects.filter(pk=request.pk).update(amount="no number")
+    read = NormalizationRequest.as_transaction
+
+    def as_transaction(self):
+        if self.pk == request.pk:
+            raise ValueError("a column that cannot be read")
+        return read(self)
+
+    monkeypatch.setattr(NormalizationRequest, "as_transaction", as_transaction)
     fair_share.charge(other.pk, 10)
     WaiterFactory.create_batch(2, client=other)
     assert next_client() == other
