@@ -44,7 +44,7 @@ BATCH = 500
 # Tables with texts of clients, which may have very many rows.
 _MADE_OF_TEXTS = (NormalizationRequest, Feedback, Batch, Event, Delivery)
 _OTHERS_WITH_ITS_WORDS = (
-    *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Resolution),
+    *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Rule, Resolution),
     *(AuditEntry, LogEntry, IdempotencyKey, Tally),
 )
 # How often to look, in seconds, whether deliveries and runs in flight have ended: their results
@@ -172,7 +172,8 @@ def _forget_history_of_what_is_gone() -> None:
     The client's requests may have expired before, and staff may have changed one while it was being
     erased.
     """
-    for model in (*_MADE_OF_TEXTS, Merchant):  # merchants that were proposed, and merged since
+    # Merchants that were proposed, and merged since; rules for them; webhooks that were deleted.
+    for model in (*_MADE_OF_TEXTS, Merchant, Rule, Webhook):
         entries = AuditEntry.objects.filter(model=model._meta.label_lower).exclude(object_id="")
         ids = set(entries.values_list("object_id", flat=True))
         existing = model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)

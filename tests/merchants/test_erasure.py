@@ -21,6 +21,8 @@ from pave.clients.models import Client
 from pave.staff.models import AuditEntry
 from tests.merchants.heuristics import FirstWord
 from webhooks.delivery import dispatcher
+from webhooks.endpoints import services
+from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +130,24 @@ def test_a_proposal_that_was_merged_goes_with_the_client(superuser, client_1234)
     staff_do(superuser, proposed, "merge", {"into": successor.pk})
     assert not Merchant.objects.filter(name=MARK).exists()
     assert [alias.text for alias in successor.aliases.all()] == ["A SHOP"]
+
+    erase("1234")
+
+    assert MARK not in everything_stored()
+
+
+def test_what_staff_did_to_rows_that_are_gone_names_nobody(superuser, client_1234, webhook):
+    request = submit(client_1234, "SHOP 12")
+    work()
+    given = feedback.give(request=request, merchant=MARK)
+    staff_do(superuser, given, "accept", {"new_name": MARK, "text": "A SHOP", "keep": "on"})
+    rule = {"kind": "contains", "pattern": MARK, "priority": "0", "active": "on"}
+    rule["merchant"] = str(Merchant.objects.get(name=MARK).pk)
+    assert superuser.post(reverse("admin:merchants_rule_add"), rule).status_code == 302
+    Webhook.objects.update(url=f"http://127.0.0.1/{MARK}")
+    staff_do(superuser, webhook, "disable")
+    services.delete(webhook=webhook)
+    Webhook.objects.all().delete()  # as retention does
 
     erase("1234")
 
