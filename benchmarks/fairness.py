@@ -6,6 +6,7 @@ attempt that delivered it.
 """
 
 import time
+from pathlib import Path
 from statistics import quantiles
 
 import psutil
@@ -99,7 +100,7 @@ def _peak_mb(pid: int) -> float:
     """Return the most memory that the process has had so far."""
     process = psutil.Process(pid)
     try:
-        with open(f"/proc/{pid}/status") as status:  # noqa: PTH123 - once a second, of many processes
+        with Path(f"/proc/{pid}/status").open() as status:
             for line in status:
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) / 1000

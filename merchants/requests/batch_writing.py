@@ -66,5 +66,6 @@ def _copy(rows: Sequence[Numbered], batch: Batch, now: datetime) -> None:
         lines.append(f"{new_id()}\t{sent}\t{metadata}\t{number}\t{same}")
     table = connection.ops.quote_name(NormalizationRequest._meta.db_table)
     names = ", ".join(connection.ops.quote_name(name) for name in _COLUMNS)
-    with connection.cursor() as cursor:
+    # The driver's own call: without this its errors are not Django's, and a lost connection is 500.
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", io.StringIO("".join(lines)))

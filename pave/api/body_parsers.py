@@ -32,7 +32,7 @@ def read_bounded(stream: IO[bytes], parser_context: Context, limit: int) -> byte
     declared = _declared(parser_context, limit)
     body = _read(stream, limit + 1)
     if len(body) > limit:
-        raise _too_large(limit)
+        raise PayloadTooLarge(too_large(limit))
     _check_complete(len(body), declared)
     return body
 
@@ -121,7 +121,7 @@ class UploadParser(BaseParser):
         while chunk := _read(stream, _CHUNK):
             size += len(chunk)
             if size > limit:
-                raise _too_large(limit)
+                raise PayloadTooLarge(too_large(limit))
             digest.update(chunk)
             try:
                 file.write(chunk)
@@ -171,10 +171,9 @@ def _declared(parser_context: Context, limit: int) -> int:
         PayloadTooLarge: That is longer than ``limit``.
     """
     request = (parser_context or {}).get("request")
-    header = str(request.META.get("CONTENT_LENGTH") or 0) if request else "0"
-    declared = int(header) if header.isdigit() else 0
+    declared = declared_length(request.META) if request else 0
     if declared > limit:
-        raise _too_large(limit)
+        raise PayloadTooLarge(too_large(limit))
     return declared
 
 
@@ -190,8 +189,17 @@ def _check_complete(size: int, declared: int) -> None:
         raise ParseError(f"The body broke off: {size:,} of its {declared:,} bytes came.")
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body may have {limit:,} bytes at most.")
+def declared_length(meta: Mapping[str, Any]) -> int:
+    """Return the length of a request's body by its header; 0 if there is no such number."""
+    try:
+        return int(meta.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def too_large(limit: int) -> str:
+    """Return the sentence for a body over ``limit`` bytes."""
+    return f"The body may have {limit:,} bytes at most."
 
 
 def _refuse(name: str) -> None:

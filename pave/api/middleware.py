@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from pave.api.body_parsers import declared_length, too_large
 from pave.api.errors import problem_page
 from pave.api.throttling import recorded_limits
 
@@ -23,11 +24,8 @@ class BoundedBody:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return problem_page(411, "Send the body with its Content-Length, not in chunks.")
-        length = str(request.META.get("CONTENT_LENGTH") or "0")
-        if length.isdecimal() and int(length[:20]) > settings.PAVE_MAX_UPLOAD:
-            return problem_page(
-                413, f"The body may have {settings.PAVE_MAX_UPLOAD:,} bytes at most."
-            )
+        if declared_length(request.META) > settings.PAVE_MAX_UPLOAD:
+            return problem_page(413, too_large(settings.PAVE_MAX_UPLOAD))
         return self._get_response(request)
 
 

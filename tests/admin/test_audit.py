@@ -23,7 +23,7 @@ KEY = re.compile(r'<code id="new-secret">([^<]+)</code>')
 
 
 def _new_secret(response: object) -> str:
-    [secret] = KEY.findall(response.content.decode())  # type: ignore[attr-defined]  # set by the fixture
+    [secret] = KEY.findall(response.content.decode())  # type: ignore[attr-defined]  # Django's test response
     return secret
 
 

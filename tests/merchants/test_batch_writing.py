@@ -2,7 +2,9 @@
 
 from datetime import date
 
+import psycopg2
 import pytest
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
@@ -44,3 +46,18 @@ def test_ids_are_in_the_order_of_the_rows():
     batch_writing.write(rows, batch=batch, now=now)
     ordered = NormalizationRequest.objects.order_by("id").values_list("row", flat=True)
     assert list(ordered) == list(range(1, 3001))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_lost_is_an_error_of_djangos():
+    if connection.vendor != "postgresql":
+        return  # which has no COPY
+    now = timezone.now()
+    batch = Batch.objects.create(client=ClientFactory(), created_at=now)
+    pid = connection.connection.info.backend_pid
+    with psycopg2.connect(connection.connection.dsn) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+    with pytest.raises(DatabaseError):
+        batch_writing.write([(1, FULL)], batch=batch, now=now)
+    connection.close()
