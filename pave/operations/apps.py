@@ -2,6 +2,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.backends.signals import connection_created
+
 from pave.core import app_config
 
 
@@ -11,9 +13,11 @@ class OperationsConfig(app_config.PaveAppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        """Register the system checks, and start telemetry if it is configured."""
+        """Classify errors of the database, and start telemetry if it is configured."""
+        from pave.operations.cluster import db_retry
         from pave.operations.monitoring import telemetry
 
+        connection_created.connect(db_retry.classify_lost_connections)
         telemetry.start()
 
     def sweep(self) -> None:

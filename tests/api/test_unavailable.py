@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import connection
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import DatabaseError, InterfaceError, OperationalError
 
 from merchants.requests import submission
 
@@ -24,6 +24,18 @@ def test_without_a_database_it_is_503_with_retry_after(api, monkeypatch, error):
     assert int(answer["Retry-After"]) > 0
     assert answer["Content-Type"] == "application/problem+json"
     assert "too many clients" not in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_ends_without_a_word_is_503(api, client_1234):
+    """As psycopg2 says of a backend that was killed: by an error of no class."""
+    post(api)
+
+    def lost(execute, *args):
+        raise DatabaseError("server closed the connection unexpectedly")
+
+    with connection.execute_wrapper(lost):
+        assert post(api).status_code == 503
 
 
 def test_a_statement_that_takes_too_long_is_503(api, monkeypatch):

@@ -43,6 +43,25 @@ def retry_while_unavailable(work: Callable[[], Result], *, seconds: float) -> Re
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
+def classify_lost_connections(connection: Any, **kwargs: Any) -> None:
+    """Have lost connections of ``connection`` be among ``DATABASE_ERRORS``, whatever ends them.
+
+    psycopg2 has no class for a connection that ends without a word, as when its backend is killed:
+    it raises plain DatabaseError, as for nothing else. Receiver of Django's ``connection_created``.
+    """
+    if _as_operational_error not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_as_operational_error)
+
+
+def _as_operational_error(execute: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return execute(*args)
+    except db.DatabaseError as error:
+        if type(error) is db.DatabaseError:
+            raise db.OperationalError(*error.args) from error
+        raise
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of an error's text, for the log; PostgreSQL's have several."""
     return str(error).strip().partition("\n")[0]
