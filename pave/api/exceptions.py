@@ -17,6 +17,13 @@ class Conflict(exceptions.APIException):
     default_detail = "This conflicts with the present state."
 
 
+class InProgress(Conflict):
+    """Another request with the same Idempotency-Key is being handled."""
+
+    default_detail = "The first request with this Idempotency-Key is in progress. Try again soon."
+    wait = 1  # second, for Retry-After
+
+
 class Unprocessable(exceptions.APIException):
     """The request is well formed and can never succeed."""
 

@@ -1,9 +1,9 @@
 """The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header).
 
-The key is claimed by an INSERT that only one request can make. What the request does and its
-response are committed together, so that a crash leaves both or neither: either the response is
-replayed, or the claim expires with its lease. Nothing is kept of a refused request: it may be
-corrected and sent again with the same key.
+A lock on the key is held until the transaction ends in which its request is handled and the
+response stored. So a crash leaves all or nothing, and no claim that would have to expire: a repeat
+gets the response, or is itself the first. Nothing is kept of a refused request: it may be corrected
+and sent again with the same key.
 """
 
 import functools
@@ -12,10 +12,9 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -30,32 +29,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from pave.api.body_parsers import Upload
-from pave.api.exceptions import Conflict, Unprocessable
+from pave.api.exceptions import Conflict, InProgress, Unprocessable
 from pave.api.models import KEY_LENGTH, IdempotencyKey
 from pave.api.prefer_wait import Unfinished
 from pave.clients.models import Client
+from pave.core import advisory_locks
 
 RETENTION = timedelta(hours=24)
-# Longer than any request takes: an older claim without a response is that of a dead process.
-LEASE = timedelta(minutes=2)
 _SWEEP_EVERY = 60
 _SWEEP_ROWS = 1_000
 # A structured string (RFC 8941), as the draft wants it, or the same without its quotes.
 KEY_PATTERN = rf'"(?:[ !#-\[\]-~]|\\["\\]){{1,{KEY_LENGTH}}}"|[!#-+\--\[\]-~]{{1,{KEY_LENGTH}}}'
 
 Handler = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The claim on a key by its first request."""
-
-    pk: int
-    token: UUID
-
-
-class _Superseded(Exception):
-    """The claim's lease has ended, and another request has taken it over."""
 
 
 def idempotent(handler: Handler | None = None, *, check: Handler | None = None) -> Handler:
@@ -67,7 +53,7 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
     Args:
         handler: The view's method.
         check: Called with the view and the request before the transaction, for work that may wait
-            for the network; its result is passed to the handler.
+            for the network; its result is passed to the handler. A repeat needs none.
     """
     if handler is None:
         return functools.partial(idempotent, check=check)
@@ -82,23 +68,24 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
         client = request.user
         if not isinstance(client, Client):
             raise PermissionDenied("An Idempotency-Key is a client's; use an API key.")
-        claimed = claim(
-            client=client, key=key, fingerprint=fingerprint_of(request), now=timezone.now()
-        )
-        if isinstance(claimed, HttpResponse):
-            return claimed
-        try:
-            if check is not None:
-                args = (check(view, request), *args)
-            response = _committed(claimed, lambda: handler(view, request, *args, **kwargs))
-        except _Superseded as error:
-            raise _in_flight() from error
-        except BaseException:
-            release(claimed)
-            raise
+        fingerprint = fingerprint_of(request)
+        if check is not None:
+            used = find_used(client=client, key=key, fingerprint=fingerprint, now=timezone.now())
+            if used is not None:
+                return _replay(used)
+            args = (check(view, request), *args)
+        with transaction.atomic():
+            _lock(client, key)
+            used = find_used(client=client, key=key, fingerprint=fingerprint, now=timezone.now())
+            if used is not None:
+                return _replay(used)
+            response = handler(view, request, *args, **kwargs)
+            _store(client, key, fingerprint, response)
         if isinstance(response, Unfinished):
+            # Until then a repeat gets the response as it was without its result.
             response = response.finish()
-            _try_store(claimed, response)
+            stored = IdempotencyKey.objects.filter(client=client, key=stored_forms(key)[0])
+            stored.update(**_fields_of(response))
         return response
 
     handle.takes_key = True  # type: ignore[attr-defined]  # for the API's description
@@ -148,67 +135,35 @@ def fingerprint_of(request: Request) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def claim(*, client: Client, key: str, fingerprint: str, now: datetime) -> Claim | HttpResponse:
-    """Claim a key, or return the response that its first request got.
+def find_used(
+    *, client: Client, key: str, fingerprint: str, now: datetime
+) -> IdempotencyKey | None:
+    """Return a key's row if the key has been used, and its response is still kept.
 
     Raises:
-        Conflict: The first request is in progress.
+        InProgress: A process of an earlier release, which takes no lock, is using it.
         Unprocessable: The first request was different.
     """
-    newest, *older = stored_forms(key)
-    token = uuid4()
-    new_values: dict[str, Any] = {
-        "fingerprint": fingerprint,
-        "token": token,
-        "lease_expires_at": now + LEASE,
-        "status_code": None,
-        "headers": {},
-        "body": None,
-        "created_at": now,
-        "expires_at": now + RETENTION,
-    }
-    IdempotencyKey.objects.bulk_create(
-        [IdempotencyKey(client=client, key=newest, **new_values)], ignore_conflicts=True
+    rows = IdempotencyKey.objects.filter(
+        client=client, key__in=stored_forms(key), expires_at__gt=now
     )
-    rows = {
-        row.key: row
-        for row in IdempotencyKey.objects.filter(client=client, key__in=[newest, *older])
-    }
-    row = rows.get(newest)
-    for form in older:
-        if form in rows and _is_used(rows[form], now):
-            if row is not None and row.token == token:
-                release(Claim(row.pk, token))
-            row = rows[form]
-    if row is None:  # released meanwhile; a retry will find it free
-        raise _in_flight()
-    if row.token == token:
-        return Claim(row.pk, token)
-    if row.expires_at > now:
+    for row in rows:
+        in_progress = row.lease_expires_at is not None and row.lease_expires_at > now
+        if row.body is None and not in_progress:
+            continue  # its process has died
         if row.fingerprint != fingerprint:
             raise Unprocessable("This Idempotency-Key was used for another request. Use a new key.")
-        if row.lease_expires_at is not None and row.lease_expires_at > now:
-            raise _in_flight()
-        if row.body is not None:
-            return _replay(row)
-    # Expired, or left by a process that died: the first to update it has the claim.
-    if IdempotencyKey.objects.filter(pk=row.pk, token=row.token).update(**new_values):
-        return Claim(row.pk, token)
-    raise _in_flight()
+        if in_progress:
+            raise InProgress
+        return row
+    return None
 
 
-def _is_used(row: IdempotencyKey, now: datetime) -> bool:
-    """Return whether a key has its response, or its request is in progress."""
-    in_flight = row.lease_expires_at is not None and row.lease_expires_at > now
-    return row.expires_at > now and (in_flight or row.body is not None)
-
-
-def release(claimed: Claim) -> None:
-    """Release a key whose request was refused.
-
-    One that has a response stays: it was committed, although its process did not learn of it.
-    """
-    IdempotencyKey.objects.filter(pk=claimed.pk, token=claimed.token, body=None).delete()
+def _lock(client: Client, key: str) -> None:
+    """Keep other requests from using a key until the open transaction ends."""
+    digest = hashlib.sha256(f"{client.pk} {key}".encode()).digest()
+    if advisory_locks.is_taken_for(advisory_locks.Lock.USING_KEY, int.from_bytes(digest[:4])):
+        raise InProgress
 
 
 def sweep(*, now: datetime | None = None) -> None:
@@ -221,38 +176,37 @@ def sweep(*, now: datetime | None = None) -> None:
     ).delete()
 
 
-def _committed(claimed: Claim, run: Callable[[], Response]) -> Response:
-    """Run the handler and store its response, in one transaction."""
-    with transaction.atomic():
-        response = run()
-        _store(claimed, response, final=not isinstance(response, Unfinished))
-        return response
-
-
 def _finish(response: Any) -> Any:
     return response.finish() if isinstance(response, Unfinished) else response
 
 
-def _store(claimed: Claim, response: Response, *, final: bool) -> None:
-    """Store a response; one that is not final is replayed only if its process dies."""
-    fields: dict[str, Any] = {
+def _store(client: Client, key: str, fingerprint: str, response: Response) -> None:
+    now = timezone.now()
+    values = {
+        **_fields_of(response),
+        "fingerprint": fingerprint,
+        "token": uuid4(),
+        "lease_expires_at": None,
+        "created_at": now,
+        "expires_at": now + RETENTION,
+    }
+    # An expired row of the key is replaced.
+    IdempotencyKey.objects.bulk_create(
+        [IdempotencyKey(client=client, key=stored_forms(key)[0], **values)],
+        update_conflicts=True,
+        unique_fields=["client", "key"],
+        update_fields=list(values),
+    )
+
+
+def _fields_of(response: Response) -> dict[str, Any]:
+    return {
         "status_code": response.status_code,
         "headers": {
             name: value for name, value in response.headers.items() if name != "Content-Type"
         },
         "body": _cipher().encrypt(JSONRenderer().render(response.data)),
     }
-    if final:
-        fields["lease_expires_at"] = None
-    if not IdempotencyKey.objects.filter(pk=claimed.pk, token=claimed.token).update(**fields):
-        raise _Superseded
-
-
-def _try_store(claimed: Claim, response: Response) -> None:
-    try:
-        _store(claimed, response, final=True)
-    except _Superseded:
-        pass  # the first response stays stored
 
 
 def rotate_encryption() -> int:
@@ -284,10 +238,6 @@ def _replay(row: IdempotencyKey) -> HttpResponse:
         content_type=JSONRenderer.media_type,
         headers={**row.headers, "Idempotency-Replayed": "true"},
     )
-
-
-def _in_flight() -> Conflict:
-    return Conflict("The first request with this Idempotency-Key is in progress. Try again soon.")
 
 
 def _cipher() -> MultiFernet:

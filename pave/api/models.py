@@ -1,5 +1,7 @@
 """Idempotency keys of requests."""
 
+from uuid import uuid4
+
 from django.db import models
 
 from pave.clients.models import Client
@@ -17,10 +19,9 @@ class IdempotencyKey(models.Model):
     fingerprint = models.CharField(
         max_length=64, help_text="SHA-256 of the request: a different one may not use the key."
     )
-    token = models.UUIDField(help_text="The process that handles the request.")
-    lease_expires_at = models.DateTimeField(
-        null=True, help_text="When the claim ends; empty once there is a response."
-    )
+    # The claim of a process of the first release; both can be removed a release after the second.
+    token = models.UUIDField(default=uuid4)
+    lease_expires_at = models.DateTimeField(null=True)
     status_code = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
     # Encrypted: the response to a new webhook contains its secret.
@@ -29,10 +30,7 @@ class IdempotencyKey(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            # The claim: only one of the requests with one key can insert it.
-            models.UniqueConstraint(fields=["client", "key"], name="one_use_of_a_key")
-        ]
+        constraints = [models.UniqueConstraint(fields=["client", "key"], name="one_use_of_a_key")]
         indexes = [
             # Expired keys.
             models.Index(fields=["expires_at"], name="idempotency_key_expiry"),

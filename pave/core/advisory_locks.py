@@ -13,6 +13,8 @@ class Lock(IntEnum):
     TAKING_BATCHES = 7_283_003
     # Taken before PUBLISHING where both are needed.
     DRAFT = 7_283_004
+    # An Idempotency-Key; the owner is a digest.
+    USING_KEY = 7_283_005
 
 
 def take(lock: Lock, *, shared: bool = False) -> None:

@@ -2,21 +2,22 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 import time_machine
 from cryptography.fernet import Fernet
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from merchants.models import Batch, NormalizationRequest
+from merchants.requests import submission
 from pave.api import idempotency
 from pave.api.models import IdempotencyKey
 from tests.api.problems import problem
 from tests.merchants.batching import NDJSON
+from tests.servers import ON_SQLITE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -126,34 +127,60 @@ def test_a_request_that_was_refused_may_be_put_right(api):
     assert "idempotency-replayed" in post(api, "k-1")
 
 
-def test_a_request_in_flight_is_409(api, client_1234):
-    row = _claimed(client_1234)
-    problem(post(api, "k-1"), 409)
-    assert IdempotencyKey.objects.get().token == row.token
-    assert not NormalizationRequest.objects.exists()
+@pytest.mark.skipif(ON_SQLITE, reason="there the second waits for the first one's transaction")
+@pytest.mark.django_db(transaction=True)
+def test_a_request_in_progress_is_409_and_may_be_repeated_soon(api, client_1234, monkeypatch):
+    handled, go_on = threading.Event(), threading.Event()
+    submit = submission.submit
 
+    def slow(**fields):
+        handled.set()
+        assert go_on.wait(10)
+        return submit(**fields)
 
-def test_a_claim_of_a_process_that_died_is_free_after_its_lease(api, client_1234):
-    _claimed(client_1234, lease_expires_at=timezone.now() - timedelta(seconds=1))
-    assert post(api, "k-1").status_code == 202
+    monkeypatch.setattr(submission, "submit", slow)
+
+    def send():
+        try:
+            return post(api, "k-1").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(send)
+        assert handled.wait(10)
+        refused = post(APIClient(HTTP_AUTHORIZATION=f"Api-Key {client_1234.key}"), "k-1")
+        go_on.set()
+        problem(refused, 409)
+        assert refused["Retry-After"] == "1"
+        assert first.result(10) == 202
+    assert post(api, "k-1")["idempotency-replayed"] == "true"
     assert NormalizationRequest.objects.count() == 1
 
 
-def test_who_lost_its_lease_leaves_nothing_behind(api, monkeypatch):
-    store = idempotency._store
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no connection to lose")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_key_is_free_as_soon_as_its_process_or_the_database_dies(api, monkeypatch, route):
+    submit = submission.submit
 
-    def late(claimed, response, *, final):
-        IdempotencyKey.objects.filter(pk=claimed.pk).update(token=uuid4())
-        store(claimed, response, final=final)
+    def killed(**fields):
+        submit(**fields)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    monkeypatch.setattr(idempotency, "_store", late)
-    problem(post(api, "k-1"), 409)
-    assert not NormalizationRequest.objects.exists()
+    monkeypatch.setattr(submission, "submit", killed)
+    problem(post(api, "k-1", route=route), 503)
+    monkeypatch.undo()
+    repeated = post(api, "k-1", route=route)
+    assert repeated.status_code == 202
+    assert "idempotency-replayed" not in repeated
+    assert NormalizationRequest.objects.count() == 1
 
 
 def test_a_fault_of_ours_frees_the_key(api, monkeypatch):
     api.raise_request_exception = False
-    monkeypatch.setattr("merchants.requests.submission.submit", lambda **_: 1 / 0)
+    monkeypatch.setattr(submission, "submit", lambda **_: 1 / 0)
     assert post(api, "k-1").status_code == 500
     monkeypatch.undo()
     assert post(api, "k-1").status_code == 202
@@ -161,13 +188,16 @@ def test_a_fault_of_ours_frees_the_key(api, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)  # the connection is closed
 def test_a_commit_of_which_no_word_came_back_is_not_made_twice(api, monkeypatch):
-    committed = idempotency._committed
+    submit = submission.submit
 
-    def lost(claimed, do):
-        committed(claimed, do)
+    def lost():
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(idempotency, "_committed", lost)
+    def submit_and_lose_the_commit(**fields):
+        transaction.on_commit(lost)
+        return submit(**fields)
+
+    monkeypatch.setattr(submission, "submit", submit_and_lose_the_commit)
     problem(post(api, "k-1"), 503)
     monkeypatch.undo()
     repeated = post(api, "k-1")
@@ -212,10 +242,20 @@ def test_a_key_that_an_earlier_release_kept_in_clear_still_counts(api):
     assert NormalizationRequest.objects.count() == 1
 
 
-def test_a_request_of_an_earlier_release_is_in_flight(api, client_1234):
-    row = _claimed(client_1234, key="k-1")
-    problem(post(api, "k-1"), 409)
-    assert IdempotencyKey.objects.get().token == row.token
+@pytest.mark.parametrize(("minutes_left", "status"), [(1, 409), (-1, 202)])
+def test_a_request_that_an_earlier_release_handles_is_in_progress(
+    api, client_1234, minutes_left, status
+):
+    post(api, "k-1")
+    NormalizationRequest.objects.all().delete()
+    IdempotencyKey.objects.update(
+        key="k-1",
+        lease_expires_at=timezone.now() + timedelta(minutes=minutes_left),
+        status_code=None,
+        body=None,
+    )
+    assert post(api, "k-1").status_code == status
+    assert NormalizationRequest.objects.count() == (status == 202)
 
 
 def test_what_an_earlier_release_kept_for_long_enough_no_longer_counts(api):
@@ -258,27 +298,3 @@ def test_of_fifty_at_once_one_makes_a_request(client_1234):
     assert {status for status, _ in answers} <= {202, 409}
     taken = {json.loads(content)["request_id"] for status, content in answers if status == 202}
     assert taken == {str(NormalizationRequest.objects.get().pk)}
-
-
-def _claimed(caller, **changes):
-    """Return the row that a process leaves that died before it did anything."""
-    now = timezone.now()
-    fields = {
-        "fingerprint": _fingerprint(caller),
-        "token": uuid4(),
-        "lease_expires_at": now + timedelta(minutes=1),
-        "created_at": now,
-        "expires_at": now + timedelta(hours=24),
-        **changes,
-    }
-    stored = idempotency.stored_forms("k-1")[0]
-    return IdempotencyKey.objects.create(client=caller.client, **{"key": stored, **fields})
-
-
-def _fingerprint(caller):
-    """Return the fingerprint of BODY at /v1/normalizations."""
-    post(caller.api, "for-its-fingerprint")
-    NormalizationRequest.objects.all().delete()
-    row = IdempotencyKey.objects.get()
-    row.delete()
-    return row.fingerprint

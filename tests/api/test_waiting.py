@@ -11,6 +11,7 @@ from merchants.models import NormalizationRequest
 from merchants.requests import admission, submission
 from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions import attempts, claims
+from pave.api.models import IdempotencyKey
 from pave.api.prefer_wait import Watcher, preferred_seconds
 
 BODY = {"description": "NETFLIX.COM"}
@@ -81,6 +82,26 @@ class TestWaiting:
         assert first.status_code == 200
         assert (again.status_code, again.content) == (200, first.content)
         assert again["idempotency-replayed"] == "true"
+
+    def test_a_repeat_does_not_wait_for_who_waits(self, client_1234):
+        def send(**headers):
+            api = APIClient(HTTP_AUTHORIZATION=f"Api-Key {client_1234.key}", **headers)
+            try:
+                return api.post("/v1/normalizations", BODY, format="json", HTTP_IDEMPOTENCY_KEY="k")
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(send, HTTP_PREFER="wait=10")
+            while not (stored := IdempotencyKey.objects.first()):
+                assert not first.done()
+            repeated = send()
+            assert not first.done()
+            assert repeated.status_code == 202
+            assert repeated["idempotency-replayed"] == "true"
+            _answer_one()
+            assert first.result(10).json()["request_id"] == repeated.json()["request_id"]
+        assert bytes(stored.body) != bytes(IdempotencyKey.objects.get().body)
 
     def test_who_waits_holds_no_connection(self, api, client_1234):
         taken = submission.submit(client=client_1234.client, fields=BODY)

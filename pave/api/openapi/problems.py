@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import exceptions, serializers
 
 from pave.api.errors import MEDIA_TYPE, problem
-from pave.api.exceptions import BodyTimeout, Overloaded
+from pave.api.exceptions import BodyTimeout, InProgress, Overloaded
 from pave.api.fields import ShownTextField
 
 Described = dict[str, Any]
@@ -23,7 +23,7 @@ EXAMPLES = {
         (403, "The client-id header names another client than the API key's.", None),
         (404, str(exceptions.NotFound.default_detail), None),
         (408, BodyTimeout.default_detail, None),
-        (409, "The first request with this Idempotency-Key is in progress. Try again soon.", None),
+        (409, InProgress.default_detail, None),
         (411, "Send the body with its Content-Length, not in chunks.", None),
         (413, "The body may have 262,144 bytes at most.", None),
         (415, 'Unsupported media type "text/plain" in request.', None),
@@ -81,7 +81,7 @@ def described(status: int, schema: Described) -> Described:
         schema: The schema of a problem.
     """
     headers: Described = {}
-    if status in (429, 503):
+    if status in (409, 429, 503):
         headers["Retry-After"] = {"description": "Seconds.", "schema": {"type": "integer"}}
     if status == 401:
         headers["WWW-Authenticate"] = {"schema": {"type": "string"}}
