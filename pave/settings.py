@@ -199,13 +199,18 @@ else:
         )
 
 REDIS_URL = env.str("REDIS_URL", default="")
+# Raised by a release that caches something in another form: it then sees nothing of the one before.
+_CACHE_VERSION = 2
 if REDIS_URL:
-    CACHES = {
+    CACHES: dict[str, dict[str, Any]] = {
         "default": {
             "BACKEND": "django_redis.cache.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "pave",
+            "VERSION": _CACHE_VERSION,
             "OPTIONS": {
+                # Not pickle: what is read from Redis must not be able to run code.
+                "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
                 # An unavailable cache must look empty, never break a request.
                 "IGNORE_EXCEPTIONS": True,
                 "SOCKET_CONNECT_TIMEOUT": 0.5,
@@ -218,9 +223,12 @@ else:
         "default": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "pave_cache",  # pave.operations.models.CacheEntry
+            "VERSION": _CACHE_VERSION,
             "OPTIONS": {"MAX_ENTRIES": 10_000},
         }
     }
+# For objects, which the others do not take.
+CACHES["process"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
 # --- Pave's own -----------------------------------------------------------------------------
 

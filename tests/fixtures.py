@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -90,6 +90,7 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what earlier tests left in the cache and in this process."""
     if not ON_SQLITE:  # there the cache is in the database, and emptied with it
         cache.delete_pattern("*")
+    caches["process"].clear()
     # A test's ruleset is rolled back, and its number given out again.
     rulesets.heuristic_for.cache_clear()
     rulesets.content_of.cache_clear()

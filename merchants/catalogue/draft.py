@@ -108,14 +108,14 @@ def preview_of_draft(*, compute: bool) -> Preview | None:
         compute: Whether to compute it, which takes seconds, if it is not cached.
     """
     key = f"preview:{fingerprint()}".replace(" ", "_")
-    cached_preview = cache.get(key)
-    if cached_preview is None and compute:
+    cached = cache.get(key)
+    if cached is None and compute:
         with _preview_lock:
-            cached_preview = cache.get(key)
-            if cached_preview is None:
-                cached_preview = preview()
-                cache.set(key, cached_preview, _PREVIEW_CACHE_SECONDS)
-    return cached_preview
+            cached = cache.get(key)
+            if cached is None:
+                cached = asdict(preview())
+                cache.set(key, cached, _PREVIEW_CACHE_SECONDS)
+    return Preview(**cached) if cached is not None else None
 
 
 def examples_of(result: Preview) -> dict[str, list[Example]]:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
-from uuid import UUID
 
 from merchants.catalogue import rulesets
 from merchants.matching.change_impact import Changes
@@ -44,7 +43,7 @@ class Preview:
     lost: int = 0
     changed: int = 0
     # Ids of requests: a preview is cached, their texts must not be.
-    examples: dict[str, list[UUID]] = field(
+    examples: dict[str, list[str]] = field(
         default_factory=lambda: {"gained": [], "lost": [], "changed": []}
     )
     labelled: int = 0
@@ -87,7 +86,8 @@ def examples_of(result: Preview, before: Heuristic, after: Heuristic) -> dict[st
         after: The draft's heuristic.
     """
     request_ids = [pk for ids in result.examples.values() for pk in ids]
-    requests = NormalizationRequest.objects.in_bulk(request_ids)
+    found = NormalizationRequest.objects.in_bulk(request_ids)
+    requests = {str(pk): request for pk, request in found.items()}
     return {
         kind: [_example(requests[pk], before, after) for pk in ids if pk in requests]
         for kind, ids in result.examples.items()
@@ -131,7 +131,7 @@ def _record_difference(
         kind = "changed"
     setattr(result, kind, getattr(result, kind) + 1)
     if len(result.examples[kind]) < EXAMPLES:
-        result.examples[kind].append(request.pk)
+        result.examples[kind].append(str(request.pk))
 
 
 def _score(

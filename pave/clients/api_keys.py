@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 
+from django.core import serializers
 from django.db.models import Q
 from django.utils import timezone
 
@@ -78,4 +79,16 @@ def _load(prefix: str) -> ApiKey | None:
     return ApiKey.objects.select_related("client").filter(prefix=prefix).first()
 
 
-_by_prefix: CachedLookup[ApiKey] = CachedLookup("api-key", _load)
+def _dump(key: ApiKey) -> str:
+    return serializers.serialize("json", [key.client, key])
+
+
+def _restore(text: str) -> ApiKey:
+    client, key = (row.object for row in serializers.deserialize("json", text))
+    if not (isinstance(client, Client) and isinstance(key, ApiKey)):
+        raise TypeError(text)
+    key.client = client
+    return key
+
+
+_by_prefix: CachedLookup[ApiKey] = CachedLookup("api-key", _load, dump=_dump, restore=_restore)

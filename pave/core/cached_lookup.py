@@ -1,8 +1,9 @@
 """Cached look-ups with immediate invalidation."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from django.core import signing
 from django.core.cache import cache
 from django.db import transaction
 
@@ -16,6 +17,10 @@ _CHANGED_SECONDS = 30
 class CachedLookup(Generic[Value]):
     """One kind of look-up by a key, answered from the cache if possible.
 
+    A value is cached as JSON that is signed for its key, so that whoever writes to the cache can
+    neither run code nor decide who calls or where messages go. One that was altered, or that
+    another release cached in another form, is looked up anew.
+
     ``invalidate`` replaces the value by a marker for a while. It sends readers to the database, and
     since values are stored only where the cache is empty, a slow reader cannot restore the old
     value.
@@ -23,23 +28,40 @@ class CachedLookup(Generic[Value]):
     Args:
         name: Prefix of the cache's keys.
         load: Reads the value from the database; None, which is not cached, if there is none.
+        dump: Returns what JSON can hold of a value.
+        restore: Returns the value of what ``dump`` returned; raises anything if it cannot.
         seconds: How long a value is cached. This bounds the staleness if the cache was out of
             reach when a value was invalidated.
     """
 
-    def __init__(self, name: str, load: Callable[[str], Value | None], seconds: int = 60) -> None:
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[str], Value | None],
+        *,
+        dump: Callable[[Value], Any],
+        restore: Callable[[Any], Value],
+        seconds: int = 60,
+    ) -> None:
         self._name = name
         self._load = load
+        self._dump = dump
+        self._restore = restore
         self._seconds = seconds
 
     def get(self, key: str) -> Value | None:
         """Return the value for ``key``, or None."""
-        stored = cache.get(self._cache_key(key))
+        name = self._cache_key(key)
+        stored = cache.get(name)
         if stored is not None and stored != _CHANGED:
-            return stored
+            try:
+                return self._restore(signing.loads(stored, salt=name, max_age=self._seconds))
+            except Exception:
+                stored = None
+                cache.delete(name)
         value = self._load(key)
         if stored is None and value is not None:
-            cache.add(self._cache_key(key), value, self._seconds)
+            cache.add(name, signing.dumps(self._dump(value), salt=name), self._seconds)
         return value
 
     def invalidate(self, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -34,13 +34,14 @@ def home(request: HttpRequest) -> Home:
 
 
 def cached_parts(name: str, span: Span, make: Callable[[], Iterable[Part]]) -> list[Part]:
-    """Return parts that may be a few seconds old, from the cache if possible.
+    """Return parts that may be a few seconds old, from this process's cache if possible.
 
     Args:
         name: Part of the cache key.
         span: Their span of time.
         make: Creates them.
     """
+    cache = caches["process"]
     key = f"home:{name}:{span.name}"
     parts: list[Part] | None = cache.get(key)
     if parts is None:

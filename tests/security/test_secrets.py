@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from django.apps import apps
+from django.core import signing
 from django.core.cache import cache
 from django.db import connection
 
@@ -32,14 +33,16 @@ def stored():
 
 
 def cached():
-    """Return the bytes of everything in Redis."""
+    """Return the bytes of everything in Redis, also of what is signed."""
     connection = cache.client.get_client()
-    return b"\n".join(
-        part
-        for key in connection.scan_iter("*")
-        if connection.type(key) == b"string"
-        for part in (key, connection.get(key) or b"")
-    )
+    parts = []
+    for key in connection.scan_iter("*"):
+        if connection.type(key) == b"string":
+            value = connection.get(key) or b""
+            parts += [key, value]
+            if value.count(b":") == 2:
+                parts.append(signing.b64_decode(value.strip(b'"').split(b":")[0]))
+    return b"\n".join(parts)
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_none_is_in_the_database(used):
 
 def test_none_is_in_the_cache(used):
     text = cached()
-    assert text
+    assert b'"client_id\\": \\"1234' in text
     for secret in used:
         assert secret.encode() not in text
 

@@ -1,6 +1,7 @@
 """Which webhooks of a client subscribe to which events: read for every event, so cached."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from pave.core.cached_lookup import CachedLookup
@@ -42,4 +43,17 @@ def _load(client_pk: str) -> tuple[Subscriber, ...]:
     )
 
 
-_by_client: CachedLookup[tuple[Subscriber, ...]] = CachedLookup("subscribers", _load)
+def _dump(subscribers: tuple[Subscriber, ...]) -> list[dict[str, Any]]:
+    return [{**asdict(each), "webhook_id": str(each.webhook_id)} for each in subscribers]
+
+
+def _restore(rows: list[dict[str, Any]]) -> tuple[Subscriber, ...]:
+    return tuple(
+        Subscriber(**{**row, "webhook_id": UUID(row["webhook_id"]), "events": tuple(row["events"])})
+        for row in rows
+    )
+
+
+_by_client: CachedLookup[tuple[Subscriber, ...]] = CachedLookup(
+    "subscribers", _load, dump=_dump, restore=_restore
+)

@@ -1,0 +1,89 @@
+"""Whoever can write to the cache runs no code with it, and decides nothing."""
+
+import json
+from uuid import uuid4
+
+import pytest
+from django.core import signing
+from django.core.cache import cache
+from django.urls import reverse
+
+from tests.factories import ClientFactory
+from tests.servers import ON_SQLITE
+from webhooks.endpoints.subscriptions import subscribers
+from webhooks.models import Webhook
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+ROW = {"webhook_id": str(uuid4()), "events": [], "enabled": True, "disabled_by": ""}
+FOREIGN = ["", "nonsense", 7, [], {"pk": 1}, [ROW], signing.dumps([ROW], key="another's secret")]
+
+
+def cached_key(caller):
+    """Return the cache's name for a caller's key, which has been used and is cached."""
+    assert caller.api.get("/v1/usage").status_code == 200
+    return f"api-key:{caller.key.partition('.')[0]}"
+
+
+@pytest.mark.parametrize("value", [*FOREIGN, signing.dumps("[]")])
+def test_a_cached_key_counts_only_as_pave_wrote_it(client_1234, value):
+    cache.set(cached_key(client_1234), value, 60)
+    assert client_1234.api.get("/v1/usage").status_code == 200
+
+
+def test_an_altered_key_does_not_count(client_1234):
+    client_1234.client.monthly_quota = 7
+    client_1234.client.save()
+    name = cached_key(client_1234)
+    payload, *rest = cache.get(name).split(":")
+    text = signing.b64_decode(payload.encode()).replace(
+        rb"monthly_quota\": 7", rb"monthly_quota\": 9"
+    )
+    altered = ":".join([signing.b64_encode(text).decode(), *rest])
+    assert altered != cache.get(name)
+    cache.set(name, altered, 60)
+    assert client_1234.api.get("/v1/usage").json()["quota"]["limit"] == 7
+
+
+def test_what_is_cached_of_one_client_counts_for_no_other(client_1234, stranger):
+    cache.set(cached_key(stranger), cache.get(cached_key(client_1234)), 60)
+    answer = stranger.api.get("/v1/usage")
+    assert answer.status_code == 200
+    assert answer.json()["client_id"] == stranger.client.client_id
+
+
+def test_one_client_s_messages_do_not_go_to_another_s_webhook(webhook):
+    mine, other = webhook.client_id, ClientFactory().pk
+    subscribers(mine)
+    cache.set(f"subscribers:{other}", cache.get(f"subscribers:{mine}"), 60)
+    assert subscribers(other) == ()
+
+
+@pytest.mark.parametrize("value", FOREIGN)
+def test_messages_go_to_no_webhook_that_only_the_cache_knows(webhook, value):
+    cache.set(f"subscribers:{webhook.client_id}", value, 60)
+    assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
+
+
+@pytest.mark.parametrize("row", [{"webhook_id": ROW["webhook_id"]}, {**ROW, "new": 1}])
+def test_what_another_release_cached_in_another_form_is_read_anew(webhook, row):
+    name = f"subscribers:{webhook.client_id}"
+    cache.set(name, signing.dumps([row], salt=name), 60)
+    assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
+    Webhook.objects.all().delete()
+    assert len(subscribers(webhook.client_id)) == 1, "it was cached in the new form"
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="there is no Redis")
+def test_all_that_is_in_redis_is_json(client_1234, webhook, admin_client):
+    client_1234.api.post("/v1/normalizations", {"description": "NETFLIX.COM"}, format="json")
+    client_1234.api.get("/readyz")
+    subscribers(webhook.client_id)
+    for name in ("index", "merchants_ruleset_changelist"):
+        assert admin_client.get(reverse(f"admin:{name}")).status_code == 200
+    redis = cache.client.get_client()
+    names = [name for name in redis.scan_iter("*") if redis.type(name) == b"string"]
+    assert any(b"api-key" in name for name in names)
+    assert any(b"subscribers" in name for name in names)
+    for name in names:
+        json.loads(redis.get(name))
