@@ -101,7 +101,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     # With its other rows: limits, usage, idempotency keys.
     Client.objects.filter(pk=client.pk).delete()
     _forget_statistics()
-    logger.info("client.erased", extra={"client": client.pk})
+    logger.info("client.erased", extra={"client": client.client_id})
 
 
 def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """API keys: issue, authenticate, rotate, revoke."""
 
+import logging
 import time
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from django.utils import timezone
 from pave.clients.models import ApiKey, Client
 from pave.core.cached_lookup import CachedLookup
 from pave.core.card_masking import masked
+
+logger = logging.getLogger(__name__)
 
 LAST_USED_EVERY = timedelta(minutes=1)
 # When this process last recorded a key's use, by the key's id.
@@ -27,6 +30,7 @@ def revoke(*, key: ApiKey) -> None:
     """Revoke ``key`` immediately and permanently."""
     ApiKey.objects.filter(pk=key.pk).update(revoked=True)
     drop_cached(prefix=key.prefix)
+    logger.info("api_key.revoked", extra={"client": key.client.client_id, "prefix": key.prefix})
 
 
 def rotate(*, key: ApiKey) -> tuple[ApiKey, str]:

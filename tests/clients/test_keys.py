@@ -57,6 +57,14 @@ def test_a_revoked_key_stops_working_at_once(issued):
     assert api_keys.authenticate(secret) is None
 
 
+def test_a_revocation_can_be_repeated_from_the_log_after_a_restore(issued, caplog):
+    key, _ = issued
+    with caplog.at_level("INFO"):
+        api_keys.revoke(key=key)
+    [line] = [record for record in caplog.records if record.message == "api_key.revoked"]
+    assert (line.client, line.prefix) == ("1234", key.prefix)
+
+
 def test_a_reader_that_was_slow_cannot_bring_a_revoked_key_back(issued, monkeypatch):
     key, secret = issued
     load = api_keys._by_prefix._load

@@ -100,6 +100,12 @@ def test_its_keys_open_nothing_from_the_first_step_on(client_1234):
     assert client_1234.api.get("/v1/normalizations").status_code == 401
 
 
+def test_it_can_be_repeated_from_the_log_after_a_restore(client_1234, caplog):
+    with caplog.at_level("INFO"):
+        erase("1234")
+    assert [line.client for line in caplog.records if line.message == "client.erased"] == ["1234"]
+
+
 def test_it_asks_first(client_1234, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda prompt: "no")
     with pytest.raises(CommandError, match="Nothing was erased"):
