@@ -11,12 +11,12 @@ from typing import Any
 bind = "0.0.0.0:9898"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # Threads, each with its own database connection: as fast as synchronous workers while they are few,
-# and a client that waits, or sends or reads slowly, holds one thread and not a whole process. At
-# most this many may hold a thread for long: PAVE_MAX_WAITING that wait for results, 3 logins
-# (pave/staff/logins.py), 4 uploads and 4 downloads of batches (merchants/api/transfer_limits.py),
-# and 8 of all other routes (pave/api/concurrency.py) except a single post and reading its answer,
-# which are short. These are fewer than there are threads.
-worker_class = "gthread"
+# and a client that waits, reads slowly, or sends a large body slowly holds one thread and not a
+# whole process. At most this many may hold a thread for long: PAVE_MAX_WAITING that wait for
+# results, 3 logins (pave/staff/logins.py), 4 uploads and 4 downloads of batches
+# (merchants/api/transfer_limits.py), and 8 of all other routes (pave/api/concurrency.py) except a
+# single post and reading its answer, which are short. These are fewer than there are threads.
+worker_class = "pave.web_worker.BufferingWorker"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "32"))
 backlog = 1024
 # URLs of lists contain cursors and percent-encoded filters in any script.
@@ -31,8 +31,8 @@ max_requests_jitter = 10_000
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - in memory; gunicorn reads this file first
 control_socket_disable = True
 
-# After this many seconds without sending or reading, a client loses its thread. One that trickles
-# does not, so a proxy in front should buffer, as nginx does.
+# How long a request of up to 256 KiB may take to arrive (pave/web_worker.py); and for how long a
+# client may neither send of a larger one, nor read its response, before it loses its thread.
 STALLED_SECONDS = int(os.environ.get("PAVE_WEB_STALLED_SECONDS", "20"))
 
 

@@ -1,6 +1,7 @@
 """Clients that wait, or send slowly, keep nobody out."""
 
 import json
+import re
 import select
 import socket
 import sys
@@ -188,43 +189,104 @@ def test_those_who_try_passwords_keep_nobody_out(stack: Stack, key: str) -> None
     assert Staff(stack, "127.0.0.1").log_in("anna", PASSWORD).status_code == 302
 
 
-def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:
+def _connect(stack: Stack, sent: str) -> socket.socket:
     address = urlsplit(stack.web_url)
-    start = (
-        "POST /v1/normalizations HTTP/1.1\r\nHost: localhost\r\n"
-        f"Authorization: Api-Key {key}\r\nContent-Type: application/json\r\n"
-    )
-    parts = [start, start + "Content-Length: 100\r\n\r\n{"]  # within the headers, within the body
+    connection = socket.create_connection((address.hostname, address.port), timeout=30)
+    connection.sendall(sent.encode())
+    return connection
+
+
+POST = "POST /v1/normalizations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{}"
+UNFINISHED = [
+    "",
+    "\r\n",
+    POST,
+    POST + "Content-Length: 100\r\n\r\n{{",
+    POST + "Content-Length: 200000\r\n\r\n{{",
+    POST + "Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
+    "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken=" + "a" * 32 + "\r\n"
+    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 300000\r\n\r\na=",
+    "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" + POST,  # behind one that is answered
+]
+
+
+@pytest.mark.stack(PAVE_WEB_THREADS="20", PAVE_WEB_STALLED_SECONDS="120")
+def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:
     slow: list[socket.socket] = []
     try:
-        for number in range(10):  # fewer than a process has threads
-            connection = socket.create_connection((address.hostname, address.port), timeout=10)
-            connection.sendall(parts[number % 2].encode())
-            slow.append(connection)
-        time.sleep(0.5)
-        assert all(post(stack, key)[0] < PROMPT_SECONDS for _ in range(10))
+        for number in range(160):  # two processes have 40 threads
+            caller = f"Authorization: Api-Key {key}\r\n" if number % 3 else ""
+            slow.append(_connect(stack, UNFINISHED[number % len(UNFINISHED)].format(caller)))
+        for _ in range(5):
+            for connection in slow[3 :: len(UNFINISHED)]:
+                connection.sendall(b" ")
+            assert post(stack, key)[0] < PROMPT_SECONDS
     finally:
         for connection in slow:
             connection.close()
 
 
-def _cut_off(stack: Stack, sent: str) -> bytes:
-    """Send the beginning of a request and nothing more; return what comes back before the end."""
-    address = urlsplit(stack.web_url)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
-        connection.sendall(sent.encode())
-        return connection.recv(1000)
+def test_those_who_do_not_close_keep_nobody_out(stack: Stack, key: str) -> None:
+    ask = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    refused = POST.format("") + "Content-Length: 300000\r\n\r\n{"
+    left_open: list[socket.socket] = []
+    try:
+        for _ in range(5):
+            left_open += [_connect(stack, sent) for sent in [ask, refused] * 10]
+            assert post(stack, key)[0] < PROMPT_SECONDS
+        for connection in left_open:
+            assert connection.recv(1000).startswith((b"HTTP/1.1 200", b"HTTP/1.1 401"))
+    finally:
+        for connection in left_open:
+            connection.close()
 
 
-# A client that sends nothing more holds a thread no longer than this.
+def test_a_client_that_is_told_to_go_on_is_answered(stack: Stack, key: str) -> None:
+    head = POST.format(f"Authorization: Api-Key {key}\r\nExpect: 100-continue\r\n")
+    with _connect(stack, head + "Content-Length: 30\r\n\r\n") as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.sendall(b'{"description": "NETFLIX.COM"}')
+        answer = b""
+        while b"HTTP/1.1 202" not in answer:
+            received = connection.recv(1000)
+            assert received
+            answer += received
+
+
+def test_requests_that_come_at_once_or_in_pieces_are_answered_in_order(
+    stack: Stack, key: str
+) -> None:
+    caller = f"Authorization: Api-Key {key}\r\n"
+    ask = f"GET /v1/usage HTTP/1.1\r\nHost: localhost\r\n{caller}\r\n"
+    send = POST.format(caller) + 'Content-Length: 30\r\n\r\n{"description": "NETFLIX.COM"}'
+    text = ask + send + ask + send[:-1]
+    with _connect(stack, text[:40]) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(40, len(text), 50):
+            time.sleep(0.01)
+            connection.sendall(text[start : start + 50].encode())
+        time.sleep(0.1)
+        connection.sendall(send[-1:].encode())
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < 4:
+            received = connection.recv(10_000)
+            assert received, answers
+            answers += received
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"202", b"200", b"202"]
+
+
+# A client that sends nothing more is cut off after this.
 @pytest.mark.stack(PAVE_WEB_STALLED_SECONDS="1")
 def test_those_who_stop_sending_are_cut_off(stack: Stack, key: str) -> None:
-    start = (
-        "POST /v1/normalizations HTTP/1.1\r\nHost: localhost\r\n"
-        f"Authorization: Api-Key {key}\r\nContent-Type: application/json\r\n"
-    )
-    assert _cut_off(stack, start) == b""
-    assert _cut_off(stack, start + "Content-Length: 100\r\n\r\n{").startswith(b"HTTP/1.1 408")
+    for sent in UNFINISHED[2:5]:
+        with _connect(stack, sent.format(f"Authorization: Api-Key {key}\r\n")) as connection:
+            head, _, body = connection.recv(1000).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 408")
+            assert json.loads(body)["status"] == 408
+    for sent in UNFINISHED[:2]:
+        with _connect(stack, sent) as connection:
+            connection.settimeout(10)
+            connection.recv(1000)
 
 
 def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
@@ -234,7 +296,7 @@ def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
             (
                 "POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
                 f"Authorization: Api-Key {key}\r\nContent-Type: application/x-ndjson\r\n"
-                'Idempotency-Key: k\r\nContent-Length: 1000\r\n\r\n{"description": "A"}\n'
+                'Idempotency-Key: k\r\nContent-Length: 300000\r\n\r\n{"description": "A"}\n'
             ).encode()
         )
         time.sleep(1)
@@ -318,7 +380,7 @@ def test_a_client_that_uploads_slowly_holds_one_thread(stack: Stack, key: str) -
                 (
                     "POST /v1/batches HTTP/1.1\r\nHost: localhost\r\n"
                     f"Authorization: Api-Key {key}\r\nContent-Type: application/x-ndjson\r\n"
-                    'Content-Length: 1000\r\n\r\n{"description": "A"}\n'
+                    'Content-Length: 300000\r\n\r\n{"description": "A"}\n'
                 ).encode()
             )
             slow.append(connection)
