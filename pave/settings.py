@@ -204,7 +204,7 @@ _CACHE_VERSION = 2
 if REDIS_URL:
     CACHES: dict[str, dict[str, Any]] = {
         "default": {
-            "BACKEND": "django_redis.cache.RedisCache",
+            "BACKEND": "pave.core.redis_cache.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "pave",
             "VERSION": _CACHE_VERSION,
