@@ -65,6 +65,9 @@ class BufferingWorker(ThreadWorker):
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread, now or as soon as its next request is there."""
+        if self.cfg.is_ssl:  # with gunicorn's own certfile: what comes is encrypted
+            super().enqueue_req(conn)
+            return
         # What was read beyond the request before.
         conn.collected = conn.parser.unreader.take_buffered() if conn.parser is not None else b""
         conn.to_collect = None
