@@ -24,7 +24,7 @@ def run(bench: Bench, report: Report) -> None:
     """Send one feed per round, each into an empty database."""
     runs = report.figure("runs of the heuristic", "")
     merchants = report.figure("distinct merchants in the feed", "")
-    answered = report.figure("new questions answered, two workers, beside the rest", "/s")
+    answered = report.figure("new resolutions, two workers, beside the rest", "/s")
     for number in range(bench.rounds):
         rows = list(feed(ROWS, seed=number))
         with bench.database() as database, bench.stack(database) as stack:

@@ -98,13 +98,13 @@ def pages() -> dict[str, str]:
         "list requests of a client": f"{requests}?client__id__exact={request.client_id}",
         "list requests of a client, failed": f"{requests}?client__id__exact={request.client_id}"
         "&status__exact=failed",
-        "list requests of a question": f"{requests}?resolution__id__exact={request.resolution_id}",
+        "list requests, by resolution": f"{requests}?resolution__id__exact={request.resolution_id}",
         "list requests, search by reference": f"{requests}?q={request.reference}",
         "list requests, search by descriptor": f"{requests}?q={request.description[:12]}",
         "list deliveries of a webhook": f"{deliveries}?webhook__id__exact={webhook.pk}",
         "list deliveries of a webhook, failed": f"{deliveries}?webhook__id__exact={webhook.pk}"
         "&status__exact=failed",
-        "list questions, failed": reverse("admin:merchants_resolution_changelist")
+        "list resolutions, failed": reverse("admin:merchants_resolution_changelist")
         + "?status__exact=failed",
         "search request id": f"{search}?q={request.pk}",
         "search delivery id": f"{search}?q={delivery.pk}",

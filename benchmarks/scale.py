@@ -14,7 +14,7 @@ from benchmarks.figures import Ratio, Report
 from tests.system.databases import Database
 from tests.system.stack import Stack
 
-# A question takes up to 30 s in life; what is beside it should weigh as little here as there.
+# A resolution takes up to 30 s in life; what is beside it should weigh as little here as there.
 QUESTIONS = 16
 BURN_SECONDS = 0.5
 # Answers before the count begins: what is asked has been admitted then.

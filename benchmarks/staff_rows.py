@@ -92,29 +92,29 @@ FROM (SELECT n, now() - interval '{days} days' + n * interval '{days} days' / {c
   FROM generate_series(1, {count}) n) rows, merchants_ruleset ruleset;
 """
 
-# A few questions are asked by very many requests, as with real merchants.
+# A few resolutions answer very many requests, as with real merchants.
 _REQUESTS = """
-CREATE TEMP TABLE question AS SELECT id, row_number() OVER (ORDER BY random()) AS place
+CREATE TEMP TABLE resolution AS SELECT id, row_number() OVER (ORDER BY random()) AS place
   FROM merchants_resolution WHERE status = 'resolved';
-CREATE UNIQUE INDEX ON question (place);
+CREATE UNIQUE INDEX ON resolution (place);
 CREATE TEMP TABLE asker AS SELECT id, row_number() OVER (ORDER BY id) AS place FROM clients_client;
 CREATE UNIQUE INDEX ON asker (place);
 INSERT INTO merchants_normalizationrequest (id, client_id, status, description, amount, currency,
   date, mcc, country, city, reference, resolution_id, error, created_at, completed_at)
 SELECT pg_temp.id_at(at), asker.id, status,
-  'SHOP ' || question.place || ' STORE ' || n % 997 || ' BERLIN',
+  'SHOP ' || resolution.place || ' STORE ' || n % 997 || ' BERLIN',
   '12.99', 'EUR', at::date, '', 'DE', '', 'ref-' || n,
-  CASE WHEN status IN ('completed', 'failed') THEN question.id END, '', at,
+  CASE WHEN status IN ('completed', 'failed') THEN resolution.id END, '', at,
   CASE WHEN status IN ('completed', 'failed', 'canceled') THEN at + interval '1 second' END
 FROM (
   SELECT n, now() - interval '{days} days' + n * interval '{days} days' / {count} AS at,
     CASE WHEN n > {count} - 300 THEN 'queued' WHEN n % 400 = 0 THEN 'failed'
       WHEN n % 5000 = 1 THEN 'canceled' ELSE 'completed' END AS status,
-    1 + floor(power({questions}::float, random()))::int % {questions} AS question_place,
+    1 + floor(power({resolutions}::float, random()))::int % {resolutions} AS resolution_place,
     1 + floor({clients} * power(random(), 2))::int AS asker_place
   FROM generate_series(1, {count}) n
 ) rows
-JOIN question ON question.place = rows.question_place
+JOIN resolution ON resolution.place = rows.resolution_place
 JOIN asker ON asker.place = rows.asker_place;
 """
 
@@ -208,19 +208,19 @@ def fill_with(
     cursor: Any, *, requests: int, key: str, webhooks: int = WEBHOOKS, say: bool = False
 ) -> None:
     """Write the rows in the cursor's transaction."""
-    questions = max(requests // 30, 10)
+    resolutions = max(requests // 30, 10)
     values = {
         "headers": Fernet(key.encode()).encrypt(b"{}").decode(),
         "days": DAYS,
         "clients": CLIENTS,
         "webhooks": webhooks,
-        "questions": questions // 2,
+        "resolutions": resolutions // 2,
     }
     cursor.execute(_FUNCTIONS)
     cursor.execute(_DEFAULTS)
     for name, sql, count in (
         ("clients, webhooks, merchants", _SMALL, 0),
-        ("questions", _RESOLUTIONS, questions),
+        ("resolutions", _RESOLUTIONS, resolutions),
         ("requests", _REQUESTS, requests),
         ("events, deliveries, attempts", _DELIVERIES, 0),
         ("tallies", _TALLIES, 0),

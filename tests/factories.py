@@ -97,12 +97,12 @@ class RulesetFactory(DjangoModelFactory):
 
 
 class ResolutionFactory(DjangoModelFactory):
-    """A question that is due to be worked on."""
+    """A resolution that is due to be worked on."""
 
     class Meta:
         model = Resolution
 
-    key = Sequence(lambda number: f"question-{number}")
+    key = Sequence(lambda number: f"resolution-{number}")
     ruleset = SubFactory(RulesetFactory)
 
 

@@ -18,7 +18,7 @@ class ChaosHeuristic:
     """Answers with the first two words of the descriptor."""
 
     def key(self, transaction: Transaction) -> str:
-        """Ask one question for each descriptor."""
+        """Return one key for each descriptor."""
         return transaction.description
 
     def match(self, transaction: Transaction) -> Match:

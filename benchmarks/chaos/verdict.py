@@ -102,7 +102,7 @@ def _of_requests(evidence: Evidence) -> Iterable[Promise]:
         [f"{pk} is {found[1]}" for pk, found in requests.items() if found[1] not in _FINAL],
     )
     yield promise(
-        "Only questions that break the heuristic have failed",
+        "Only resolutions that break the heuristic have failed",
         [
             f"{one} is {requests[one.request_id][1]}"
             for one in notes.accepted

@@ -1,4 +1,4 @@
-"""A heuristic for benchmarks: trivial questions, and some that burn."""
+"""A heuristic for benchmarks: trivial keys, and runs that burn."""
 
 import os
 import time

@@ -82,7 +82,7 @@ def test_waiting_longer_than_usual_is_noticed(superuser: Browser, at_work: None)
     assert "Requests wait for admission" not in _home(superuser)
 
 
-def test_failed_questions_and_open_feedback_are_counted(
+def test_failed_resolutions_and_open_feedback_are_counted(
     superuser: Browser, at_work: None, open_feedback: Feedback
 ) -> None:
     ResolutionFactory(status="failed", error="It took too long.")

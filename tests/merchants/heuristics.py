@@ -6,7 +6,7 @@ from merchants.matching.heuristic import Key, Match, Transaction
 
 
 class FirstWord:
-    """Asks and answers by the first word: ``NETFLIX 1`` and ``NETFLIX 2`` are one question."""
+    """Asks and answers by the first word: ``NETFLIX 1`` and ``NETFLIX 2`` have one key."""
 
     runs = 0
 

@@ -104,7 +104,7 @@ def test_admission_costs_the_same_number_of_statements_for_any_batch(submit, web
             assert admission.admit_batch() == size
         costs.append(len([one for one in captured if "pave_cache" not in one["sql"]]))
         if word != "NETFLIX":
-            word += "ER"  # another question, for the second time to be the first
+            word += "ER"  # another resolution, for the second time to be the first
     assert costs[0] == costs[1] <= 27
 
 
@@ -161,7 +161,7 @@ def test_a_heuristic_that_hangs_is_cut_off(submit, settings):
     assert (request.status, request.error) == ("failed", "The heuristic took longer than 0.2 s.")
 
 
-def test_who_asks_a_question_that_just_failed_fails_at_once_and_later_gets_new_tries(submit):
+def test_who_waits_for_a_resolution_that_just_failed_fails_at_once_and_later_gets_new_tries(submit):
     submit("RAISE 1")
     admission.admit_batch()
     try_three_times()
@@ -325,7 +325,7 @@ def test_the_attempt_of_a_dead_worker_is_handed_back_and_counted(submit):
     assert request.status == "completed"
 
 
-def test_a_question_that_kills_its_worker_every_time_fails_in_the_end(submit):
+def test_a_resolution_that_kills_its_worker_every_time_fails_in_the_end(submit):
     request = submit("NETFLIX 1")
     admission.admit_batch()
     for _ in range(attempts.MAX_ABANDONED):

@@ -199,10 +199,10 @@ def test_single_requests_are_admitted_before_batches(api):
     )
 
 
-def test_questions_of_single_requests_are_worked_on_before_those_of_batches(api):
+def test_resolutions_of_single_requests_are_worked_on_before_those_of_batches(api):
     post(api, [{"description": "FIRST 1"}, {"description": "SECOND 2"}, {"description": "THIRD"}])
     admission.admit_batch()
-    for description in ("ALONE", "SECOND 9"):  # the second is one of the batch's questions
+    for description in ("ALONE", "SECOND 9"):  # the second is one of the batch's resolutions
         api.post("/v1/normalizations", {"description": description}, format="json")
         admission.admit_batch()
     claimed = [claims.claim(worker="w")[0].resolution.key for _ in range(4)]

@@ -53,7 +53,7 @@ def test_canceling_twice_is_409(api, path):
     assert "canceled" in problem(api.post(f"{path}/cancel"), 409)["detail"]
 
 
-def test_others_with_the_same_question_are_answered(api, path):
+def test_others_with_the_same_resolution_are_answered(api, path):
     other = api.post("/v1/normalizations", {"description": "NETFLIX 2"}, format="json")["location"]
     admission.admit_batch()
     api.post(f"{path}/cancel")

@@ -50,7 +50,7 @@ def next_client():
     return Client.objects.get(pk=claim.client)
 
 
-def test_one_question_is_not_behind_another_clients_thousand():
+def test_one_resolution_is_not_behind_another_clients_thousand():
     many, few = ClientFactory(), ClientFactory()
     WaiterFactory.create_batch(30, client=many)
     fair_share.charge(many.pk, 1)
@@ -108,7 +108,7 @@ def test_what_a_dead_worker_took_is_not_refunded():
     assert 30 < client.heuristicuse.seconds < 90
 
 
-def test_a_question_of_several_belongs_to_the_one_whose_turn_is_first():
+def test_a_resolution_for_several_belongs_to_the_one_whose_turn_is_first():
     busy, idle = ClientFactory(), ClientFactory()
     WaiterFactory.create_batch(3, client=busy)
     fair_share.charge(busy.pk, 100)
@@ -126,7 +126,7 @@ def test_within_a_client_single_ones_come_before_batches():
     assert claim.resolution == single.resolution
 
 
-def test_a_client_whose_questions_all_pause_holds_nobody_up():
+def test_a_client_whose_resolutions_all_pause_holds_nobody_up():
     pausing, other = ClientFactory(), ClientFactory()
     WaiterFactory(client=pausing, due_at=timezone.now() + timedelta(hours=1))
     fair_share.charge(other.pk, 100)
@@ -197,7 +197,7 @@ def rulesets_older_and_newer(settings):
     return Ruleset.objects.create(content=b""), Ruleset.objects.create(content=b"")
 
 
-def test_questions_of_an_older_ruleset_are_passed_over_at_once(rulesets_older_and_newer):
+def test_resolutions_of_an_older_ruleset_are_passed_over_at_once(rulesets_older_and_newer):
     older, newer = rulesets_older_and_newer
     client = ClientFactory()
     WaiterFactory.create_batch(5, client=client, resolution__ruleset=older)
@@ -206,7 +206,7 @@ def test_questions_of_an_older_ruleset_are_passed_over_at_once(rulesets_older_an
     assert claim.resolution.ruleset == newer
 
 
-def test_many_questions_of_an_older_ruleset_let_other_clients_pass(
+def test_many_resolutions_of_an_older_ruleset_let_other_clients_pass(
     rulesets_older_and_newer, monkeypatch
 ):
     """One turn puts some of them back, for which their client pays, and the others stay."""
@@ -227,7 +227,7 @@ def test_many_questions_of_an_older_ruleset_let_other_clients_pass(
     assert not Resolution.objects.filter(ruleset=older).exists()
 
 
-def test_many_requests_for_one_outdated_question_are_put_back_in_parts(
+def test_many_requests_for_one_outdated_resolution_are_put_back_in_parts(
     rulesets_older_and_newer, monkeypatch
 ):
     monkeypatch.setattr(completion, "SETTLE_BATCH", 4)
@@ -247,7 +247,7 @@ def test_many_requests_for_one_outdated_question_are_put_back_in_parts(
 
 @pytest.fixture
 def many_ask_the_same(monkeypatch):
-    """One question of nine rows of a batch and, behind them, of somebody's single request."""
+    """One resolution of nine rows of a batch and, behind them, of somebody's single request."""
     monkeypatch.setattr(completion, "SETTLE_BATCH", 4)
     one, other = ClientFactory(), ClientFactory()
     rows = (Row(number, None, {"description": "NETFLIX 1"}) for number in range(1, 10))

@@ -393,7 +393,7 @@ def test_a_ruleset_of_a_release_that_wrote_no_changes_down_is_compared_with_the_
     assert (known.status, changed.status) == ("completed", "processing")
 
 
-def test_a_revision_gets_its_answer_though_a_request_with_the_same_question_is_canceled(
+def test_a_revision_gets_its_answer_though_a_request_with_the_same_resolution_is_canceled(
     answered, submit, netflix, monkeypatch
 ):
     Rule.objects.create(kind="prefix", pattern="blue bottle", merchant=netflix)
@@ -445,7 +445,7 @@ def test_a_request_that_cannot_be_read_any_more_holds_up_no_revision(
     assert [name_of(request) for request in answered] == ["n/a", "Netflix", "Netflix"]
 
 
-def test_a_revision_of_slow_questions_ends_its_turn_and_goes_on(answered, netflix, monkeypatch):
+def test_a_revision_of_slow_resolutions_ends_its_turn_and_goes_on(answered, netflix, monkeypatch):
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     Rule.objects.create(kind="contains", pattern="netflix")
     rulesets.publish(note="rules", by="test")
@@ -513,7 +513,7 @@ def test_a_corrected_category_or_website_is_told(answered, netflix, webhook):
     assert {merchant["website"] for merchant in told.values()} == {"https://new.example"}
 
 
-def test_questions_that_fail_do_not_hold_a_revision_up(answered, netflix):
+def test_resolutions_that_fail_do_not_hold_a_revision_up(answered, netflix):
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="a rule", by="test")
     key = key_of(answered[2], rulesets.heuristic_for(rulesets.current().number), ALONE)

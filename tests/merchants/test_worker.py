@@ -58,7 +58,7 @@ def keys(claimed):
     return [claim.resolution.key for claim in claimed]
 
 
-def test_many_fast_questions_cost_few_statements(asked):
+def test_many_fast_resolutions_cost_few_statements(asked):
     costs = []
     for letter, size in (("A", 2), ("B", 3), ("C", 40)):
         asked(*(f"{letter}{number}" for number in range(size)))
@@ -107,7 +107,7 @@ def test_nobody_waits_for_a_slow_run(asked, monkeypatch):
     assert set(states().values()) == {"resolved"}
 
 
-def test_a_question_that_had_an_attempt_is_taken_alone(asked):
+def test_a_resolution_that_had_an_attempt_is_taken_alone(asked):
     asked("ONE", "TWO", "THREE")
     Resolution.objects.filter(key="one").update(attempts=1)
     assert keys(claims.claim(worker="w", limit=64)) == ["one"]

@@ -18,7 +18,7 @@ class Counting:
     """Answers with the description itself, and notes each run."""
 
     def key(self, transaction: Transaction) -> str:
-        """Ask one question for each description."""
+        """Return one key for each description."""
         return transaction.description
 
     def match(self, transaction: Transaction) -> Match:

@@ -81,7 +81,7 @@ def test_an_endpoint_that_fails_twice_gets_the_same_message_a_third_time(
 
 
 @pytest.mark.stack(PAVE_HEURISTIC=f"{HEURISTICS}.StuckAtFirst")
-def test_a_question_whose_worker_is_killed_is_asked_again(stack: Stack, endpoint: Receiver) -> None:
+def test_a_resolution_whose_worker_is_killed_is_run_again(stack: Stack, endpoint: Receiver) -> None:
     made = stack.create_client("1234", endpoint.url())
     stack.start_cluster()
     request_id = stack.post(made["api_key"], "CORNER SHOP")
@@ -100,7 +100,7 @@ def test_a_question_whose_worker_is_killed_is_asked_again(stack: Stack, endpoint
 
 
 @pytest.mark.stack(PAVE_HEURISTIC=f"{HEURISTICS}.Slow", PAVE_WORKERS="2")
-def test_a_clients_question_does_not_wait_for_all_of_anothers(
+def test_a_clients_resolution_does_not_wait_for_all_of_anothers(
     stack: Stack, endpoint: Receiver
 ) -> None:
     many = stack.create_client("many", endpoint.url())["api_key"]
