@@ -33,7 +33,7 @@ from merchants.requests.resolutions.keys import (
 )
 from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
-from pave.core import advisory_locks
+from pave.core import advisory_locks, idle_limit
 from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
@@ -54,6 +54,8 @@ MAX_ALONE = 3
 SUSPECTS_SECONDS = 2.0
 # How long to retry a release while the database is unavailable, in seconds; then the sweep does it.
 RETRY_SECONDS = 30.0
+# How long nothing may happen while the lock on claims is held: all others wait for it.
+CLAIM_IDLE_SECONDS = 5.0
 # An older claim belongs to a dead worker: the limits for keys are much shorter.
 CLAIM_LEASE = timedelta(seconds=60)
 
@@ -308,7 +310,7 @@ def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
 def _claim(limit: int) -> _Claimed:
     """Claim queued requests, shared evenly among clients."""
     with transaction.atomic():
-        advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
+        _take_turn()
         # Read claims before requests: a claim that ends in between has left no request queued.
         claimed, alone = _claimed_elsewhere()
         # While a request is admitted alone, which may take a while, its client's others wait.
@@ -325,7 +327,7 @@ def _claim(limit: int) -> _Claimed:
 def _claim_suspect() -> _Claimed | None:
     """Claim one request that is to be admitted alone, and count the attempt."""
     with transaction.atomic():
-        advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
+        _take_turn()
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
         suspects = NormalizationRequest.objects.suspect()
@@ -340,6 +342,12 @@ def _claim_suspect() -> _Claimed | None:
                 fair_share.charge(client, ALONE.wall)
                 return _Claimed([request], _write_claim([request.pk], alone=True))
     return None
+
+
+def _take_turn() -> None:
+    """Wait for the lock on claims; who is frozen while holding it loses it soon."""
+    idle_limit.limit_this(CLAIM_IDLE_SECONDS)
+    advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
 
 
 def _claimed_elsewhere() -> tuple[set[UUID], set[UUID]]:

@@ -22,7 +22,7 @@ from merchants.requests.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occu
 from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
-from pave.core import advisory_locks
+from pave.core import advisory_locks, idle_limit
 from pave.core.along_index import exists_along, just
 from pave.core.card_masking import masked_value, without_card_numbers
 from webhooks.publishing import publish
@@ -35,6 +35,8 @@ MAX_ERRORS = 500
 # The CPU time that one batch may take. Plain rows take some seconds; the worst 32 MiB that we know,
 # in which every value is wrong or looks like card numbers, take most of a minute on a busy machine.
 MAX_CPU_SECONDS = 60.0
+# How long nothing may happen in its transaction: the CPU may be busy with other work, too.
+_IDLE_SECONDS = 180.0
 # Rows written at a time.
 _WRITE_ROWS = 2_000
 # How often the sweep counts, in seconds, and how old a batch must be by then.
@@ -117,6 +119,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         # SQLite lets one transaction write at a time: read all rows before it begins.
         good = iter(list(good))
     with transaction.atomic():
+        idle_limit.limit_this(_IDLE_SECONDS)
         if advisory_locks.is_taken_for(advisory_locks.Lock.TAKING_BATCHES, client.pk):
             raise AnotherUnderWay
         Client.objects.get(pk=client.pk, active=True)

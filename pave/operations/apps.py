@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
-from pave.core import app_config
+from pave.core import app_config, idle_limit
 
 
 class OperationsConfig(app_config.PaveAppConfig):
@@ -13,11 +13,12 @@ class OperationsConfig(app_config.PaveAppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        """Classify errors of the database, and start telemetry if it is configured."""
+        """Set up connections to the database, and start telemetry if it is configured."""
         from pave.operations.cluster import db_retry
         from pave.operations.monitoring import telemetry
 
         connection_created.connect(db_retry.classify_lost_connections)
+        connection_created.connect(idle_limit.limit_all)
         telemetry.start()
 
     def sweep(self) -> None:

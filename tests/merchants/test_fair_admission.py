@@ -1,7 +1,10 @@
 """Clients take turns in admission, whatever each has queued."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from merchants.catalogue.rulesets import current
@@ -22,6 +25,7 @@ from tests.factories import (
 )
 from tests.merchants.heuristics import FirstWord
 from tests.merchants.row_counts import rows_read
+from tests.servers import ON_SQLITE
 from webhooks.models import Delivery
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
@@ -48,6 +52,39 @@ def test_admission_takes_of_each_client_as_many():
     mine.refresh_from_db()
     assert mine.status == "processing"
     assert NormalizationRequest.objects.filter(client=many, status="processing").count() == 5
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite's locks end with their process")
+def test_a_process_that_is_frozen_while_it_claims_holds_nobody_up(monkeypatch):
+    monkeypatch.setattr(admission, "CLAIM_IDLE_SECONDS", 0.3)
+    frozen, thawed = threading.Event(), threading.Event()
+    next_queued = fair_share.next_queued
+
+    def freeze_at_first(*args, **limits):
+        if not frozen.is_set():
+            frozen.set()
+            assert thawed.wait(30)
+        return next_queued(*args, **limits)
+
+    def admit():
+        try:
+            return admission.admit_batch()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(fair_share, "next_queued", freeze_at_first)
+    [request] = submit(ClientFactory(), "ONE")
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(admit)
+        try:
+            assert frozen.wait(30)
+            assert admission.admit_batch() == 1
+        finally:
+            thawed.set()
+        with pytest.raises(OperationalError):
+            lost.result()
+    request.refresh_from_db()
+    assert request.status == "processing"
 
 
 def test_admission_comes_round_to_everybody():

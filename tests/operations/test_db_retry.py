@@ -1,14 +1,19 @@
-import pytest
-from django.db import OperationalError
+import time
 
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from pave.clients.models import Client
+from pave.core import idle_limit
 from pave.operations.cluster import db_retry
+from tests.servers import ON_SQLITE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(db_retry.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(db_retry, "_FIRST_PAUSE", 0)
 
 
 def away_for(times):
@@ -60,3 +65,23 @@ def test_an_unavailable_broker_ends_nothing():
     broker.acknowledge(1)
     assert looks == [1]
     assert broker.list_key == "quick"
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite's locks end with their process")
+def test_a_frozen_process_loses_its_locks_and_does_its_work_again(client_1234, monkeypatch):
+    monkeypatch.setattr(idle_limit, "IDLE_SECONDS", 0.2)
+    connection.close()
+    tries = []
+
+    def freeze_at_first():
+        with transaction.atomic():
+            Client.objects.select_for_update().get(pk=client_1234.client.pk)
+            tries.append("try")
+            if len(tries) == 1:
+                time.sleep(1)
+                Client.objects.update(name="of a transaction that has ended")
+        return "done"
+
+    assert db_retry.retry_while_unavailable(freeze_at_first, seconds=60) == "done"
+    assert len(tries) == 2
+    assert not Client.objects.filter(name__contains="ended").exists()

@@ -46,8 +46,9 @@ def retry_while_unavailable(work: Callable[[], Result], *, seconds: float) -> Re
 def classify_lost_connections(connection: Any, **kwargs: Any) -> None:
     """Have lost connections of ``connection`` be among ``DATABASE_ERRORS``, whatever ends them.
 
-    psycopg2 has no class for a connection that ends without a word, as when its backend is killed:
-    it raises plain DatabaseError, as for nothing else. Receiver of Django's ``connection_created``.
+    psycopg2 raises plain DatabaseError for one that ends without a word, as when its backend is
+    killed, and InternalError for one whose transaction was idle for too long. Receiver of Django's
+    ``connection_created``.
     """
     if _as_operational_error not in connection.execute_wrappers:
         connection.execute_wrappers.append(_as_operational_error)
@@ -56,8 +57,12 @@ def classify_lost_connections(connection: Any, **kwargs: Any) -> None:
 def _as_operational_error(execute: Callable[..., Any], *args: Any) -> Any:
     try:
         return execute(*args)
+    except DATABASE_ERRORS:
+        raise
     except db.DatabaseError as error:
-        if type(error) is db.DatabaseError:
+        *_, context = args
+        lost = getattr(context["connection"].connection, "closed", False)
+        if lost or type(error) is db.DatabaseError:
             raise db.OperationalError(*error.args) from error
         raise
 
