@@ -1,5 +1,6 @@
 """Staff's view of clients and their keys."""
 
+import logging
 from typing import Any
 
 from django import forms
@@ -18,6 +19,8 @@ from pave.staff.button_views import shown_once
 from pave.staff.buttons import Result, button
 from pave.staff.model_admin import StaffAdmin
 from pave.staff.templatetags.staff import ago, pill
+
+logger = logging.getLogger(__name__)
 
 
 class KeyForm(forms.Form):
@@ -91,6 +94,8 @@ class ClientAdmin(StaffAdmin):
     def save(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         obj.save()
         api_keys.drop_cached_keys(client=obj)
+        changed = sorted(form.changed_data)
+        logger.info("client.changed", extra={"client": obj.client_id, "changed": changed})
 
     @admin.display(description="state", ordering="active")
     def state(self, client: Client) -> SafeString:

@@ -99,7 +99,7 @@ def _plots(series: TimeSeries, span: Span) -> Iterator[Part]:
         "Requests per minute",
         lines(
             [
-                Series("taken", _per(series.of("requests", "queued"), minutes), "s1"),
+                Series("accepted", _per(series.of("requests", "queued"), minutes), "s1"),
                 Series("completed", _per(series.of("requests", "completed"), minutes), "s2"),
                 Series("failed", _per(series.of("requests", "failed"), minutes), "bad"),
             ],

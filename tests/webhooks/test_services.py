@@ -123,3 +123,12 @@ def test_secrets_are_32_random_bytes_and_differ(client_1234):
     for secret in secrets:
         assert secret.startswith("whsec_")
         assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
+
+
+def test_a_change_can_be_repeated_from_the_log_after_a_restore(webhook, caplog):
+    with caplog.at_level("INFO"):
+        services.change(
+            webhook=webhook, fields={"url": "https://example.com/b", "max_in_flight": 3}
+        )
+    [line] = [record for record in caplog.records if record.message == "webhook.changed"]
+    assert (line.webhook, line.changed) == (webhook.pk, ["max_in_flight", "url"])

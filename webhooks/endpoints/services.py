@@ -123,6 +123,7 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
     with transaction.atomic():
         webhook.save(update_fields=names)
         subscriptions.invalidate(webhook.client_id)
+    logger.info("webhook.changed", extra={"webhook": webhook.pk, "changed": sorted(fields)})
 
 
 def _without_card_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
