@@ -37,8 +37,10 @@ STALLED_SECONDS = int(os.environ.get("PAVE_WEB_STALLED_SECONDS", "20"))
 
 
 def when_ready(server: Any) -> None:
-    """Set time-outs on the listening sockets, which accepted ones inherit (on Linux)."""
+    """Set up the listening sockets, from which accepted ones inherit (on Linux)."""
     seconds = struct.pack("ll", STALLED_SECONDS, 0)
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        # A thread does not wait for who reads a response of up to this size slowly.
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 512 * 1024)

@@ -5,63 +5,107 @@ connections waits up to two seconds for each client that leaves a finished one o
 seventy silent sockets, or forty connections that are not closed, nobody else was answered.
 """
 
+import fcntl
+import json
 import re
 import selectors
 import socket
+import struct
+import termios
 import time
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
 from pave.gunicorn import STALLED_SECONDS
 
-# Requests with a head and a body up to these sizes are collected before a thread is taken: all but
-# batches, of which a client may send one at a time.
+# Requests with a head and a body up to these sizes are collected before a thread is taken. A larger
+# head is refused; larger bodies are batches, of which a client may send one at a time.
 HEAD_BYTES = 32 * 1024
 BODY_BYTES = 256 * 1024
+# Who has more than this of earlier responses to read gets no thread for another: it would wait.
+UNREAD_BYTES = 16 * 1024
 # How long to wait for the end of what a client still sends after its last response, so that it can
 # read this (RFC 9112, section 9.6), and how much of it is read.
 LINGER_SECONDS = 2
 LINGER_BYTES = 64 * 1024
 # For the rest of a body that nobody has read, before the connection may be used again.
 _DRAIN_SECONDS = 0.1
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r?\n", re.IGNORECASE)
-_EXPECT = re.compile(rb"\nexpect:", re.IGNORECASE)
-_PROBLEM = (
-    b'{"type": "about:blank", "title": "Request Timeout", "status": 408, '
-    b'"detail": "The request did not arrive in time."}'
-)
-_TIMEOUT = (
-    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: %d\r\n"
-    b"Content-Type: application/problem+json\r\n\r\n%b" % (len(_PROBLEM), _PROBLEM)
-)
+_HEAD_END = b"\r\n\r\n"
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_LENGTH = re.compile(rb"\ncontent-length:([^\r\n]*)", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
+_MODERN = re.compile(rb"\S+ \S+ HTTP/1\.1\r\n")
 
 
-def bytes_to_collect(data: bytes) -> int | None:
-    """Return how many bytes of a request a thread needs, so that it need not wait for more.
+class Refused(Exception):
+    """A request's head is larger than ``HEAD_BYTES``, or one whose end gunicorn would not see.
+
+    Args:
+        response: What is sent.
+    """
+
+    def __init__(self, response: bytes) -> None:
+        super().__init__(response)
+        self.response = response
+
+
+def size_of(data: bytes) -> tuple[int, int] | None:
+    """Return the sizes of a request's head and body; None while its head is incomplete.
+
+    A length that is not valid counts as no body: gunicorn refuses such a request.
 
     Args:
         data: What has come of the request so far.
 
-    Returns:
-        Its size; 0 if it is too large to be collected or has no valid length; None if not yet
-        known.
+    Raises:
+        Refused: No thread may have the request.
     """
     start = len(data) - len(data.lstrip(b"\r\n"))
-    end = _HEAD_END.search(data, start)
-    if end is None:
-        return None if len(data) < HEAD_BYTES else 0
-    length = _LENGTH.search(data, start, end.end())
-    if length is None or int(length[1]) > BODY_BYTES:
-        return 0
-    return end.end() + int(length[1])
+    end = data.find(_HEAD_END, start) + len(_HEAD_END)
+    complete = end >= len(_HEAD_END)
+    head = end if complete else len(data)
+    if head > HEAD_BYTES:
+        raise Refused(_TOO_LARGE)
+    if _BARE_LINE_FEED.search(data, start, head):
+        raise Refused(_MALFORMED)
+    if not complete:
+        return None
+    length = _LENGTH.search(data, start, head)
+    value = length[1].strip() if length else b""
+    return head, int(value) if value.isdigit() and len(value) < 4_000 else 0
+
+
+def _problem(status: HTTPStatus, detail: str) -> bytes:
+    """Return a response for what no view ever sees."""
+    problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    body = json.dumps(problem)
+    return (
+        f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nRetry-After: 1\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+_TIMEOUT = _problem(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
+_TOO_LARGE = _problem(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head may have {HEAD_BYTES:,} bytes."
+)
+_MALFORMED = _problem(HTTPStatus.BAD_REQUEST, "Lines of the head end with CR and LF.")
+_BUSY = _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Too many large bodies are on their way.")
 
 
 class BufferingWorker(ThreadWorker):
     """Gives threads only requests that have arrived, and waits for no client in its main loop."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unread: list[Any] = []
+        # Threads that read a body which is still on its way; others stay free.
+        self._reading = 0
+        self._most_reading = max(1, self.cfg.threads // 4)
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread, now or as soon as its next request is there."""
@@ -70,31 +114,36 @@ class BufferingWorker(ThreadWorker):
             return
         # What was read beyond the request before.
         conn.collected = conn.parser.unreader.take_buffered() if conn.parser is not None else b""
-        conn.to_collect = None
-        self._collect(conn, time.monotonic() + STALLED_SECONDS)
+        conn.size = None
+        conn.reading = False
+        conn.deadline = time.monotonic() + STALLED_SECONDS
+        self._collect(conn)
 
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
+        if getattr(conn, "reading", False):
+            conn.reading = False
+            self._reading -= 1
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
-            return
-        try:
-            conn.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._close(conn)
         else:
-            conn.lingered = 0
-            self._poll(conn, time.monotonic() + LINGER_SECONDS, self._linger)
+            self._end(conn)
 
     def murder_pending(self) -> None:
-        """Close connections that have waited for too long."""
+        """Close connections that have waited for too long; called at least once a second."""
         now = time.monotonic()
         for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
             self._unpoll(conn)
             if getattr(conn, "collected", b""):  # a part of a request
-                with suppress(OSError):
-                    conn.sock.send(_TIMEOUT)
-            self._close(conn)
+                self._refuse(conn, _TIMEOUT)
+            else:
+                self._close(conn)
+        unread, self._unread = self._unread, []
+        for conn in unread:
+            if now < conn.deadline:
+                self._hand_over(conn)
+            else:
+                self._close(conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -104,8 +153,10 @@ class BufferingWorker(ThreadWorker):
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
+        for conn in self._unread:
+            conn.deadline = min(conn.deadline, deadline)
 
-    def _collect(self, conn: Any, deadline: float) -> None:
+    def _collect(self, conn: Any) -> None:
         conn.sock.setblocking(False)
         try:
             while not self._has_arrived(conn):
@@ -114,22 +165,62 @@ class BufferingWorker(ThreadWorker):
                     break
                 conn.collected += received
         except BlockingIOError:
-            self._poll(conn, deadline, lambda conn: self._collect(conn, deadline))
+            self._poll(conn, conn.deadline, self._collect)
+        except Refused as refused:
+            self._refuse(conn, refused.response)
         except OSError:
             self._close(conn)
         else:
-            conn.data_ready = True
-            conn.init()
-            conn.parser.unreader.unread(conn.collected)
-            del conn.collected
-            super().enqueue_req(conn)
+            self._hand_over(conn)
 
     def _has_arrived(self, conn: Any) -> bool:
-        if conn.to_collect is None:
-            conn.to_collect = bytes_to_collect(conn.collected)
-            if (conn.to_collect or 0) > len(conn.collected) and _EXPECT.search(conn.collected):
-                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return conn.to_collect is not None and len(conn.collected) >= conn.to_collect
+        """Return whether a request is complete, or so large that it is not collected."""
+        if conn.size is None:
+            conn.size = size_of(conn.collected)
+            if conn.size is None:
+                return False
+            head, body = conn.size
+            if body <= BODY_BYTES and _MODERN.match(conn.collected):
+                # Answered here, so gunicorn must not answer it again.
+                shorter = _EXPECT.sub(b"", conn.collected[:head])
+                if len(shorter) < head and len(conn.collected) < head + body:
+                    conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                conn.collected = shorter + conn.collected[head:]
+                conn.size = len(shorter), body
+        head, body = conn.size
+        conn.reading = body > BODY_BYTES
+        return conn.reading or len(conn.collected) >= head + body
+
+    def _hand_over(self, conn: Any) -> None:
+        if _unread_bytes(conn.sock) > UNREAD_BYTES:
+            self._unread.append(conn)
+            return
+        if conn.reading:
+            if self._reading >= self._most_reading:
+                conn.reading = False
+                self._refuse(conn, _BUSY)
+                return
+            self._reading += 1
+        conn.data_ready = True
+        conn.init()
+        conn.parser.unreader.unread(conn.collected)
+        conn.collected = b""
+        super().enqueue_req(conn)
+
+    def _refuse(self, conn: Any, response: bytes) -> None:
+        conn.collected = b""
+        with suppress(OSError):
+            conn.sock.send(response)
+        self._end(conn)
+
+    def _end(self, conn: Any) -> None:
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            conn.lingered = 0
+            self._poll(conn, time.monotonic() + LINGER_SECONDS, self._linger)
 
     def _linger(self, conn: Any) -> None:
         with suppress(OSError):
@@ -158,3 +249,11 @@ class BufferingWorker(ThreadWorker):
     def _close(self, conn: Any) -> None:
         self.nr_conns -= 1
         conn.close()
+
+
+def _unread_bytes(sock: socket.socket) -> int:
+    """Return how much of what was sent has not arrived yet (tcp(7), SIOCOUTQ)."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0])
+    except OSError:
+        return 0

@@ -69,10 +69,10 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
         if not isinstance(client, Client):
             raise PermissionDenied("An Idempotency-Key is a client's; use an API key.")
         fingerprint = fingerprint_of(request)
+        used = find_used(client=client, key=key, fingerprint=fingerprint, now=timezone.now())
+        if used is not None:
+            return _replay(used)
         if check is not None:
-            used = find_used(client=client, key=key, fingerprint=fingerprint, now=timezone.now())
-            if used is not None:
-                return _replay(used)
             args = (check(view, request), *args)
         with transaction.atomic():
             _lock(client, key)

@@ -298,3 +298,6 @@ def test_of_fifty_at_once_one_makes_a_request(client_1234):
     assert {status for status, _ in answers} <= {202, 409}
     taken = {json.loads(content)["request_id"] for status, content in answers if status == 202}
     assert taken == {str(NormalizationRequest.objects.get().pk)}
+    # One that is used is in progress for nobody.
+    with ThreadPoolExecutor(10) as pool:
+        assert {status for status, _ in pool.map(send, range(50))} == {202}
