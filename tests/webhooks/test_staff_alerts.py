@@ -9,8 +9,9 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.utils import timezone
 
+from tests.factories import WebhookFactory
 from webhooks.delivery.housekeeping import sweep
-from webhooks.endpoints import enabling, staff_alerts
+from webhooks.endpoints import enabling, services, staff_alerts
 from webhooks.models import Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -87,6 +88,24 @@ def test_disabled_again_is_reported_again_but_once_an_hour(webhook, staff, mailo
         clock.shift(timedelta(minutes=51))
         staff_alerts.send_alerts()
         assert len(mailoutbox) == 3
+
+
+def test_a_client_that_breaks_many_webhooks_causes_one_mail_an_hour(client_1234, staff, mailoutbox):
+    other = WebhookFactory()
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for mails in (1, 1, 2):
+            made = WebhookFactory.create_batch(12, client=client_1234.client)
+            for webhook in made:
+                enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+            staff_alerts.send_alerts()
+            for webhook in made:
+                services.delete(webhook=webhook)
+            assert len(mailoutbox) == mails
+            clock.shift(timedelta(minutes=31))
+        enabling.disable(webhook_id=other.pk, by=DisabledBy.GONE)
+        assert staff_alerts.send_alerts() == 1
+    assert mailoutbox[0].subject == "12 webhooks of client 1234 disabled"
+    assert "And 2 more." in mailoutbox[0].body
 
 
 def test_the_sweep_wakes_a_worker_until_staff_are_alerted(webhook, monkeypatch):

@@ -1,6 +1,7 @@
 """Mails to staff about webhooks that were disabled automatically."""
 
 import logging
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -8,33 +9,38 @@ from django.core.cache import cache
 from django.core.mail import send_mail
 from django.utils import timezone
 
+from pave.clients.models import Client
 from webhooks.models import Delivery, Webhook
 
 logger = logging.getLogger(__name__)
 
 # After a mail that could not be sent, none is tried for this long.
 RETRY_SECONDS = 60
+# Webhooks that a mail describes.
+_LISTED = 10
 _MAIL_UNAVAILABLE = "webhooks:mail-unavailable"
 
 
 def send_alerts() -> int:
-    """Send a mail for each webhook awaiting an alert; return how many were sent.
+    """Send a mail for each client with webhooks awaiting an alert; return how many were sent.
 
-    A webhook is marked before its mail is sent, so that two workers do not send two, and unmarked
-    if the mail fails; then a later sweep tries again.
+    They are marked before the mail is sent, so that two workers do not send two, and unmarked if
+    the mail fails; then a later sweep tries again.
     """
     sent = 0
     if cache.get(_MAIL_UNAVAILABLE):
         return sent
-    for webhook in Webhook.objects.awaiting_alert().select_related("client"):
-        claimed = Webhook.objects.awaiting_alert().filter(pk=webhook.pk)
-        if not claimed.update(staff_told_at=timezone.now()):
+    awaiting = Webhook.objects.awaiting_alert()
+    for client in Client.objects.filter(pk__in=awaiting.values("client")):
+        webhooks = list(awaiting.filter(client=client).order_by("disabled_at"))
+        marked = Webhook.objects.filter(pk__in=[webhook.pk for webhook in webhooks])
+        if not (marked & awaiting).update(staff_told_at=timezone.now()):
             continue
         try:
-            _send(webhook)
+            _send(client, webhooks)
         except Exception:
-            logger.exception("webhook.staff_not_told", extra={"webhook": webhook.pk})
-            Webhook.objects.filter(pk=webhook.pk).update(staff_told_at=None)
+            logger.exception("webhook.staff_not_told", extra={"client": client.client_id})
+            marked.update(staff_told_at=None)
             cache.set(_MAIL_UNAVAILABLE, True, RETRY_SECONDS)
             break
         sent += 1
@@ -54,19 +60,27 @@ def recipients() -> list[str]:
     ]
 
 
-def _send(webhook: Webhook) -> None:
-    held = Delivery.objects.held().filter(webhook=webhook).count()
+def _send(client: Client, webhooks: Sequence[Webhook]) -> None:
+    number = len(webhooks)
+    what = "Webhook" if number == 1 else f"{number} webhooks"
+    parts = [_described(webhook) for webhook in webhooks[:_LISTED]]
+    if number > _LISTED:
+        parts.append(f"And {number - _LISTED} more.\n")
+    parts.append("Nothing is lost: enabling a webhook releases what is held.\n")
     send_mail(
-        subject=f"Webhook of client {webhook.client.client_id} disabled",
-        message=(
-            f"{webhook.get_disabled_by_display()}.\n\n"
-            f"Client:   {webhook.client}\n"
-            f"Webhook:  {webhook.pk}\n"
-            f"URL:      {webhook.url}\n"
-            f"Disabled: {webhook.disabled_at:%Y-%m-%d %H:%M} UTC\n"
-            f"Held:     {held} deliveries\n\n"
-            "Nothing is lost: enabling the webhook releases what is held.\n"
-        ),
+        subject=f"{what} of client {client.client_id} disabled",
+        message="\n".join([f"Client: {client}\n", *parts]),
         from_email=settings.DEFAULT_FROM_EMAIL,
         recipient_list=recipients(),
+    )
+
+
+def _described(webhook: Webhook) -> str:
+    held = Delivery.objects.held().filter(webhook=webhook).count()
+    return (
+        f"{webhook.get_disabled_by_display()}.\n"
+        f"Webhook:  {webhook.pk}\n"
+        f"URL:      {webhook.url}\n"
+        f"Disabled: {webhook.disabled_at:%Y-%m-%d %H:%M} UTC\n"
+        f"Held:     {held} deliveries\n"
     )

@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q, Value
-from django.db.models.functions import Least
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from pave.clients.models import Client
@@ -14,7 +13,7 @@ from webhooks.fields import EncryptedJSONField, EncryptedTextField
 from webhooks.policies.circuit_breaker import EndpointHealth
 
 MAX_IN_FLIGHT = 64
-# Staff are alerted at most this often about one webhook that is disabled again and again.
+# Staff are alerted at most this often about the webhooks of one client.
 ALERT_INTERVAL = timedelta(hours=1)
 
 
@@ -39,13 +38,14 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
     def awaiting_alert(self) -> "WebhookQuerySet":
         """Those that were disabled automatically and not reported to staff yet.
 
-        Each is reported at most once in ``ALERT_INTERVAL``: a client may enable and break one again
-        and again.
+        Those of a client are reported at most once in ``ALERT_INTERVAL``, since it may enable and
+        break them, or delete and create them, as often as it likes.
         """
-        alert_again_before = timezone.now() - ALERT_INTERVAL
+        of_client = Webhook.objects.filter(client=OuterRef("client"))
+        reported = of_client.filter(staff_told_at__gt=timezone.now() - ALERT_INTERVAL)
         return self.existing().filter(
-            Q(staff_told_at=None)
-            | Q(staff_told_at__lt=Least(F("disabled_at"), Value(alert_again_before))),
+            Q(staff_told_at=None) | Q(staff_told_at__lt=F("disabled_at")),
+            ~Exists(reported),
             enabled=False,
             disabled_by__in=Webhook.DISABLED_AUTOMATICALLY,
         )
