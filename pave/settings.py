@@ -4,6 +4,7 @@ Every setting of Pave's own is described in docs/settings.md. With nothing set, 
 SQLite under ``var/``, keeps its cache in that database and wakes its cluster through it too.
 """
 
+import copy
 import ipaddress
 from datetime import timedelta
 from pathlib import Path
@@ -312,7 +313,10 @@ elif PAVE_BROKER == "sqs":
 elif PAVE_BROKER == "redis":
     if not REDIS_URL:
         raise ImproperlyConfigured("PAVE_BROKER is redis, and REDIS_URL is not set.")
-    Q_CLUSTER["django_redis"] = "default"
+    # Its workers wait for a second at a time, which must not look like Redis being away.
+    CACHES["broker"] = copy.deepcopy(CACHES["default"])
+    CACHES["broker"]["OPTIONS"]["SOCKET_TIMEOUT"] = 3
+    Q_CLUSTER["django_redis"] = "broker"
 else:
     raise ImproperlyConfigured(f"PAVE_BROKER is {PAVE_BROKER!r}; choose orm, redis or sqs.")
 
@@ -378,6 +382,8 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# Of each step, in seconds; the worker that waits for a silent mail server has other work.
+EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pave@localhost")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")

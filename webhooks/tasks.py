@@ -24,5 +24,5 @@ def recover() -> None:
 
 def tell_staff() -> int:
     """Alert staff about webhooks that were disabled automatically."""
-    ALERT_STAFF.acknowledge()
-    return staff_alerts.send_alerts()
+    with ALERT_STAFF.exclusive() as exclusive:
+        return staff_alerts.send_alerts() if exclusive else 0

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -60,6 +61,20 @@ def test_a_transaction_in_gives_a_signed_webhook_out(stack: Stack) -> None:
 
 
 @pytest.mark.storage
+@pytest.mark.stack(PAVE_BROKER="redis", LOG_LEVEL="INFO")
+def test_redis_carries_wakeups_and_its_silence_is_no_fault(
+    stack: Stack, endpoint: Receiver
+) -> None:
+    key = stack.create_client("1234", endpoint.url())["api_key"]
+    stack.start_cluster()
+    stack.post(key, "NETFLIX.COM")
+    endpoint.wait_for(1, 30)
+    time.sleep(4)  # its workers wait for a second at a time
+    stack.post(key, "NETFLIX.COM")
+    endpoint.wait_for(2, PROMPT_SECONDS)
+    assert "broker.unavailable" not in stack.logs()
+
+
 @pytest.mark.stack(PAVE_WEBHOOK_RETRY_SCHEDULE="1,1,1")
 def test_an_endpoint_that_fails_twice_gets_the_same_message_a_third_time(
     stack: Stack, endpoint: Receiver

@@ -1,5 +1,6 @@
 """Staff are alerted about webhooks that were disabled automatically."""
 
+import socket
 from datetime import timedelta
 from unittest.mock import Mock
 
@@ -10,6 +11,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from tests.factories import WebhookFactory
+from webhooks import tasks
 from webhooks.delivery.housekeeping import sweep
 from webhooks.endpoints import enabling, services, staff_alerts
 from webhooks.models import Webhook
@@ -106,6 +108,23 @@ def test_a_client_that_breaks_many_webhooks_causes_one_mail_an_hour(client_1234,
         assert staff_alerts.send_alerts() == 1
     assert mailoutbox[0].subject == "12 webhooks of client 1234 disabled"
     assert "And 2 more." in mailoutbox[0].body
+
+
+def test_a_silent_mail_server_holds_one_worker_for_seconds(settings, staff):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert settings.EMAIL_TIMEOUT < 10
+    settings.EMAIL_TIMEOUT = 0.5
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        for webhook in WebhookFactory.create_batch(3):
+            enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
+        assert tasks.tell_staff() == 0
+        assert tasks.tell_staff() == 0, "nothing is tried so soon after"
+        silent.settimeout(0)
+        silent.accept()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    assert Webhook.objects.awaiting_alert().count() == 3
 
 
 def test_the_sweep_wakes_a_worker_until_staff_are_alerted(webhook, monkeypatch):
