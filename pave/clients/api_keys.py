@@ -3,13 +3,13 @@
 import logging
 import time
 from datetime import timedelta
+from typing import Any
 
-from django.core import serializers
 from django.db.models import Q
 from django.utils import timezone
 
 from pave.clients.models import ApiKey, Client
-from pave.core.cached_lookup import CachedLookup
+from pave.core.cached_lookup import CachedLookup, row_as_json, row_from_json
 from pave.core.card_masking import masked
 
 logger = logging.getLogger(__name__)
@@ -83,16 +83,15 @@ def _load(prefix: str) -> ApiKey | None:
     return ApiKey.objects.select_related("client").filter(prefix=prefix).first()
 
 
-def _dump(key: ApiKey) -> str:
-    return serializers.serialize("json", [key.client, key])
+def _dump(key: ApiKey) -> list[dict[str, Any]]:
+    return [row_as_json(key.client), row_as_json(key)]
 
 
-def _restore(text: str) -> ApiKey:
-    client, key = (row.object for row in serializers.deserialize("json", text))
-    if not (isinstance(client, Client) and isinstance(key, ApiKey)):
-        raise TypeError(text)
-    key.client = client
-    return key
+def _restore(rows: list[dict[str, Any]]) -> ApiKey:
+    client, key = rows
+    restored = row_from_json(ApiKey, key)
+    restored.client = row_from_json(Client, client)
+    return restored
 
 
 _by_prefix: CachedLookup[ApiKey] = CachedLookup("api-key", _load, dump=_dump, restore=_restore)

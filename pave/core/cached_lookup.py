@@ -6,8 +6,10 @@ from typing import Any, Generic, TypeVar
 from django.core import signing
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models import Model
 
 Value = TypeVar("Value")
+Row = TypeVar("Row", bound=Model)
 
 _CHANGED = "changed"
 # Longer than any request that has read the old row but not cached it yet.
@@ -76,3 +78,20 @@ class CachedLookup(Generic[Value]):
 
     def _cache_key(self, key: str) -> str:
         return f"{self._name}:{key}"
+
+
+def row_as_json(row: Model) -> dict[str, Any]:
+    """Return a row's columns as JSON can hold them."""
+    columns: dict[str, Any] = {}
+    for field in row._meta.concrete_fields:
+        value = getattr(row, field.attname)
+        plain = value is None or isinstance(value, str | int | float | bool)
+        columns[field.attname] = value if plain else field.value_to_string(row)
+    return columns
+
+
+def row_from_json(model: type[Row], columns: dict[str, Any]) -> Row:
+    """Return the row of ``row_as_json``; a column that it lacks is loaded when it is needed."""
+    fields = [field for field in model._meta.concrete_fields if field.attname in columns]
+    values = [field.to_python(columns[field.attname]) for field in fields]
+    return model.from_db(None, [field.attname for field in fields], values)

@@ -16,7 +16,16 @@ from webhooks.models import Webhook
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
 ROW = {"webhook_id": str(uuid4()), "events": [], "enabled": True, "disabled_by": ""}
-FOREIGN = ["", "nonsense", 7, [], {"pk": 1}, [ROW], signing.dumps([ROW], key="another's secret")]
+FOREIGN = {
+    "empty": "",
+    "nonsense": "nonsense",
+    "number": 7,
+    "list": [],
+    "object": {"pk": 1},
+    "unsigned": [ROW],
+    "of another secret": signing.dumps([ROW], key="another's secret"),
+    "of another place": signing.dumps([ROW]),
+}
 
 
 def cached_key(caller):
@@ -25,9 +34,9 @@ def cached_key(caller):
     return f"api-key:{caller.key.partition('.')[0]}"
 
 
-@pytest.mark.parametrize("value", [*FOREIGN, signing.dumps("[]")])
-def test_a_cached_key_counts_only_as_pave_wrote_it(client_1234, value):
-    cache.set(cached_key(client_1234), value, 60)
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_cached_key_counts_only_as_pave_wrote_it(client_1234, kind):
+    cache.set(cached_key(client_1234), FOREIGN[kind], 60)
     assert client_1234.api.get("/v1/usage").status_code == 200
 
 
@@ -36,9 +45,7 @@ def test_an_altered_key_does_not_count(client_1234):
     client_1234.client.save()
     name = cached_key(client_1234)
     payload, *rest = cache.get(name).split(":")
-    text = signing.b64_decode(payload.encode()).replace(
-        rb"monthly_quota\": 7", rb"monthly_quota\": 9"
-    )
+    text = signing.b64_decode(payload.encode()).replace(b'monthly_quota":7', b'monthly_quota":9')
     altered = ":".join([signing.b64_encode(text).decode(), *rest])
     assert altered != cache.get(name)
     cache.set(name, altered, 60)
@@ -59,19 +66,29 @@ def test_one_client_s_messages_do_not_go_to_another_s_webhook(webhook):
     assert subscribers(other) == ()
 
 
-@pytest.mark.parametrize("value", FOREIGN)
-def test_messages_go_to_no_webhook_that_only_the_cache_knows(webhook, value):
-    cache.set(f"subscribers:{webhook.client_id}", value, 60)
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_messages_go_to_no_webhook_that_only_the_cache_knows(webhook, kind):
+    cache.set(f"subscribers:{webhook.client_id}", FOREIGN[kind], 60)
     assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
 
 
-@pytest.mark.parametrize("row", [{"webhook_id": ROW["webhook_id"]}, {**ROW, "new": 1}])
+@pytest.mark.parametrize(
+    "row", [{"webhook_id": ROW["webhook_id"]}, {**ROW, "new": 1}], ids=["less", "more"]
+)
 def test_what_another_release_cached_in_another_form_is_read_anew(webhook, row):
     name = f"subscribers:{webhook.client_id}"
     cache.set(name, signing.dumps([row], salt=name), 60)
     assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
     Webhook.objects.all().delete()
     assert len(subscribers(webhook.client_id)) == 1, "it was cached in the new form"
+
+
+def test_a_key_that_an_earlier_release_cached_without_a_column_counts(client_1234):
+    name = cached_key(client_1234)
+    client, key = signing.loads(cache.get(name), salt=name)
+    del client["requests_per_minute"]
+    cache.set(name, signing.dumps([client, key], salt=name), 60)
+    assert client_1234.api.get("/v1/usage").status_code == 200
 
 
 @pytest.mark.skipif(ON_SQLITE, reason="there is no Redis")

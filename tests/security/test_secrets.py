@@ -92,7 +92,7 @@ def test_none_is_in_the_database(used):
 
 def test_none_is_in_the_cache(used):
     text = cached()
-    assert b'"client_id\\": \\"1234' in text
+    assert b'"client_id":"1234' in text
     for secret in used:
         assert secret.encode() not in text
 
