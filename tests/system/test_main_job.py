@@ -60,7 +60,6 @@ def test_a_transaction_in_gives_a_signed_webhook_out(stack: Stack) -> None:
     assert stack.wait_for(delivered, PROMPT_SECONDS) == ["succeeded"]
 
 
-@pytest.mark.storage
 @pytest.mark.stack(PAVE_BROKER="redis", LOG_LEVEL="INFO")
 def test_redis_carries_wakeups_and_its_silence_is_no_fault(
     stack: Stack, endpoint: Receiver
@@ -75,6 +74,7 @@ def test_redis_carries_wakeups_and_its_silence_is_no_fault(
     assert "broker.unavailable" not in stack.logs()
 
 
+@pytest.mark.storage
 @pytest.mark.stack(PAVE_WEBHOOK_RETRY_SCHEDULE="1,1,1")
 def test_an_endpoint_that_fails_twice_gets_the_same_message_a_third_time(
     stack: Stack, endpoint: Receiver
