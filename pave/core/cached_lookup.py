@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from django.core import signing
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model
 
@@ -12,6 +13,8 @@ Value = TypeVar("Value")
 Row = TypeVar("Row", bound=Model)
 
 _CHANGED = "changed"
+# Altered or too old; or of another form, which ``restore`` does not know.
+_UNREADABLE = (signing.BadSignature, ValidationError, LookupError, TypeError, ValueError)
 # Longer than any request that has read the old row but not cached it yet.
 _CHANGED_SECONDS = 30
 
@@ -31,7 +34,7 @@ class CachedLookup(Generic[Value]):
         name: Prefix of the cache's keys.
         load: Reads the value from the database; None, which is not cached, if there is none.
         dump: Returns what JSON can hold of a value.
-        restore: Returns the value of what ``dump`` returned; raises anything if it cannot.
+        restore: Returns the value of what ``dump`` returned.
         seconds: How long a value is cached. This bounds the staleness if the cache was out of
             reach when a value was invalidated.
     """
@@ -58,7 +61,7 @@ class CachedLookup(Generic[Value]):
         if stored is not None and stored != _CHANGED:
             try:
                 return self._restore(signing.loads(stored, salt=name, max_age=self._seconds))
-            except Exception:
+            except _UNREADABLE:
                 stored = None
                 cache.delete(name)
         value = self._load(key)
