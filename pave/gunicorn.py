@@ -4,6 +4,7 @@ The number of worker processes is WEB_CONCURRENCY, as everywhere with gunicorn; 
 """
 
 import os
+import resource
 import socket
 import struct
 from typing import Any
@@ -19,6 +20,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "pave.web_worker.BufferingWorker"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "32"))
 backlog = 1024
+# What a process holds; who has sent nothing goes first.
+worker_connections = 1000
 # URLs of lists contain cursors and percent-encoded filters in any script.
 limit_request_line = 8190
 # The longest wait for the database; then the caller gets 503, to try again.
@@ -30,14 +33,18 @@ max_requests_jitter = 10_000
 # Heartbeats in memory, since they would be late on a busy disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - in memory; gunicorn reads this file first
 control_socket_disable = True
+# It would pass by the worker's socket, which lets few threads wait for slow readers.
+sendfile = False
 
 # How long a request of up to 256 KiB may take to arrive (pave/web_worker.py); and for how long a
-# client may neither send of a larger one, nor read its response, before it loses its thread.
+# client may send nothing of a larger one before it loses its thread.
 STALLED_SECONDS = int(os.environ.get("PAVE_WEB_STALLED_SECONDS", "20"))
 
 
 def when_ready(server: Any) -> None:
-    """Set up the listening sockets, from which accepted ones inherit (on Linux)."""
+    """Set up what processes and accepted sockets inherit (on Linux)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4 * worker_connections), hard))
     seconds = struct.pack("ll", STALLED_SECONDS, 0)
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)

@@ -5,13 +5,16 @@ connections waits up to two seconds for each client that leaves a finished one o
 seventy silent sockets, or forty connections that are not closed, nobody else was answered.
 """
 
+import errno
 import fcntl
 import json
 import re
+import select
 import selectors
 import socket
 import struct
 import termios
+import threading
 import time
 from contextlib import suppress
 from functools import partial
@@ -28,6 +31,8 @@ HEAD_BYTES = 32 * 1024
 BODY_BYTES = 256 * 1024
 # Who has more than this of earlier responses to read gets no thread for another: it would wait.
 UNREAD_BYTES = 16 * 1024
+# How long a thread waits for a slow reader to read some more: a third of the kernel's buffer.
+SEND_SECONDS = 60
 # How long to wait for the end of what a client still sends after its last response, so that it can
 # read this (RFC 9112, section 9.6), and how much of it is read.
 LINGER_SECONDS = 2
@@ -94,7 +99,49 @@ _TOO_LARGE = _problem(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head may have {HEAD_BYTES:,} bytes."
 )
 _MALFORMED = _problem(HTTPStatus.BAD_REQUEST, "Lines of the head end with CR and LF.")
-_BUSY = _problem(HTTPStatus.SERVICE_UNAVAILABLE, "Too many large bodies are on their way.")
+
+
+class ResponseSocket(socket.socket):
+    """A connection whose responses keep few threads waiting.
+
+    What fits into the kernel's buffer is sent at once. For the rest a thread waits, if not too many
+    do already; else the connection is reset, as is one whose client reads nearly nothing.
+
+    Args:
+        accepted: The accepted connection, which this one replaces.
+        slots: One for each thread that may wait.
+    """
+
+    def __init__(self, accepted: socket.socket, slots: threading.Semaphore) -> None:
+        super().__init__(fileno=accepted.detach())
+        self._slots = slots
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of ``data``.
+
+        Raises:
+            ConnectionResetError: The client is too slow, or too many are.
+        """
+        rest = self._send_what_fits(memoryview(data).cast("B"))
+        if not rest:
+            return
+        if not self._slots.acquire(blocking=False):
+            raise ConnectionResetError(errno.ECONNRESET, "too many slow readers")
+        try:
+            writable = select.poll()
+            writable.register(self, select.POLLOUT)
+            while rest:
+                if not writable.poll(1000 * SEND_SECONDS):
+                    raise ConnectionResetError(errno.ECONNRESET, "the client does not read")
+                rest = self._send_what_fits(rest)
+        finally:
+            self._slots.release()
+
+    def _send_what_fits(self, data: memoryview) -> memoryview:
+        with suppress(BlockingIOError):
+            while data:
+                data = data[self.send(data, socket.MSG_DONTWAIT) :]
+        return data
 
 
 class BufferingWorker(ThreadWorker):
@@ -103,27 +150,33 @@ class BufferingWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._unread: list[Any] = []
-        # Threads that read a body which is still on its way; others stay free.
-        self._reading = 0
-        self._most_reading = max(1, self.cfg.threads // 4)
+        self._slow_readers = threading.Semaphore(max(1, self.cfg.threads // 4))
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection, for which one that has sent nothing goes if there are too many."""
+        if self.nr_conns >= self.worker_connections - 1:
+            silent = (conn for conn in self.pending_conns if not _part_of(conn))
+            if (oldest := next(silent, None)) is not None:
+                self._unpoll(oldest)
+                self._close(oldest)
+        super().accept(listener)
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread, now or as soon as its next request is there."""
         if self.cfg.is_ssl:  # with gunicorn's own certfile: what comes is encrypted
             super().enqueue_req(conn)
             return
-        # What was read beyond the request before.
-        conn.collected = conn.parser.unreader.take_buffered() if conn.parser is not None else b""
+        if conn.parser is None:
+            conn.sock = ResponseSocket(conn.sock, self._slow_readers)
+            conn.collected = b""
+        else:  # what was read beyond the request before
+            conn.collected = conn.parser.unreader.take_buffered()
         conn.size = None
-        conn.reading = False
         conn.deadline = time.monotonic() + STALLED_SECONDS
         self._collect(conn)
 
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
-        if getattr(conn, "reading", False):
-            conn.reading = False
-            self._reading -= 1
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
         else:
@@ -134,7 +187,7 @@ class BufferingWorker(ThreadWorker):
         now = time.monotonic()
         for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
             self._unpoll(conn)
-            if getattr(conn, "collected", b""):  # a part of a request
+            if _part_of(conn):
                 self._refuse(conn, _TIMEOUT)
             else:
                 self._close(conn)
@@ -150,6 +203,14 @@ class BufferingWorker(ThreadWorker):
         return keepalive and bool(conn.parser.finish_body(deadline=deadline))
 
     def _cap_keepalive(self, deadline: float) -> None:
+        # Called when the process stops: who connects from here on is refused at once, and not
+        # reset when it ends. Those who wait to be accepted are served.
+        for listener in self.sockets:
+            accepted = -1
+            while accepted != self.nr_conns:
+                accepted = self.nr_conns
+                self.accept(listener)
+            listener.close()
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)
@@ -188,19 +249,12 @@ class BufferingWorker(ThreadWorker):
                 conn.collected = shorter + conn.collected[head:]
                 conn.size = len(shorter), body
         head, body = conn.size
-        conn.reading = body > BODY_BYTES
-        return conn.reading or len(conn.collected) >= head + body
+        return body > BODY_BYTES or len(conn.collected) >= head + body
 
     def _hand_over(self, conn: Any) -> None:
         if _unread_bytes(conn.sock) > UNREAD_BYTES:
             self._unread.append(conn)
             return
-        if conn.reading:
-            if self._reading >= self._most_reading:
-                conn.reading = False
-                self._refuse(conn, _BUSY)
-                return
-            self._reading += 1
         conn.data_ready = True
         conn.init()
         conn.parser.unreader.unread(conn.collected)
@@ -249,6 +303,11 @@ class BufferingWorker(ThreadWorker):
     def _close(self, conn: Any) -> None:
         self.nr_conns -= 1
         conn.close()
+
+
+def _part_of(conn: Any) -> bytes:
+    """Return what has come of a request that is not complete."""
+    return getattr(conn, "collected", b"")  # with TLS gunicorn itself waits
 
 
 def _unread_bytes(sock: socket.socket) -> int:

@@ -1,5 +1,6 @@
 """The base of the views of clients' routes."""
 
+import weakref
 from collections.abc import Collection
 from contextlib import ExitStack
 from typing import Any
@@ -27,7 +28,10 @@ class ClientView(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer a request, within the client's concurrency limit."""
         with ExitStack() as self._slot:
-            return super().dispatch(request, *args, **kwargs)
+            response = super().dispatch(request, *args, **kwargs)
+            if not response.streaming:  # a download has a limit of its own
+                _hold_until_sent(response, self._slot.pop_all())
+            return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check the caller before its request is handled.
@@ -46,3 +50,9 @@ class ClientView(APIView):
         # A large body is spooled, and checked as it is read.
         if isinstance(request.user, Client) and isinstance(request.data, dict):
             refuse_other_client(request.user, request.data.get("client_id"), "body's client_id")
+
+
+def _hold_until_sent(response: HttpResponseBase, slot: ExitStack) -> None:
+    """Let a response keep its slot until the web server has sent it, which slow readers delay."""
+    response._resource_closers.append(slot.close)  # type: ignore[attr-defined]  # Django has no other hook
+    weakref.finalize(response, slot.close)  # one that an error replaces is never closed
