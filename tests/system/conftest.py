@@ -1,5 +1,6 @@
 """Fixtures that start Pave as real processes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -66,3 +67,9 @@ def endpoint() -> Iterator[Receiver]:
     """A webhook endpoint; what comes is verified by the test, which knows the secret later."""
     with Receiver() as started:
         yield started
+
+
+@pytest.fixture
+def key(stack: Stack) -> str:
+    """The API key of client 1234."""
+    return json.loads(stack.manage("create_client", "1234", "--json"))["api_key"]
