@@ -415,6 +415,8 @@ LOGGING = {
     "loggers": {
         # In development Django would log each raw path a second time.
         "django": {"level": "INFO"},
+        # A line for each stranger's Host header, which it repeats, with a traceback.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # One line per task would drown Pave's own lines, which give the outcome of each.
         "django-q": {"level": "WARNING"},
         "requests_hardened": {"level": "ERROR"},

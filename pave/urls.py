@@ -16,5 +16,6 @@ urlpatterns = [
     # Any other path gets a problem, in development too, where Django would show its own HTML page.
     re_path(r"", errors.not_found_view),
 ]
+handler400 = "pave.api.errors.bad_request"
 handler404 = "pave.handlers.not_found"
 handler500 = "pave.api.errors.server_error"

@@ -16,11 +16,12 @@ import struct
 import termios
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from pave.gunicorn import STALLED_SECONDS
@@ -37,6 +38,8 @@ SEND_SECONDS = 60
 # read this (RFC 9112, section 9.6), and how much of it is read.
 LINGER_SECONDS = 2
 LINGER_BYTES = 64 * 1024
+_RECEIVED_BYTES = 64 * 1024
+_ACCEPTED_AT_ONCE = 50
 # For the rest of a body that nobody has read, before the connection may be used again.
 _DRAIN_SECONDS = 0.1
 _HEAD_END = b"\r\n\r\n"
@@ -58,38 +61,40 @@ class Refused(Exception):
         self.response = response
 
 
-def size_of(data: bytes) -> tuple[int, int] | None:
+def size_of(data: bytes | bytearray, seen: int = 0) -> tuple[int, int] | None:
     """Return the sizes of a request's head and body; None while its head is incomplete.
 
     A length that is not valid counts as no body: gunicorn refuses such a request.
 
     Args:
         data: What has come of the request so far.
+        seen: How much of it an earlier call has seen.
 
     Raises:
         Refused: No thread may have the request.
     """
-    start = len(data) - len(data.lstrip(b"\r\n"))
-    end = data.find(_HEAD_END, start) + len(_HEAD_END)
+    end = data.find(_HEAD_END, max(0, seen - len(_HEAD_END) + 1)) + len(_HEAD_END)
     complete = end >= len(_HEAD_END)
     head = end if complete else len(data)
     if head > HEAD_BYTES:
         raise Refused(_TOO_LARGE)
-    if _BARE_LINE_FEED.search(data, start, head):
+    if _BARE_LINE_FEED.search(data, seen, head):
         raise Refused(_MALFORMED)
     if not complete:
         return None
-    length = _LENGTH.search(data, start, head)
+    length = _LENGTH.search(data, 0, head)
     value = length[1].strip() if length else b""
     return head, int(value) if value.isdigit() and len(value) < 4_000 else 0
 
 
-def _problem(status: HTTPStatus, detail: str) -> bytes:
+def _problem(status: HTTPStatus, detail: str = "") -> bytes:
     """Return a response for what no view ever sees."""
+    detail = detail or f"{status.description}."
     problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
     body = json.dumps(problem)
+    again = "Retry-After: 1\r\n" if status is HTTPStatus.REQUEST_TIMEOUT else ""
     return (
-        f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nRetry-After: 1\r\n"
+        f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\n{again}"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
 
@@ -99,6 +104,13 @@ _TOO_LARGE = _problem(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head may have {HEAD_BYTES:,} bytes."
 )
 _MALFORMED = _problem(HTTPStatus.BAD_REQUEST, "Lines of the head end with CR and LF.")
+# What gunicorn's parser finds; anything else is a 400.
+_STATUSES = {
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
 
 
 class ResponseSocket(socket.socket):
@@ -149,17 +161,29 @@ class BufferingWorker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._unread: list[Any] = []
+        # Connections that no thread has, the oldest first, with what their deadline calls.
+        self._waiting: dict[Any, Callable[[Any], None]] = {}
+        self._next_check = 0.0
         self._slow_readers = threading.Semaphore(max(1, self.cfg.threads // 4))
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Handle what can be read, but for connections that were closed for another meanwhile."""
+        for key, _ in self.poller.select(timeout):
+            if self.poller.get_map().get(key.fd) is key:
+                key.data(key.fileobj)
+
     def accept(self, listener: Any) -> None:
-        """Accept a connection, for which one that has sent nothing goes if there are too many."""
-        if self.nr_conns >= self.worker_connections - 1:
-            silent = (conn for conn in self.pending_conns if not _part_of(conn))
-            if (oldest := next(silent, None)) is not None:
-                self._unpoll(oldest)
-                self._close(oldest)
-        super().accept(listener)
+        """Accept connections; if there are too many, for those that have waited the longest."""
+        for _ in range(_ACCEPTED_AT_ONCE):
+            before = self.nr_conns
+            super().accept(listener)
+            if self.nr_conns == before:
+                return
+            if self.nr_conns >= self.worker_connections - 1:
+                if self._waiting:
+                    self._reset(next(iter(self._waiting)))
+                elif self.keepalived_conns:
+                    self._reset(self.keepalived_conns.popleft())
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread, now or as soon as its next request is there."""
@@ -168,12 +192,23 @@ class BufferingWorker(ThreadWorker):
             return
         if conn.parser is None:
             conn.sock = ResponseSocket(conn.sock, self._slow_readers)
-            conn.collected = b""
+            conn.collected = bytearray()
         else:  # what was read beyond the request before
-            conn.collected = conn.parser.unreader.take_buffered()
+            conn.collected = bytearray(conn.parser.unreader.take_buffered())
         conn.size = None
-        conn.deadline = time.monotonic() + STALLED_SECONDS
-        self._collect(conn)
+        conn.seen = 0
+        conn.sock.setblocking(False)
+        try:
+            arrived = self._has_arrived(conn) or self._receive(conn)
+        except Refused as refused:
+            self._refuse(conn, refused.response)
+        except OSError:
+            self._close(conn)
+        else:
+            if arrived:
+                self._hand_over(conn)
+            else:
+                self._wait(conn, STALLED_SECONDS, self._time_out, self._collect)
 
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
@@ -182,21 +217,33 @@ class BufferingWorker(ThreadWorker):
         else:
             self._end(conn)
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer what cannot be parsed; neither log nor answer repeats any of it."""
+        response_invalid = isinstance(
+            exc, errors.InvalidResponseHeader | errors.InvalidResponseHeaderName
+        )
+        if response_invalid or not isinstance(exc, errors.ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning(
+            "Invalid request from ip=%s: %s", addr[0] if addr else "", type(exc).__name__
+        )
+        with suppress(OSError):
+            client.sendall(_problem(_STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)))
+
     def murder_pending(self) -> None:
-        """Close connections that have waited for too long; called at least once a second."""
+        """End connections that have waited for too long; called at least once a second."""
+        super().murder_pending()
         now = time.monotonic()
-        for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
-            self._unpoll(conn)
-            if _part_of(conn):
-                self._refuse(conn, _TIMEOUT)
-            else:
-                self._close(conn)
-        unread, self._unread = self._unread, []
-        for conn in unread:
-            if now < conn.deadline:
+        if now < self._next_check:
+            return
+        self._next_check = now + 1
+        for conn, at_deadline in list(self._waiting.items()):
+            if now >= conn.deadline:
+                at_deadline(conn)
+            elif at_deadline == self._close and not _is_behind(conn):
+                del self._waiting[conn]
                 self._hand_over(conn)
-            else:
-                self._close(conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -212,32 +259,37 @@ class BufferingWorker(ThreadWorker):
                 self.accept(listener)
             listener.close()
         super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, deadline)
-        for conn in self._unread:
+        for conn in self._waiting:
             conn.deadline = min(conn.deadline, deadline)
 
     def _collect(self, conn: Any) -> None:
-        conn.sock.setblocking(False)
         try:
-            while not self._has_arrived(conn):
-                received = conn.sock.recv(HEAD_BYTES + BODY_BYTES)
-                if not received:  # nothing more comes, so a thread need not wait either
-                    break
-                conn.collected += received
-        except BlockingIOError:
-            self._poll(conn, conn.deadline, self._collect)
+            if self._receive(conn):
+                self._unpoll(conn)
+                self._hand_over(conn)
         except Refused as refused:
+            self._unpoll(conn)
             self._refuse(conn, refused.response)
         except OSError:
             self._close(conn)
-        else:
-            self._hand_over(conn)
+
+    def _receive(self, conn: Any) -> bool:
+        """Read what has come of a request; return whether a thread can have it."""
+        try:
+            received = conn.sock.recv(_RECEIVED_BYTES)
+        except BlockingIOError:
+            return False
+        conn.collected += received
+        # If nothing more comes, a thread need not wait either.
+        return self._has_arrived(conn) or not received
 
     def _has_arrived(self, conn: Any) -> bool:
         """Return whether a request is complete, or so large that it is not collected."""
         if conn.size is None:
-            conn.size = size_of(conn.collected)
+            if not conn.seen:  # empty lines before a request (RFC 9112, section 2.2)
+                conn.collected = conn.collected.lstrip(b"\r\n")
+            conn.size = size_of(conn.collected, conn.seen)
+            conn.seen = len(conn.collected)
             if conn.size is None:
                 return False
             head, body = conn.size
@@ -246,20 +298,27 @@ class BufferingWorker(ThreadWorker):
                 shorter = _EXPECT.sub(b"", conn.collected[:head])
                 if len(shorter) < head and len(conn.collected) < head + body:
                     conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-                conn.collected = shorter + conn.collected[head:]
+                conn.collected[:head] = shorter
                 conn.size = len(shorter), body
         head, body = conn.size
         return body > BODY_BYTES or len(conn.collected) >= head + body
 
     def _hand_over(self, conn: Any) -> None:
-        if _unread_bytes(conn.sock) > UNREAD_BYTES:
-            self._unread.append(conn)
+        if _is_behind(conn):  # until it has read what it has, or its deadline
+            self._wait(conn, STALLED_SECONDS, self._close)
             return
         conn.data_ready = True
         conn.init()
-        conn.parser.unreader.unread(conn.collected)
+        conn.parser.unreader.unread(bytes(conn.collected))
         conn.collected = b""
         super().enqueue_req(conn)
+
+    def _time_out(self, conn: Any) -> None:
+        if conn.collected:
+            self._unpoll(conn)
+            self._refuse(conn, _TIMEOUT)
+        else:
+            self._close(conn)
 
     def _refuse(self, conn: Any, response: bytes) -> None:
         conn.collected = b""
@@ -268,46 +327,70 @@ class BufferingWorker(ThreadWorker):
         self._end(conn)
 
     def _end(self, conn: Any) -> None:
+        """Close a connection when its client has read the last response, and closes, too."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._close(conn)
         else:
             conn.lingered = 0
-            self._poll(conn, time.monotonic() + LINGER_SECONDS, self._linger)
+            conn.ended = time.monotonic()
+            conn.sock.setblocking(False)
+            self._wait(conn, LINGER_SECONDS, self._forget, self._linger)
 
     def _linger(self, conn: Any) -> None:
-        with suppress(OSError):
+        try:
             received = len(conn.sock.recv(LINGER_BYTES))
-            conn.lingered += received
-            if received and conn.lingered < LINGER_BYTES:
-                self._poll(conn, conn.timeout, self._linger)
-                return
+        except BlockingIOError:
+            return
+        except OSError:
+            received = 0
+        conn.lingered += received
+        if not received or conn.lingered >= LINGER_BYTES:
+            self._close(conn)
+
+    def _forget(self, conn: Any) -> None:
+        """Close a connection whose client does not, or has not read the response for long."""
+        now = time.monotonic()
+        if not self.alive or not _unread_bytes(conn.sock):
+            self._close(conn)
+        elif now < conn.ended + SEND_SECONDS:
+            conn.deadline = now + 1
+        else:
+            self._reset(conn)
+
+    def _reset(self, conn: Any) -> None:
+        """Close a connection; the kernel keeps nothing of what its client has not read."""
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._close(conn)
 
-    def _poll(self, conn: Any, deadline: float, then: Any) -> None:
-        """Call ``then`` with the connection when it can be read; close it after the deadline."""
-        conn.sock.setblocking(False)
-        conn.timeout = deadline
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn, then))
-
-    def _readable(self, conn: Any, then: Any, _: Any) -> None:
-        self._unpoll(conn)
-        then(conn)
+    def _wait(
+        self,
+        conn: Any,
+        seconds: float,
+        at_deadline: Callable[[Any], None],
+        when_readable: Callable[[Any], None] | None = None,
+    ) -> None:
+        conn.deadline = time.monotonic() + seconds
+        self._waiting[conn] = at_deadline
+        if when_readable:
+            self.poller.register(conn.sock, selectors.EVENT_READ, lambda _: when_readable(conn))
 
     def _unpoll(self, conn: Any) -> None:
+        del self._waiting[conn]
         self.poller.unregister(conn.sock)
-        self.pending_conns.remove(conn)
 
     def _close(self, conn: Any) -> None:
+        self._waiting.pop(conn, None)
+        with suppress(KeyError):
+            self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
 
 
-def _part_of(conn: Any) -> bytes:
-    """Return what has come of a request that is not complete."""
-    return getattr(conn, "collected", b"")  # with TLS gunicorn itself waits
+def _is_behind(conn: Any) -> bool:
+    """Return whether a client has yet to read much of earlier responses."""
+    return _unread_bytes(conn.sock) > UNREAD_BYTES
 
 
 def _unread_bytes(sock: socket.socket) -> int:

@@ -99,6 +99,11 @@ def not_found_view(request: HttpRequest) -> HttpResponse:
     return not_found(request, Http404())
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django refuses, as for another host (Django's ``handler400``)."""
+    return problem_page(400, "The request's host, or the form of its body, is not accepted.")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a server error (Django's ``handler500``)."""
     return problem_page(500, "Pave failed to answer this. The error is in its log.")

@@ -86,6 +86,11 @@ def test_a_body_in_chunks_is_411(api):
     )
 
 
+def test_another_host_is_a_problem_that_does_not_repeat_it(api):
+    body = problem(api.get("/livez", headers={"Host": "s3cret.example"}), 400)
+    assert "s3cret" not in str(body)
+
+
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
 def test_an_unknown_path_is_404_for_every_method(api, method):
     problem(getattr(api, method)("/v1/nothing", {}, format="json"), 404)

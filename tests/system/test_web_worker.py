@@ -4,7 +4,10 @@ import json
 import re
 import resource
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -135,15 +138,61 @@ def test_a_large_body_that_is_not_sent_keeps_no_upload_out(stack: Stack, key: st
             connection.close()
 
 
+# A process holds a thousand connections.
+TOO_MANY = 1_500
+
+
 @pytest.mark.stack(WEB_CONCURRENCY="1")
-def test_silent_connections_make_room_for_others(stack: Stack, key: str) -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "G",
+        POST + "Content-Length: 100\r\n\r\n{{",
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    ],
+    ids=["silent", "a byte", "half a body", "kept alive", "unread"],
+)
+def test_connections_that_wait_make_room_for_others(stack: Stack, key: str, sent: str) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4_096), hard))
-    silent = [_connect(stack, "") for _ in range(1_500)]  # a process holds a thousand
+    waiting = []
     try:
+        for _ in range(TOO_MANY):
+            waiting.append(_connect(stack, sent, window=2048))
+            if len(waiting) > TOO_MANY / 2:  # while the server closes the oldest
+                with suppress(OSError):
+                    waiting[len(waiting) // 2].sendall(b"a")
         assert all(post(stack, key)[0] < PROMPT_SECONDS for _ in range(5))
     finally:
-        for connection in silent:
+        for connection in waiting:
+            connection.close()
+    assert "Exception in worker process" not in stack.logs()
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1")
+def test_heads_that_come_byte_by_byte_keep_nobody_out(stack: Stack, key: str) -> None:
+    head = "GET /livez HTTP/1.1\r\nHost: localhost\r\n" + ("X-Large: " + "a" * 4_000 + "\r\n") * 7
+    slow = [_connect(stack, head) for _ in range(150)]
+    stop = threading.Event()
+
+    def trickle() -> None:
+        while not stop.is_set():
+            for connection in slow:
+                with suppress(OSError):
+                    connection.send(b"a")
+            stop.wait(0.05)
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(trickle)
+            try:
+                assert all(post(stack, key)[0] < PROMPT_SECONDS for _ in range(10))
+            finally:
+                stop.set()
+    finally:
+        for connection in slow:
             connection.close()
 
 

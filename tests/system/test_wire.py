@@ -1,5 +1,6 @@
 """What comes over the wire before any of Pave's code sees it: raw bytes to the real server."""
 
+import json
 import socket
 from urllib.parse import urlsplit
 
@@ -15,6 +16,12 @@ BODY = b'{"description": "NETFLIX.COM"}'
 
 def send(stack: Stack, request: bytes) -> list[bytes]:
     """Send bytes and return the status lines of all answers that come back."""
+    answer = exchange(stack, request)
+    return [line for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.")]
+
+
+def exchange(stack: Stack, request: bytes) -> bytes:
+    """Send bytes and return all that comes back."""
     parts = urlsplit(stack.web_url)
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
         connection.sendall(request)
@@ -27,7 +34,7 @@ def send(stack: Stack, request: bytes) -> list[bytes]:
             pass
         except ConnectionResetError:
             pass
-    return [line for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.")]
+    return answer
 
 
 def headers(*lines: bytes) -> bytes:
@@ -64,6 +71,28 @@ def test_an_ambiguous_or_oversized_request_is_refused_and_nothing_after_it_is_re
     assert stack.database.rows("SELECT count(*) FROM merchants_normalizationrequest") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /s3cret\r\n\r\n", 400),
+        (b"<b>s3cret</b> / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET /?s3cret HTTP/9.9\r\nHost: localhost\r\n\r\n", 400),
+        (headers(b"Transfer-Encoding: s3cret"), 501),
+        (headers(b"s3cret : 1"), 400),
+        (b"GET /" + b"s3cret" * 2_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+    ],
+)
+def test_what_cannot_be_parsed_gets_a_problem_and_is_repeated_nowhere(
+    stack: Stack, request_: bytes, status: int
+) -> None:
+    head, _, body = exchange(stack, request_).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body)["status"] == status
+    assert b"s3cret" not in body
+    assert "s3cret" not in stack.logs()
+
+
 def test_a_huge_body_is_refused_before_it_is_read(stack: Stack) -> None:
     for length in (b"99999999999", 30 * b"0" + b"99999999999"):
         head = headers(
@@ -80,3 +109,4 @@ def test_an_unknown_host_gets_no_answer_of_ours(stack: Stack) -> None:
     request = b"GET /livez HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     [status] = send(stack, request)
     assert b" 400 " in status
+    assert "evil.example" not in stack.logs()
