@@ -14,11 +14,11 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # Threads, each with its own database connection: as fast as synchronous workers while they are few,
 # and a client that waits, reads slowly, or sends a large body slowly holds one thread and not a
 # whole process. At most this many may hold a thread for long: PAVE_MAX_WAITING that wait for
-# results, 3 logins (pave/staff/logins.py), 4 uploads and 4 downloads of batches
-# (merchants/api/transfer_limits.py), and 8 of all other routes (pave/api/concurrency.py) except a
+# results, 3 logins and 6 other pages of staff (pave/staff/), 4 uploads and 4 downloads of batches
+# (merchants/api/transfer_limits.py), and 8 of all other routes (pave/api/views.py) except a
 # single post and reading its answer, which are short. These are fewer than there are threads.
 worker_class = "pave.web_worker.BufferingWorker"
-threads = int(os.environ.get("PAVE_WEB_THREADS", "32"))
+threads = int(os.environ.get("PAVE_WEB_THREADS", "36"))
 backlog = 1024
 # What a process holds; who has sent nothing goes first.
 worker_connections = 1000

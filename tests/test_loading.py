@@ -68,7 +68,7 @@ def test_threads_that_need_the_description_at_once_share_one(at_once: Any) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_previews_the_same_draft_at_once_waits_for_one_preview(
+def test_a_draft_that_many_preview_at_once_is_previewed_once_and_keeps_few_waiting(
     at_once: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     NormalizationRequestFactory(description="KRUSTY BURGER 99")
@@ -82,8 +82,9 @@ def test_who_previews_the_same_draft_at_once_waits_for_one_preview(
 
     monkeypatch.setattr(draft, "preview", slowly)
     got = at_once(lambda: draft.preview_of_draft(compute=True))
-    assert [found.examined for found in got] == [1] * THREADS
+    assert {found.examined for found in got if found is not None} == {1}
     assert len(worked_out) == 1
+    assert draft.preview_of_draft(compute=False) is not None
 
 
 def test_after_a_load_that_fails_the_next_one_tries_again() -> None:

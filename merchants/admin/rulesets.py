@@ -134,6 +134,7 @@ class RulesetAdmin(ReadOnlyAdmin):
                 "differences": differences[:SHOWN],
                 "count": len(differences),
                 "hidden": Merchant.objects.filter(active=True, published=False),
+                "wanted": wanted,
                 "preview": preview,
                 "examples": draft.examples_of(preview) if preview else {},
                 "form": form,

@@ -9,7 +9,7 @@ two of a kind at a time; and only one upload of a client is processed at a time 
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from pave.api.concurrency import ConcurrencyLimit, WorkLimit
+from pave.core.concurrency import ConcurrencyLimit, WorkLimit
 
 _FULL = "Too many batches are being uploaded. Try again in a moment."
 _FULL_OF_READERS = "Too many results are being downloaded. Try again in a moment."

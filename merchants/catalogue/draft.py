@@ -22,7 +22,7 @@ from pave.core.loading import load_once
 # A preview takes seconds of CPU, and publishing after it must not wait again.
 _PREVIEW_CACHE_SECONDS = 3600
 
-# Concurrent requests mostly want the same preview: one computes it, the others wait.
+# Concurrent requests mostly want the same preview: one computes it.
 _preview_lock = threading.Lock()
 
 
@@ -105,16 +105,19 @@ def preview_of_draft(*, compute: bool) -> Preview | None:
     """Return what publishing the draft would change for clients; None if not yet computed.
 
     Args:
-        compute: Whether to compute it, which takes seconds, if it is not cached.
+        compute: Whether to compute it, which takes seconds, if it is not cached and no other
+            thread of the process does.
     """
     key = f"preview:{fingerprint()}".replace(" ", "_")
     cached = cache.get(key)
-    if cached is None and compute:
-        with _preview_lock:
-            cached = cache.get(key)
+    if cached is None and compute and _preview_lock.acquire(blocking=False):
+        try:
+            cached = cache.get(key)  # it may have been stored just now
             if cached is None:
                 cached = asdict(preview())
                 cache.set(key, cached, _PREVIEW_CACHE_SECONDS)
+        finally:
+            _preview_lock.release()
     return Preview(**cached) if cached is not None else None
 
 

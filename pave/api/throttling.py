@@ -10,11 +10,11 @@ from rest_framework.exceptions import APIException, Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from pave.api import concurrency
 from pave.api.exceptions import Overloaded
 from pave.clients import rate_limit
 from pave.clients.models import Client
 from pave.clients.quotas import QuotaExceeded
+from pave.core import concurrency
 
 # The attribute of a request that holds the fields of its response.
 _ATTRIBUTE = "pave_limits"

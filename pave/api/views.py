@@ -1,6 +1,5 @@
 """The base of the views of clients' routes."""
 
-import weakref
 from collections.abc import Collection
 from contextlib import ExitStack
 from typing import Any
@@ -10,10 +9,19 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from pave.api.concurrency import GENERAL
 from pave.api.throttling import limit_errors
 from pave.clients.authentication import refuse_other_client
 from pave.clients.models import Client
+from pave.core.concurrency import ConcurrencyLimit, hold_until_sent
+
+# All requests of clients that may take long: a list, a count, or a change that waits for a lock
+# holds its thread for a while.
+GENERAL = ConcurrencyLimit(
+    limit=8,
+    per_client=3,
+    busy="Three other requests of yours are being answered. Send this one when one of them is.",
+    full="Too many requests are being answered. Try again in a moment.",
+)
 
 
 class ClientView(APIView):
@@ -30,7 +38,7 @@ class ClientView(APIView):
         with ExitStack() as self._slot:
             response = super().dispatch(request, *args, **kwargs)
             if not response.streaming:  # a download has a limit of its own
-                _hold_until_sent(response, self._slot.pop_all())
+                hold_until_sent(response, self._slot.pop_all())
             return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -50,9 +58,3 @@ class ClientView(APIView):
         # A large body is spooled, and checked as it is read.
         if isinstance(request.user, Client) and isinstance(request.data, dict):
             refuse_other_client(request.user, request.data.get("client_id"), "body's client_id")
-
-
-def _hold_until_sent(response: HttpResponseBase, slot: ExitStack) -> None:
-    """Let a response keep its slot until the web server has sent it, which slow readers delay."""
-    response._resource_closers.append(slot.close)  # type: ignore[attr-defined]  # Django has no other hook
-    weakref.finalize(response, slot.close)  # one that an error replaces is never closed

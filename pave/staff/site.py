@@ -1,12 +1,15 @@
 """The admin's site: its home page, search and navigation."""
 
+from contextlib import ExitStack
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
+from pave.core.concurrency import Busy, ConcurrencyLimit, hold_until_sent
 from pave.staff import logins
 from pave.staff.dashboard import home, span_of
 from pave.staff.global_search import search
@@ -18,6 +21,14 @@ APPS = ("merchants", "webhooks", "clients", "operations", "staff", "auth", "axes
 NAMES = {"auth": "Accounts", "staff": "Record"}
 # Hidden: django-q2's tasks are only wake-ups, and Pave has its own API keys.
 NOT_SHOWN = {"django_q", "rest_framework_api_key"}
+
+# A page that counts or previews much holds its thread of the web server for a while.
+PAGES = ConcurrencyLimit(
+    limit=6,
+    per_client=4,
+    busy="Four other pages of yours are being made. Reload this one in a moment.",
+    full="Too many pages are being made. Reload this one in a moment.",
+)
 
 
 class StaffSite(AdminSite):
@@ -39,6 +50,28 @@ class StaffSite(AdminSite):
             path("search/", self.admin_view(self.search_view), name="search"),
             *super().get_urls(),
         ]
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Return a view for staff only, who may have few pages made at once (``PAGES``)."""
+
+        @wraps(view)
+        def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            with ExitStack() as slots:
+                try:
+                    slots.enter_context(PAGES.slot(request.user.pk))
+                except Busy as busy:
+                    return TemplateResponse(
+                        request,
+                        "staff/busy.html",
+                        {"why": str(busy)},
+                        status=503,
+                        headers={"Retry-After": "1"},
+                    )
+                response: HttpResponseBase = view(request, *args, **kwargs)
+                hold_until_sent(response, slots.pop_all())
+                return response
+
+        return super().admin_view(limited, cacheable)
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -3,6 +3,7 @@
 import base64
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from pave.staff import logins
+from pave.staff.site import PAGES
 
 PASSWORD = "right-horse-battery"
 
@@ -125,6 +127,23 @@ def test_a_few_wait_for_those_who_log_in_and_one_more_is_refused_at_once(
         assert sorted(one.result(30) for one in tries) == [302] * (logins.MAX_CONCURRENT - 1) + [
             429
         ]
+
+
+def test_one_person_has_four_pages_made_at_once_and_all_of_them_six(superuser: Browser) -> None:
+    page = reverse("admin:index")
+    me = int(superuser.session["_auth_user_id"])
+    with ExitStack() as slots:
+        for _ in range(4):
+            slots.enter_context(PAGES.slot(me))
+        refused = superuser.get(page)
+        assert (refused.status_code, refused["Retry-After"]) == (503, "1")
+        assert "Four other pages of yours" in refused.text
+    assert superuser.get(page).status_code == 200
+    with ExitStack() as slots:
+        for other in range(6):
+            slots.enter_context(PAGES.slot(f"other {other}"))
+        assert superuser.get(page).status_code == 503
+    assert [superuser.get(page).status_code for _ in range(10)] == [200] * 10
 
 
 def test_pages_allow_nothing_but_our_own_files(superuser: Browser) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from merchants.models import Batch
-from pave.api.concurrency import GENERAL
+from pave.api.views import GENERAL
 from tests.api.problems import problem
 from tests.api.test_description import SCHEMA
 from tests.factories import (

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from pave.api.concurrency import Busy
+from pave.core.concurrency import Busy
 from pave.staff.button_views import shown_once
 from pave.staff.buttons import Button, Refused, Result, button
 from pave.staff.global_search import as_uuid

@@ -1,6 +1,6 @@
 """Limits what a web process sends while its caller waits: each holds a thread."""
 
-from pave.api.concurrency import ConcurrencyLimit
+from pave.core.concurrency import ConcurrencyLimit
 
 TESTS = ConcurrencyLimit(
     limit=3,

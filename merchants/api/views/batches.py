@@ -26,7 +26,6 @@ from merchants.models import Batch
 from merchants.requests import batches, cancellation, usage
 from pave.api import throttling
 from pave.api.body_parsers import Upload, UploadParser
-from pave.api.concurrency import GENERAL, Busy
 from pave.api.exceptions import Conflict, PayloadTooLarge
 from pave.api.idempotency import idempotent
 from pave.api.openapi.problems import refused
@@ -34,9 +33,10 @@ from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery, read_query
 from pave.api.throttling import limit_errors
-from pave.api.views import ClientView
+from pave.api.views import GENERAL, ClientView
 from pave.clients.authentication import ClientRequest, refuse_other_client
 from pave.clients.quotas import QuotaExceeded
+from pave.core.concurrency import Busy
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"

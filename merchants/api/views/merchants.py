@@ -9,13 +9,13 @@ from rest_framework.response import Response
 from merchants.api.representations import MerchantSerializer, merchant_object
 from merchants.api.serializers import MerchantQuery
 from merchants.models import Alias, Merchant
-from pave.api.concurrency import ConcurrencyLimit
 from pave.api.openapi.schema import operation
 from pave.api.pagination import ByName
 from pave.api.query_params import read_query
 from pave.api.throttling import limit_errors
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
+from pave.core.concurrency import ConcurrencyLimit
 
 # A search reads the whole catalogue.
 _SEARCHES = ConcurrencyLimit(

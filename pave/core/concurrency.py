@@ -1,8 +1,11 @@
 """Bounds on requests that hold a thread of the web server or its CPU for long."""
 
 import threading
+import weakref
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+from django.http import HttpResponseBase
 
 
 class Busy(Exception):
@@ -83,11 +86,7 @@ class WorkLimit:
             self._semaphore.release()
 
 
-# All requests of clients that may take long: a list, a count, or a change that waits for a lock
-# holds its thread for a while.
-GENERAL = ConcurrencyLimit(
-    limit=8,
-    per_client=3,
-    busy="Three other requests of yours are being answered. Send this one when one of them is.",
-    full="Too many requests are being answered. Try again in a moment.",
-)
+def hold_until_sent(response: HttpResponseBase, slots: ExitStack) -> None:
+    """Let a response keep its slots until the web server has sent it, which slow readers delay."""
+    response._resource_closers.append(slots.close)  # type: ignore[attr-defined]  # Django has no other hook
+    weakref.finalize(response, slots.close)  # one that an error replaces is never closed
