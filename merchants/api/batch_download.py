@@ -39,8 +39,8 @@ COLUMNS = (
     *READ_COLUMNS,
     "metadata",
 )
-# Spreadsheets take a cell that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection).
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def as_ndjson(batch: Batch) -> Iterator[bytes]:

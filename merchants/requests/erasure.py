@@ -13,6 +13,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from merchants.catalogue import feedback
 from merchants.models import (
@@ -117,10 +118,18 @@ def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
 
 
 def _is_in_flight(client: Client) -> bool:
-    """Return whether a delivery to the client, or a run for it alone, is in flight."""
+    """Return whether a delivery to the client, or a run for it alone, is in flight.
+
+    One whose lease has ended counts no more, for a restored database has some and no cluster runs.
+    """
+    now = timezone.now()
     return (
-        Delivery.objects.in_flight().filter(webhook__client=client).exists()
-        or Resolution.objects.filter(client=client, status=Resolution.Status.RUNNING).exists()
+        Delivery.objects.in_flight()
+        .filter(webhook__client=client, lease_expires_at__gt=now)
+        .exists()
+        or Resolution.objects.filter(
+            client=client, status=Resolution.Status.RUNNING, lease_expires_at__gt=now
+        ).exists()
     )
 
 

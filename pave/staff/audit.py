@@ -1,5 +1,6 @@
 """The audit trail: who did what, when, and what was before and after."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ from django.http import HttpRequest
 from encrypted_fields.fields import EncryptedFieldMixin
 
 from pave.staff.models import AuditEntry
+
+logger = logging.getLogger(__name__)
 
 # In place of secrets.
 MASK = "***"
@@ -67,7 +70,7 @@ def record(
         changes: Field -> before and after.
         detail: The outcome.
     """
-    return AuditEntry.objects.create(
+    entry = AuditEntry.objects.create(
         user_id=request.user.pk,
         username=request.user.get_username(),
         action=action[:100],
@@ -78,6 +81,17 @@ def record(
         detail=detail[:1000],
         address=request.META.get("REMOTE_ADDR", ""),
     )
+    # Without texts, which may be a client's. A backup that is restored lacks the entry.
+    logger.info(
+        "staff.did",
+        extra={
+            "user": entry.username,
+            "action": entry.action,
+            "object": f"{entry.model}:{entry.object_id}",
+            "changed": sorted(entry.changes),
+        },
+    )
+    return entry
 
 
 def of_object(obj: Model) -> QuerySet[AuditEntry]:

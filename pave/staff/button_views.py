@@ -1,6 +1,5 @@
 """The views of buttons: confirmation, action, message and audit entry."""
 
-import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -20,8 +19,6 @@ from django.utils.cache import add_never_cache_headers
 from pave.core.card_masking import masked
 from pave.staff import audit
 from pave.staff.buttons import Button, Refused, buttons_of
-
-logger = logging.getLogger(__name__)
 
 # A bulk action is performed object by object while the browser waits.
 MAX_BULK = 200
@@ -143,14 +140,6 @@ class ButtonsMixin:
             }
         detail = result if isinstance(result, str) else getattr(result, "audit_detail", "")
         audit.record(request, action=button.label.lower(), obj=obj, changes=changes, detail=detail)
-        logger.info(
-            "staff.did",
-            extra={
-                "action": button.name,
-                "object": f"{obj._meta.label_lower}:{obj.pk}",
-                "user": request.user.get_username(),
-            },
-        )
         return result
 
     def ask(

@@ -6,7 +6,7 @@ import re
 from unittest.mock import Mock
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client as Browser
@@ -32,6 +32,20 @@ def _everywhere() -> str:
     sessions = [session.get_decoded() for session in Session.objects.all()]
     entries = list(AuditEntry.objects.values())
     return json.dumps([sessions, entries], default=str)
+
+
+def test_what_is_on_record_is_logged_without_texts(
+    superuser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backup that is restored lacks it: an account that was closed since is open again."""
+    fired = User.objects.create_user("fired", is_staff=True)
+    with caplog.at_level(logging.INFO):
+        superuser.post(
+            reverse("admin:auth_user_change", args=[fired.pk]), {"username": "fired", "email": ""}
+        )
+    [line] = [vars(line) for line in caplog.records if line.message == "staff.did"]
+    assert (line["object"], line["action"]) == (f"auth.user:{fired.pk}", "changed")
+    assert line["changed"] == ["is_active", "is_staff"]
 
 
 def test_a_change_is_on_record_with_before_and_after(

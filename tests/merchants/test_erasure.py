@@ -3,6 +3,7 @@
 import io
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.apps import apps
@@ -11,6 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 from merchants.catalogue import feedback
 from merchants.models import Batch, Merchant, NormalizationRequest, Resolution
@@ -19,6 +21,7 @@ from merchants.requests.batches import Row
 from pave.clients import api_keys
 from pave.clients.models import Client
 from pave.staff.models import AuditEntry
+from tests.factories import DeliveryFactory, EventFactory
 from tests.merchants.heuristics import FirstWord
 from webhooks.delivery import dispatcher
 from webhooks.endpoints import services
@@ -104,6 +107,21 @@ def test_it_can_be_repeated_from_the_log_after_a_restore(client_1234, caplog):
     with caplog.at_level("INFO"):
         erase("1234")
     assert [line.client for line in caplog.records if line.message == "client.erased"] == ["1234"]
+
+
+def test_it_waits_for_nobody_who_is_gone(client_1234, webhook):
+    """A restored backup has runs and messages in flight, and no cluster runs."""
+    request = submit(client_1234, "SHOP")
+    admission.admit_batch()
+    event = EventFactory(client=client_1234.client)
+    gone = {"claimed_by": "gone/1/2", "lease_expires_at": timezone.now() - timedelta(seconds=1)}
+    DeliveryFactory(webhook=webhook, event=event, status="delivering", **gone)
+    request.refresh_from_db()
+    Resolution.objects.filter(pk=request.resolution_id).update(
+        client=client_1234.client, status="running", **gone
+    )
+    erase("1234")
+    assert not Client.objects.filter(client_id="1234").exists()
 
 
 def test_it_asks_first(client_1234, monkeypatch):

@@ -26,6 +26,8 @@ collect_ignore_glob = [] if os.environ.get("PAVE_TEST_POOLER") else ["test_*.py"
 
 # Fewer than there are threads and processes: they have to share.
 CONNECTIONS = 5
+# PgBouncer replaces its connections to PostgreSQL after an hour, if nothing is said.
+LIFETIME_SECONDS = 2
 NOBODY = 65534
 
 
@@ -43,6 +45,7 @@ def _pooler(database_url: str, folder: Path) -> Iterator[int]:
         "[pgbouncer]\nlisten_addr = 127.0.0.1\nunix_socket_dir =\nauth_type = any\n"
         f"listen_port = {listen_port}\npool_mode = transaction\n"
         f"default_pool_size = {CONNECTIONS}\nmax_client_conn = 500\n"
+        f"server_lifetime = {LIFETIME_SECONDS}\n"
     )
     command = [shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", str(config)]
     if os.geteuid() == 0:  # it refuses to run as root
@@ -67,14 +70,19 @@ def _pooler(database_url: str, folder: Path) -> Iterator[int]:
 def pooled(databases: Databases, tmp_path: Path) -> Iterator[Stack]:
     """Pave's processes, all of whose connections go through the pooler."""
     database = databases.make()
+    parts = urlsplit(database.url)
+    # This and the settings below: as docs/scaling.md has it.
+    for name, value in (
+        ("statement_timeout", "15s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ):
+        database.rows(f"ALTER DATABASE {parts.path[1:]} SET {name} = '{value}'")
     with _pooler(database.url, tmp_path) as port:
-        parts = urlsplit(database.url)
         url = f"postgresql://{parts.username}:any@127.0.0.1:{port}{parts.path}"
         stack = Stack(
             tmp_path,
             database,
             os.environ["REDIS_URL"],
-            # As docs/scaling.md has it.
             {
                 "DATABASE_URL": f"{url}?DISABLE_SERVER_SIDE_CURSORS=True",
                 "PAVE_STATEMENT_TIMEOUT": "0",

@@ -1,11 +1,14 @@
 """Everything works through a pooler that hands out connections by the transaction."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
+import psycopg2
 import requests
 
-from tests.pooler.conftest import CONNECTIONS
+from tests.pooler.conftest import CONNECTIONS, LIFETIME_SECONDS
 from tests.system.stack import Stack
 from webhooks.receiver.application import Receiver
 
@@ -28,6 +31,18 @@ def test_requests_of_many_threads_are_answered_over_few_connections(pooled: Stac
         " AND pid <> pg_backend_pid()"
     )
     assert used <= CONNECTIONS
+
+
+def test_connections_that_are_opened_later_have_the_limits_too(pooled: Stack) -> None:
+    pooled.start_cluster()
+    url = pooled.environ["DATABASE_URL"].partition("?")[0]
+    time.sleep(2 * LIFETIME_SECONDS)
+    with ExitStack() as transactions:
+        for _ in range(CONNECTIONS):
+            connection = transactions.enter_context(closing(psycopg2.connect(url)))
+            cursor = connection.cursor()
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            assert cursor.fetchone() == ("30s",)
 
 
 def test_a_batch_goes_through(pooled: Stack) -> None:

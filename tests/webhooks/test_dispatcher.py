@@ -3,6 +3,7 @@
 import html
 import json
 import socket
+import threading
 from datetime import timedelta
 from email.utils import format_datetime
 from urllib.parse import quote
@@ -18,6 +19,20 @@ from webhooks.receiver.application import Reply, always, in_turn
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
 SECOND = timedelta(seconds=1)
+
+
+def allow_threads(monkeypatch, count):
+    """Let dispatchers start so many threads."""
+    start, left = threading.Thread.start, [None] * count
+
+    def limited(thread):
+        if thread.name.startswith("send"):
+            if not left:
+                raise RuntimeError("can't start new thread")
+            left.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
 
 
 def seconds_until(moment):
@@ -342,6 +357,25 @@ def test_a_delivery_whose_dispatcher_died_is_requeued_with_a_row(send, deliver, 
     send()
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts) == ("succeeded", 2)
+
+
+def test_where_no_more_threads_can_be_started_those_that_run_send_all(
+    send, deliver, receiver, monkeypatch
+):
+    allow_threads(monkeypatch, 1)
+    for _ in range(3):
+        deliver()
+    assert send() == 3
+    assert len(receiver.messages) == 3
+
+
+def test_where_no_thread_can_be_started_nothing_is_claimed(send, deliver, monkeypatch):
+    allow_threads(monkeypatch, 0)
+    delivery = deliver()
+    with pytest.raises(RuntimeError):
+        send()
+    delivery.refresh_from_db()
+    assert delivery.status == "pending"
 
 
 def test_a_lease_that_still_runs_is_left_alone(deliver):

@@ -4,6 +4,7 @@ import logging
 import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -97,6 +98,8 @@ class Dispatcher:
         attempts = 0
         loop = WorkLoop(self._wakeup, seconds=seconds)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
+            # One thread at least, or the task fails before anything is claimed.
+            pool.submit(time.monotonic)
             try:
                 while loop.should_continue():
                     claimed = self._claim_and_submit(pool)
@@ -136,7 +139,9 @@ class Dispatcher:
             lambda: self._claim(few_since, not_suspect), seconds=CLAIM_RETRY_SECONDS
         )
         for claim in claims:
-            pool.submit(self._send, claim)
+            # It is queued first: where the machine has no thread left, those of the pool send it.
+            with suppress(RuntimeError):
+                pool.submit(self._send, claim)
         return len(claims)
 
     def _wait_for_slow(self, pool: ThreadPoolExecutor, *, not_suspect: bool) -> int:
