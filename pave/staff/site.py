@@ -2,15 +2,17 @@
 
 from contextlib import ExitStack
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from pave.core.concurrency import Busy, ConcurrencyLimit, hold_until_sent
-from pave.staff import logins
+from pave.staff import audit, logins
 from pave.staff.dashboard import home, span_of
 from pave.staff.global_search import search
 from pave.staff.widgets import SPANS
@@ -90,6 +92,15 @@ class StaffSite(AdminSite):
                 status=429,
                 headers={"Retry-After": str(error.pause)},
             )
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show the form, or change the own password, which is put on record."""
+        response = super().password_change(request, extra_context)
+        if response.status_code == HTTPStatus.FOUND and isinstance(request.user, User):
+            audit.record(request, action="changed the own password", obj=request.user)
+        return response
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
         apps = super().get_app_list(request, app_label)

@@ -48,6 +48,21 @@ def test_what_is_on_record_is_logged_without_texts(
     assert line["changed"] == ["is_active", "is_staff"]
 
 
+def test_a_change_of_the_own_password_is_on_record(superuser: Browser) -> None:
+    me = User.objects.get(pk=superuser.session["_auth_user_id"])
+    me.set_password("right-horse-battery")
+    me.save()
+    superuser.force_login(me, backend="django.contrib.auth.backends.ModelBackend")
+    passwords = {"old_password": "wrong", "new_password1": "next-horse-battery"}
+    url = reverse("admin:password_change")
+    superuser.post(url, {**passwords, "new_password2": "next-horse-battery"})
+    assert not AuditEntry.objects.exists()
+    passwords["old_password"] = "right-horse-battery"
+    superuser.post(url, {**passwords, "new_password2": "next-horse-battery"})
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.object_id) == ("changed the own password", str(me.pk))
+
+
 def test_a_change_is_on_record_with_before_and_after(
     superuser: Browser, plain_webhook: Webhook
 ) -> None:
