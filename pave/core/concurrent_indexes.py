@@ -29,9 +29,28 @@ class _Aside:
 
 
 class AddIndexAside(_Aside, AddIndexConcurrently):
-    """Create an index without blocking writes."""
+    """Create an index without blocking writes, however long it takes.
+
+    One that was interrupted before has left an index that is not valid, which goes first.
+    """
 
     plain = AddIndex
+
+    def database_forwards(self, app_label: str, schema_editor: Any, *states: Any) -> None:
+        connection = schema_editor.connection
+        if connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, *states)
+            return
+        name = connection.ops.quote_name(self.index.name)
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")
+            cursor.execute(
+                "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid", [name]
+            )
+            if cursor.fetchone() is not None:
+                cursor.execute(f"DROP INDEX CONCURRENTLY {name}")
+            super().database_forwards(app_label, schema_editor, *states)
+            cursor.execute("RESET statement_timeout")
 
 
 class RemoveIndexAside(_Aside, RemoveIndexConcurrently):

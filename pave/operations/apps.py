@@ -13,7 +13,8 @@ class OperationsConfig(app_config.PaveAppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        """Set up connections to the database, and start telemetry if it is configured."""
+        """Register checks, set up connections to the database, and start telemetry if it is set."""
+        from pave.operations import checks  # noqa: F401 - they register themselves
         from pave.operations.cluster import db_retry
         from pave.operations.monitoring import telemetry
 

@@ -3,12 +3,16 @@
 from importlib.util import find_spec
 from typing import Any
 
+from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from pave.operations.monitoring import telemetry
+
+# Of random characters; Django's own are longer.
+SECRET_KEY_LENGTH = 32
 
 
 @register(Tags.compatibility)
@@ -89,3 +93,29 @@ def broker_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
         return []
     hint = "pip install -r requirements-sqs.txt"
     return [Error("PAVE_BROKER is sqs, and boto3 is not installed.", hint=hint, id="pave.E006")]
+
+
+@register(Tags.security)
+def keys(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse a key that can be guessed, and keys that cannot encrypt."""
+    errors = []
+    if not settings.DEBUG and len(settings.SECRET_KEY) < SECRET_KEY_LENGTH:
+        message = f"SECRET_KEY has fewer than {SECRET_KEY_LENGTH} characters, and DEBUG is off."
+        errors.append(Error(message, id="pave.E007"))
+    for number, key in enumerate(settings.FIELD_ENCRYPTION_KEYS, 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            message = f"The key number {number} of FIELD_ENCRYPTION_KEYS is not one of Fernet's."
+            errors.append(Error(message, id="pave.E008"))
+    return errors
+
+
+@register(Tags.caches)
+def redis_url(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse a REDIS_URL that would look like a Redis that is away for ever."""
+    if not settings.REDIS_URL or settings.REDIS_URL.startswith(
+        ("redis://", "rediss://", "unix://")
+    ):
+        return []
+    return [Error("REDIS_URL begins with redis://, rediss:// or unix://.", id="pave.E009")]

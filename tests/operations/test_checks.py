@@ -1,7 +1,13 @@
+import os
+import subprocess
+import sys
+
 import pytest
+from cryptography.fernet import Fernet
 
 from pave.operations import checks
 from pave.operations.monitoring import telemetry
+from tests.system.stack import ROOT
 
 
 @pytest.mark.parametrize(
@@ -67,3 +73,38 @@ def test_sqs_without_its_library_is_refused(settings, monkeypatch):
     settings.PAVE_BROKER = "sqs"
     monkeypatch.setattr(checks, "find_spec", lambda module: None)
     assert [error.id for error in checks.broker_installed(None)] == ["pave.E006"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "id_"),
+    [
+        ("SECRET_KEY", "short", "pave.E007"),
+        ("FIELD_ENCRYPTION_KEYS", ["abc"], "pave.E008"),
+        ("FIELD_ENCRYPTION_KEYS", [Fernet.generate_key().decode(), "0" * 44], "pave.E008"),
+    ],
+)
+def test_keys_that_protect_nothing_are_refused(settings, name, value, id_):
+    settings.SECRET_KEY = "0" * checks.SECRET_KEY_LENGTH
+    setattr(settings, name, value)
+    assert [error.id for error in checks.keys(None)] == [id_]
+
+
+def test_a_redis_without_a_scheme_is_refused(settings):
+    settings.REDIS_URL = "localhost:6379"
+    assert [error.id for error in checks.redis_url(None)] == ["pave.E009"]
+    settings.REDIS_URL = "rediss://localhost:6379/0"
+    assert checks.redis_url(None) == []
+
+
+def test_manage_py_check_and_what_starts_refuse_them():
+    for command in ("check", "qcluster"):
+        ran = subprocess.run(
+            [sys.executable, "manage.py", command],
+            cwd=ROOT,
+            env={**os.environ, "PAVE_WORKERS": "0"},
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode != 0, command
+        assert "pave.E001" in ran.stderr, command

@@ -6,6 +6,10 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django_migration_linter import MigrationLinter
 
+from merchants.models import NormalizationRequest
+from pave.core.concurrent_indexes import AddIndexAside
+from tests.servers import ON_SQLITE
+
 # The last migration of each app that was applied before Pave had rows to lock, and old code to
 # break. Not to be raised again: what comes after runs while Pave is at work.
 FIRST_RELEASE = {
@@ -40,6 +44,25 @@ def test_migrations_break_no_code_that_is_still_running_and_lock_no_table_for_lo
         if app in FIRST_RELEASE and name > FIRST_RELEASE[app]
     ]
     assert not linted(later).has_errors
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="it has no concurrent index")
+def test_an_index_whose_creation_was_interrupted_is_made_anew():
+    name = "request_of_batch_newest"
+    [index] = [index for index in NormalizationRequest._meta.indexes if index.name == name]
+    state = MigrationLoader(connection).project_state()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name]
+        )
+        cursor.execute("SET statement_timeout = '15s'")
+        with connection.schema_editor(atomic=False) as editor:
+            AddIndexAside("normalizationrequest", index).database_forwards(
+                "merchants", editor, state, state
+            )
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", [name])
+        assert cursor.fetchone() == (True,)
+        cursor.execute("RESET statement_timeout")
 
 
 def test_the_linter_would_see_it():

@@ -98,8 +98,11 @@ class Dispatcher:
         attempts = 0
         loop = WorkLoop(self._wakeup, seconds=seconds)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
-            # One thread at least, or the task fails before anything is claimed.
-            pool.submit(time.monotonic)
+            try:
+                pool.submit(time.monotonic)
+            except RuntimeError as error:
+                # Before anything is claimed. The worker ends, and is replaced.
+                raise SystemExit(f"no thread for messages: {error}") from error
             try:
                 while loop.should_continue():
                     claimed = self._claim_and_submit(pool)
