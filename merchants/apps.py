@@ -29,7 +29,9 @@ class MerchantsConfig(app_config.PaveAppConfig):
         from merchants.catalogue import rulesets
         from merchants.matching.reading import read
         from merchants.matching.types import Transaction
+        from merchants.requests import admission
 
+        admission.SLOTS.create()
         rulesets.heuristic_for(rulesets.current().number)
         for text in ("PAYMENT TO JANE DOE", "FERN CAFE SAO PAULO BR"):  # names; spellings of towns
             read(Transaction(text))

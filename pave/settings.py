@@ -415,8 +415,9 @@ LOGGING = {
     "loggers": {
         # In development Django would log each raw path a second time.
         "django": {"level": "INFO"},
-        # A line for each stranger's Host header, which it repeats, with a traceback.
+        # Lines with a traceback for what strangers send; the first repeats it.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security.TooManyFieldsSent": {"level": "CRITICAL"},
         # One line per task would drown Pave's own lines, which give the outcome of each.
         "django-q": {"level": "WARNING"},
         "requests_hardened": {"level": "ERROR"},

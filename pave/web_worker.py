@@ -41,7 +41,7 @@ LINGER_BYTES = 64 * 1024
 _RECEIVED_BYTES = 64 * 1024
 _ACCEPTED_AT_ONCE = 50
 # For the rest of a body that nobody has read, before the connection may be used again.
-_DRAIN_SECONDS = 0.1
+_DRAIN_SECONDS = 0.01
 _HEAD_END = b"\r\n\r\n"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"\ncontent-length:([^\r\n]*)", re.IGNORECASE)

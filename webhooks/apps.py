@@ -22,9 +22,9 @@ class WebhooksConfig(app_config.PaveAppConfig):
         housekeeping.requeue(worker=worker)
 
     def preload(self) -> None:
-        from webhooks.delivery import worker_slots
+        from webhooks.delivery import dispatcher
 
-        worker_slots.create()
+        dispatcher.SLOTS.create()
 
     def gauges(self) -> Iterable[Any]:
         from webhooks import metrics

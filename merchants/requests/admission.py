@@ -39,6 +39,7 @@ from pave.core.bulk_update import update_each
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name
+from pave.operations.cluster.worker_slots import WorkerSlots
 from pave.operations.monitoring.counters import Counter
 
 logger = logging.getLogger(__name__)
@@ -59,9 +60,16 @@ CLAIM_IDLE_SECONDS = 5.0
 # An older claim belongs to a dead worker: the limits for keys are much shorter.
 CLAIM_LEASE = timedelta(seconds=60)
 
+SLOTS = WorkerSlots()
+
 
 def admit() -> int:
     """Admit queued requests, batch by batch, for a slice of time; return how many there were."""
+    with SLOTS.acquire() as acquired:
+        return _admit_for_a_slice() if acquired else 0
+
+
+def _admit_for_a_slice() -> int:
     loop = WorkLoop(ADMIT, seconds=settings.PAVE_TASK_SLICE)
     admitted = 0
     while loop.should_continue():

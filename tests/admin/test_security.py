@@ -146,6 +146,23 @@ def test_one_person_has_four_pages_made_at_once_and_all_of_them_six(superuser: B
     assert [superuser.get(page).status_code for _ in range(10)] == [200] * 10
 
 
+@pytest.mark.parametrize("name", ["login", "index", "merchants_ruleset_draft"])
+def test_a_strangers_form_is_not_read_unless_it_is_small(db: None, name: str) -> None:
+    stranger = Browser(enforce_csrf_checks=True)
+    form = {f"field {number}": "a" for number in range(200)}
+    response = stranger.post(reverse(f"admin:{name}"), form)
+    assert response.status_code == 413
+    assert stranger.post(reverse(f"admin:{name}"), {"username": "a"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/livez", "/nothing"])
+def test_a_form_for_a_page_without_forms_is_not_read(db: None, path: str) -> None:
+    stranger = Browser(enforce_csrf_checks=True, raise_request_exception=False)
+    stranger.cookies["csrftoken"] = "a" * 32
+    form = {f"field {number}": "a" for number in range(2_000)}  # which would be a 400
+    assert stranger.post(path, form).status_code in (404, 405)
+
+
 def test_pages_allow_nothing_but_our_own_files(superuser: Browser) -> None:
     policy = superuser.get(reverse("admin:index")).headers["Content-Security-Policy"]
     assert "script-src 'self'" in policy

@@ -70,7 +70,9 @@ def test_a_file_that_no_form_takes_is_not_written_to_disk(settings, admin_user, 
     client = Client(enforce_csrf_checks=True)
     client.cookies["csrftoken"] = 32 * "a"
     file = SimpleUploadedFile("a.bin", 3 * 1024 * 1024 * b"x")
-    assert client.post(path, {"file": file}).status_code == 413, "of a stranger it is not read"
+    assert client.post(path, {"file": file}).status_code in (405, 413), (
+        "of a stranger it is not read"
+    )
     client.force_login(admin_user)
     file.seek(0)
     assert client.post(path, {"file": file}).status_code in (403, 405)

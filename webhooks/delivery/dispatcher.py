@@ -17,7 +17,7 @@ from pave.operations.cluster.db_retry import retry_while_unavailable
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name
-from webhooks.delivery import worker_slots
+from pave.operations.cluster.worker_slots import WorkerSlots
 from webhooks.delivery.claims import Claim, Claimer
 from webhooks.delivery.fair_share import Capacity, has_due_work
 from webhooks.delivery.results import INTERRUPTED, AttemptResult, record
@@ -52,6 +52,8 @@ HELP_INTERVAL = 1.0
 # of attempts are kept longer. A dispatcher that hangs is killed by its cluster.
 CLAIM_RETRY_SECONDS = 5.0
 RECORD_RETRY_SECONDS = 60.0
+
+SLOTS = WorkerSlots()
 
 
 @dataclass(slots=True)
@@ -281,13 +283,13 @@ def attempt(transport: Transport, claim: Claim) -> AttemptResult:
 
 def send_due() -> int:
     """Send due deliveries for a slice of time; return how many attempts were made."""
-    with worker_slots.acquire() as acquired:
+    with SLOTS.acquire() as acquired:
         return Dispatcher().run(seconds=settings.PAVE_TASK_SLICE) if acquired else 0
 
 
 def help_send() -> int:
     """Help another dispatcher that has too much to do, for a short slice."""
-    with worker_slots.acquire() as acquired:
+    with SLOTS.acquire() as acquired:
         return Dispatcher(wakeup=HELP).run(seconds=HELP_SECONDS) if acquired else 0
 
 
