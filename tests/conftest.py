@@ -36,7 +36,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slow ones first: at the end of a run, processes share what is left of the others."""
+    """Run the slow ones first, so that no process has several left at the end."""
     items.sort(key=lambda item: "system" not in item.path.parts)
 
 
