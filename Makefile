@@ -5,8 +5,8 @@ PYTHON ?= python3
 PORT = 9898
 # For pytest: make test ARGS="tests/webhooks -x"; for the benchmark: make bench ARGS="--rounds 5"
 ARGS =
-# Tests run in two processes for each core, each with servers of its own; in one with yours.
-# make test PARALLEL= for one.
+# Tests run in as many processes as there are cores, each with servers of its own; in one with
+# yours. make test PARALLEL= for one.
 PARALLEL = $(if $(DATABASE_URL)$(REDIS_URL),,-n auto --dist load --maxschedchunk 1)
 # Parts of the benchmark; none for all: make bench PART="delivery fairness"
 PART =

@@ -30,11 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tests.admin.fixtures")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Run twice as many processes as there are cores: a test waits half of its time."""
-    return 2 * len(os.sched_getaffinity(0))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the slow ones first, so that no process has several left at the end."""
     items.sort(key=lambda item: "system" not in item.path.parts)

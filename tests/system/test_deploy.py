@@ -93,7 +93,7 @@ def start_web(stack: Stack, name: str, settings: str) -> tuple[subprocess.Popen[
         session.trust_env = False
         try:
             return session.get(f"{url}/readyz", timeout=10).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:  # on a busy machine it has not begun to answer
             return False
 
     stack.wait_for(is_ready, START_SECONDS)
