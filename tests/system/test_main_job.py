@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(180)
 
 HEURISTICS = "tests.system.heuristics"
 # From post to webhook, on two busy cores, with nothing gone wrong.
-PROMPT_SECONDS = 45
+PROMPT_SECONDS = 15
 
 
 def verified(message: Message, secret: str) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from requests.adapters import HTTPAdapter
 
 from tests.system.stack import ROOT, Stack
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 6
 # On two busy cores; nobody who was kept out would be answered in this time.
-PROMPT_SECONDS = 8
+PROMPT_SECONDS = 4
 PASSWORD = "right-horse-battery"
 BOUND = 2  # of those who wait, in each of two processes
 

@@ -25,7 +25,7 @@ def exchange(stack: Stack, request: bytes) -> bytes:
     parts = urlsplit(stack.web_url)
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
         connection.sendall(request)
-        connection.settimeout(10)
+        connection.settimeout(2)
         answer = b""
         try:
             while part := connection.recv(65_536):
