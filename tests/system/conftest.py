@@ -1,11 +1,10 @@
 """Fixtures that start Pave as real processes."""
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,18 +33,54 @@ def databases(servers: Servers) -> Iterator[Databases]:
 
 
 @pytest.fixture
-def stack(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest,
+    databases: Databases,
+    shared_stack: Callable[[Mapping[str, str]], Stack],
+    tmp_path: Path,
+) -> Iterator[Stack]:
     """A web server and room for a cluster; settings come from ``@pytest.mark.stack(NAME=...)``.
 
-    The log of each process is shown with a test that fails.
+    With ``shared=True`` among them other tests use it, too: a test leaves the web server as it is,
+    and starts no cluster. The log of each process is shown with a test that fails.
     """
     marker = request.node.get_closest_marker("stack")
-    database = databases.make()
-    stack = Stack(
-        tmp_path, database, os.environ["REDIS_URL"], environ=marker.kwargs if marker else {}
-    )
+    settings = dict(marker.kwargs) if marker else {}
+    if settings.pop("shared", False):
+        stack = shared_stack(settings)
+        try:
+            yield stack
+        finally:
+            print(stack.logs())  # noqa: T201 - pytest shows it with a failure
+        return
+    stack = Stack(tmp_path, databases.make(), os.environ["REDIS_URL"], environ=settings)
     with running(stack):
         yield stack
+
+
+@pytest.fixture(scope="session")
+def shared_stack(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Mapping[str, str]], Stack]]:
+    """Return the stack of these settings, which is started for the first test that asks."""
+    stacks: dict[tuple[tuple[str, str], ...], Stack] = {}
+    with ExitStack() as started:
+
+        def shared(settings: Mapping[str, str]) -> Stack:
+            key = tuple(sorted(settings.items()))
+            if key not in stacks:
+                folder = tmp_path_factory.mktemp("stack")
+                stacks[key] = Stack(
+                    folder,
+                    databases.make(),
+                    os.environ["REDIS_URL"],
+                    environ=settings,
+                    redis_number=2 + len(stacks),
+                )
+                started.enter_context(running(stacks[key]))
+            return stacks[key]
+
+        yield shared
 
 
 @contextmanager
@@ -72,4 +107,4 @@ def endpoint() -> Iterator[Receiver]:
 @pytest.fixture
 def key(stack: Stack) -> str:
     """The API key of client 1234."""
-    return json.loads(stack.manage("create_client", "1234", "--json"))["api_key"]
+    return stack.key

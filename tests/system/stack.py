@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -33,15 +34,23 @@ class Stack:
         database: Whose tables are there already.
         redis_url: Redis of the test run; "" for the cache in the database.
         environ: Settings of the processes.
+        redis_number: Which of Redis' databases is theirs, counted from the test run's own; those
+            who run at the same time have other ones, as the same ids are other rows there.
     """
 
     def __init__(
-        self, folder: Path, database: Database, redis_url: str, environ: Mapping[str, str]
+        self,
+        folder: Path,
+        database: Database,
+        redis_url: str,
+        environ: Mapping[str, str],
+        *,
+        redis_number: int = 1,
     ) -> None:
         self.folder = folder
         self.database = database
         self.runs_file = folder / "runs"
-        redis_url = _next_number(redis_url) if redis_url else ""
+        redis_url = _numbered(redis_url, redis_number) if redis_url else ""
         if redis_url:
             _forget_everything(redis_url)
         self.environ = {
@@ -152,6 +161,11 @@ class Stack:
 
     # --- Use ----------------------------------------------------------------------------------
 
+    @cached_property
+    def key(self) -> str:
+        """The API key of client 1234, which is made for the first who asks."""
+        return json.loads(self.manage("create_client", "1234", "--json"))["api_key"]
+
     def create_client(self, client_id: str, webhook_url: str) -> dict[str, Any]:
         """Make a client with a webhook, as ``create_client --json`` gives it."""
         made = self.manage("create_client", client_id, "--webhook-url", webhook_url, "--json")
@@ -218,13 +232,13 @@ def signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> No
     os.killpg(process.pid, signum)
 
 
-def _next_number(redis_url: str) -> str:
-    """Return the URL of the Redis database after the test run's own, whose cache it is."""
+def _numbered(redis_url: str, further: int) -> str:
+    """Return the URL of a Redis database after the test run's own, whose cache it is."""
     parts = urlsplit(redis_url)
     if parts.scheme == "unix":
-        return f"unix://{parts.path}?db=1"
+        return f"unix://{parts.path}?db={further}"
     number = int(parts.path.strip("/") or 0)
-    return urlunsplit(parts._replace(path=f"/{(number + 1) % 16}"))
+    return urlunsplit(parts._replace(path=f"/{(number + further) % 16}"))
 
 
 def _forget_everything(redis_url: str) -> None:

@@ -185,6 +185,7 @@ def test_those_who_try_passwords_keep_nobody_out(stack: Stack, key: str) -> None
     assert Staff(stack, "127.0.0.1").log_in("anna", PASSWORD).status_code == 302
 
 
+@pytest.mark.stack(shared=True)
 def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
     address = urlsplit(stack.web_url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
@@ -199,6 +200,7 @@ def test_a_slow_upload_holds_no_transaction(stack: Stack, key: str) -> None:
         assert _open_transactions(stack) == 0
 
 
+@pytest.mark.stack(shared=True)
 @pytest.mark.parametrize(
     ("path", "media_type", "body"),
     [
@@ -233,7 +235,7 @@ def upload_batch(stack: Stack, key: str, body: bytes) -> requests.Response:
     return requests.post(f"{stack.web_url}/v1/batches", data=body, headers=headers, timeout=50)
 
 
-@pytest.mark.stack(WEB_CONCURRENCY="1")
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
 def test_those_who_upload_what_looks_like_card_numbers_keep_nobody_out(
     stack: Stack, key: str
 ) -> None:
@@ -265,7 +267,7 @@ def test_those_who_upload_what_looks_like_card_numbers_keep_nobody_out(
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
 
 
-@pytest.mark.stack(WEB_CONCURRENCY="1")
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
 def test_a_client_that_uploads_slowly_holds_one_thread(stack: Stack, key: str) -> None:
     address = urlsplit(stack.web_url)
     slow: list[socket.socket] = []
@@ -293,6 +295,7 @@ def test_a_client_that_uploads_slowly_holds_one_thread(stack: Stack, key: str) -
             connection.close()
 
 
+@pytest.mark.stack(shared=True)
 def test_a_body_in_chunks_is_411(stack: Stack, key: str) -> None:
     response = requests.post(
         f"{stack.web_url}/v1/normalizations",

@@ -16,6 +16,8 @@ import requests
 from tests.system.stack import Stack
 from tests.system.test_web_server import PROMPT_SECONDS, post, upload_batch
 
+pytestmark = pytest.mark.stack(shared=True)
+
 
 def _connect(stack: Stack, sent: str, *, window: int | None = None) -> socket.socket:
     address = urlsplit(stack.web_url)
@@ -142,7 +144,7 @@ def test_a_large_body_that_is_not_sent_keeps_no_upload_out(stack: Stack, key: st
 TOO_MANY = 1_500
 
 
-@pytest.mark.stack(WEB_CONCURRENCY="1")
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
 @pytest.mark.parametrize(
     "sent",
     [
@@ -172,7 +174,7 @@ def test_connections_that_wait_make_room_for_others(stack: Stack, key: str, sent
     assert "Exception in worker process" not in stack.logs()
 
 
-@pytest.mark.stack(WEB_CONCURRENCY="1")
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
 def test_heads_that_come_byte_by_byte_keep_nobody_out(stack: Stack, key: str) -> None:
     head = "GET /livez HTTP/1.1\r\nHost: localhost\r\n" + ("X-Large: " + "a" * 4_000 + "\r\n") * 7
     slow = [_connect(stack, head) for _ in range(150)]
@@ -197,6 +199,7 @@ def test_heads_that_come_byte_by_byte_keep_nobody_out(stack: Stack, key: str) ->
             connection.close()
 
 
+@pytest.mark.stack
 def test_a_server_that_stops_refuses_at_once_and_ends_what_it_began(stack: Stack, key: str) -> None:
     stack.stop()
     web = stack.start_web()
