@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +14,7 @@ from merchants.catalogue import merge
 from merchants.matching.categories import all_categories, primary_title
 from merchants.models import Alias, Feedback, Merchant, Resolution
 from pave.core import advisory_locks
+from pave.staff.autocomplete import Autocomplete
 from pave.staff.buttons import Refused, Result, button
 from pave.staff.global_search import as_uuid
 from pave.staff.model_admin import StaffAdmin
@@ -25,7 +25,7 @@ UNPUBLISHED = "It takes effect once the draft is published."
 
 def merchant_field(**arguments: Any) -> forms.ModelChoiceField:
     """Return a field that suggests active merchants while the user types."""
-    widget = AutocompleteSelect(Feedback._meta.get_field("merchant"), admin.site)
+    widget = Autocomplete(Feedback._meta.get_field("merchant"), admin.site)
     return forms.ModelChoiceField(Merchant.objects.filter(active=True), widget=widget, **arguments)
 
 

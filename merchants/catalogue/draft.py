@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import cast
 
-from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Count, Max
 
@@ -17,6 +16,7 @@ from merchants.matching.heuristic import PaveHeuristic
 from merchants.matching.types import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from merchants.models import Alias, Merchant, Rule, Ruleset
 from pave.core import advisory_locks
+from pave.core.cached_lookup import read_cached, write_cached
 from pave.core.loading import load_once
 
 # A preview takes seconds of CPU, and publishing after it must not wait again.
@@ -109,16 +109,20 @@ def preview_of_draft(*, compute: bool) -> Preview | None:
             thread of the process does.
     """
     key = f"preview:{fingerprint()}".replace(" ", "_")
-    cached = cache.get(key)
+    cached = _cached_preview(key)
     if cached is None and compute and _preview_lock.acquire(blocking=False):
         try:
-            cached = cache.get(key)  # it may have been stored just now
+            cached = _cached_preview(key)  # it may have been stored just now
             if cached is None:
-                cached = asdict(preview())
-                cache.set(key, cached, _PREVIEW_CACHE_SECONDS)
+                cached = preview()
+                write_cached(key, asdict(cached), seconds=_PREVIEW_CACHE_SECONDS)
         finally:
             _preview_lock.release()
-    return Preview(**cached) if cached is not None else None
+    return cached
+
+
+def _cached_preview(key: str) -> Preview | None:
+    return read_cached(key, lambda plain: Preview(**plain), seconds=_PREVIEW_CACHE_SECONDS)
 
 
 def examples_of(result: Preview) -> dict[str, list[Example]]:

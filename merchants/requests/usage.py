@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.cache import cache
-
 from merchants.models import NormalizationRequest
 from pave.clients import quotas
 from pave.clients.models import Client
+from pave.core.cached_lookup import read_cached, write_cached
 from pave.core.ids import first_id_at
 
 # The counts of a client with very many requests take a second or so.
@@ -46,7 +45,7 @@ def counts(client: Client, *, now: datetime) -> dict[str, int]:
     """
     start, _ = quotas.month_of(now)
     key = f"usage:{client.pk}:{start:%Y-%m}"
-    numbers = cache.get(key)
+    numbers: dict[str, int] | None = read_cached(key, dict, seconds=_CACHED_SECONDS)
     if numbers is None:
         month = NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start))
         others = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELED)
@@ -55,7 +54,7 @@ def counts(client: Client, *, now: datetime) -> dict[str, int]:
         total = month.count()
         completed = max(0, total - sum(by_status.values()))
         numbers = {"total": total, **by_status, "completed": completed}
-        cache.set(key, numbers, _CACHED_SECONDS)
+        write_cached(key, numbers, seconds=_CACHED_SECONDS)
     return numbers
 
 

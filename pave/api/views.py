@@ -38,7 +38,7 @@ class ClientView(APIView):
         with ExitStack() as self._slot:
             response = super().dispatch(request, *args, **kwargs)
             if not response.streaming:  # a download has a limit of its own
-                hold_until_sent(response, self._slot.pop_all())
+                hold_until_sent(response, self._slot)
             return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

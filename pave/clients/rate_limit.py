@@ -1,7 +1,8 @@
 """Rate limits per client: a token bucket, exact across processes.
 
 The bucket is stored as one number, the time at which it will be full again (the generic cell rate
-algorithm): in Redis, updated by a script, or else in a row, updated by compare-and-set.
+algorithm): in Redis, updated by a script, or else in a row, updated by compare-and-set. No bucket
+takes longer to fill than an empty one, whatever is stored.
 """
 
 import logging
@@ -25,6 +26,7 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local interval, size = tonumber(ARGV[1]), tonumber(ARGV[2])
 local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+full_at = math.min(full_at, now + size * interval)
 local after = full_at + interval
 local pause = after - size * interval - now
 if pause > 0 then
@@ -97,7 +99,7 @@ def _take_from_row(client: Client, interval: float, size: int) -> tuple[bool, fl
                 [RateBucket(client=client, full_at=now)], ignore_conflicts=True
             )
             continue
-        full_at = max(full_at_before, now)
+        full_at = min(max(full_at_before, now), now + size * interval)
         after = full_at + interval
         pause = after - size * interval - now
         if pause > 0:

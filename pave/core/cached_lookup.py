@@ -1,5 +1,6 @@
-"""Cached look-ups with immediate invalidation."""
+"""Cached values that only Pave can have written, and look-ups with immediate invalidation."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -8,6 +9,8 @@ from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model
+
+logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 Row = TypeVar("Row", bound=Model)
@@ -19,12 +22,39 @@ _UNREADABLE = (signing.BadSignature, ValidationError, LookupError, TypeError, Va
 _CHANGED_SECONDS = 30
 
 
+def read_cached(name: str, restore: Callable[[Any], Value], *, seconds: int) -> Value | None:
+    """Return the value that ``write_cached`` stored, or None.
+
+    It is JSON that is signed for its name, so that whoever writes to the cache can neither run code
+    nor decide who calls or where messages go. What was altered, or what another release cached in
+    another form, is removed.
+
+    Args:
+        name: The cache's key.
+        restore: Makes the value of what JSON holds; may fail for another release's.
+        seconds: How old it may be.
+    """
+    stored = cache.get(name)
+    return None if stored is None else _restored(name, stored, restore, seconds)
+
+
+def write_cached(name: str, plain: Any, *, seconds: int) -> None:
+    """Cache what JSON can hold for ``read_cached``, if there is none."""
+    cache.add(name, signing.dumps(plain, salt=name), seconds)
+
+
+def _restored(
+    name: str, stored: object, restore: Callable[[Any], Value], seconds: int
+) -> Value | None:
+    try:
+        return restore(signing.loads(str(stored), salt=name, max_age=seconds))
+    except _UNREADABLE:
+        cache.delete(name)
+        return None
+
+
 class CachedLookup(Generic[Value]):
     """One kind of look-up by a key, answered from the cache if possible.
-
-    A value is cached as JSON that is signed for its key, so that whoever writes to the cache can
-    neither run code nor decide who calls or where messages go. One that was altered, or that
-    another release cached in another form, is looked up anew.
 
     ``invalidate`` replaces the value by a marker for a while. It sends readers to the database, and
     since values are stored only where the cache is empty, a slow reader cannot restore the old
@@ -35,8 +65,8 @@ class CachedLookup(Generic[Value]):
         load: Reads the value from the database; None, which is not cached, if there is none.
         dump: Returns what JSON can hold of a value.
         restore: Returns the value of what ``dump`` returned.
-        seconds: How long a value is cached. This bounds the staleness if the cache was out of
-            reach when a value was invalidated.
+        seconds: How long a value is cached. This bounds the staleness if the cache could be read
+            and not written when a value was invalidated, as the log then says.
     """
 
     def __init__(
@@ -58,22 +88,28 @@ class CachedLookup(Generic[Value]):
         """Return the value for ``key``, or None."""
         name = self._cache_key(key)
         stored = cache.get(name)
-        if stored is not None and stored != _CHANGED:
-            try:
-                return self._restore(signing.loads(stored, salt=name, max_age=self._seconds))
-            except _UNREADABLE:
-                stored = None
-                cache.delete(name)
+        if stored == _CHANGED:
+            return self._load(key)
+        if stored is not None:
+            restored = _restored(name, stored, self._restore, self._seconds)
+            if restored is not None:
+                return restored
         value = self._load(key)
-        if stored is None and value is not None:
-            cache.add(name, signing.dumps(self._dump(value), salt=name), self._seconds)
+        if value is not None:
+            write_cached(name, self._dump(value), seconds=self._seconds)
         return value
 
     def invalidate(self, key: str) -> None:
         """Send readers of ``key`` to the database, now and again after the open transaction."""
 
         def mark() -> None:
-            cache.set(self._cache_key(key), _CHANGED, _CHANGED_SECONDS)
+            name = self._cache_key(key)
+            cache.set(name, _CHANGED, _CHANGED_SECONDS)
+            # Redis that is full takes nothing, but removes; a read-only one does neither.
+            if cache.get(name, _CHANGED) != _CHANGED and not cache.delete(name):
+                logger.error(
+                    "cache.not_invalidated", extra={"lookup": self._name, "seconds": self._seconds}
+                )
 
         mark()
         if transaction.get_connection().in_atomic_block:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from django.http import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 
 
 class Busy(Exception):
@@ -87,6 +88,12 @@ class WorkLimit:
 
 
 def hold_until_sent(response: HttpResponseBase, slots: ExitStack) -> None:
-    """Let a response keep its slots until the web server has sent it, which slow readers delay."""
-    response._resource_closers.append(slots.close)  # type: ignore[attr-defined]  # Django has no other hook
-    weakref.finalize(response, slots.close)  # one that an error replaces is never closed
+    """Let a response keep its slots until the web server has sent it, which slow readers delay.
+
+    It is rendered here, so that slots are given back at once by a page that cannot be.
+    """
+    if isinstance(response, SimpleTemplateResponse):
+        response.render()
+    kept = slots.pop_all()
+    response._resource_closers.append(kept.close)  # type: ignore[attr-defined]  # Django has no other hook
+    weakref.finalize(response, kept.close)  # one that an error replaces is never closed

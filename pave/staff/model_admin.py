@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from pave.staff import audit
+from pave.staff.autocomplete import Autocomplete
 from pave.staff.button_views import ButtonsMixin
 
 
@@ -79,6 +80,11 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         if matching is None:
             return super().get_search_results(request, queryset, text)
         return matching, False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = Autocomplete(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     # --- Pages ----------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client as Browser
 from django.utils import timezone
 
-from merchants.models import Feedback, NormalizationRequest
+from merchants.models import Batch, Feedback, Merchant, NormalizationRequest, Ruleset
+from pave.clients import api_keys
 from pave.staff.roles import make_roles
 from tests.factories import (
     DeliveryFactory,
@@ -107,3 +108,24 @@ def open_feedback(failed_delivery: Delivery) -> Feedback:
     RulesetFactory()
     request = NormalizationRequest.objects.get(pk=failed_delivery.event.subject_id)
     return Feedback.objects.create(request=request, merchant_name="Netflix Inc")
+
+
+@pytest.fixture
+def objects(open_feedback: Feedback, failed_delivery: Delivery) -> dict[str, str]:
+    """What the buttons are pressed on: model -> what stands for it in URLs."""
+    key, _ = api_keys.issue(client=failed_delivery.webhook.client)
+    batch = Batch.objects.create(
+        client=failed_delivery.webhook.client, accepted=1, created_at=timezone.now()
+    )
+    RulesetFactory()  # so that the first one is an earlier one
+    return {
+        "webhooks.webhook": str(failed_delivery.webhook_id),
+        "webhooks.delivery": str(failed_delivery.pk),
+        "clients.client": str(failed_delivery.webhook.client_id),
+        "clients.apikey": key.prefix,
+        "merchants.normalizationrequest": str(open_feedback.request_id),
+        "merchants.feedback": str(open_feedback.pk),
+        "merchants.batch": str(batch.pk),
+        "merchants.merchant": str(Merchant.objects.get(name="Netflix").pk),
+        "merchants.ruleset": str(Ruleset.objects.order_by("number")[0].pk),
+    }

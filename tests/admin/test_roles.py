@@ -7,14 +7,10 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client as Browser
 from django.urls import reverse
-from django.utils import timezone
 
-from merchants.models import Batch, Feedback, Merchant, Ruleset
-from pave.clients import api_keys
 from pave.staff.buttons import buttons_of
 from pave.staff.roles import ADMIN, MATCHER, ROLES, SUPPORT, VIEWER
 from tests.admin.fixtures import LogIn
-from tests.factories import RulesetFactory
 from webhooks.admin.deliveries import curl
 from webhooks.models import Delivery, Webhook
 
@@ -46,27 +42,6 @@ FORMS = {
     "merchants_rule_add": {"matcher", "admin"},
     "auth_user_add": {"admin"},
 }
-
-
-@pytest.fixture
-def objects(open_feedback: Feedback, failed_delivery: Delivery) -> dict[str, str]:
-    """What the buttons are pressed on: model -> what stands for it in URLs."""
-    key, _ = api_keys.issue(client=failed_delivery.webhook.client)
-    batch = Batch.objects.create(
-        client=failed_delivery.webhook.client, accepted=1, created_at=timezone.now()
-    )
-    RulesetFactory()  # so that the first one is an earlier one
-    return {
-        "webhooks.webhook": str(failed_delivery.webhook_id),
-        "webhooks.delivery": str(failed_delivery.pk),
-        "clients.client": str(failed_delivery.webhook.client_id),
-        "clients.apikey": key.prefix,
-        "merchants.normalizationrequest": str(open_feedback.request_id),
-        "merchants.feedback": str(open_feedback.pk),
-        "merchants.batch": str(batch.pk),
-        "merchants.merchant": str(Merchant.objects.get(name="Netflix").pk),
-        "merchants.ruleset": str(Ruleset.objects.order_by("number")[0].pk),
-    }
 
 
 def test_the_migration_makes_the_four_roles(db: None, log_in: LogIn) -> None:

@@ -1,6 +1,7 @@
 """Logging in is limited, pages keep to a strict policy, and cookies to what is proper."""
 
 import base64
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client as Browser
@@ -144,6 +146,17 @@ def test_one_person_has_four_pages_made_at_once_and_all_of_them_six(superuser: B
             slots.enter_context(PAGES.slot(f"other {other}"))
         assert superuser.get(page).status_code == 503
     assert [superuser.get(page).status_code for _ in range(10)] == [200] * 10
+
+
+def test_pages_that_fail_keep_no_place(superuser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    superuser.raise_request_exception = False
+    monkeypatch.setattr(admin.site, "index_template", "missing.html")
+    gc.disable()  # what is in a cycle stays
+    try:
+        failed = [superuser.get(reverse("admin:index")).status_code for _ in range(8)]
+    finally:
+        gc.enable()
+    assert failed == [500] * 8
 
 
 @pytest.mark.parametrize("name", ["login", "index", "merchants_ruleset_draft"])

@@ -7,13 +7,21 @@ import pytest
 from django.core import signing
 from django.core.cache import cache
 from django.urls import reverse
+from django.utils import timezone
+from django_q.models import OrmQ
 
+from merchants.catalogue import draft
+from merchants.wakeups import ADMIT
+from pave.clients import api_keys
 from tests.factories import ClientFactory
 from tests.servers import ON_SQLITE
 from webhooks.endpoints.subscriptions import subscribers
 from webhooks.models import Webhook
+from webhooks.wakeups import ALERT_STAFF
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+needs_redis = pytest.mark.skipif(ON_SQLITE, reason="there is no Redis")
 
 ROW = {"webhook_id": str(uuid4()), "events": [], "enabled": True, "disabled_by": ""}
 FOREIGN = {
@@ -26,6 +34,16 @@ FOREIGN = {
     "of another secret": signing.dumps([ROW], key="another's secret"),
     "of another place": signing.dumps([ROW]),
 }
+
+
+# What django-redis would not even read.
+RAW = [b"x", b"", b"\xff", b"[" * 200_000, b"9" * 6_000, b"Infinity", b"{}"]
+
+
+def write_raw(name, raw):
+    """Write to Redis past the cache; what is written stays for ever."""
+    redis = cache.client.get_client()
+    redis.set(cache.make_key(name), raw)
 
 
 def cached_key(caller):
@@ -91,7 +109,73 @@ def test_a_key_that_an_earlier_release_cached_without_a_column_counts(client_123
     assert client_1234.api.get("/v1/usage").status_code == 200
 
 
-@pytest.mark.skipif(ON_SQLITE, reason="there is no Redis")
+@needs_redis
+@pytest.mark.parametrize("raw", RAW)
+def test_what_is_no_json_is_as_if_it_were_not_there(client_1234, webhook, raw):
+    month = f"usage:{client_1234.client.pk}:{timezone.now():%Y-%m}"
+    for name in (cached_key(client_1234), month, f"subscribers:{webhook.client_id}"):
+        write_raw(name, raw)
+    assert client_1234.api.get("/v1/usage").json()["quota"]["used"] == 0
+    assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_use_is_counted_whatever_the_cache_says(client_1234, kind):
+    cache.set(f"usage:{client_1234.client.pk}:{timezone.now():%Y-%m}", FOREIGN[kind], 60)
+    assert client_1234.api.get("/v1/usage").json()["normalizations"]["total"] == 0
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_preview_is_computed_whatever_the_cache_says(kind):
+    key = f"preview:{draft.fingerprint()}".replace(" ", "_")
+    cache.set(key, FOREIGN[kind], 60)
+    assert draft.preview_of_draft(compute=True).examined == 0
+
+
+@needs_redis
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wakeup", [ADMIT, ALERT_STAFF])
+def test_a_wakeup_that_seems_sent_for_ever_is_sent(wakeup, monkeypatch):
+    write_raw(f"wakeup:{wakeup.task}", b'"awake"')
+    wakeup.send()
+    assert OrmQ.objects.count() == 1
+
+
+@needs_redis
+@pytest.mark.parametrize("raw", [b"inf", b"1e300", b"99999999999", b"nan", b"x"])
+def test_no_caller_waits_for_longer_than_an_empty_bucket_takes_to_fill(client_1234, raw):
+    client_1234.client.requests_per_minute = 60
+    client_1234.client.burst = 2
+    client_1234.client.save()
+    redis, name = cache.client.get_client(), f"pave:rate:{client_1234.client.pk}"
+    redis.set(name, raw)
+    answer = client_1234.api.get("/v1/usage")
+    redis.delete(name)
+    assert answer.status_code in (200, 429)
+    assert int(answer.headers.get("Retry-After", 0)) <= 2
+
+
+@needs_redis
+@pytest.mark.parametrize("full", [True, False], ids=["full", "read-only"])
+def test_an_ended_key_leaves_a_full_redis_and_is_logged_where_that_cannot_be(
+    client_1234, caplog, full
+):
+    name = cached_key(client_1234)
+    redis = cache.client.get_client()
+    if full:
+        redis.config_set("maxmemory", 1)
+    else:
+        redis.replicaof("127.0.0.1", 1)
+    try:
+        api_keys.drop_cached_keys(client=client_1234.client)
+    finally:
+        redis.config_set("maxmemory", 0)
+        redis.replicaof("NO", "ONE")
+    assert (cache.get(name) is None) == full
+    assert ("cache.not_invalidated" in caplog.messages) != full
+
+
+@needs_redis
 def test_all_that_is_in_redis_is_json(client_1234, webhook, admin_client):
     client_1234.api.post("/v1/normalizations", {"description": "NETFLIX.COM"}, format="json")
     client_1234.api.get("/readyz")

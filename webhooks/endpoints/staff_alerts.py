@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.core.mail import send_mail
 from django.utils import timezone
 
 from pave.clients.models import Client
+from pave.core.cached_lookup import read_cached, write_cached
 from webhooks.models import Delivery, Webhook
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def send_alerts() -> int:
     the mail fails; then a later sweep tries again.
     """
     sent = 0
-    if cache.get(_MAIL_UNAVAILABLE):
+    if read_cached(_MAIL_UNAVAILABLE, bool, seconds=RETRY_SECONDS):
         return sent
     awaiting = Webhook.objects.awaiting_alert()
     for client in Client.objects.filter(pk__in=awaiting.values("client")):
@@ -41,7 +41,7 @@ def send_alerts() -> int:
         except Exception:
             logger.exception("webhook.staff_not_told", extra={"client": client.client_id})
             marked.update(staff_told_at=None)
-            cache.set(_MAIL_UNAVAILABLE, True, RETRY_SECONDS)
+            write_cached(_MAIL_UNAVAILABLE, True, seconds=RETRY_SECONDS)
             break
         sent += 1
     return sent

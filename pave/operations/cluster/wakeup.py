@@ -70,10 +70,7 @@ class Wakeup:
                 if now < _quiet_until.get(self.task, 0.0):
                     return
                 _quiet_until[self.task] = now + QUIET_SECONDS
-                if cache.get(self._key):
-                    return
-                cache.set(self._key, "sent", SENT_SECONDS)
-            elif self.once and not cache.add(self._key, "sent", SENT_SECONDS):
+            if (self.debounced or self.once) and not cache.add(self._key, "sent", SENT_SECONDS):
                 return
             limit = MAX_WAITING * (2 if self.debounced or self.once else 1)
             waiting = get_broker(self.queue).queue_size()

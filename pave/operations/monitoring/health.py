@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import uuid4
 
 from django.core.cache import cache
 from django.db import connection
@@ -72,8 +73,9 @@ def _migrations() -> bool:
 
 
 def _cache() -> bool:
-    cache.set("readyz", "ok", 10)
-    return cache.get("readyz") == "ok"
+    key = f"readyz:{uuid4()}"  # what an earlier look wrote can be read when nothing can be written
+    cache.set(key, "ok", 10)
+    return cache.get(key) == "ok"
 
 
 def _cluster() -> bool:
