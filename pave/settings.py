@@ -10,12 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from pave.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
-env = environ.Env()
+env = Environment()
 
 INSECURE_SECRET_KEY = "pave-insecure-development-key"  # noqa: S105 - refused when DEBUG is off
 # Encrypts webhook secrets while DEBUG is on and no key is set.

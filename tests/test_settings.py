@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from pave.environment import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_LITERAL = object()
@@ -63,3 +66,30 @@ def test_the_default_on_the_page_is_the_real_one(name: str) -> None:
         assert name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")
     else:
         assert shown == _as_text(READ[name])
+
+
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        ("float", "1m"), ("float", "60s"), ("float", "1,5"), ("float", ""),
+        ("int", "2x"), ("int", ""), ("bool", "flase"), ("bool", "none"),
+    ],
+)  # fmt: skip
+def test_what_has_no_value_of_the_type_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, method: str, text: str
+) -> None:
+    monkeypatch.setenv("PAVE_TRIED", text)
+    with pytest.raises(ImproperlyConfigured, match="PAVE_TRIED"):
+        getattr(Environment(), method)("PAVE_TRIED", default=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "value"),
+    [("float", " 1.5 ", 1.5), ("float", "60", 60.0), ("bool", "False", False), ("bool", "", False),
+     ("list", "a, b ,c", ["a", "b", "c"]), ("bool", "ON", True), ("bool", "1", True)],
+)  # fmt: skip
+def test_what_has_one_is_taken(
+    monkeypatch: pytest.MonkeyPatch, method: str, text: str, value: object
+) -> None:
+    monkeypatch.setenv("PAVE_TRIED", text)
+    assert getattr(Environment(), method)("PAVE_TRIED", default=1) == value

@@ -1,5 +1,6 @@
 """System checks of Pave's own settings."""
 
+import re
 from importlib.util import find_spec
 from typing import Any
 
@@ -119,3 +120,13 @@ def redis_url(app_configs: Any, **kwargs: Any) -> list[Error]:
     ):
         return []
     return [Error("REDIS_URL begins with redis://, rediss:// or unix://.", id="pave.E009")]
+
+
+@register(Tags.security)
+def hosts(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse a host that no request can name, since its requests would get 400 without a word."""
+    return [
+        Error(f"{host!r} in ALLOWED_HOSTS is not the name of a host alone.", id="pave.E010")
+        for host in settings.ALLOWED_HOSTS
+        if not re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[\da-fA-F:.]+\]", host)
+    ]

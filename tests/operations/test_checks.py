@@ -96,6 +96,20 @@ def test_a_redis_without_a_scheme_is_refused(settings):
     assert checks.redis_url(None) == []
 
 
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("pave.example.com", True), (".example.com", True), ("localhost", True), ("*", True),
+        ("127.0.0.1", True), ("[::1]", True), ("pave_web", True),
+        ("https://pave.example.com", False), ("pave.example.com:443", False), ("'a.b'", False),
+        ("a.b/", False), (" a.b", False), ("", False), ("*.a.b", False),
+    ],
+)  # fmt: skip
+def test_hosts_that_no_request_can_name_are_refused(settings, host, is_one):
+    settings.ALLOWED_HOSTS = ["localhost", host]
+    assert [error.id for error in checks.hosts(None)] == ([] if is_one else ["pave.E010"])
+
+
 def test_manage_py_check_and_what_starts_refuse_them():
     for command in ("check", "qcluster"):
         ran = subprocess.run(

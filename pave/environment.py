@@ -1,0 +1,40 @@
+"""Settings from environment variables, which are refused where they are not what they seem."""
+
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = frozenset(environ.Env.BOOLEAN_TRUE_STRINGS)
+_FALSE = frozenset({"false", "off", "n", "no", "0", ""})
+
+
+class Environment(environ.Env):
+    """django-environ's, which takes ``1m`` for the number 1, any word but a few for false, and
+    blanks as part of a list's words."""
+
+    @classmethod
+    def parse_value(cls, value: Any, cast: Any) -> Any:
+        """Return the value of a variable's text.
+
+        Raises:
+            ValueError: It has none of this type.
+        """
+        if cast is float:
+            return float(value)
+        if cast is list or isinstance(cast, list):
+            value = ",".join(part.strip() for part in value.split(","))
+        if cast is bool and value.strip().lower() not in _TRUE | _FALSE:
+            raise ValueError(f"{value!r} is neither true nor false")
+        return super().parse_value(value, cast)
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        """Return the value of a variable.
+
+        Raises:
+            ImproperlyConfigured: It has none of this type; the message names the variable.
+        """
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var}: {error}.") from error
