@@ -38,3 +38,15 @@ class Environment(environ.Env):
             return super().get_value(var, *args, **kwargs)
         except ValueError as error:
             raise ImproperlyConfigured(f"{var}: {error}.") from error
+
+    @classmethod
+    def db_url_config(cls, url: Any, engine: str | None = None) -> dict[str, Any]:
+        """Return the database that a URL names.
+
+        Raises:
+            ImproperlyConfigured: It names none; the message does not repeat it.
+        """
+        if str(url).partition("://")[0] not in cls.DB_SCHEMES:
+            raise ImproperlyConfigured("DATABASE_URL is not the URL of a database.")
+        config: dict[str, Any] = super().db_url_config(url, engine)
+        return config

@@ -229,6 +229,8 @@ else:
             "OPTIONS": {"MAX_ENTRIES": 10_000},
         }
     }
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+DJANGO_REDIS_LOGGER = "pave.cache"
 # For objects, which the others do not take.
 CACHES["process"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
@@ -387,7 +389,7 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pave@localhost")
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 # Where errors and traces are sent (pave/operations/monitoring/telemetry.py).
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
@@ -411,6 +413,7 @@ LOGGING = {
     "filters": {
         "request_id": {"()": "pave.operations.monitoring.request_ids.RequestIdFilter"},
         "route": {"()": "pave.operations.monitoring.log_formatters.RouteFilter"},
+        "away": {"()": "pave.operations.monitoring.log_formatters.AwayFilter"},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
@@ -421,6 +424,7 @@ LOGGING = {
         "django.security.TooManyFieldsSent": {"level": "CRITICAL"},
         # One line per task would drown Pave's own lines, which give the outcome of each.
         "django-q": {"level": "WARNING"},
+        "pave.cache": {"filters": ["away"]},
         "requests_hardened": {"level": "ERROR"},
         # It warns of each connection that it closes, of which clients can cause many.
         "urllib3.connectionpool": {"level": "ERROR"},

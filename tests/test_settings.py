@@ -93,3 +93,13 @@ def test_what_has_one_is_taken(
 ) -> None:
     monkeypatch.setenv("PAVE_TRIED", text)
     assert getattr(Environment(), method)("PAVE_TRIED", default=1) == value
+
+
+@pytest.mark.parametrize("text", ["", "'postgres://u:hidden@db/pave'", "db", "hidden://db/pave"])
+def test_what_is_no_database_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", text)
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL") as refused:
+        Environment().db("DATABASE_URL", default="sqlite://:memory:")
+    assert "hidden" not in str(refused.value)

@@ -5,9 +5,34 @@ from typing import Any
 
 from cryptography.fernet import InvalidToken
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import cached_property
 from encrypted_fields import fields
+
+
+class Unreadable:
+    """An encrypted value that none of the keys decrypts; it looks empty, and is saved as it was.
+
+    So a key that one process lacks stops nothing but the messages of the webhooks that need it.
+    """
+
+    ciphertext: str
+
+
+class UnreadableText(Unreadable, str):
+    """In the place of a text."""
+
+    def __new__(cls, ciphertext: str) -> "UnreadableText":
+        text = super().__new__(cls, "")
+        text.ciphertext = ciphertext
+        return text
+
+
+class UnreadableObject(Unreadable, dict):
+    """In the place of a JSON object."""
+
+    def __init__(self, ciphertext: str) -> None:
+        super().__init__()
+        self.ciphertext = ciphertext
 
 
 class EncryptedTextField(fields.EncryptedTextField):
@@ -22,21 +47,21 @@ class EncryptedTextField(fields.EncryptedTextField):
         """The Fernet keys, as the library's mixin wants them."""
         return [key.encode() for key in settings.FIELD_ENCRYPTION_KEYS]
 
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
-        """Decrypt ``value``.
+    def get_prep_value(self, value: Any) -> Any:
+        """Encrypt ``value``."""
+        return value.ciphertext if isinstance(value, Unreadable) else super().get_prep_value(value)
 
-        Raises:
-            ImproperlyConfigured: None of the keys decrypts it. (The library would hand out the
-                encrypted text, and messages would be signed with that.)
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
+        """Decrypt ``value``; ``Unreadable`` if no key does.
+
+        The library would hand out the encrypted text, and messages would be signed with that.
         """
         if value is None:
             return None
         try:
             return self.f.decrypt(value.encode()).decode()
-        except InvalidToken as error:
-            raise ImproperlyConfigured(
-                f"No key in FIELD_ENCRYPTION_KEYS decrypts {self.model.__name__}.{self.name}."
-            ) from error
+        except InvalidToken:
+            return UnreadableText(value)
 
     def to_python(self, value: Any) -> Any:
         """Return ``value``: it is in the clear unless it comes from the database."""
@@ -48,9 +73,12 @@ class EncryptedJSONField(EncryptedTextField):
 
     def get_prep_value(self, value: Any) -> Any:
         """Encode and encrypt."""
-        return super().get_prep_value(None if value is None else json.dumps(value))
+        plain = value is None or isinstance(value, Unreadable)
+        return super().get_prep_value(value if plain else json.dumps(value))
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         """Decrypt and decode."""
         text = super().from_db_value(value, expression, connection)
+        if isinstance(text, Unreadable):
+            return UnreadableObject(text.ciphertext)
         return None if text is None else json.loads(text)

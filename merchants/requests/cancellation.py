@@ -53,6 +53,7 @@ def cancel(*, request: NormalizationRequest) -> None:
             raise InUse
         time.sleep(CANCEL_PAUSE)
     request.refresh_from_db()
+    logger.info("request.canceled", extra={"request": request.pk})
 
 
 def cancel_batch(*, batch: Batch) -> None:

@@ -1,6 +1,7 @@
 """Without Redis, Pave does all that it does with it."""
 
 import copy
+import logging
 import socket
 from datetime import timedelta
 
@@ -61,3 +62,13 @@ def test_a_large_batch_is_canceled(api, monkeypatch):
     api.post(f"{url}/cancel")
     merchants_tasks.cancel_batches()
     assert api.get(url).json()["status"] == "canceled"
+
+
+def test_the_log_says_so_once_in_a_while(caplog):
+    [away] = logging.getLogger("pave.cache").filters
+    away._quiet_until = 0.0
+    for _ in range(5):
+        cache.set("anything", 1)
+    [record] = [one for one in caplog.records if one.message == "cache.unavailable"]
+    assert record.error == "ConnectionError"
+    assert record.exc_info is None

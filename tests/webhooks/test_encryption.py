@@ -1,17 +1,23 @@
 """What is secret is encrypted at rest, and keys can be changed."""
 
+import io
 import logging
+from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.cache import cache
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.urls import reverse
+from rest_framework.test import APIClient
 
+from pave.clients import api_keys
+from tests.factories import SECRET, ClientFactory
+from webhooks.delivery import claims, endpoint_check, test_event
 from webhooks.endpoints import services
 from webhooks.fields import EncryptedTextField
-from webhooks.models import SigningSecret, Webhook
+from webhooks.models import DeliveryAttempt, SigningSecret, Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -69,8 +75,7 @@ def test_the_first_key_encrypts_and_all_decrypt(use_keys, client_1234):
     assert {row.secret for row in SigningSecret.objects.all()} == {first, second}
     use_keys(new)
     assert SigningSecret.objects.get(webhook__url="https://b.example/").secret == second
-    with pytest.raises(ImproperlyConfigured, match="FIELD_ENCRYPTION_KEYS"):
-        SigningSecret.objects.get(webhook__url="https://a.example/")
+    assert SigningSecret.objects.get(webhook__url="https://a.example/").secret == ""
 
 
 def test_after_rotate_encryption_the_old_key_can_be_dropped(use_keys, client_1234, capsys):
@@ -88,11 +93,81 @@ def test_after_rotate_encryption_the_old_key_can_be_dropped(use_keys, client_123
     assert Webhook.objects.get().headers == HEADERS
 
 
-def test_no_key_fits_says_so_without_showing_anything(use_keys, webhook_and_secret):
-    use_keys(Fernet.generate_key())
-    with pytest.raises(ImproperlyConfigured) as caught:
-        SigningSecret.objects.get()
-    assert "gAAAA" not in str(caught.value)
+@pytest.fixture
+def unreadable(use_keys, webhook, client_1234):
+    """A webhook of which a cluster has not got the key, beside one of another client's."""
+    key = SigningSecret.objects.get(webhook=webhook)
+    old, new = Fernet.generate_key(), Fernet.generate_key()
+    use_keys(new, old)
+    other = ClientFactory()
+    broken, secret = services.create(client=other, url=webhook.url, headers=HEADERS)
+    use_keys(old)
+    SigningSecret.objects.filter(pk=key.pk).update(secret=SECRET)
+    Webhook.objects.filter(pk=webhook.pk).update(headers={})
+    yield SimpleNamespace(webhook=broken, secret=secret, client=other, old=old, new=new)
+    claims._unreadable_until.clear()
+
+
+def test_who_lacks_a_key_keeps_back_only_the_messages_that_need_it(
+    unreadable, deliver, send, use_keys, receiver, caplog
+):
+    waiting = [deliver(unreadable.webhook) for _ in range(3)]
+    sent = deliver()
+    assert send() == 1
+    sent.refresh_from_db()
+    assert sent.status == "succeeded"
+    assert caplog.messages.count("webhook.unreadable") == 1
+    for one in waiting:
+        one.refresh_from_db()
+        assert (one.status, one.attempts) == ("pending", 0)
+    use_keys(unreadable.new, unreadable.old)
+    claims._unreadable_until.clear()
+    assert send() == 3
+    assert receiver.messages[-1].headers["authorization"] == HEADERS["Authorization"]
+
+
+def test_a_test_of_it_fails_with_a_reason(unreadable):
+    delivery = test_event.send_test(webhook=Webhook.objects.get(pk=unreadable.webhook.pk))
+    assert delivery.status == "failed"
+    assert DeliveryAttempt.objects.get(delivery=delivery).error == "interrupted"
+    results = endpoint_check.check(webhook=Webhook.objects.get(pk=unreadable.webhook.pk))
+    assert not any(result.passed for result in results)
+    assert "NoSecret" in results[0].reason
+
+
+def test_it_can_be_read_changed_given_a_new_secret_and_deleted(
+    unreadable, use_keys, deliver, send, receiver
+):
+    key = api_keys.issue(client=unreadable.client)[1]
+    api = APIClient(HTTP_AUTHORIZATION=f"Api-Key {key}")
+    path = f"/v1/webhooks/{unreadable.webhook.pk}"
+    assert api.get("/v1/webhooks").status_code == 200
+    assert api.get(path).json()["headers"] == {}
+    assert api.patch(path, {"description": "new"}, format="json").status_code == 200
+    use_keys(unreadable.new, unreadable.old)
+    assert Webhook.objects.get(pk=unreadable.webhook.pk).headers == HEADERS, "kept as they were"
+    use_keys(unreadable.old)
+    assert api.patch(path, {"headers": {"X-New": "1"}}, format="json").status_code == 200
+    assert api.post(f"{path}/rotate-secret", {}, format="json").status_code == 200
+    deliver(unreadable.webhook)
+    assert send() == 1
+    assert receiver.messages[-1].headers["x-new"] == "1"
+    assert api.delete(path).status_code == 204
+
+
+def test_rotate_encryption_says_what_it_could_not_read(unreadable, use_keys):
+    with pytest.raises(CommandError, match="2 others"):
+        call_command("rotate_encryption")
+    use_keys(unreadable.new, unreadable.old)
+    assert SigningSecret.objects.get(webhook=unreadable.webhook).secret == unreadable.secret
+
+
+def test_its_pages_open_and_its_client_can_be_erased(unreadable, admin_client):
+    assert admin_client.get(reverse("admin:webhooks_webhook_changelist")).status_code == 200
+    page = admin_client.get(reverse("admin:webhooks_webhook_change", args=[unreadable.webhook.pk]))
+    assert page.text.count("cannot be decrypted") == 2
+    call_command("erase_client", unreadable.client.client_id, "--yes", stdout=io.StringIO())
+    assert not Webhook.objects.filter(pk=unreadable.webhook.pk).exists()
 
 
 def test_two_encryptions_of_one_text_differ():

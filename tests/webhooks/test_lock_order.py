@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from webhooks.delivery import claims, recovery
-from webhooks.delivery.dispatcher import _interrupted as interrupted
+from webhooks.delivery.dispatcher import interrupted
 from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling, health, services
 from webhooks.models import Delivery, Recovery, Webhook

@@ -1,7 +1,8 @@
 """Claiming due deliveries, fairly and each for one dispatcher only."""
 
+import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,12 +19,20 @@ from webhooks.delivery.fair_share import (
     in_flight_by_webhook,
     webhooks_with_due,
 )
+from webhooks.fields import Unreadable
 from webhooks.models import Delivery, SigningSecret, Webhook, claim_queries
+
+logger = logging.getLogger(__name__)
 
 # A search for webhooks with due deliveries that takes longer than this, in seconds, is repeated
 # less often: it may use this share of a dispatcher's time. In between the last result is used.
 FREE_SEARCH_SECONDS = 0.02
 SEARCH_TIME_SHARE = 0.2
+# A webhook whose secrets or headers this process cannot decrypt is left alone for this long.
+UNREADABLE_SECONDS = 30.0
+
+# Until when, in seconds of the monotonic clock.
+_unreadable_until: dict[UUID, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,7 @@ class Claimer:
         if capacity.all < 1 or not exists_along(Delivery.objects.due(now), "next_attempt_at"):
             return []
         in_flight = in_flight_by_webhook()
+        looked_at = time.monotonic()
         candidates = [
             Candidate(
                 webhook.pk,
@@ -92,6 +102,7 @@ class Claimer:
                 steady=webhook.steady if webhook.pk not in slow else False,
             )
             for webhook in self._webhooks_with_due(now)
+            if _unreadable_until.get(webhook.pk, 0.0) <= looked_at
         ]
         share = distribute(candidates, capacity, capacity_of)
         if not share:
@@ -136,12 +147,14 @@ class Claimer:
 
 def claim_for(delivery: Delivery, *, now: datetime) -> Claim:
     """Return the claim for a delivery that was created as claimed."""
-    return _build_claims([delivery], {delivery.webhook_id: delivery.webhook}, now, {})[0]
+    webhook = delivery.webhook
+    secrets = _live_secrets([webhook], now)
+    return _build_claims([delivery], {webhook.pk: webhook}, secrets, {})[0]
 
 
 def live_secrets(webhook: Webhook, *, now: datetime) -> tuple[str, ...]:
     """Return the secrets that sign a webhook's messages today, newest first."""
-    return _live_secrets([webhook.pk], now)[webhook.pk]
+    return _live_secrets([webhook], now).get(webhook.pk, ())
 
 
 def _claim_shares(
@@ -159,6 +172,11 @@ def _claim_shares(
             .filter(pk__in=share)
             .select_for_update(skip_locked=True, no_key=True)
         }
+        secrets = _live_secrets(webhooks.values(), now)
+        for pk in webhooks.keys() - secrets.keys():
+            logger.error("webhook.unreadable", extra={"webhook": pk})
+            _unreadable_until[pk] = time.monotonic() + UNREADABLE_SECONDS
+            del webhooks[pk]
         # Counted again under the lock: it may have grown since.
         in_flight = in_flight_by_webhook(webhooks)
         counts_by_kind: dict[str, dict[UUID, int]] = {}
@@ -184,7 +202,7 @@ def _claim_shares(
             .filter(pk__in=ids, claimed_by=worker)
             .select_related("event")
         )
-        return _build_claims(deliveries, webhooks, now, steady)
+        return _build_claims(deliveries, webhooks, secrets, steady)
 
 
 def _sendable_kind(webhook: Webhook, now: datetime) -> str:
@@ -197,10 +215,9 @@ def _sendable_kind(webhook: Webhook, now: datetime) -> str:
 def _build_claims(
     deliveries: Sequence[Delivery],
     webhooks: dict[UUID, Webhook],
-    now: datetime,
+    secrets: dict[UUID, tuple[str, ...]],
     steady: dict[UUID, bool | None],
 ) -> list[Claim]:
-    secrets = _live_secrets({delivery.webhook_id for delivery in deliveries}, now)
     return [
         Claim(
             delivery_id=delivery.pk,
@@ -213,18 +230,28 @@ def _build_claims(
             url=webhooks[delivery.webhook_id].url,
             body=bytes(delivery.event.body),
             headers=webhooks[delivery.webhook_id].headers or {},
-            secrets=secrets[delivery.webhook_id],
+            secrets=secrets.get(delivery.webhook_id, ()),
             steady=steady.get(delivery.webhook_id),
         )
         for delivery in deliveries
     ]
 
 
-def _live_secrets(webhooks: Iterable[UUID], now: datetime) -> dict[UUID, tuple[str, ...]]:
-    """Return each webhook's secrets that sign today, newest first."""
-    live: dict[UUID, list[str]] = {pk: [] for pk in webhooks}
+def _live_secrets(webhooks: Collection[Webhook], now: datetime) -> dict[UUID, tuple[str, ...]]:
+    """Return each webhook's secrets that sign today, newest first.
+
+    A webhook is missing if none of them can be decrypted, or its headers cannot be: a message
+    without these would not be what its client has ordered.
+    """
+    live: dict[UUID, list[str]] = {webhook.pk: [] for webhook in webhooks}
+    unreadable = {webhook.pk for webhook in webhooks if isinstance(webhook.headers, Unreadable)}
+    some_unreadable: set[UUID] = set()
     for secret in SigningSecret.objects.filter(
         Q(expires_at=None) | Q(expires_at__gt=now), webhook__in=live
     ):
-        live[secret.webhook_id].append(secret.secret)
-    return {pk: tuple(secrets) for pk, secrets in live.items()}
+        if isinstance(secret.secret, Unreadable):
+            some_unreadable.add(secret.webhook_id)
+        else:
+            live[secret.webhook_id].append(secret.secret)
+    unreadable |= {pk for pk in some_unreadable if not live[pk]}
+    return {pk: tuple(secrets) for pk, secrets in live.items() if pk not in unreadable}

@@ -235,12 +235,7 @@ class Dispatcher:
 
     def _send(self, claim: Claim) -> None:
         """Make one attempt; runs in a thread of its own, and always puts a result."""
-        try:
-            result = attempt(self._transport, claim)
-        except Exception as error:
-            logger.exception("delivery.not_sent", extra={"delivery": claim.delivery_id})
-            result = AttemptResult(claim=claim, headers={}, outcome=_interrupted(error))
-        self._results.put(result)
+        self._results.put(attempt(self._transport, claim))
 
     def _record(self) -> int:
         """Record the results that have come, waiting a moment for them."""
@@ -270,14 +265,18 @@ class Dispatcher:
 
 
 def attempt(transport: Transport, claim: Claim) -> AttemptResult:
-    """Sign a message and post it once."""
-    headers = signed_headers(
-        secrets=claim.secrets,
-        message_id=str(claim.event_id),
-        timestamp=int(time.time()),
-        body=claim.body,
-    )
-    outcome = transport.post(claim.url, body=claim.body, headers={**claim.headers, **headers})
+    """Sign a message and post it once. Never raises: an error of ours is the outcome."""
+    try:
+        headers = signed_headers(
+            secrets=claim.secrets,
+            message_id=str(claim.event_id),
+            timestamp=int(time.time()),
+            body=claim.body,
+        )
+        outcome = transport.post(claim.url, body=claim.body, headers={**claim.headers, **headers})
+    except Exception as error:
+        logger.exception("delivery.not_sent", extra={"delivery": claim.delivery_id})
+        return AttemptResult(claim=claim, headers={}, outcome=interrupted(error))
     return AttemptResult(claim=claim, headers=headers, outcome=outcome)
 
 
@@ -293,7 +292,7 @@ def help_send() -> int:
         return Dispatcher(wakeup=HELP).run(seconds=HELP_SECONDS) if acquired else 0
 
 
-def _interrupted(error: Exception) -> Outcome:
+def interrupted(error: Exception) -> Outcome:
     """Return the outcome of an attempt that failed by an error of Pave's own."""
     return Outcome(
         ok=False,

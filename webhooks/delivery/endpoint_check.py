@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from pave.core.ids import new_id
 from webhooks.delivery import claims
+from webhooks.delivery.dispatcher import interrupted
 from webhooks.endpoints import services
 from webhooks.event_types import TEST
 from webhooks.http.outcome import Outcome
-from webhooks.http.signing import generate_secret, signed_headers
+from webhooks.http.signing import NoSecret, generate_secret, signed_headers
 from webhooks.http.transport import Transport
 from webhooks.models import Webhook
 from webhooks.publishing import Occurrence, message_body
@@ -126,12 +127,15 @@ class _Checker:
             data={"check": (GOOD if message is DUPLICATE else message).name, "id": self._id},
         )
         body = message_body(occurrence, self._now)
-        headers = signed_headers(
-            secrets=secrets,
-            message_id=self._id if message in (GOOD, DUPLICATE) else str(new_id()),
-            timestamp=int(time.time()) - (STALE_SECONDS if message is STALE else 0),
-            body=body,
-        )
+        try:
+            headers = signed_headers(
+                secrets=secrets,
+                message_id=self._id if message in (GOOD, DUPLICATE) else str(new_id()),
+                timestamp=int(time.time()) - (STALE_SECONDS if message is STALE else 0),
+                body=body,
+            )
+        except NoSecret as error:
+            return CheckResult(message, interrupted(error))
         outcome = self._transport.post(
             self._webhook.url, body=body, headers={**(self._webhook.headers or {}), **headers}
         )

@@ -23,6 +23,10 @@ _SECRET_WORDS = ("token", "secret", "password", "api-key", "apikey", "-key", "-a
 _MASK = "***"
 
 
+class NoSecret(ValueError):
+    """A webhook has no secret, or none that can be decrypted."""
+
+
 def generate_secret() -> str:
     """A new signing secret: ``whsec_`` and the base64 of 32 random bytes."""
     return SECRET_PREFIX + base64.b64encode(random_source.token_bytes(_SECRET_BYTES)).decode()
@@ -41,10 +45,11 @@ def sign(*, secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
         body: exactly the bytes that are sent.
 
     Raises:
-        ValueError: there is no secret, or one of them is not ``whsec_`` and base64.
+        NoSecret: there is no secret.
+        ValueError: one of them is not ``whsec_`` and base64.
     """
     if not secrets:
-        raise ValueError("A webhook cannot be signed without a secret.")
+        raise NoSecret("A webhook cannot be signed without a secret.")
     signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
     return " ".join(
         "v1," + base64.b64encode(hmac.digest(_key(secret), signed, "sha256")).decode()

@@ -9,6 +9,7 @@ place.
 import json
 import logging
 import re
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +22,8 @@ from pave.core.card_masking import holds_card_number, masked_value
 EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 # What each line has by itself.
 RESERVED = {*RESERVED_ATTRS, "taskName", "time", "level", "logger", "event", "request_id"}
+# A cache that is away is logged so often, in seconds.
+AWAY_SECONDS = 10.0
 # Control characters, with all line breaks of Unicode.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Values that need no quotes, in a line for people.
@@ -31,6 +34,25 @@ def route_of(request: HttpRequest) -> str:
     """Return the pattern that the request's path matched, for the log."""
     match = request.resolver_match
     return f"/{match.route}" if match and match.route else "a path without a route"
+
+
+class AwayFilter(logging.Filter):
+    """Makes one short line every ten seconds of what django-redis logs of a cache that is away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._quiet_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether it is time for a line."""
+        now = time.monotonic()
+        if now < self._quiet_until:
+            return False
+        self._quiet_until = now + AWAY_SECONDS
+        error = record.exc_info[1] if record.exc_info else None
+        record.msg, record.exc_info = "cache.unavailable", None
+        record.error = type(error.__cause__ if error else None).__name__
+        return True
 
 
 class RouteFilter(logging.Filter):

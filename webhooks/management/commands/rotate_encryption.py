@@ -3,10 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from pave.api import idempotency
+from webhooks.fields import Unreadable
 from webhooks.models import SigningSecret, Webhook
 
 BATCH = 500
@@ -21,8 +22,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Whatever is written is encrypted with the first key, and every key decrypts.
-        secrets = webhooks = 0
+        secrets = webhooks = self._unreadable = 0
         for secret in SigningSecret.objects.order_by("pk").iterator(BATCH):
+            if isinstance(secret.secret, Unreadable):
+                self._unreadable += 1
+                continue
             secrets += SigningSecret.objects.filter(pk=secret.pk).update(secret=secret.secret)
         for pk in Webhook.objects.order_by("pk").values_list("pk", flat=True).iterator(BATCH):
             webhooks += self._encrypt_headers(pk)
@@ -31,11 +35,20 @@ class Command(BaseCommand):
             f"Encrypted {secrets} signing secrets, the headers of {webhooks} webhooks, "
             f"{answers} responses stored for Idempotency-Key."
         )
+        if self._unreadable:
+            raise CommandError(
+                f"None of FIELD_ENCRYPTION_KEYS decrypts {self._unreadable} others: add the one "
+                "that did, and repeat. Without it, rotate the secrets of the webhooks that "
+                "webhook.unreadable names in the log, and set their headers again."
+            )
 
     def _encrypt_headers(self, pk: UUID) -> int:
         # Locked, since clients may be changing them meanwhile.
         with transaction.atomic():
             webhook = Webhook.objects.select_for_update(no_key=True).filter(pk=pk).first()
             if webhook is None:
+                return 0
+            if isinstance(webhook.headers, Unreadable):
+                self._unreadable += 1
                 return 0
             return Webhook.objects.filter(pk=pk).update(headers=webhook.headers)
