@@ -13,18 +13,7 @@ from pave.staff.buttons import buttons_of
 
 pytestmark = pytest.mark.django_db
 
-ODD = [
-    "x",
-    "-1",
-    "1" * 30,
-    "1e400",
-    "\0",
-    "\ud7ff\U0001f600",
-    "[1]",
-    "{}",
-    "a" * 70_000,
-    str(uuid4()),
-]
+ODD = ["x", "1" * 30, "\0", "\U0001f600", "a" * 70_000, str(uuid4())]
 ADMINS = list(admin.site._registry.values())
 FIELD = re.compile(r'<(?:input|select|textarea)[^>]* name="([^"]+)"')
 WITH_FORMS = [
@@ -84,9 +73,10 @@ def test_a_form_for_a_new_row(superuser: Browser, model_admin: admin.ModelAdmin)
 def test_a_list(superuser: Browser, model_admin: admin.ModelAdmin) -> None:
     path = url(model_admin, "changelist")
     filters = [
-        getattr(each, "parameter_name", None) or str(each) for each in model_admin.list_filter
+        f"{each}__exact" if isinstance(each, str) else each.parameter_name
+        for each in model_admin.list_filter
     ]
-    names = [*filters, *(f"{name}__exact" for name in filters), "q", "p", "o", "e", "id__in"]
+    names = [*filters, "q", "p", "id__in"]
     for value in ODD:
         for name in names:
             assert superuser.get(path, {name: value[:1_000]}).status_code < 500, (name, value)

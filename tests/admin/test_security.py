@@ -25,8 +25,7 @@ PASSWORD = "right-horse-battery"
 
 
 @pytest.fixture
-def anna(db: None, settings: Settings) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def anna(db: None) -> User:
     return User.objects.create_superuser("anna", password=PASSWORD)
 
 
