@@ -13,7 +13,9 @@ def gauges() -> Iterator[Gauge]:
     now = timezone.now()
     due = Delivery.objects.due(now)
     yield Gauge("queue_depth", "Rows that wait, by queue.", due.count(), {"queue": "delivery"})
-    oldest = due.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
+    # What waits for an endpoint that is down for days is not late by a fault of ours.
+    sendable = due.exclude(webhook__paused_until__gt=now).order_by("next_attempt_at")
+    oldest = sendable.values_list("next_attempt_at", flat=True).first()
     yield Gauge(
         "queue_age_seconds",
         "How long the oldest of them has waited, by queue.",

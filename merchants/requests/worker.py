@@ -19,11 +19,12 @@ from django.db import connections
 from django.utils import timezone
 
 from merchants.models import Resolution, Waiter
-from merchants.requests.heuristic_run import Answer, HeuristicTimeout, run
+from merchants.requests.heuristic_run import Answer, run
 from merchants.requests.resolutions.attempts import begin, fail, finish, release
 from merchants.requests.resolutions.claims import Claim, charge_actual, claim
 from merchants.wakeups import RESOLVE
 from pave.core.along_index import exists_along
+from pave.core.time_limit import TimeUp
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import POLL_SECONDS
@@ -128,7 +129,7 @@ class _ClaimedTogether:
         begun = self._run_at = time.monotonic()
         try:
             answer = run(resolution, taken.transaction)
-        except HeuristicTimeout:
+        except TimeUp:
             limit = f"{settings.PAVE_HEURISTIC_TIMEOUT:g} s"
             _fail(resolution, f"The heuristic took longer than {limit}.")
         except Exception as raised:

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from merchants.requests.heuristic_run import HeuristicTimeout, time_limit
+from pave.core.time_limit import TimeUp, time_limit
 
 
 def test_an_alarm_that_comes_as_the_body_ends_leaves_nothing_armed(monkeypatch):
@@ -33,6 +33,6 @@ def test_the_second_of_two_limits_is_silent():
                 os.kill(os.getpid(), signal.SIGALRM)
                 heard.append("the end")
 
-    with pytest.raises(HeuristicTimeout):
+    with pytest.raises(TimeUp):
         both()
     assert heard == ["the end"]

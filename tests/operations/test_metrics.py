@@ -1,7 +1,11 @@
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from merchants.requests import admission, submission, worker
+from tests.factories import DeliveryFactory
 from tests.merchants.heuristics import FirstWord
 
 pytestmark = pytest.mark.django_db
@@ -33,3 +37,14 @@ def test_metrics_count_requests_answers_and_runs(client, client_1234, settings):
     assert seen["pave_answers_total", ("method", "cleaned")] == 2
     assert seen[("pave_heuristic_seconds_count",)] == 1
     assert seen["pave_wait_seconds_bucket", ("le", "+Inf")] == 3
+
+
+def test_what_waits_for_an_endpoint_that_is_down_is_not_late(client, client_1234):
+    late = timezone.now() - timedelta(hours=1)
+    delivery = DeliveryFactory(next_attempt_at=late)
+    age = ("pave_queue_age_seconds", ("queue", "delivery"))
+    assert scrape(client)[age] >= 3_600
+    delivery.webhook.paused_until = timezone.now() + timedelta(minutes=1)
+    delivery.webhook.save()
+    assert scrape(client)[age] == 0
+    assert scrape(client)["pave_queue_depth", ("queue", "delivery")] == 1

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from django.core.cache import cache
 from django_q.models import OrmQ
@@ -122,3 +124,12 @@ def test_exclusive_work_has_one_worker():
         assert (first, second) == (True, False)
     with other.exclusive() as exclusive:
         assert exclusive
+
+
+def test_exclusive_work_has_one_worker_however_long_it_takes(monkeypatch):
+    monkeypatch.setattr(wakeup_module, "EXCLUSIVE_SECONDS", 1)
+    with ONCE.exclusive() as first:
+        assert first
+        time.sleep(2.5)
+        with ONCE.exclusive() as second:
+            assert not second

@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -158,6 +158,12 @@ def test_it_can_be_read_changed_given_a_new_secret_and_deleted(
 def test_rotate_encryption_says_what_it_could_not_read(unreadable, use_keys):
     with pytest.raises(CommandError, match="2 others"):
         call_command("rotate_encryption")
+    webhook = Webhook.objects.get(pk=unreadable.webhook.pk)
+    with transaction.atomic():
+        services.rotate_secret(webhook=webhook)
+        services.change(webhook=webhook, fields={"headers": {}})
+        call_command("rotate_encryption")
+        transaction.set_rollback(True)
     use_keys(unreadable.new, unreadable.old)
     assert SigningSecret.objects.get(webhook=unreadable.webhook).secret == unreadable.secret
 

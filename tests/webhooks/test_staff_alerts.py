@@ -1,6 +1,9 @@
 """Staff are alerted about webhooks that were disabled automatically."""
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from unittest.mock import Mock
 
@@ -125,6 +128,30 @@ def test_a_silent_mail_server_holds_one_worker_for_seconds(settings, staff):
         with pytest.raises(BlockingIOError):
             silent.accept()
     assert Webhook.objects.awaiting_alert().count() == 3
+
+
+def test_a_mail_server_that_says_something_now_and_then_does_no_more(settings, staff, monkeypatch):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    monkeypatch.setattr(staff_alerts, "MAIL_SECONDS", 1.0)
+    enabling.disable(webhook_id=WebhookFactory().pk, by=DisabledBy.GONE)
+    over = threading.Event()
+
+    def drip(server):
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"220 slow\r\n250 slow\r\n")
+            while not over.wait(0.2):
+                connection.sendall(b"2")
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+        dripping = pool.submit(drip, server)
+        try:
+            assert tasks.tell_staff() == 0
+        finally:
+            over.set()
+        dripping.result()
+    assert Webhook.objects.awaiting_alert().count() == 1
 
 
 def test_the_sweep_wakes_a_worker_until_staff_are_alerted(webhook, monkeypatch):

@@ -5,17 +5,22 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.mail import send_mail
+from django.core.mail import get_connection, send_mail
+from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from pave.clients.models import Client
 from pave.core.cached_lookup import read_cached, write_cached
+from pave.core.time_limit import TimeUp, time_limit
 from webhooks.models import Delivery, Webhook
 
 logger = logging.getLogger(__name__)
 
 # After a mail that could not be sent, none is tried for this long.
 RETRY_SECONDS = 60
+# How long a mail may take, in seconds, whatever its server says meanwhile.
+MAIL_SECONDS = 8.0
+CLOSE_SECONDS = 1.0
 # Webhooks that a mail describes.
 _LISTED = 10
 _MAIL_UNAVAILABLE = "webhooks:mail-unavailable"
@@ -38,7 +43,7 @@ def send_alerts() -> int:
             continue
         try:
             _send(client, webhooks)
-        except Exception:
+        except (Exception, TimeUp):
             logger.exception("webhook.staff_not_told", extra={"client": client.client_id})
             marked.update(staff_told_at=None)
             write_cached(_MAIL_UNAVAILABLE, True, seconds=RETRY_SECONDS)
@@ -67,12 +72,29 @@ def _send(client: Client, webhooks: Sequence[Webhook]) -> None:
     if number > _LISTED:
         parts.append(f"And {number - _LISTED} more.\n")
     parts.append("Nothing is lost: enabling a webhook releases what is held.\n")
-    send_mail(
-        subject=f"{what} of client {client.client_id} disabled",
-        message="\n".join([f"Client: {client}\n", *parts]),
-        from_email=settings.DEFAULT_FROM_EMAIL,
-        recipient_list=recipients(),
-    )
+    to = recipients()
+    connection = get_connection()
+    try:
+        with time_limit(MAIL_SECONDS):
+            connection.open()
+            send_mail(
+                subject=f"{what} of client {client.client_id} disabled",
+                message="\n".join([f"Client: {client}\n", *parts]),
+                from_email=settings.DEFAULT_FROM_EMAIL,
+                recipient_list=to,
+                connection=connection,
+            )
+    finally:
+        _close(connection)
+
+
+def _close(connection: BaseEmailBackend) -> None:
+    """Take leave of the mail server, which may answer slowly to that, too."""
+    try:
+        with time_limit(CLOSE_SECONDS):
+            connection.close()
+    except TimeUp:
+        connection.connection.close()  # type: ignore[attr-defined]  # only SMTP waits
 
 
 def _described(webhook: Webhook) -> str:

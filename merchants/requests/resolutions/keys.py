@@ -9,7 +9,7 @@ from django.utils.crypto import salted_hmac
 from merchants.matching.heuristic import Heuristic
 from merchants.matching.types import Key
 from merchants.models import KEY_LENGTH, NormalizationRequest
-from merchants.requests.heuristic_run import HeuristicTimeout, time_limit
+from pave.core.time_limit import TimeUp, time_limit
 
 # How keys with free text begin that all clients share (``PAVE_SHARE_UNKNOWN``).
 ALL_CLIENTS = "all:"
@@ -52,7 +52,7 @@ def key_of(request: NormalizationRequest, heuristic: Heuristic, limits: KeyLimit
     try:
         with time_limit(limits.wall, cpu_seconds=limits.cpu):
             key = heuristic.key(request.as_transaction())
-    except HeuristicTimeout as error:
+    except TimeUp as error:
         raise TimeoutError("The heuristic's key takes too long.") from error
     return stored_key(key, request.client_id)
 

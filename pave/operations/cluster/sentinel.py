@@ -119,6 +119,7 @@ class GuardedSentinel(Sentinel):
         logger.info("cluster.started", extra={"queue": self.queue, "pid": os.getpid()})
         started = time.monotonic()
         self.progress = Progress(started, longest=Conf.TIMEOUT + 15)
+        self.replaced = 0
         self.canary_at = started
         while not self.stop_requested and not self.report.supervisor_is_gone:
             time.sleep(Conf.GUARD_CYCLE)
@@ -182,6 +183,7 @@ class GuardedSentinel(Sentinel):
             extra={"queue": self.queue, "pid": pid, "status": process.exitcode},
         )
         self.report.lost_worker(pid, timed_out=timed_out)
+        self.replaced += 1
 
     def check_progress(self) -> None:
         """Send a canary through the cluster periodically, and check that tasks are done."""
@@ -193,7 +195,7 @@ class GuardedSentinel(Sentinel):
                 self.task_queue.put_nowait(_canary_task())
         problem = self.progress.check(
             now=now,
-            done=self.done.value,
+            done=self.done.value + self.replaced,  # a new worker has all of its time
             fetched=self.fetched.value,
             idle={process.pid for process in self.pool if _seconds_left(process) == -1},
             can_enqueue=not self.task_queue.full(),

@@ -6,15 +6,16 @@ polling anyway.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connections, transaction
 
 from pave.operations.cluster.django_q2 import async_task, get_broker
 
@@ -101,13 +102,15 @@ class Wakeup:
     def exclusive(self) -> Iterator[bool]:
         """Start a run; yield whether no other worker of the queue does exclusive work.
 
-        For long work that is not urgent: the other workers stay free for what is urgent.
+        For long work that is not urgent: the other workers stay free for what is urgent, however
+        long it takes.
         """
         self.acknowledge()
         key, token = f"wakeup:exclusive:{self.queue}", uuid4().hex
         acquired = cache.add(key, token, EXCLUSIVE_SECONDS)
         try:
-            yield acquired
+            with _renewed(key) if acquired else nullcontext():
+                yield acquired
         finally:
             if cache.get(key) == token:
                 cache.delete(key)
@@ -122,3 +125,22 @@ class Wakeup:
     @property
     def _key(self) -> str:
         return f"wakeup:{self.task}"
+
+
+@contextmanager
+def _renewed(key: str) -> Iterator[None]:
+    """Keep a key in the cache during the block, for as long as this process lives."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(EXCLUSIVE_SECONDS / 3):
+            cache.touch(key, EXCLUSIVE_SECONDS)
+        connections.close_all()
+
+    renewing = threading.Thread(target=renew, name="renew", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        renewing.join()

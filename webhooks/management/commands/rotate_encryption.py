@@ -25,7 +25,7 @@ class Command(BaseCommand):
         secrets = webhooks = self._unreadable = 0
         for secret in SigningSecret.objects.order_by("pk").iterator(BATCH):
             if isinstance(secret.secret, Unreadable):
-                self._unreadable += 1
+                self._unreadable += secret.expires_at is None  # the others are rotated out
                 continue
             secrets += SigningSecret.objects.filter(pk=secret.pk).update(secret=secret.secret)
         for pk in Webhook.objects.order_by("pk").values_list("pk", flat=True).iterator(BATCH):
