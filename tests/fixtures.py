@@ -104,6 +104,7 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         "merchants.api.backpressure._of_all", backpressure.Seen(backpressure.Everybody())
     )
     monkeypatch.setattr("pave.operations.cluster.wakeup._quiet_until", {})
+    monkeypatch.setattr("pave.operations.cluster.wakeup._away_until", {})
     # A busy machine needs longer for a batch's keys, and would leave the rest for the next one.
     monkeypatch.setattr("merchants.requests.admission.KEYING_SECONDS", 20.0)
 

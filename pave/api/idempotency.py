@@ -161,7 +161,8 @@ def find_used(
 
 def _lock(client: Client, key: str) -> None:
     """Keep other requests from using a key until the open transaction ends."""
-    digest = hashlib.sha256(f"{client.pk} {key}".encode()).digest()
+    # With SECRET_KEY, so that nobody can choose a key that shares the lock of another client's.
+    digest = salted_hmac("idempotency key", f"{client.pk} {key}", algorithm="sha256").digest()
     if advisory_locks.is_taken_for(advisory_locks.Lock.USING_KEY, int.from_bytes(digest[:4])):
         raise InProgress
 

@@ -1,7 +1,10 @@
 """PAVE_BROKER=sqs, against an SQS that moto plays in this process."""
 
+import socket
+
 import boto3
 import pytest
+from botocore.config import Config
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 from moto import mock_aws
@@ -20,8 +23,10 @@ def aws(monkeypatch):
     monkeypatch.setattr(Conf, "SQS", {"aws_region": "us-east-1"})
     monkeypatch.setattr(Conf, "BROKER_CLASS", "pave.operations.cluster.brokers.sqs.broker")
     sqs._broker.cache_clear()
-    with mock_aws():
-        yield
+    played = mock_aws()
+    played.start()
+    yield played
+    played.stop()
     sqs._broker.cache_clear()
 
 
@@ -53,3 +58,18 @@ def test_a_queue_that_is_there_is_used():
     first.enqueue("task")
     sqs._broker.cache_clear()
     assert sqs.broker("quick").queue_size() == 1
+
+
+def test_who_sends_a_wakeup_waits_for_no_silent_sqs(aws, monkeypatch):
+    monkeypatch.setattr(sqs, "SENDING", sqs.SENDING.merge(Config(read_timeout=0.3)))
+    aws.stop()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://{host}:{port}")
+        for _ in range(5):
+            WAKEUP._send(1)
+        silent.settimeout(0)
+        silent.accept()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    aws.start()

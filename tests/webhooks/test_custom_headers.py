@@ -1,7 +1,11 @@
 """Which headers of its own a client may set."""
 
+from dataclasses import replace
+
 import pytest
 
+from webhooks.delivery.dispatcher import interrupted
+from webhooks.delivery.masking import without_secrets
 from webhooks.policies.custom_headers import MAX_HEADERS, MAX_VALUE, problem_with
 
 
@@ -69,3 +73,22 @@ def test_the_same_name_twice_in_other_letters_is_refused():
 def test_so_many_and_no_more():
     problem = problem_with({f"X-{n}": "v" for n in range(MAX_HEADERS + 1)})
     assert problem == ("", f"There may be {MAX_HEADERS} headers at most.")
+
+
+def test_what_costs_much_to_look_for_is_masked_as_a_whole():
+    """Who chooses the headers may choose the response: this took a second of CPU for a message."""
+    outcome = replace(
+        interrupted(ValueError()),
+        response_headers={"retry-after": "5", "x-echo": "a" * 1_020 + "c"},
+        response_head="a" * 4_095 + "c",
+    )
+    one = {"X-Key": "aaaaaX " + "a" * 1_960}
+    shown = without_secrets(outcome, one)
+    assert shown.response_headers["retry-after"] == "5"
+    assert shown.response_head.endswith("***")
+    assert len(shown.response_head) < 4_000
+    many = {f"X-{number}": "aaaaaX " + "a" * 1_960 + f'b<%"<%{number}' for number in range(20)}
+    shown = without_secrets(outcome, many)
+    assert set(shown.response_headers.values()) == {"***"}
+    assert shown.response_head == "***"
+    assert shown.detail == "***"

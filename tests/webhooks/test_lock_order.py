@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,12 +10,13 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
+from tests.factories import DeliveryFactory, EventFactory, SigningSecretFactory, WebhookFactory
 from webhooks.delivery import claims, recovery
 from webhooks.delivery.dispatcher import interrupted
 from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling, health, services
 from webhooks.models import Delivery, Recovery, Webhook
+from webhooks.receiver.application import Reply
 
 # SQLite has one writer at a time.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,6 +109,42 @@ def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhil
     assert job.status == "canceled"
 
 
+def test_a_webhook_that_somebody_keeps_locked_keeps_back_only_its_own(receiver, send):
+    locked, other = (WebhookFactory(url=receiver.url(path)) for path in ("/locked", "/other"))
+    for webhook, count in ((locked, 3), (other, 5)):
+        SigningSecretFactory(webhook=webhook)
+        for _ in range(count):
+            DeliveryFactory(webhook=webhook, event=EventFactory(client=webhook.client))
+    asked, held = threading.Event(), threading.Event()
+
+    def answer(message):
+        if message.path == "/locked":
+            asked.set()
+            held.wait(20)
+        return Reply()
+
+    def forget_a_transaction():
+        asked.wait(20)
+        try:
+            with transaction.atomic():
+                Webhook.objects.filter(pk=locked.pk).update(description="by hand")
+                held.set()
+                _wait_until(lambda: statuses(other) == {"succeeded"})
+                return statuses(locked)
+        finally:
+            connection.close()
+
+    def statuses(webhook):
+        return set(Delivery.objects.filter(webhook=webhook).values_list("status", flat=True))
+
+    receiver.behaviour = answer
+    with ThreadPoolExecutor(1) as pool:
+        forgetful = pool.submit(forget_a_transaction)
+        assert send() == 8
+    assert "succeeded" not in forgetful.result()
+    assert statuses(locked) == {"succeeded"}
+
+
 def delete(webhook):
     services.delete(webhook=webhook)
 
@@ -132,11 +170,16 @@ def _and_disconnect(change, webhook):
 
 
 def _wait_until_somebody_waits():
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
+    def somebody_waits():
         with connection.cursor() as cursor:
             cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
+            return cursor.fetchone()[0]
+
+    _wait_until(somebody_waits)
+
+
+def _wait_until(look):
+    end = time.monotonic() + 20
+    while not look():
+        assert time.monotonic() < end, look
         time.sleep(0.02)
-    raise AssertionError("nobody waits")

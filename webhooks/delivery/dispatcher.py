@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from uuid import UUID
 
 from django.conf import settings
@@ -20,7 +21,8 @@ from pave.operations.cluster.worker_names import worker_name
 from pave.operations.cluster.worker_slots import WorkerSlots
 from webhooks.delivery.claims import Claim, Claimer
 from webhooks.delivery.fair_share import Capacity, has_due_work
-from webhooks.delivery.results import INTERRUPTED, AttemptResult, record
+from webhooks.delivery.masking import without_secrets
+from webhooks.delivery.results import INTERRUPTED, AttemptResult, record_unlocked
 from webhooks.endpoints import services
 from webhooks.http.outcome import Outcome
 from webhooks.http.signing import signed_headers
@@ -52,6 +54,9 @@ HELP_INTERVAL = 1.0
 # of attempts are kept longer. A dispatcher that hangs is killed by its cluster.
 CLAIM_RETRY_SECONDS = 5.0
 RECORD_RETRY_SECONDS = 60.0
+# How long to wait for a webhook's row that is locked, in seconds, and then as often, but shorter.
+LOCK_SECONDS = 1.0
+RETRY_LOCK_SECONDS = 0.05
 
 SLOTS = WorkerSlots()
 
@@ -86,6 +91,9 @@ class Dispatcher:
         self._claimer = Claimer(self._worker)
         self._in_flight: dict[UUID, _InFlight] = {}
         self._results: queue.SimpleQueue[AttemptResult] = queue.SimpleQueue()
+        # By webhook: what cannot be recorded yet, since somebody keeps its row locked.
+        self._locked: dict[UUID, list[AttemptResult]] = {}
+        self._retry_locked_at = 0.0
         self._next_help_at = 0.0
         self._transport = Transport(
             policy=services.address_policy(), timeout=settings.PAVE_WEBHOOK_TIMEOUT
@@ -249,14 +257,37 @@ class Dispatcher:
                 )
         except queue.Empty:
             pass
-        # The messages are sent: their results are kept while the database is unavailable.
-        retry_while_unavailable(
-            lambda: record(results, now=timezone.now(), worker=self._worker),
-            seconds=RECORD_RETRY_SECONDS,
-        )
+        free: list[AttemptResult] = []
         for result in results:
-            del self._in_flight[result.claim.delivery_id]
-        return len(results)
+            self._locked.get(result.claim.webhook_id, free).append(result)
+        recorded = self._store(free, LOCK_SECONDS)
+        if self._locked and time.monotonic() >= self._retry_locked_at:
+            again = [*chain.from_iterable(self._locked.values())]
+            self._locked.clear()
+            recorded += self._store(again, RETRY_LOCK_SECONDS)
+            self._retry_locked_at = time.monotonic() + LOCK_SECONDS
+        return recorded
+
+    def _store(self, results: list[AttemptResult], lock_seconds: float) -> int:
+        """Record results, and keep those whose rows others have locked; return how many it were."""
+        left: list[AttemptResult] = []
+        try:
+            # The messages are sent: their results are kept while the database is unavailable.
+            left = retry_while_unavailable(
+                lambda: record_unlocked(
+                    results, now=timezone.now(), worker=self._worker, lock_seconds=lock_seconds
+                ),
+                seconds=RECORD_RETRY_SECONDS,
+            )
+        finally:
+            # After an error they are given up: their leases end, and they are sent again.
+            kept = {result.claim.delivery_id for result in left}
+            for result in results:
+                if result.claim.delivery_id not in kept:
+                    del self._in_flight[result.claim.delivery_id]
+        for result in left:
+            self._locked.setdefault(result.claim.webhook_id, []).append(result)
+        return len(results) - len(left)
 
     def _wake_next(self, *, busy: bool = False) -> None:
         """Wake another dispatcher if work is left, or likely."""
@@ -276,8 +307,9 @@ def attempt(transport: Transport, claim: Claim) -> AttemptResult:
         outcome = transport.post(claim.url, body=claim.body, headers={**claim.headers, **headers})
     except Exception as error:
         logger.exception("delivery.not_sent", extra={"delivery": claim.delivery_id})
-        return AttemptResult(claim=claim, headers={}, outcome=interrupted(error))
-    return AttemptResult(claim=claim, headers=headers, outcome=outcome)
+        headers, outcome = {}, interrupted(error)
+    shown = without_secrets(outcome, claim.headers)
+    return AttemptResult(claim=claim, headers=headers, outcome=outcome, shown=shown)
 
 
 def send_due() -> int:

@@ -1,22 +1,18 @@
 """Recording the results of attempts, and each delivery's next state."""
 
-import html
-import json
 import logging
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import nlargest
-from urllib.parse import quote, quote_plus
+from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 
+from pave.core import lock_limit
 from pave.core.bulk_update import update_each
-from pave.core.card_masking import masked_value
 from pave.operations.monitoring.counters import Counter
 from webhooks.delivery.claims import Claim
+from webhooks.delivery.masking import MASK
 from webhooks.endpoints import health
 from webhooks.http.outcome import Outcome
 from webhooks.http.signing import mask_headers
@@ -27,13 +23,11 @@ logger = logging.getLogger(__name__)
 
 Status = Delivery.Status
 Trigger = Delivery.Trigger
-MASK = "***"
-# A shorter one may occur anywhere by chance.
-_MIN_SECRET_LENGTH = 6
-_MAX_PARTS = 4
-_PARTS = re.compile(r"[^\s=;,\"&:]+")
 # In place of an error class: the outcome is unknown, by an error of Pave's own.
 INTERRUPTED = "interrupted"
+
+# How long each of several webhooks is waited for, when one of them is locked.
+EACH_LOCK_SECONDS = 0.05
 
 _UPDATED_FIELDS = (
     "status",
@@ -51,22 +45,62 @@ _UPDATED_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """A claim, the headers that Pave added to the message, and the outcome."""
+    """A claim, the headers that Pave added to the message, and the outcome.
+
+    Args:
+        shown: The outcome without what may be secret, as it is kept.
+    """
 
     claim: Claim
     headers: dict[str, str]
     outcome: Outcome
+    shown: Outcome
 
 
-def record(results: Sequence[AttemptResult], *, now: datetime, worker: str) -> None:
+def record_unlocked(
+    results: Sequence[AttemptResult], *, now: datetime, worker: str, lock_seconds: float
+) -> list[AttemptResult]:
+    """Record the results of webhooks whose rows are free; return the others.
+
+    A transaction that somebody forgot to end must not keep back all other clients' messages.
+    """
+    try:
+        record(results, now=now, worker=worker, lock_seconds=lock_seconds)
+    except lock_limit.Locked:
+        by_webhook: dict[UUID, list[AttemptResult]] = {}
+        for result in results:
+            by_webhook.setdefault(result.claim.webhook_id, []).append(result)
+        if len(by_webhook) == 1:
+            return list(results)
+        return [
+            result
+            for of_one in by_webhook.values()
+            for result in record_unlocked(
+                of_one, now=now, worker=worker, lock_seconds=min(lock_seconds, EACH_LOCK_SECONDS)
+            )
+        ]
+    return []
+
+
+def record(
+    results: Sequence[AttemptResult],
+    *,
+    now: datetime,
+    worker: str,
+    lock_seconds: float | None = None,
+) -> None:
     """Write the attempts and each delivery's next state, in a few statements for all.
 
     A delivery that is no longer this worker's, since its lease has ended, keeps the state that
     another gave it; the attempt is recorded all the same.
+
+    Raises:
+        Locked: Somebody has locked one of the rows for longer than ``lock_seconds``; none is
+            written.
     """
     if not results:
         return
-    with transaction.atomic():
+    with lock_limit.atomic(lock_seconds=lock_seconds):
         # Webhooks are locked before deliveries, as everywhere, to avoid deadlocks.
         health.update(
             [
@@ -146,15 +180,7 @@ def _write_attempts(results: Sequence[AttemptResult]) -> None:
 
 
 def _attempt(result: AttemptResult) -> DeliveryAttempt:
-    outcome = result.outcome
-    secrets = _secrets(result.claim.headers)
-
-    def masked(text: str) -> str:
-        # An endpoint may echo what it was sent, as debug pages do.
-        for secret in secrets:
-            text = text.replace(secret, MASK)
-        return masked_value(_mask_truncated(text, secrets))
-
+    outcome = result.shown
     return DeliveryAttempt(
         delivery_id=result.claim.delivery_id,
         number=result.claim.number,
@@ -165,48 +191,13 @@ def _attempt(result: AttemptResult) -> DeliveryAttempt:
         resolved_address=outcome.resolved_address or "",
         status_code=outcome.status,
         error=outcome.error,
-        detail=masked(outcome.detail)[:500],
+        detail=outcome.detail[:500],
         # The value of any custom header may be a secret; the names are evidence enough.
         request_headers=dict.fromkeys(result.claim.headers, MASK) | mask_headers(result.headers),
-        response_headers={name: masked(value) for name, value in outcome.response_headers.items()},
-        response_head=masked(outcome.response_head),
+        response_headers=outcome.response_headers,
+        response_head=outcome.response_head,
         timings=outcome.timings,
     )
-
-
-def _mask_truncated(text: str, secrets: Sequence[str]) -> str:
-    """Mask the beginning of a secret at the end of a truncated response."""
-    for secret in secrets:
-        index = text.find(secret[:_MIN_SECRET_LENGTH], max(0, len(text) - len(secret)))
-        while index >= 0:
-            if secret.startswith(text[index:]):
-                return text[:index] + MASK
-            index = text.find(secret[:_MIN_SECRET_LENGTH], index + 1)
-    return text
-
-
-def _secrets(headers: Mapping[str, str]) -> list[str]:
-    """Return what may be secret in a webhook's own headers, in the forms a response may have.
-
-    Of `Bearer x` x too, and of `session=x; y="z"` x and z; the longest first. Of one header no more
-    than ``_MAX_PARTS``, since a response is searched for each.
-    """
-    parts = {
-        part
-        for value in headers.values()
-        for part in (
-            value.strip(),
-            value.strip().partition(" ")[2],
-            *nlargest(_MAX_PARTS, _PARTS.findall(value), key=len),
-        )
-        if len(part) >= _MIN_SECRET_LENGTH
-    }
-    forms = {
-        form
-        for part in parts
-        for form in (part, json.dumps(part)[1:-1], html.escape(part), quote(part), quote_plus(part))
-    }
-    return sorted(forms, key=len, reverse=True)
 
 
 def _update_failures(failures: Sequence[tuple[Delivery, AttemptResult]], now: datetime) -> None:

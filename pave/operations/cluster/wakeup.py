@@ -36,6 +36,11 @@ MAX_WAITING = 8
 # How long a worker that died keeps others from exclusive work, in seconds.
 EXCLUSIVE_SECONDS = 10
 
+# A broker that failed is not tried again for this long, so that few requests wait for it. The sweep
+# sends what is not sent meanwhile.
+AWAY_SECONDS = 2.0
+
+_away_until: dict[str, float] = {}
 # Until when this process need not send a wake-up, by its task; seconds of the monotonic clock.
 _quiet_until: dict[str, float] = {}
 
@@ -65,9 +70,11 @@ class Wakeup:
         transaction.on_commit(lambda: self._send(times))
 
     def _send(self, times: int) -> None:
+        now = time.monotonic()
+        if now < _away_until.get(self.queue, 0.0):
+            return
         try:
             if self.debounced:
-                now = time.monotonic()
                 if now < _quiet_until.get(self.task, 0.0):
                     return
                 _quiet_until[self.task] = now + QUIET_SECONDS
@@ -80,6 +87,7 @@ class Wakeup:
             for _ in range(min(times, limit - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
+            _away_until[self.queue] = time.monotonic() + AWAY_SECONDS
             with suppress(Exception):
                 self._reset()
             # The rows are committed; the sweep sends it again when the broker is back.

@@ -1,0 +1,38 @@
+"""A limit to how long a transaction waits for rows that others have locked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import OperationalError, connection, transaction
+
+# PostgreSQL's code for a lock that was not got in time.
+_NOT_AVAILABLE = "55P03"
+
+
+class Locked(Exception):
+    """Somebody has held a lock for longer than the limit."""
+
+
+@contextmanager
+def atomic(*, lock_seconds: float | None) -> Iterator[None]:
+    """Run a block in a transaction.
+
+    Args:
+        lock_seconds: How long it waits for each lock; None: for as long as it takes. SQLite, which
+            has one lock for all, does not know it.
+
+    Raises:
+        Locked: It would have to wait longer; nothing is done.
+    """
+    try:
+        with transaction.atomic():
+            if lock_seconds is not None and connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    # For this transaction alone.
+                    milliseconds = f"{lock_seconds * 1000:.0f}"
+                    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [milliseconds])
+            yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) == _NOT_AVAILABLE:
+            raise Locked from error
+        raise
