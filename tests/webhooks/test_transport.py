@@ -114,10 +114,11 @@ def test_a_body_of_64_kib_is_read_and_4_kib_are_kept(
                 itertools.repeat(b"X-Trailer: and more\r\n" * 100),
             )
         ),
+        Reply(raw=[OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 8_000]),
     ],
     ids=[
         *("content-length", "endless", "endless chunks", "endless headers", "long header"),
-        *("endless interim answers", "endless trailers"),
+        *("endless interim answers", "endless trailers", "many chunks"),
     ],
 )
 def test_too_long_an_answer_is_too_large(

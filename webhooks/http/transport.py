@@ -42,6 +42,8 @@ MAX_HEADERS = 64
 MAX_HEADER_LENGTH = 1024
 MAX_HEADERS_LENGTH = 8192  # of all values together
 _READ_SIZE = 16384
+# Each piece of a body costs CPU, however small it is.
+MAX_PIECES = 4_000
 
 
 class _Session(HTTPSession):
@@ -219,6 +221,9 @@ class Transport:
                 if size > self._max_body:
                     complete = False
                     failure = ErrorClass.TOO_LARGE, f"The answer exceeds {self._max_body} bytes."
+                elif len(parts) > MAX_PIECES:
+                    complete = False
+                    failure = ErrorClass.TOO_LARGE, f"The answer has more than {MAX_PIECES} pieces."
         except Exception as error:
             complete = False
             failure = classify(error)
