@@ -19,7 +19,7 @@ from pave.operations.monitoring.log_formatters import (
     RouteFilter,
 )
 
-FORGED = "first\n2026-01-01 INFO forged\r\x1b[31m\u2028line x=y"
+FORGED = "first\n2026-01-01 INFO forged\r\x1b[31m\u2028line \u202ex=y"
 ROOT = Path(__file__).parents[2]
 
 
@@ -40,6 +40,7 @@ def test_a_plain_line_stays_one_line(line):
     text = plain(line)
     assert len(text.splitlines()) == 1
     assert "\x1b" not in text
+    assert "\u202e" not in text
     assert r"first\n2026-01-01" in text
 
 

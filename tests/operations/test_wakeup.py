@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django_q.models import OrmQ
 
 from pave.operations.cluster import wakeup as wakeup_module
+from pave.operations.cluster.django_q2 import get_broker
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
 
@@ -133,3 +134,13 @@ def test_exclusive_work_has_one_worker_however_long_it_takes(monkeypatch):
         time.sleep(2.5)
         with ONCE.exclusive() as second:
             assert not second
+
+
+def test_a_queue_that_somebody_has_flooded_is_emptied(monkeypatch, caplog):
+    monkeypatch.setattr(wakeup_module, "NOT_PAVES", 20)
+    broker = get_broker(WAKEUP.queue)
+    for _ in range(21):
+        broker.enqueue("x" * 20)
+    WAKEUP.send()
+    assert broker.queue_size() == 1
+    assert "wakeup.queue_purged" in caplog.messages

@@ -29,7 +29,12 @@ class Command(BaseCommand):
         counts = erasure.count(client=client)
         summary = ", ".join(f"{number:,} {name}" for name, number in counts.items())
         if not options["yes"]:
-            answer = input(f"This erases {client} with {summary}. Type the client id to continue: ")
+            try:
+                answer = input(
+                    f"This erases {client} with {summary}. Type the client id to go on: "
+                )
+            except EOFError:
+                raise CommandError("Nothing was erased: nobody answers. Pass --yes.") from None
             if answer.strip() != client_id:
                 raise CommandError("Nothing was erased.")
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())

@@ -33,6 +33,8 @@ QUIET_SECONDS = 0.5
 # While the cluster is down, no task is added to a queue of this length; wake-ups that are sent
 # once for many rows may add up to twice as many, so that the others cannot crowd them out.
 MAX_WAITING = 8
+# A queue of this length has been filled by somebody else. What Pave sends is sent again.
+NOT_PAVES = 1_000
 # How long a worker that died keeps others from exclusive work, in seconds.
 EXCLUSIVE_SECONDS = 10
 
@@ -81,7 +83,12 @@ class Wakeup:
             if (self.debounced or self.once) and not cache.add(self._key, "sent", SENT_SECONDS):
                 return
             limit = MAX_WAITING * (2 if self.debounced or self.once else 1)
-            waiting = get_broker(self.queue).queue_size()
+            broker = get_broker(self.queue)
+            waiting = broker.queue_size()
+            if waiting > NOT_PAVES:
+                logger.error("wakeup.queue_purged", extra={"queue": self.queue, "tasks": waiting})
+                broker.purge_queue()
+                waiting = 0
             if waiting >= limit:
                 self._reset()
             for _ in range(min(times, limit - waiting)):

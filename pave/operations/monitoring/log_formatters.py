@@ -24,8 +24,8 @@ EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 RESERVED = {*RESERVED_ATTRS, "taskName", "time", "level", "logger", "event", "request_id"}
 # A cache that is away is logged so often, in seconds.
 AWAY_SECONDS = 10.0
-# Control characters, with all line breaks of Unicode.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters, with all line breaks of Unicode, and what turns the direction of a text.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # Values that need no quotes, in a line for people.
 _BARE = re.compile(r"[^\s\"=\x00-\x1f\x7f-\x9f]+")
 
