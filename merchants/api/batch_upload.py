@@ -11,6 +11,7 @@ by the square of the depth, and a number of 5,000 digits ends the process.
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
@@ -76,10 +77,12 @@ def read_csv(body: IO[bytes]) -> Iterator[Read]:
 
     Columns that are no field of a transaction are ignored, as are empty cells.
     """
-    reader = csv.reader(_lines(body, newline=""), strict=True)
+    lines = _RecordLines(body)
+    reader = csv.reader(lines, strict=True)
     names = _header(reader)
     line = reader.line_num + 1
     while True:
+        lines.begin_record()
         try:
             cells = next(reader)
         except StopIteration:
@@ -179,12 +182,43 @@ def _header(reader: Any) -> list[str]:
         else (name if name in _COLUMNS else "")
         for name, cell in zip(names, cells, strict=True)
     ]
-    for name in filter(None, fields):
-        if fields.count(name) > 1:
+    for name, count in Counter(filter(None, fields)).items():
+        if count > 1:
             raise Malformed(f"There are two columns {name}.")
     if _PAIRS in fields and any(name.startswith(_METADATA) for name in fields):
         raise Malformed(f"There are a column {_PAIRS} and a column {_METADATA}NAME: use one kind.")
     return fields
+
+
+class _RecordLines:
+    """The lines of a CSV file, for its reader; a record, which may have several, is no longer than
+    one may be.
+    """
+
+    def __init__(self, body: IO[bytes]) -> None:
+        self._lines = _lines(body, newline="")
+        self._taken = 0
+        self._first = 1
+        self._number = 0
+
+    def begin_record(self) -> None:
+        """Let the next line be the first of a record."""
+        self._taken = 0
+        self._first = self._number + 1
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._number += 1
+        self._taken += len(line)
+        if self._taken > MAX_ROW_CHARACTERS:
+            raise Malformed(
+                f"The record that begins on line {self._first} is longer than "
+                f"{MAX_ROW_CHARACTERS:,} characters."
+            )
+        return line
 
 
 def _lines(body: IO[bytes], newline: str | None = "\n") -> Iterator[str]:

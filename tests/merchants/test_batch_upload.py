@@ -277,6 +277,18 @@ def test_columns_of_which_one_would_take_the_place_of_another_are_refused(header
         list(read_csv(body(f"{header}\nSHOP,1,2\n")))
 
 
+def test_a_record_of_many_lines_is_no_longer_than_a_line_may_be():
+    """The columns of such a header were compared for hours."""
+    cells = [f'metadata.{number},"\n"' for number in range(20_000)]
+    header = "description," + ",".join(cells)
+    with pytest.raises(Malformed, match="begins on line 1 is longer"):
+        list(read_csv(body(header + "\n")))
+    rows = "description,note\n" + 'SHOP,"a\n"\n' * 20_000
+    assert len(list(read_csv(body(rows)))) == 20_000
+    with pytest.raises(Malformed, match="begins on line 40002 is longer"):
+        list(read_csv(body(rows + "SHOP" + ',"\n"' * 50_000 + "\n")))
+
+
 def test_pairs_whose_names_differ_by_capitals_are_two():
     [(_, row)] = read_csv(body("description,metadata.a,metadata.A\nSHOP,1,2\n"))
     assert row["metadata"] == {"a": "1", "A": "2"}
