@@ -20,8 +20,9 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "pave.web_worker.BufferingWorker"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "36"))
 backlog = 1024
-# What a process holds; who has sent nothing goes first.
-worker_connections = 1000
+# What a process holds, where it may have as many files; who has waited the longest goes first.
+_, _files = resource.getrlimit(resource.RLIMIT_NOFILE)
+worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 2)
 # URLs of lists contain cursors and percent-encoded filters in any script.
 limit_request_line = 8190
 # The longest wait for the database; then the caller gets 503, to try again.

@@ -4,6 +4,8 @@ import json
 import re
 import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.system.stack import Stack
+from tests.system.stack import ROOT, Stack
 from tests.system.test_web_server import PROMPT_SECONDS, post, upload_batch
 
 pytestmark = pytest.mark.stack(shared=True)
@@ -172,6 +174,15 @@ def test_connections_that_wait_make_room_for_others(stack: Stack, key: str, sent
         for connection in waiting:
             connection.close()
     assert "Exception in worker process" not in stack.logs()
+
+
+def test_a_process_that_may_have_few_files_holds_fewer_connections() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256));"
+        "from pave import gunicorn; print(gunicorn.worker_connections)"
+    )
+    run = [sys.executable, "-c", code]
+    assert subprocess.check_output(run, cwd=ROOT, text=True) == "128\n"
 
 
 @pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
