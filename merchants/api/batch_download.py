@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,8 +40,11 @@ COLUMNS = (
     *READ_COLUMNS,
     "metadata",
 )
-# Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection).
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+# Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection), some
+# also behind blanks, and what cannot be seen.
+_FORMULA = re.compile(
+    r"[\t\r\n]|[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@＝＋－＠﹢﹣﹦﹫]"
+)
 
 
 def as_ndjson(batch: Batch) -> Iterator[bytes]:
@@ -79,7 +83,7 @@ def read_cells(described: dict[str, Any]) -> list[str | None]:
 
 def defused(cell: Any) -> Any:
     """Return a cell that no spreadsheet interprets as a formula."""
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
+    if isinstance(cell, str) and _FORMULA.match(cell):
         return "'" + cell
     return cell
 
