@@ -184,7 +184,7 @@ def _header(reader: Any) -> list[str]:
     ]
     for name, count in Counter(filter(None, fields)).items():
         if count > 1:
-            raise Malformed(f"There are two columns {name}.")
+            raise Malformed(f"There are two columns {name[:100]}.")
     if _PAIRS in fields and any(name.startswith(_METADATA) for name in fields):
         raise Malformed(f"There are a column {_PAIRS} and a column {_METADATA}NAME: use one kind.")
     return fields

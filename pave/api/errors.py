@@ -21,6 +21,9 @@ from pave.core.card_masking import masked, masked_value
 MEDIA_TYPE = "application/problem+json"
 # Errors reported at most: a body may have tens of thousands of wrong members, each to be masked.
 _MAX_ERRORS = 100
+# What the sender chose may be as long as a body, and a batch keeps hundreds of errors.
+_MAX_NAME = 64
+_MAX_DETAIL = 300
 
 
 def problem(
@@ -124,14 +127,19 @@ def _flattened(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
             nested = isinstance(inner, dict | list)
             yield from _flattened(inner, f"{pointer}/{index}" if nested else pointer)
     else:
-        yield {"pointer": pointer, "detail": str(detail)}
+        yield {"pointer": pointer, "detail": _shortened(str(detail), _MAX_DETAIL)}
 
 
 def _escape(name: str) -> str:
     """Return a member's name as a step of a JSON pointer.
 
     Lone surrogates and NUL characters, which cannot be sent, are shown as escapes. A card's number
-    is masked.
+    is masked, also where a long name is cut.
     """
+    name = name[: 2 * _MAX_NAME]
     sendable = name.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
-    return masked(sendable).replace("~", "~0").replace("/", "~1")
+    return _shortened(masked(sendable), _MAX_NAME).replace("~", "~0").replace("/", "~1")
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"

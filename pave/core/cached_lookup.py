@@ -65,8 +65,8 @@ class CachedLookup(Generic[Value]):
         load: Reads the value from the database; None, which is not cached, if there is none.
         dump: Returns what JSON can hold of a value.
         restore: Returns the value of what ``dump`` returned.
-        seconds: How long a value is cached. This bounds the staleness if the cache could be read
-            and not written when a value was invalidated, as the log then says.
+        seconds: How long a value is cached. This bounds the staleness if a value could not be
+            invalidated, as the log then says.
     """
 
     def __init__(
@@ -105,8 +105,9 @@ class CachedLookup(Generic[Value]):
         def mark() -> None:
             name = self._cache_key(key)
             cache.set(name, _CHANGED, _CHANGED_SECONDS)
-            # Redis that is full takes nothing, but removes; a read-only one does neither.
-            if cache.get(name, _CHANGED) != _CHANGED and not cache.delete(name):
+            # Redis that is full takes nothing, but removes; a read-only one does neither, nor does
+            # one that only this process cannot reach.
+            if cache.get(name) != _CHANGED and not cache.delete(name):
                 logger.error(
                     "cache.not_invalidated", extra={"lookup": self._name, "seconds": self._seconds}
                 )

@@ -372,3 +372,16 @@ def test_a_key_that_cannot_be_kept_is_the_error_of_its_row_alone(api, key):
     assert (batch["status"], batch["counts"]["rejected"]) == ("completed", 1)
     assert batch["errors"][0]["pointer"].startswith("/metadata/")
     assert "4111111111111111" not in single.content.decode() + str(batch)
+
+
+@pytest.mark.parametrize(
+    "name", ["~" * 131_000, "\U0001f600" * 40_000, "a" * 60 + "4111111111111111"]
+)
+def test_errors_do_not_repeat_long_names(api, name):
+    """A batch of 133 KB was answered with 131 MB."""
+    rows = [{"description": "NETFLIX.COM"}, *[{"description": "A", "metadata": {name: 1}}] * 5]
+    response = api.post("/v1/batches", {"transactions": rows}, format="json")
+    assert response.status_code == 202
+    assert len(response.json()["errors"]) == 5
+    assert len(response.content) < 5_000
+    assert "4111" not in response.text

@@ -13,6 +13,7 @@ from django_q.models import OrmQ
 from merchants import tasks as merchants_tasks
 from merchants.requests import cancellation
 from merchants.wakeups import CANCEL, REVISE, SUSPECTS
+from pave.clients import api_keys
 from tests.factories import DeliveryFactory
 from tests.servers import ON_SQLITE
 from webhooks import tasks as webhooks_tasks
@@ -72,3 +73,9 @@ def test_the_log_says_so_once_in_a_while(caplog):
     [record] = [one for one in caplog.records if one.message == "cache.unavailable"]
     assert record.error == "ConnectionError"
     assert record.exc_info is None
+
+
+@pytest.mark.django_db
+def test_what_this_process_cannot_invalidate_is_in_the_log(caplog, client_1234):
+    api_keys.drop_cached_keys(client=client_1234.client)
+    assert "cache.not_invalidated" in caplog.messages

@@ -75,8 +75,9 @@ def test_a_mail_server_that_is_unavailable_is_tried_again_later(
     with monkeypatch.context() as patch:
         patch.setattr(staff_alerts, "send_mail", Mock(side_effect=OSError("no route")))
         assert staff_alerts.send_alerts() == 0
-    assert staff_alerts.send_alerts() == 0  # not so soon after the failure
     cache.clear()
+    assert staff_alerts.send_alerts() == 0  # not so soon after the failure, with a cache or without
+    monkeypatch.setattr(staff_alerts, "_unavailable_until", 0.0)
     assert staff_alerts.send_alerts() == 1
     assert len(mailoutbox) == 1
 
@@ -152,6 +153,40 @@ def test_a_mail_server_that_says_something_now_and_then_does_no_more(settings, s
             over.set()
         dripping.result()
     assert Webhook.objects.awaiting_alert().count() == 1
+
+
+def test_a_mail_that_was_taken_is_not_sent_again_for_a_slow_good_bye(settings, staff, monkeypatch):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    monkeypatch.setattr(staff_alerts, "CLOSE_SECONDS", 0.2)
+    enabling.disable(webhook_id=WebhookFactory().pk, by=DisabledBy.GONE)
+    over = threading.Event()
+
+    def take_mail(server):
+        connection, _ = server.accept()
+        with connection, connection.makefile("rwb") as lines:
+            lines.write(b"220 here\r\n")
+            lines.flush()
+            while word := lines.readline()[:4].upper():
+                if word == b"QUIT":
+                    over.wait(20)
+                    return
+                if word == b"DATA":
+                    lines.write(b"354 go on\r\n")
+                    lines.flush()
+                    while lines.readline() != b".\r\n":
+                        pass
+                lines.write(b"250 well\r\n")
+                lines.flush()
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+        taking = pool.submit(take_mail, server)
+        try:
+            assert tasks.tell_staff() == 1
+        finally:
+            over.set()
+        taking.result()
+    assert not Webhook.objects.awaiting_alert().exists()
 
 
 def test_the_sweep_wakes_a_worker_until_staff_are_alerted(webhook, monkeypatch):

@@ -1,6 +1,7 @@
 """Mails to staff about webhooks that were disabled automatically."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -24,6 +25,8 @@ CLOSE_SECONDS = 1.0
 # Webhooks that a mail describes.
 _LISTED = 10
 _MAIL_UNAVAILABLE = "webhooks:mail-unavailable"
+# The same for this process, if the cache is away, too; in seconds of the monotonic clock.
+_unavailable_until = 0.0
 
 
 def send_alerts() -> int:
@@ -32,8 +35,11 @@ def send_alerts() -> int:
     They are marked before the mail is sent, so that two workers do not send two, and unmarked if
     the mail fails; then a later sweep tries again.
     """
+    global _unavailable_until
     sent = 0
-    if read_cached(_MAIL_UNAVAILABLE, bool, seconds=RETRY_SECONDS):
+    if time.monotonic() < _unavailable_until or read_cached(
+        _MAIL_UNAVAILABLE, bool, seconds=RETRY_SECONDS
+    ):
         return sent
     awaiting = Webhook.objects.awaiting_alert()
     for client in Client.objects.filter(pk__in=awaiting.values("client")):
@@ -46,6 +52,7 @@ def send_alerts() -> int:
         except (Exception, TimeUp):
             logger.exception("webhook.staff_not_told", extra={"client": client.client_id})
             marked.update(staff_told_at=None)
+            _unavailable_until = time.monotonic() + RETRY_SECONDS
             write_cached(_MAIL_UNAVAILABLE, True, seconds=RETRY_SECONDS)
             break
         sent += 1
@@ -89,12 +96,14 @@ def _send(client: Client, webhooks: Sequence[Webhook]) -> None:
 
 
 def _close(connection: BaseEmailBackend) -> None:
-    """Take leave of the mail server, which may answer slowly to that, too."""
+    """Take leave of the mail server, which has the mail or not, whatever it says to that."""
+    smtp = getattr(connection, "connection", None)
     try:
         with time_limit(CLOSE_SECONDS):
             connection.close()
-    except TimeUp:
-        connection.connection.close()  # type: ignore[attr-defined]  # only SMTP waits
+    except (Exception, TimeUp):
+        if smtp is not None:
+            smtp.close()
 
 
 def _described(webhook: Webhook) -> str:
