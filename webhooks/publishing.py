@@ -1,7 +1,7 @@
 """The only entry point for other apps to notify clients of something."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,7 +53,7 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     """
     events: list[Event] = []
     deliveries: list[Delivery] = []
-    by_client = {pk: subscribers(pk) for pk in {occurrence.client_pk for occurrence in occurrences}}
+    by_client = subscribers({occurrence.client_pk for occurrence in occurrences})
     for occurrence in occurrences:
         subscribed = [
             subscriber
@@ -88,9 +88,20 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
     return len(deliveries)
 
 
-def fan_out(client_pk: int, event_type: str) -> int:
-    """Return how many deliveries an event of a client's becomes, by the client's primary key."""
-    return sum(subscriber.wants(event_type) for subscriber in subscribers(client_pk))
+def fan_out(clients: Collection[int], *groups: Collection[str]) -> dict[int, tuple[int, ...]]:
+    """Return how many deliveries an event becomes, by the clients' primary keys.
+
+    Args:
+        clients: Their primary keys.
+        groups: Types of events; of each group that which becomes the most counts.
+    """
+    return {
+        client: tuple(
+            max(sum(each.wants(event_type) for each in of_client) for event_type in group)
+            for group in groups
+        )
+        for client, of_client in subscribers(clients).items()
+    }
 
 
 def message_body(occurrence: Occurrence, now: datetime) -> bytes:

@@ -11,7 +11,7 @@ from merchants.models import Batch, NormalizationRequest
 from merchants.requests.events import describe
 
 # Rows read and sent at a time.
-_CHUNK_ROWS = 1_000
+_CHUNK_ROWS = 250
 _PLACE = ("city", "region", "country", "postal_code", "address", "store_number", "phone")
 # The reading of a transaction's text, and further facts about its merchant.
 READ_COLUMNS = (

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +36,9 @@ MAX_ERRORS = 500
 MAX_CPU_SECONDS = 60.0
 # How long nothing may happen in its transaction: the CPU may be busy with other work, too.
 _IDLE_SECONDS = 180.0
-# Rows written at a time.
+# Rows written at a time, and characters of their texts: a control character becomes seven.
 _WRITE_ROWS = 2_000
+_WRITE_CHARACTERS = 1_000_000
 # How often the sweep counts, in seconds, and how old a batch must be by then.
 _RECOUNT_EVERY = 60
 _RECOUNT_SECONDS = 1.0
@@ -124,7 +124,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
             raise AnotherUnderWay
         Client.objects.get(pk=client.pk, active=True)
         batch.save(force_insert=True)
-        while chunk := list(islice(good, _WRITE_ROWS)):
+        for chunk in _in_chunks(good):
             batch.accepted += len(chunk)
             if left is not None and batch.accepted > left:
                 raise quotas.QuotaExceeded(left, quotas.month_of(now)[1])
@@ -142,6 +142,24 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         extra={"batch": batch.pk, "accepted": batch.accepted, "rejected": batch.rejected},
     )
     return batch
+
+
+def _in_chunks(
+    rows: Iterable[batch_writing.Numbered],
+) -> Iterator[list[batch_writing.Numbered]]:
+    chunk: list[batch_writing.Numbered] = []
+    characters = 0
+    for row in rows:
+        chunk.append(row)
+        fields = row[1]
+        characters += len(fields["description"]) + sum(
+            map(len, (fields.get("metadata") or {}).values())
+        )
+        if len(chunk) == _WRITE_ROWS or characters > _WRITE_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def with_own_event(requests: Sequence[NormalizationRequest]) -> Sequence[NormalizationRequest]:

@@ -36,7 +36,6 @@ from pave.core.along_index import just
 from pave.operations.models import Tally
 from pave.operations.retention import Expiry
 from pave.staff.models import AuditEntry
-from webhooks.endpoints import subscriptions
 from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
 
 logger = logging.getLogger(__name__)
@@ -78,7 +77,6 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         Webhook.objects.filter(client=client).update(
             enabled=False, disabled_by=Webhook.DisabledBy.STAFF
         )
-        subscriptions.invalidate(client.pk)
     with transaction.atomic():
         # Waits for a batch that is being accepted; from here on none is.
         advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)

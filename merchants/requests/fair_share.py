@@ -83,18 +83,19 @@ def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Req
     counts = Counter(client for client, _, _ in requests)
     # Fewer cannot reach the limit, whatever number of webhooks the client has.
     many = [client for client, count in counts.items() if 2 * count * MAX_FAN_OUT > MAX_DELIVERIES]
-    costs = {client: max(fan_out(client, event) for event in OF_REQUESTS) for client in many}
-    # Any row may complete its batch.
-    ends = {client: fan_out(client, BATCH_COMPLETED) for client in many}
-    of_batches = {batch for client, batch, _ in requests if batch and costs.get(client)}
+    # Of a request's event, and of its batch's: any row may complete it.
+    costs = fan_out(many, OF_REQUESTS, [BATCH_COMPLETED])
+    nothing = (0, 0)
+    of_batches = {batch for client, batch, _ in requests if batch and costs.get(client, nothing)[0]}
     loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)
     each = {None, *(loud.values_list("pk", flat=True) if of_batches else ())}
     left = dict.fromkeys(many, MAX_DELIVERIES)
     begun: set[UUID | None] = {None}
     taken = []
     for client, batch, request in requests:
-        cost = costs.get(client, 0) if batch in each else 0
-        cost += 0 if batch in begun else ends.get(client, 0)
+        of_request, of_batch = costs.get(client, nothing)
+        cost = of_request if batch in each else 0
+        cost += 0 if batch in begun else of_batch
         if cost and cost > left[client] and left[client] != MAX_DELIVERIES:
             continue
         if cost:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
@@ -92,8 +92,10 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         # PostgreSQL has no such text, and fails for a filter with one.
-        query = request.META["QUERY_STRING"].replace("%00", "")
-        request.GET = QueryDict(query, encoding=request.encoding)
+        query = request.GET.copy()
+        for name, values in request.GET.lists():
+            query.setlist(name, [value.replace("\0", "") for value in values])
+        request.GET = query  # type: ignore[assignment]  # ChangeList only reads it
         return super().changelist_view(request, {"purpose": self.purpose, **(extra_context or {})})
 
     def render_change_form(

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
-from merchants.requests import batch_writing
+from merchants.requests import batch_writing, batches
 from tests.factories import ClientFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -61,3 +61,18 @@ def test_a_connection_that_is_lost_is_an_error_of_djangos():
     with pytest.raises(DatabaseError):
         batch_writing.write([(1, FULL)], batch=batch, now=now)
     connection.close()
+
+
+def test_rows_with_much_text_are_written_a_few_at_a_time(api, monkeypatch):
+    """What a process holds of a batch is bounded by its texts, too."""
+    chunks = []
+    write = batch_writing.write
+    monkeypatch.setattr(
+        batch_writing, "write", lambda rows, **of: (chunks.append(len(rows)), write(rows, **of))
+    )
+    monkeypatch.setattr(batches, "_WRITE_CHARACTERS", 2_500)
+    pairs = {f"k{number}": "\x01" * 500 for number in range(2)}
+    rows = [{"description": "A", "metadata": pairs}] * 7 + [{"description": "A"}] * 20
+    assert api.post("/v1/batches", {"transactions": rows}, format="json").status_code == 202
+    assert chunks == [3, 3, 21]
+    assert NormalizationRequest.objects.count() == 27

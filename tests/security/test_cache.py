@@ -13,10 +13,7 @@ from django_q.models import OrmQ
 from merchants.catalogue import draft
 from merchants.wakeups import ADMIT
 from pave.clients import api_keys
-from tests.factories import ClientFactory
 from tests.servers import ON_SQLITE
-from webhooks.endpoints.subscriptions import subscribers
-from webhooks.models import Webhook
 from webhooks.wakeups import ALERT_STAFF
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -77,30 +74,6 @@ def test_what_is_cached_of_one_client_counts_for_no_other(client_1234, stranger)
     assert answer.json()["client_id"] == stranger.client.client_id
 
 
-def test_one_client_s_messages_do_not_go_to_another_s_webhook(webhook):
-    mine, other = webhook.client_id, ClientFactory().pk
-    subscribers(mine)
-    cache.set(f"subscribers:{other}", cache.get(f"subscribers:{mine}"), 60)
-    assert subscribers(other) == ()
-
-
-@pytest.mark.parametrize("kind", FOREIGN)
-def test_messages_go_to_no_webhook_that_only_the_cache_knows(webhook, kind):
-    cache.set(f"subscribers:{webhook.client_id}", FOREIGN[kind], 60)
-    assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
-
-
-@pytest.mark.parametrize(
-    "row", [{"webhook_id": ROW["webhook_id"]}, {**ROW, "new": 1}], ids=["less", "more"]
-)
-def test_what_another_release_cached_in_another_form_is_read_anew(webhook, row):
-    name = f"subscribers:{webhook.client_id}"
-    cache.set(name, signing.dumps([row], salt=name), 60)
-    assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
-    Webhook.objects.all().delete()
-    assert len(subscribers(webhook.client_id)) == 1, "it was cached in the new form"
-
-
 def test_a_key_that_an_earlier_release_cached_without_a_column_counts(client_1234):
     name = cached_key(client_1234)
     client, key = signing.loads(cache.get(name), salt=name)
@@ -111,12 +84,11 @@ def test_a_key_that_an_earlier_release_cached_without_a_column_counts(client_123
 
 @needs_redis
 @pytest.mark.parametrize("raw", RAW)
-def test_what_is_no_json_is_as_if_it_were_not_there(client_1234, webhook, raw):
+def test_what_is_no_json_is_as_if_it_were_not_there(client_1234, raw):
     month = f"usage:{client_1234.client.pk}:{timezone.now():%Y-%m}"
-    for name in (cached_key(client_1234), month, f"subscribers:{webhook.client_id}"):
+    for name in (cached_key(client_1234), month):
         write_raw(name, raw)
     assert client_1234.api.get("/v1/usage").json()["quota"]["used"] == 0
-    assert [each.webhook_id for each in subscribers(webhook.client_id)] == [webhook.pk]
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
@@ -176,15 +148,13 @@ def test_an_ended_key_leaves_a_full_redis_and_is_logged_where_that_cannot_be(
 
 
 @needs_redis
-def test_all_that_is_in_redis_is_json(client_1234, webhook, admin_client):
+def test_all_that_is_in_redis_is_json(client_1234, admin_client):
     client_1234.api.post("/v1/normalizations", {"description": "NETFLIX.COM"}, format="json")
     client_1234.api.get("/readyz")
-    subscribers(webhook.client_id)
     for name in ("index", "merchants_ruleset_changelist"):
         assert admin_client.get(reverse(f"admin:{name}")).status_code == 200
     redis = cache.client.get_client()
     names = [name for name in redis.scan_iter("*") if redis.type(name) == b"string"]
     assert any(b"api-key" in name for name in names)
-    assert any(b"subscribers" in name for name in names)
     for name in names:
         json.loads(redis.get(name))

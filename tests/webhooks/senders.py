@@ -13,7 +13,7 @@ SEND = "from webhooks.delivery.dispatcher import send_due; send_due()"
 SEND_AND_DIE = """
 import os, signal
 from webhooks.delivery import dispatcher
-dispatcher.record_unlocked = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+dispatcher.record = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
 dispatcher.send_due()
 """
 _PROGRAM = """

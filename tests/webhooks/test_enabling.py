@@ -201,7 +201,7 @@ def test_deleting_cancels_what_waits_and_keeps_the_record(send, deliver, webhook
         delivery.refresh_from_db()
         assert delivery.status == status
     assert not webhook.secrets.exists()
-    assert subscribers(webhook.client_id) == ()
+    assert subscribers([webhook.client_id]) == {webhook.client_id: []}
     late = deliver()
     sweep()
     late.refresh_from_db()

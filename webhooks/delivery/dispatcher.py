@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from pave.core import lock_limit
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import retry_while_unavailable
 from pave.operations.cluster.wakeup import Wakeup
@@ -22,7 +23,7 @@ from pave.operations.cluster.worker_slots import WorkerSlots
 from webhooks.delivery.claims import Claim, Claimer
 from webhooks.delivery.fair_share import Capacity, has_due_work
 from webhooks.delivery.masking import without_secrets
-from webhooks.delivery.results import INTERRUPTED, AttemptResult, record_unlocked
+from webhooks.delivery.results import INTERRUPTED, AttemptResult, record
 from webhooks.endpoints import services
 from webhooks.http.outcome import Outcome
 from webhooks.http.signing import signed_headers
@@ -272,13 +273,7 @@ class Dispatcher:
         """Record results, and keep those whose rows others have locked; return how many it were."""
         left: list[AttemptResult] = []
         try:
-            # The messages are sent: their results are kept while the database is unavailable.
-            left = retry_while_unavailable(
-                lambda: record_unlocked(
-                    results, now=timezone.now(), worker=self._worker, lock_seconds=lock_seconds
-                ),
-                seconds=RECORD_RETRY_SECONDS,
-            )
+            left = self._record_unlocked(results, lock_seconds)
         finally:
             # After an error they are given up: their leases end, and they are sent again.
             kept = {result.claim.delivery_id for result in left}
@@ -288,6 +283,34 @@ class Dispatcher:
         for result in left:
             self._locked.setdefault(result.claim.webhook_id, []).append(result)
         return len(results) - len(left)
+
+    def _record_unlocked(
+        self, results: list[AttemptResult], lock_seconds: float
+    ) -> list[AttemptResult]:
+        """Record the results of webhooks whose rows are free; return the others.
+
+        A transaction that somebody forgot to end must not keep back all other clients' messages.
+        """
+        try:
+            # The messages are sent: their results are kept while the database is unavailable.
+            retry_while_unavailable(
+                lambda: record(
+                    results, now=timezone.now(), worker=self._worker, lock_seconds=lock_seconds
+                ),
+                seconds=RECORD_RETRY_SECONDS,
+            )
+        except lock_limit.Locked:
+            by_webhook: dict[UUID, list[AttemptResult]] = {}
+            for result in results:
+                by_webhook.setdefault(result.claim.webhook_id, []).append(result)
+            if len(by_webhook) == 1:
+                return results
+            return [
+                result
+                for of_one in by_webhook.values()
+                for result in self._record_unlocked(of_one, RETRY_LOCK_SECONDS)
+            ]
+        return []
 
     def _wake_next(self, *, busy: bool = False) -> None:
         """Wake another dispatcher if work is left, or likely."""

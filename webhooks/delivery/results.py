@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.conf import settings
 
@@ -25,9 +24,6 @@ Status = Delivery.Status
 Trigger = Delivery.Trigger
 # In place of an error class: the outcome is unknown, by an error of Pave's own.
 INTERRUPTED = "interrupted"
-
-# How long each of several webhooks is waited for, when one of them is locked.
-EACH_LOCK_SECONDS = 0.05
 
 _UPDATED_FIELDS = (
     "status",
@@ -55,31 +51,6 @@ class AttemptResult:
     headers: dict[str, str]
     outcome: Outcome
     shown: Outcome
-
-
-def record_unlocked(
-    results: Sequence[AttemptResult], *, now: datetime, worker: str, lock_seconds: float
-) -> list[AttemptResult]:
-    """Record the results of webhooks whose rows are free; return the others.
-
-    A transaction that somebody forgot to end must not keep back all other clients' messages.
-    """
-    try:
-        record(results, now=now, worker=worker, lock_seconds=lock_seconds)
-    except lock_limit.Locked:
-        by_webhook: dict[UUID, list[AttemptResult]] = {}
-        for result in results:
-            by_webhook.setdefault(result.claim.webhook_id, []).append(result)
-        if len(by_webhook) == 1:
-            return list(results)
-        return [
-            result
-            for of_one in by_webhook.values()
-            for result in record_unlocked(
-                of_one, now=now, worker=worker, lock_seconds=min(lock_seconds, EACH_LOCK_SECONDS)
-            )
-        ]
-    return []
 
 
 def record(

@@ -14,7 +14,6 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from pave.core.along_index import just
-from webhooks.endpoints import subscriptions
 from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook, claim_queries
 from webhooks.wakeups import ALERT_STAFF, SEND
 
@@ -69,7 +68,6 @@ def disable(
         held = hold(webhook) if hold_at_once else 0
         if not changed:
             return False
-        subscriptions.invalidate(webhook.client_id)
         if by in Webhook.DISABLED_AUTOMATICALLY:
             ALERT_STAFF.send()
         transaction.on_commit(lambda: _log(webhook, held))
@@ -115,7 +113,6 @@ def enable(*, webhook: Webhook, by_client: bool = False, now: datetime | None = 
             paused_until=None,
         )
         released = release(webhook.pk)
-        subscriptions.invalidate(webhook.client_id)
         SEND.send()
     webhook.refresh_from_db()
     logger.info("webhook.enabled", extra={"webhook": webhook.pk, "released": released})

@@ -129,8 +129,8 @@ def _end(caller: str) -> None:
 
 def _is_only_one(caller: str) -> bool:
     """Return whether no other process has a look-up of the caller's, as far as the cache knows."""
-    # An unavailable cache stores nothing and returns None, so no caller is refused.
-    return cache.add(_key(caller), "yes", _BUSY_SECONDS) or cache.get(_key(caller)) is None
+    # An unavailable cache says yes to all.
+    return cache.add(_key(caller), "yes", _BUSY_SECONDS)
 
 
 def _key(caller: str) -> str:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from pave.clients.models import Client
 from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked, masked_value
-from webhooks.endpoints import enabling, subscriptions
+from webhooks.endpoints import enabling
 from webhooks.http.address_policy import AddressError, AddressPolicy
 from webhooks.http.signing import generate_secret
 from webhooks.models import SigningSecret, Webhook
@@ -78,7 +78,6 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
             raise LimitReached(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
         webhook = Webhook.objects.create(client=client, url=url, **fields)
         SigningSecret.objects.create(webhook=webhook, secret=secret)
-        subscriptions.invalidate(client.pk)
     logger.info("webhook.created", extra={"webhook": webhook.pk, "client": client.client_id})
     return webhook, secret
 
@@ -122,7 +121,6 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
         setattr(webhook, name, value)
     with transaction.atomic():
         webhook.save(update_fields=names)
-        subscriptions.invalidate(webhook.client_id)
     logger.info("webhook.changed", extra={"webhook": webhook.pk, "changed": sorted(fields)})
 
 
@@ -143,7 +141,6 @@ def delete(*, webhook: Webhook) -> None:
         Webhook.objects.existing().filter(pk=webhook.pk).update(enabled=False, deleted_at=now)
         webhook.secrets.all().delete()
         enabling.cancel_unsent(webhook.pk, now=now)
-        subscriptions.invalidate(webhook.client_id)
     logger.info("webhook.deleted", extra={"webhook": webhook.pk})
 
 

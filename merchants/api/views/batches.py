@@ -191,8 +191,8 @@ class BatchResultsView(ClientView):
         description="A stream of the accepted rows, in the order of the input, at any "
         "time, with rows that are not answered yet. In NDJSON each line is an object with `row`, "
         "from 1, and the members of `NormalizationData`. `Accept: text/csv` gives CSV, in which "
-        "cells that begin with `= + - @`, a tab or a carriage return have a `'` in front, so that "
-        "no spreadsheet interprets them as formulas.",
+        "cells that begin with `= + - @` (also full-width, or behind blanks), a tab or a line "
+        "break have a `'` in front, so that no spreadsheet interprets them as formulas.",
         responses={(200, NDJSON): OpenApiTypes.STR, (200, CSV): OpenApiTypes.STR},
     )
     def get(self, request: ClientRequest, batch_id: UUID) -> StreamingHttpResponse:
