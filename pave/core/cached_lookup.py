@@ -26,8 +26,8 @@ def read_cached(name: str, restore: Callable[[Any], Value], *, seconds: int) -> 
     """Return the value that ``write_cached`` stored, or None.
 
     It is JSON that is signed for its name, so that whoever writes to the cache can neither run code
-    nor decide who calls. What was altered, or what another release cached in
-    another form, is removed.
+    nor decide who calls. What was altered, or what another release cached in another form, is
+    removed.
 
     Args:
         name: The cache's key.
