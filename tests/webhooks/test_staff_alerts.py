@@ -131,8 +131,20 @@ def test_a_silent_mail_server_holds_one_worker_for_seconds(settings, staff):
     assert Webhook.objects.awaiting_alert().count() == 3
 
 
-def test_a_mail_server_that_says_something_now_and_then_does_no_more(settings, staff, monkeypatch):
+def told_by(behave, over, settings):
+    """Alert staff by a mail server that behaves so until it is over; return how many were sent."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+        behaving = pool.submit(behave, server)
+        try:
+            return tasks.tell_staff()
+        finally:
+            over.set()
+            behaving.result()
+
+
+def test_a_mail_server_that_says_something_now_and_then_does_no_more(settings, staff, monkeypatch):
     monkeypatch.setattr(staff_alerts, "MAIL_SECONDS", 1.0)
     enabling.disable(webhook_id=WebhookFactory().pk, by=DisabledBy.GONE)
     over = threading.Event()
@@ -144,19 +156,11 @@ def test_a_mail_server_that_says_something_now_and_then_does_no_more(settings, s
             while not over.wait(0.2):
                 connection.sendall(b"2")
 
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
-        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
-        dripping = pool.submit(drip, server)
-        try:
-            assert tasks.tell_staff() == 0
-        finally:
-            over.set()
-        dripping.result()
+    assert told_by(drip, over, settings) == 0
     assert Webhook.objects.awaiting_alert().count() == 1
 
 
 def test_a_mail_that_was_taken_is_not_sent_again_for_a_slow_good_bye(settings, staff, monkeypatch):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     monkeypatch.setattr(staff_alerts, "CLOSE_SECONDS", 0.2)
     enabling.disable(webhook_id=WebhookFactory().pk, by=DisabledBy.GONE)
     over = threading.Event()
@@ -178,14 +182,7 @@ def test_a_mail_that_was_taken_is_not_sent_again_for_a_slow_good_bye(settings, s
                 lines.write(b"250 well\r\n")
                 lines.flush()
 
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
-        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
-        taking = pool.submit(take_mail, server)
-        try:
-            assert tasks.tell_staff() == 1
-        finally:
-            over.set()
-        taking.result()
+    assert told_by(take_mail, over, settings) == 1
     assert not Webhook.objects.awaiting_alert().exists()
 
 
