@@ -35,8 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "pave_template"
 # What is lost when the machine dies does not matter to a test, and is half of the time of many.
 _NOT_DURABLE = "fsync = off\nfull_page_writes = off\n"
-# Benchmarks have several web servers, each with a connection for each of its threads.
-_CONNECTIONS = "max_connections = 300\n"
+# Tests side by side and benchmarks have several web servers, each with a connection a thread.
+_CONNECTIONS = f"max_connections = {200 + 100 * (os.cpu_count() or 1)}\n"
 
 
 class Servers:
@@ -85,7 +85,9 @@ def main() -> None:
             (folder / "postgres").mkdir()
             _copy_postgres(folder / "postgres" / "data")
             with (folder / "postgres" / "data" / "postgresql.auto.conf").open("a") as settings:
-                settings.write(_NOT_DURABLE if "--not-durable" in sys.argv else _CONNECTIONS)
+                settings.write(_CONNECTIONS)
+                if "--not-durable" in sys.argv:
+                    settings.write(_NOT_DURABLE)
             environ["DATABASE_URL"] = _start_postgres(folder / "postgres")
             template = TEMPLATE
         if not os.environ.get("REDIS_URL"):
