@@ -20,7 +20,7 @@ from pave.core.ids import new_id
 from pave.operations.models import ClusterBeat, Tally
 from pave.staff.model_admin import CappedPaginator
 from tests.servers import ON_SQLITE
-from webhooks.models import Delivery, Event, Recovery, Webhook
+from webhooks.models import Delivery, DeliveryAttempt, Event, Recovery, Webhook
 
 # Whatever is in the tables. Session and user are two of them.
 MOST_QUERIES = 24
@@ -138,6 +138,27 @@ def test_the_home_page_opens_for_each_span(superuser: Browser, some: None, width
     assert response.status_code == 200
     assert "Most failing endpoints" in html
     assert html.count('role="img"') == 6
+
+
+def test_of_very_many_attempts_the_last_are_shown(
+    superuser: Browser, failed_delivery: Delivery
+) -> None:
+    failed_delivery.attempts = 1000
+    failed_delivery.save()
+    DeliveryAttempt.objects.bulk_create(
+        DeliveryAttempt(
+            delivery=failed_delivery, number=number, error="dns", detail=f"It is number {number}.",
+            started_at=failed_delivery.created_at,
+        )
+        for number in range(2, 1001)
+    )  # fmt: skip
+    of_delivery = reverse("admin:webhooks_delivery_change", args=[failed_delivery.pk])
+    html = superuser.get(of_delivery).content.decode()
+    assert html.count("It is number") == 100
+    assert "It is number 1000." in html
+    assert "Attempts before these are not shown." in html
+    of_webhook = reverse("admin:webhooks_webhook_change", args=[failed_delivery.webhook_id])
+    assert ">dns<" in superuser.get(of_webhook).content.decode()
 
 
 def test_times_are_shown_in_the_browsers_zone(superuser: Browser, open_feedback: Feedback) -> None:

@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode, between Pave and PostgreSQL.
+"""PgBouncer between Pave and PostgreSQL.
 
 Only `make test-pooler` collects these tests: they need PgBouncer.
 """
@@ -24,15 +24,17 @@ __all__ = ["databases"]
 
 collect_ignore_glob = [] if os.environ.get("PAVE_TEST_POOLER") else ["test_*.py"]
 
-# Fewer than there are threads and processes: they have to share.
+# Fewer than there are threads and processes: they have to share, in transaction mode.
 CONNECTIONS = 5
+# As many as docs/scaling.md counts for a web server and a cluster.
+SESSIONS = 100
 # PgBouncer replaces its connections to PostgreSQL after an hour, if nothing is said.
 LIFETIME_SECONDS = 2
 NOBODY = 65534
 
 
 @contextmanager
-def _pooler(database_url: str, folder: Path) -> Iterator[int]:
+def _pooler(database_url: str, folder: Path, mode: str, connections: int) -> Iterator[int]:
     """Run PgBouncer before a database, and give its port."""
     parts = urlsplit(database_url)
     host = parts.hostname or parse_qs(parts.query)["host"][0]
@@ -43,8 +45,8 @@ def _pooler(database_url: str, folder: Path) -> Iterator[int]:
     config.write_text(
         f"[databases]\n* = host={host}{port} user={parts.username}\n"
         "[pgbouncer]\nlisten_addr = 127.0.0.1\nunix_socket_dir =\nauth_type = any\n"
-        f"listen_port = {listen_port}\npool_mode = transaction\n"
-        f"default_pool_size = {CONNECTIONS}\nmax_client_conn = 500\n"
+        f"listen_port = {listen_port}\npool_mode = {mode}\n"
+        f"default_pool_size = {connections}\nmax_client_conn = 500\n"
         f"server_lifetime = {LIFETIME_SECONDS}\n"
     )
     command = [shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", str(config)]
@@ -66,9 +68,10 @@ def _pooler(database_url: str, folder: Path) -> Iterator[int]:
         process.wait(10)
 
 
-@pytest.fixture
-def pooled(databases: Databases, tmp_path: Path) -> Iterator[Stack]:
-    """Pave's processes, all of whose connections go through the pooler."""
+@contextmanager
+def _pooled(
+    databases: Databases, folder: Path, mode: str, connections: int, of_the_mode: dict[str, str]
+) -> Iterator[Stack]:
     database = databases.make()
     parts = urlsplit(database.url)
     # This and the settings below: as docs/scaling.md has it.
@@ -77,17 +80,33 @@ def pooled(databases: Databases, tmp_path: Path) -> Iterator[Stack]:
         ("idle_in_transaction_session_timeout", "30s"),
     ):
         database.rows(f"ALTER DATABASE {parts.path[1:]} SET {name} = '{value}'")
-    with _pooler(database.url, tmp_path) as port:
+    with _pooler(database.url, folder, mode, connections) as port:
         url = f"postgresql://{parts.username}:any@127.0.0.1:{port}{parts.path}"
         stack = Stack(
-            tmp_path,
+            folder,
             database,
             os.environ["REDIS_URL"],
             {
                 "DATABASE_URL": f"{url}?DISABLE_SERVER_SIDE_CURSORS=True",
                 "PAVE_STATEMENT_TIMEOUT": "0",
-                "PAVE_LISTEN": "false",
+                **of_the_mode,
             },
         )
         with running(stack):
             yield stack
+
+
+@pytest.fixture
+def pooled(databases: Databases, tmp_path: Path) -> Iterator[Stack]:
+    """Pave's processes, all of whose connections go through the pooler in transaction mode."""
+    with _pooled(
+        databases, tmp_path, "transaction", CONNECTIONS, {"PAVE_LISTEN": "false"}
+    ) as stack:
+        yield stack
+
+
+@pytest.fixture
+def pooled_by_session(databases: Databases, tmp_path: Path) -> Iterator[Stack]:
+    """The same in session mode."""
+    with _pooled(databases, tmp_path, "session", SESSIONS, {}) as stack:
+        yield stack

@@ -1,4 +1,4 @@
-"""Everything works through a pooler that hands out connections by the transaction."""
+"""Everything works through a pooler."""
 
 import json
 import time
@@ -43,6 +43,15 @@ def test_connections_that_are_opened_later_have_the_limits_too(pooled: Stack) ->
             cursor = connection.cursor()
             cursor.execute("SHOW idle_in_transaction_session_timeout")
             assert cursor.fetchone() == ("30s",)
+
+
+def test_in_session_mode_a_transaction_gives_a_webhook(pooled_by_session: Stack) -> None:
+    with Receiver() as endpoint:
+        made = pooled_by_session.create_client("1234", endpoint.url())
+        pooled_by_session.start_cluster()
+        request_id = pooled_by_session.post(made["api_key"], "SHOP")
+        endpoint.wait_for(1, 60)
+    assert endpoint.messages[0].json["request_id"] == request_id
 
 
 def test_a_batch_goes_through(pooled: Stack) -> None:

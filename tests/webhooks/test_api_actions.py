@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from webhooks.delivery import recovery
 from webhooks.delivery.inline_limit import TESTS
-from webhooks.models import Delivery, Recovery
+from webhooks.models import Delivery, DeliveryAttempt, Recovery
 from webhooks.receiver.application import Reply, always
 
 pytestmark = pytest.mark.django_db
@@ -169,6 +169,17 @@ def test_a_delivery_shows_its_attempts(api, deliver, send, receiver):
     assert attempt["response_head"] == "later"
     assert attempt["request_headers"]["webhook-signature"] == "***"
     assert "first_byte" in attempt["timings"]
+
+
+def test_a_delivery_shows_its_last_hundred_attempts(api, deliver):
+    delivery = deliver(attempts=1000)
+    DeliveryAttempt.objects.bulk_create(
+        DeliveryAttempt(delivery=delivery, number=number, started_at=delivery.created_at)
+        for number in range(1, 1001)
+    )
+    body = api.get(f"/v1/deliveries/{delivery.pk}").json()
+    assert [attempt["number"] for attempt in body["attempts"]] == list(range(901, 1001))
+    assert body["attempt_count"] == 1000
 
 
 # Retrying

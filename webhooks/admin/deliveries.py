@@ -80,7 +80,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return {
             "delivery": obj,
             "webhook": obj.webhook,
-            "attempts": list(obj.attempt_set.order_by("-number")),
+            "attempts": list(obj.latest_attempts()),
             "body": body.decode("utf-8", "replace"),
             "body_length": len(body),
             "curl": curl(obj, body) if request.user.has_perm(RETRY) else "",

@@ -1,6 +1,5 @@
 """The context of a webhook's page."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +7,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -73,16 +73,18 @@ def capped_count(queryset: Any) -> str:
 def attach_last_attempts(deliveries: Iterable[Delivery]) -> None:
     """Set ``last_attempt`` on each delivery, by one query for all."""
     deliveries = list(deliveries)
-    attempts: dict[UUID, list[DeliveryAttempt]] = defaultdict(list)
-    for attempt in (
-        DeliveryAttempt.objects.filter(delivery__in=[delivery.pk for delivery in deliveries])
+    # The one that is counted last is in flight and has no row yet, or has one.
+    last = (
+        DeliveryAttempt.objects.filter(
+            delivery__in=[delivery.pk for delivery in deliveries],
+            number__gte=F("delivery__attempts") - 1,
+        )
         .defer("request_headers", "response_headers", "response_head", "timings")
         .order_by("number")
-    ):
-        attempts[attempt.delivery_id].append(attempt)
+    )
+    attempts: dict[UUID, DeliveryAttempt] = {attempt.delivery_id: attempt for attempt in last}
     for delivery in deliveries:
-        of_delivery = attempts.get(delivery.pk)
-        delivery.last_attempt = of_delivery[-1] if of_delivery else None  # type: ignore[attr-defined]  # for the page
+        delivery.last_attempt = attempts.get(delivery.pk)  # type: ignore[attr-defined]  # for the page
 
 
 def _undelivered(webhook: Webhook) -> list[Delivery]:

@@ -12,7 +12,7 @@ from webhooks.delivery.endpoint_check import CheckResult
 from webhooks.delivery.recovery import progress
 from webhooks.delivery.results import INTERRUPTED, MASK
 from webhooks.http.outcome import ErrorClass
-from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
+from webhooks.models import ATTEMPTS_SHOWN, Delivery, DeliveryAttempt, Recovery, Webhook
 from webhooks.policies.circuit_breaker import BreakerState
 
 
@@ -167,15 +167,17 @@ class AttemptSerializer(serializers.Serializer):
 
 
 class DeliveryWithAttemptsSerializer(DeliverySerializer):
-    """A delivery with all its attempts, oldest first."""
+    """A delivery with its attempts, oldest first."""
 
     attempt_count = serializers.IntegerField(source="attempts", min_value=0)
-    attempts = serializers.SerializerMethodField()
+    attempts = serializers.SerializerMethodField(
+        help_text=f"The last {ATTEMPTS_SHOWN} of them, oldest first."
+    )
 
     @extend_schema_field(AttemptSerializer(many=True))
     def get_attempts(self, delivery: Delivery) -> Any:
         """Return the attempts."""
-        return AttemptSerializer(delivery.attempt_set.order_by("number"), many=True).data
+        return AttemptSerializer(reversed(delivery.latest_attempts()), many=True).data
 
 
 class TestResultSerializer(serializers.Serializer):

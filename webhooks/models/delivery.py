@@ -12,6 +12,8 @@ from webhooks.models.event import Event
 from webhooks.models.recovery import Recovery
 from webhooks.models.webhook import Webhook
 
+ATTEMPTS_SHOWN = 100
+
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     """Queries for deliveries."""
@@ -177,6 +179,13 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} {self.id}"
+
+    def latest_attempts(self) -> "models.QuerySet[DeliveryAttempt]":
+        """Return the attempts with the highest numbers, highest first, ``ATTEMPTS_SHOWN`` at most.
+
+        A client can retry manually as often as it likes, and each attempt may be 13 KB.
+        """
+        return self.attempt_set.order_by("-number")[:ATTEMPTS_SHOWN]
 
 
 class DeliveryAttempt(models.Model):

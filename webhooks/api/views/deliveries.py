@@ -65,11 +65,11 @@ class DeliveryView(ClientView):
     @operation(
         "getDelivery",
         _TAG,
-        "Get a delivery with all its attempts",
+        "Get a delivery with its attempts",
         responses=DeliveryWithAttemptsSerializer,
     )
     def get(self, request: ClientRequest, delivery_id: UUID) -> Response:
-        """Return the delivery with all its attempts."""
+        """Return the delivery with its attempts."""
         return Response(DeliveryWithAttemptsSerializer(own_delivery(request, delivery_id)).data)
 
 
