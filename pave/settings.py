@@ -86,6 +86,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "pave.operations.monitoring.request_ids.RequestIdMiddleware",  # first: every line has the id
+    "pave.api.middleware.PlainCookies",
     "pave.api.middleware.BoundedBody",
     "pave.api.middleware.FewParameters",
     "django.middleware.security.SecurityMiddleware",
