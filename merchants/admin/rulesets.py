@@ -15,7 +15,7 @@ from merchants.catalogue import draft, rulesets
 from merchants.matching.types import Transaction
 from merchants.models import Merchant, Revision, Ruleset
 from pave.staff import audit
-from pave.staff.buttons import Result, button
+from pave.staff.buttons import Refused, Result, button
 from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
 
@@ -105,7 +105,10 @@ class RulesetAdmin(ReadOnlyAdmin):
         offered=lambda ruleset: ruleset.pk != rulesets.current().pk,
     )
     def roll_back(self, request: HttpRequest, ruleset: Ruleset, data: dict) -> Result:
+        before = rulesets.current()
         new = rulesets.roll_back(to=ruleset, by=request.user.get_username())
+        if new.pk == before.pk:
+            raise Refused(f"Nothing to publish: {before} has the same content.")
         return f"Published as {new}."
 
     def draft_view(self, request: HttpRequest) -> HttpResponse:

@@ -114,7 +114,7 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
     aside for ``admit_suspects``.
 
     Returns:
-        How many requests were examined.
+        How many requests were examined, and not locked by somebody else.
     """
     return _admit_batch(limit)[0]
 
@@ -141,8 +141,8 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
         elif error := _key(request, heuristic, IN_A_BATCH, keyed):
             held_up[request.client_id] = isinstance(error, TimeoutError)
     keyed.unkeyed += [request for request in left if held_up.get(request.client_id)]
-    _admit_claimed(claimed.claim, keyed, ruleset)
-    return len(claimed.requests), claimed.more
+    locked = _admit_claimed(claimed.claim, keyed, ruleset)
+    return len(claimed.requests) - locked, claimed.more
 
 
 def _in_rounds(
@@ -204,45 +204,56 @@ def _key(
     return None
 
 
-def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
-    """Admit what was claimed; if that fails, have its requests admitted one by one."""
+def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> int:
+    """Admit what was claimed; if that fails, have its requests admitted one by one.
+
+    Returns:
+        How many were left, since somebody else has locked them or their resolutions.
+    """
     try:
-        _admit(claim, keyed, ruleset)
+        return _admit(claim, keyed, ruleset)
     except DATABASE_ERRORS:
         retry_while_unavailable(lambda: _release(claim), seconds=RETRY_SECONDS)
         raise
     except Exception:
         logger.exception("admission.failed", extra={"claim": claim.pk})
         _end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
+        return 0
 
 
-def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
+def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> int:
     """Assign the requests that are still queued to their resolutions, in one transaction."""
     now = timezone.now()
     with transaction.atomic():
         if rulesets.lock_current().number != ruleset.number:
             _release(claim)  # a newer ruleset was published since the keys were computed
-            return
+            return 0
         AdmissionClaim.objects.filter(pk=claim.pk).delete()
         asking = [request for requests in keyed.requests_by_key.values() for request in requests]
         queued = set(
             NormalizationRequest.objects.queued()
             .filter(pk__in=[request.pk for request in (*asking, *keyed.unkeyed)])
-            .select_for_update()
+            .select_for_update(skip_locked=True)
             .order_by("id")
             .values_list("pk", flat=True)
         )
+        locked = len(asking) + len(keyed.unkeyed) - len(queued)  # or canceled meanwhile
         requests_by_key = {
             key: still
             for key, requests in keyed.requests_by_key.items()
             if (still := [request for request in requests if request.pk in queued])
         }
         failed = _set_aside([request for request in keyed.unkeyed if request.pk in queued])
-        resolutions = find_or_create(requests_by_key, ruleset, now)
+        # Locks are not waited for: a transaction that somebody forgot to end, or a worker that
+        # stores an answer, must not stop the admission of others.
+        resolutions = find_or_create(requests_by_key, ruleset, now, skip_locked=True)
         cached: list[NormalizationRequest] = []
         waiting: list[NormalizationRequest] = []
         for key, requests in requests_by_key.items():
-            resolution = resolutions[key.text]
+            resolution = resolutions.get(key.text)
+            if resolution is None:
+                locked += len(requests)
+                continue
             for request in requests:
                 request.resolution = resolution
                 request.status = Status.PROCESSING
@@ -264,6 +275,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> None:
         counter.add("memory", "known", count=known)
         counter.add("memory", "waiting", count=unknown)
         counter.write()
+    return locked
 
 
 def _set_aside(unkeyed: Sequence[NormalizationRequest]) -> list[NormalizationRequest]:

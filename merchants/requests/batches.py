@@ -3,9 +3,10 @@
 import collections
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from merchants.requests.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occu
 from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
-from pave.core import advisory_locks, idle_limit
+from pave.core import advisory_locks, idle_limit, lock_limit
 from pave.core.along_index import exists_along, just
 from pave.core.card_masking import masked_value, without_card_numbers
 from webhooks.publishing import publish
@@ -40,6 +41,7 @@ _IDLE_SECONDS = 180.0
 _WRITE_ROWS = 2_000
 _WRITE_CHARACTERS = 1_000_000
 # How often the sweep counts, in seconds, and how old a batch must be by then.
+_RECOUNTED = "batches:recounted"
 _RECOUNT_EVERY = 60
 _RECOUNT_SECONDS = 1.0
 _RECOUNT_BATCHES = 500
@@ -178,18 +180,24 @@ def with_own_event(requests: Sequence[NormalizationRequest]) -> Sequence[Normali
 def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
     """Count requests that have just become final, and complete batches that are done.
 
-    Call it last in the transaction that ends them: it locks the batches, in the same order
-    everywhere.
+    Call it last in the transaction that ends them: it locks the batches. A batch that somebody else
+    has locked for long is left to the sweep.
     """
     ended: dict[Any, collections.Counter[str]] = {}
     for request in requests:
         if request.batch_id:
             ended.setdefault(request.batch_id, collections.Counter())[request.status] += 1
-    for batch_id in sorted(ended):
-        Batch.objects.filter(pk=batch_id).update(
-            **{status: F(status) + number for status, number in ended[batch_id].items()}
-        )
-        _complete_if_through(batch_id, now)
+    updates = {batch: partial(_count, batch, ended[batch], now) for batch in sorted(ended)}
+    for batch_id in lock_limit.update_unlocked(updates):
+        logger.warning("batch.not_counted", extra={"batch": batch_id})
+        cache.delete(_RECOUNTED)
+
+
+def _count(batch_id: UUID, ended: Mapping[str, int], now: datetime) -> None:
+    Batch.objects.filter(pk=batch_id).update(
+        **{status: F(status) + number for status, number in ended.items()}
+    )
+    _complete_if_through(batch_id, now)
 
 
 def count_corrected(requests: Iterable[NormalizationRequest]) -> None:
@@ -221,7 +229,7 @@ def notify_of_corrections(*, now: datetime | None = None) -> None:
         if time.monotonic() > end:
             break
         with transaction.atomic():
-            batch = unnotified.select_for_update().filter(pk=batch_id).first()
+            batch = unnotified.select_for_update(skip_locked=True).filter(pk=batch_id).first()
             if batch is None:
                 continue
             if batch.deliver == Batch.Deliver.BATCH:
@@ -233,12 +241,12 @@ def notify_of_corrections(*, now: datetime | None = None) -> None:
 def sweep(*, now: datetime | None = None) -> None:
     """Recount the batches that have no unanswered row left and are not completed.
 
-    The counts are kept in the transactions that end requests, so this finds something only if rows
-    were changed or removed by hand. After ``_RECOUNT_SECONDS`` the others are left to the next
-    sweep, which starts after these.
+    The counts are kept in the transactions that end requests, so this finds something only if the
+    batch was locked then, or rows were changed or removed by hand. After ``_RECOUNT_SECONDS`` the
+    others are left to the next sweep, which starts after these.
     """
     global _recounted_up_to
-    if not cache.add("batches:recounted", "yes", _RECOUNT_EVERY):
+    if not cache.add(_RECOUNTED, "yes", _RECOUNT_EVERY):
         return
     now = now or timezone.now()
     end = time.monotonic() + _RECOUNT_SECONDS
@@ -293,7 +301,8 @@ def _complete_if_through(batch_id: Any, now: datetime) -> None:
 
 def _recount(batch_id: Any, now: datetime) -> None:
     with transaction.atomic():
-        batch = Batch.objects.open().select_for_update().filter(pk=batch_id).first()
+        unlocked = Batch.objects.open().select_for_update(skip_locked=True)
+        batch = unlocked.filter(pk=batch_id).first()
         requests = NormalizationRequest.objects.filter(batch=batch_id)
         if batch is None or requests.unfinished().exists():
             return

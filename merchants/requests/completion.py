@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import cast
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from merchants.models import (
 from merchants.requests import batches, fair_share, heuristic_queue
 from merchants.requests.events import COMPLETED, FAILED, UPDATED, occurrence
 from merchants.wakeups import ADMIT
+from pave.core import lock_limit
 from pave.core.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 from webhooks.publishing import publish
@@ -98,11 +100,11 @@ def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
     not all. Requests that ``ruleset``, the newest, may answer otherwise are admitted again.
     """
     finished = {resolution.pk: resolution for resolution in resolutions}
-    waiting = list(
-        NormalizationRequest.objects.waiting_for(resolutions)
-        .select_for_update()
-        .order_by(F("batch").asc(nulls_first=True), "id")[:SETTLE_BATCH]
+    in_order = NormalizationRequest.objects.waiting_for(resolutions).order_by(
+        F("batch").asc(nulls_first=True), "id"
     )
+    found = list(in_order.values_list("pk", flat=True)[:SETTLE_BATCH])
+    waiting = list(in_order.filter(pk__in=found).select_for_update(skip_locked=True))
     requests = fair_share.affordable(
         [(request.client_id, request.batch_id, request) for request in waiting]
     )
@@ -124,7 +126,7 @@ def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
     if outdated:
         readmit(NormalizationRequest.objects.filter(pk__in=[request.pk for request in outdated]))
     batches.count([*answered, *failed], now=now)
-    return Settled(counts, len(requests) == len(waiting) < SETTLE_BATCH)
+    return Settled(counts, all_of_them=len(requests) == len(found) < SETTLE_BATCH)
 
 
 def readmit_waiting(resolutions: Collection[UUID]) -> None:
@@ -193,8 +195,12 @@ def _count_hits(requests: Iterable[NormalizationRequest]) -> None:
         for request in requests
         if request.resolution and request.resolution.rule_id
     )
-    for rule_id, count in sorted(hits.items()):  # in the same order everywhere, to avoid deadlocks
-        Rule.objects.filter(pk=rule_id).update(hits=F("hits") + count)
+    updates = {
+        rule: partial(Rule.objects.filter(pk=rule).update, hits=F("hits") + count)
+        for rule, count in sorted(hits.items())
+    }
+    for rule in lock_limit.update_unlocked(updates):
+        logger.warning("rule.hits_not_counted", extra={"rule": rule, "hits": hits[rule]})
 
 
 def _end(requests: Sequence[NormalizationRequest], status: str, now: datetime) -> None:

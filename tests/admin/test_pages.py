@@ -19,6 +19,8 @@ from pave.clients import api_keys
 from pave.core.ids import new_id
 from pave.operations.models import ClusterBeat, Tally
 from pave.staff.model_admin import CappedPaginator
+from pave.staff.models import AuditEntry
+from tests.factories import RulesetFactory
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, DeliveryAttempt, Event, Recovery, Webhook
 
@@ -159,6 +161,14 @@ def test_of_very_many_attempts_the_last_are_shown(
     assert "Attempts before these are not shown." in html
     of_webhook = reverse("admin:webhooks_webhook_change", args=[failed_delivery.webhook_id])
     assert ">dns<" in superuser.get(of_webhook).content.decode()
+
+
+def test_going_back_to_what_is_in_force_publishes_nothing(superuser: Browser) -> None:
+    earlier, current = RulesetFactory(), RulesetFactory()
+    url = reverse("admin:merchants_ruleset_do", args=[earlier.pk, "roll_back"])
+    page = superuser.post(url, follow=True).content.decode()
+    assert f"Nothing to publish: {current} has the same content." in page
+    assert not AuditEntry.objects.filter(action__contains="back").exists()
 
 
 def test_times_are_shown_in_the_browsers_zone(superuser: Browser, open_feedback: Feedback) -> None:

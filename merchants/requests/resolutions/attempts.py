@@ -2,8 +2,10 @@
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -18,6 +20,7 @@ from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions.answers import MatchedRows, apply_answer
 from merchants.requests.resolutions.claims import lease
 from merchants.wakeups import RESOLVE
+from pave.core import lock_limit
 from pave.core.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 
@@ -33,6 +36,8 @@ MAX_ABANDONED = 5
 # Pauses before the 2nd, 3rd, … attempt, in seconds.
 PAUSES = (2, 10, 30)
 SWEEP_BATCH = 500
+# How long to wait for a resolution that somebody else has locked, in seconds.
+LOCK_SECONDS = 5.0
 _WRITTEN = (
     "status",
     "answer",
@@ -78,10 +83,7 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     answers = {resolution.pk: (resolution, answer) for resolution, answer in done}
     with transaction.atomic():
         ruleset = rulesets.lock_current()
-        # Locked in the same order everywhere, to avoid deadlocks.
-        locked = Resolution.objects.filter(pk__in=answers).order_by("id")
-        locked = locked.select_for_update(no_key=True)
-        ours = [row for row in locked if _is_same_attempt(row, answers[row.pk][0])]
+        ours = [row for row in _locked(answers) if _is_same_attempt(row, answers[row.pk][0])]
         rows_of_matches = MatchedRows.by([answers[row.pk][1].match for row in ours])
         counter = Counter(now)
         for row in ours:
@@ -127,7 +129,8 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
     with transaction.atomic():
         # Before the resolution's lock, as everywhere.
         ruleset = rulesets.lock_current() if final else None
-        changed = _ours(resolution).update(
+        changed = _update_ours(
+            resolution,
             status=Status.FAILED if final else Status.PENDING,
             error=error,
             finished_at=now if final else None,
@@ -158,8 +161,8 @@ def release(resolutions: Sequence[Resolution]) -> None:
         return
     for resolution in resolutions:
         with transaction.atomic():
-            if _ours(resolution).update(
-                status=Status.PENDING, lease_expires_at=None, claimed_by=""
+            if _update_ours(
+                resolution, status=Status.PENDING, lease_expires_at=None, claimed_by=""
             ):
                 Waiter.objects.filter(resolution=resolution.pk).update(due_at=F("since"))
     heuristic_queue.drop_unawaited([resolution.pk for resolution in resolutions])
@@ -188,6 +191,33 @@ def _end_abandoned(lost: QuerySet[Resolution]) -> None:
     for resolution in rows:
         if resolution.started_at is not None:
             fail(resolution, "The process that ran the heuristic ended.", limit=MAX_ABANDONED)
+
+
+def _locked(pks: Collection[UUID]) -> list[Resolution]:
+    """Lock resolutions; leave out those that somebody else has locked for ``LOCK_SECONDS``.
+
+    These are run again when their lease has ended.
+    """
+    rows = Resolution.objects.filter(pk__in=pks).order_by("id")
+    free = list(rows.select_for_update(no_key=True, skip_locked=True))
+    if len(free) == len(pks):
+        return free
+    try:
+        with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+            return list(rows.select_for_update(no_key=True))
+    except lock_limit.Locked:
+        logger.warning("resolution.locked")
+        return free
+
+
+def _update_ours(resolution: Resolution, **values: Any) -> int:
+    """Change a resolution if its attempt goes on, and nobody else locks it for ``LOCK_SECONDS``."""
+    try:
+        with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+            return _ours(resolution).update(**values)
+    except lock_limit.Locked:
+        logger.warning("resolution.locked", extra={"resolution": resolution.pk})
+        return 0
 
 
 def _is_same_attempt(row: Resolution, claimed: Resolution) -> bool:

@@ -23,7 +23,7 @@ RequestsByKey = Mapping[StoredKey, Sequence[NormalizationRequest]]
 
 
 def find_or_create(
-    requests_by_key: RequestsByKey, ruleset: Ruleset, now: datetime
+    requests_by_key: RequestsByKey, ruleset: Ruleset, now: datetime, *, skip_locked: bool = False
 ) -> dict[str, Resolution]:
     """Return the resolution of each key, locked unless it is resolved; call in a transaction.
 
@@ -35,6 +35,8 @@ def find_or_create(
         requests_by_key: Requests by key.
         ruleset: The current one.
         now: The present.
+        skip_locked: Whether to leave out keys whose resolution somebody else has locked, and not to
+            wait for them.
 
     Returns:
         Resolutions by the text of their key.
@@ -53,7 +55,7 @@ def find_or_create(
     if not others:
         return cached
     existing = {key for key, row in present.items() if not row.is_resolved}
-    locked = _locked(others, existing, ruleset)
+    locked = _locked(others, existing, ruleset, skip_locked=skip_locked)
     _reopen(locked, by_text, now)
     unresolved = [resolution for resolution in locked if _is_open(resolution)]
     heuristic_queue.add(unresolved, by_text, now)
@@ -119,18 +121,27 @@ def lock_answers(resolutions: Iterable[Resolution]) -> set[UUID]:
 
 
 def _locked(
-    keys: Mapping[str, StoredKey], existing: Collection[str], ruleset: Ruleset
+    keys: Mapping[str, StoredKey],
+    existing: Collection[str],
+    ruleset: Ruleset,
+    *,
+    skip_locked: bool = False,
 ) -> list[Resolution]:
     """Lock the resolutions of keys; create those that do not exist, or no longer do."""
     locked: dict[str, Resolution] = {}
     missing = keys.keys() - existing
-    while len(locked) < len(keys):
+    some_left = True
+    while some_left:
         _create([keys[key] for key in missing], ruleset)
         rows = Resolution.objects.filter(ruleset=ruleset, key__in=keys.keys() - locked.keys())
         # In the same order everywhere, to avoid deadlocks. No key: admissions lock others' answers
         # meanwhile, in another order (``lock_answers``).
-        locked |= {row.key: row for row in rows.select_for_update(no_key=True).order_by("id")}
+        free = rows.select_for_update(no_key=True, skip_locked=skip_locked).order_by("id")
+        locked |= {row.key: row for row in free}
         missing = keys.keys() - locked.keys()
+        if missing and skip_locked:
+            missing -= set(rows.values_list("key", flat=True))
+        some_left = bool(missing)
     return list(locked.values())
 
 
