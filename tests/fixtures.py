@@ -1,7 +1,7 @@
 """Fixtures of all tests: callers of the API, a receiver, and a clean memory."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -16,6 +16,7 @@ from pave.clients import api_keys
 from pave.clients.models import Client
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
 from tests.servers import ON_SQLITE, Servers
+from webhooks.delivery.dispatcher import Dispatcher
 from webhooks.models import Webhook
 from webhooks.receiver.application import Receiver
 
@@ -83,6 +84,17 @@ def webhook(client_1234: Caller, receiver: Receiver) -> Webhook:
     webhook = WebhookFactory(client=client_1234.client, url=receiver.url("/hook"))
     SigningSecretFactory(webhook=webhook)
     return webhook
+
+
+@pytest.fixture
+def send(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Send what is due, as the cluster would, and return how many attempts were made."""
+    monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
+
+    def send(threads: int = 32) -> int:
+        return Dispatcher(threads=threads).run(seconds=10)
+
+    return send
 
 
 @pytest.fixture(autouse=True)

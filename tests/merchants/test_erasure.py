@@ -23,7 +23,6 @@ from pave.clients.models import Client
 from pave.staff.models import AuditEntry
 from tests.factories import DeliveryFactory, EventFactory
 from tests.merchants.heuristics import FirstWord
-from webhooks.delivery import dispatcher
 from webhooks.endpoints import services
 from webhooks.models import Webhook
 
@@ -136,10 +135,10 @@ def test_an_unknown_client_is_an_error():
         call_command("erase_client", "nobody", "--yes")
 
 
-def test_a_delivered_event_goes_with_the_client(client_1234, webhook, receiver):
+def test_a_delivered_event_goes_with_the_client(client_1234, webhook, receiver, send):
     submit(client_1234, f"SHOP {MARK}")
     work()
-    dispatcher.Dispatcher().run(seconds=1)
+    send()
     erase("1234")
     assert MARK not in everything_stored()
 
@@ -178,10 +177,10 @@ def test_what_staff_did_to_rows_that_are_gone_names_nobody(superuser, client_123
     assert MARK not in everything_stored()
 
 
-def test_counts_of_its_webhooks_go_with_the_client(client_1234, webhook, receiver):
+def test_counts_of_its_webhooks_go_with_the_client(client_1234, webhook, receiver, send):
     submit(client_1234, "SHOP")
     work()
-    dispatcher.Dispatcher().run(seconds=1)
+    send()
     assert str(webhook.pk) in everything_stored()
     erase("1234")
     assert str(webhook.pk) not in everything_stored()

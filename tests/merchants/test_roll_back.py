@@ -1,6 +1,7 @@
 """Rows of a later release, with members that this one does not know, are read and answered."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
@@ -10,7 +11,6 @@ from rest_framework.test import APIClient
 from merchants.matching.types import Transaction
 from merchants.models import NormalizationRequest, Resolution
 from merchants.requests import admission, worker
-from webhooks.delivery import dispatcher
 from webhooks.models import Webhook
 from webhooks.receiver.application import Receiver
 
@@ -28,14 +28,14 @@ SENT = {
 
 @pytest.mark.django_db
 def test_an_answer_with_members_of_a_later_release_is_given_and_delivered(
-    api: APIClient, webhook: Webhook, receiver: Receiver
+    api: APIClient, webhook: Webhook, receiver: Receiver, send: Callable[[], int]
 ) -> None:
     def answered() -> tuple[str, dict, dict]:
         """Return a new request's address, its answer and what the webhook brings of it."""
         place = api.post("/v1/normalizations", SENT, format="json")["location"]
         while admission.admit_batch() or worker.resolve_due():
             pass
-        dispatcher.Dispatcher().run(seconds=1)
+        send()
         return place, api.get(place).json(), json.loads(receiver.messages[-1].body)["data"]
 
     def shared(data: dict) -> dict:

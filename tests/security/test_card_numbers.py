@@ -26,7 +26,6 @@ from tests.api.problems import problem
 from tests.merchants.batching import MEDIA_TYPES, post
 from tests.merchants.heuristics import FirstWord
 from tests.security.test_secrets import stored
-from webhooks.delivery import dispatcher
 from webhooks.models import DeliveryAttempt, Webhook
 from webhooks.receiver.application import Reply, always
 
@@ -65,9 +64,11 @@ def answered(api, **fields):
         ("SHOP ４１１１１１１１１１１１１１１１", "SHOP ４１１１１１******１１１１"),
     ],
 )
-def test_reads_lists_and_webhooks_show_a_transaction_masked(api, webhook, receiver, sent, kept):
+def test_reads_lists_and_webhooks_show_a_transaction_masked(
+    api, webhook, receiver, send, sent, kept
+):
     shown = answered(api, description=sent, city=sent)
-    dispatcher.Dispatcher().run(seconds=1)
+    send()
     [message] = receiver.messages
     [listed] = api.get("/v1/normalizations").json()["data"]
     for body in (shown, listed, json.loads(message.body)["data"]):
@@ -176,10 +177,10 @@ def test_what_is_said_of_a_bad_row_is_masked(client_1234):
         "4111111111111112",
     ],
 )
-def test_a_reference_stays_as_it_was_and_finds_its_request(api, webhook, receiver, reference):
+def test_a_reference_stays_as_it_was_and_finds_its_request(api, webhook, receiver, send, reference):
     shown = answered(api, description="SHOP", reference=reference)
     answered(api, description="SHOP", reference=f"{reference[:6]}-{reference[-4:]}")
-    dispatcher.Dispatcher().run(seconds=1)
+    send()
     assert shown["transaction"]["reference"] == reference
     found = api.get("/v1/normalizations", {"reference": reference}).json()["data"]
     assert [one["request_id"] for one in found] == [shown["request_id"]]
@@ -344,10 +345,10 @@ def test_logs_hold_no_card_number(client, formatter):
     assert "card 4111 11** **** 1111" in output.getvalue()
 
 
-def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver):
+def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver, send):
     receiver.behaviour = always(Reply(body=f"no such card {VISA}".encode()))
     answered(api, description="SHOP")
-    dispatcher.Dispatcher().run(seconds=1)
+    send()
     assert DeliveryAttempt.objects.get().response_head == "no such card 411111******1111"
 
 

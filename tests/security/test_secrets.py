@@ -11,7 +11,6 @@ from django.db import connection
 from merchants.requests import admission, worker
 from pave.clients import api_keys
 from tests.merchants.heuristics import FirstWord
-from webhooks.delivery import dispatcher
 from webhooks.endpoints import services
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +45,7 @@ def cached():
 
 
 @pytest.fixture
-def used(settings, client_1234, receiver, caplog):
+def used(settings, client_1234, receiver, send, caplog):
     """Pave, after a client has done all there is to do, and what must be found nowhere."""
     settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
     caplog.set_level(logging.DEBUG)
@@ -71,7 +70,7 @@ def used(settings, client_1234, receiver, caplog):
         api.get("/v1/usage", headers={"Authorization": f"Api-Key {wrong}"})
     admission.admit_batch()
     worker.resolve_due()
-    dispatcher.Dispatcher().run(seconds=1)
+    send()
     assert receiver.messages
     secrets = [secret, rotated, made.json()["secret"]]
     return [

@@ -44,19 +44,6 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def send(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Send what is due, as the cluster would, and return how many attempts were made."""
-    from webhooks.delivery.dispatcher import Dispatcher
-
-    monkeypatch.setattr("pave.operations.cluster.work_loop.LINGER_SECONDS", 0.1)
-
-    def send(threads: int = 32) -> int:
-        return Dispatcher(threads=threads).run(seconds=10)
-
-    return send
-
-
-@pytest.fixture
 def deliver(webhook: Any) -> Callable[..., Any]:
     """Make a delivery that is due, to the webhook or another one."""
     from tests.factories import DeliveryFactory, EventFactory
