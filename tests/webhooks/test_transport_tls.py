@@ -124,6 +124,15 @@ def test_the_deadline_holds_over_tls(receiver: Receiver, certificate: Path) -> N
     assert outcome.duration_ms < 5000
 
 
+def test_session_tickets_count_as_other_bytes_do(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.num_tickets = 4_000  # some 200 bytes each
+    with Receiver(tls=context) as receiver, closing(make_transport(certificate)) as transport:
+        outcome = post(transport, receiver.port)
+    assert (outcome.ok, outcome.error) == (False, ErrorClass.TOO_LARGE)
+
+
 def test_a_kept_connection_that_died_is_replaced(receiver: Receiver, certificate: Path) -> None:
     receiver.behaviour = in_turn(Reply(), Reply(reset=True), Reply())
     with closing(make_transport(certificate)) as transport:

@@ -5,7 +5,6 @@ whichever thread sends next to that host.
 """
 
 import socket
-import ssl
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.retry import Retry
 
-from webhooks.http.sockets import DeadlineTLSSocket, Dialler
+from webhooks.http.sockets import Dialler, TLSContext
 
 # Seconds. A connection is replaced after this, so that an endpoint that has moved is found; an idle
 # one is used no longer than routers on the way usually keep its state.
@@ -69,6 +68,9 @@ class _TLSConnection(_Dialled, HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         self._dialler.exchange.record_timing("tls", self._dialled_at)
+
+    def is_stale(self) -> bool:
+        return self.sock.has_unread or super().is_stale()
 
 
 class _FreshPool:
@@ -136,9 +138,8 @@ class DiallingAdapter(HTTPAdapter):
         per_host: how many idle connections one host keeps.
     """
 
-    def __init__(self, dialler: Dialler, tls: ssl.SSLContext, *, hosts: int, per_host: int) -> None:
+    def __init__(self, dialler: Dialler, tls: TLSContext, *, hosts: int, per_host: int) -> None:
         self._dialler = dialler
-        tls.sslsocket_class = DeadlineTLSSocket
         self._tls = tls
         super().__init__(hosts, per_host, max_retries=Retry(0, read=False))
 

@@ -11,13 +11,16 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any
+from typing import Any, cast
+
+from urllib3.util.ssltransport import SSLTransport
 
 from webhooks.http.address_policy import AddressPolicy, Resolved
 from webhooks.http.outcome import TooLarge
 
-# Bytes of one response, head and body: the parser bounds headers and lines, and the transport the
-# body, but nothing in them bounds interim answers (1xx) and the trailers of a chunked body.
+# Bytes of one response, head and body, and of TLS around it: the parser bounds headers and lines,
+# and the transport the body, but nothing in them bounds interim answers (1xx), the trailers of a
+# chunked body, and messages of TLS alone.
 MAX_RECEIVED = 256 * 1024
 
 
@@ -63,7 +66,7 @@ class Exchange:
         self.timings[stage] = int((time.monotonic() - since) * 1000)
 
     def count_received(self, count: int) -> None:
-        """Count received bytes of the response; none mean the end of the connection.
+        """Count received bytes: of the response, and of TLS around it.
 
         Raises:
             TooLarge: they are more than ``MAX_RECEIVED``.
@@ -71,20 +74,29 @@ class Exchange:
         self.received += count
         if self.received > MAX_RECEIVED:
             raise TooLarge
+
+    def record_first_byte(self, count: int) -> None:
+        """Record when the response began, if ``count`` bytes of it are the first."""
         if count and "first_byte" not in self.timings:
             self.record_timing("first_byte", self.started)
 
 
-class _DeadlineSocket(socket.socket):
-    """A plain socket that waits no longer than its exchange may take."""
+class DeadlineSocket(socket.socket):
+    """A plain socket that waits no longer than its exchange may take, and counts what comes."""
 
     exchange: Exchange
 
+    def recv(self, *args: Any, **kwargs: Any) -> bytes:
+        self.settimeout(self.exchange.remaining())
+        received = super().recv(*args, **kwargs)
+        self.exchange.count_received(len(received))
+        return received
+
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        exchange = self.exchange
-        self.settimeout(exchange.remaining())
+        self.settimeout(self.exchange.remaining())
         count = super().recv_into(*args, **kwargs)
-        exchange.count_received(count)
+        self.exchange.count_received(count)
+        self.exchange.record_first_byte(count)
         return count
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
@@ -92,25 +104,42 @@ class _DeadlineSocket(socket.socket):
         super().sendall(*args, **kwargs)
 
 
-class DeadlineTLSSocket(ssl.SSLSocket):
-    """The same over TLS. The handshake is bounded by the time-out the plain socket had."""
+class TLSOverDeadlineSocket(SSLTransport):
+    """TLS whose every byte, the handshake's too, passes through a ``DeadlineSocket``.
 
-    exchange: Exchange | None = None
+    Python's own TLS socket reads on in OpenSSL, whatever the time, as long as an endpoint sends
+    nothing but messages of the protocol (session tickets).
+    """
+
+    socket: DeadlineSocket
+    sslobj: ssl.SSLObject
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.socket.exchange
+
+    @exchange.setter
+    def exchange(self, exchange: Exchange) -> None:
+        self.socket.exchange = exchange
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether there are bytes that the last response did not contain."""
+        return bool(self.incoming.pending or self.sslobj.pending())
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        exchange = self.exchange
-        if exchange is None:
-            return super().recv_into(*args, **kwargs)
-        self.settimeout(exchange.remaining())
-        count = super().recv_into(*args, **kwargs)
-        exchange.count_received(count)
+        count = cast(int, super().recv_into(*args, **kwargs))
+        self.exchange.record_first_byte(count)
         return count
 
-    def send(self, *args: Any, **kwargs: Any) -> int:
-        # `sendall` of a TLS socket is a loop over this.
-        if self.exchange is not None:
-            self.settimeout(self.exchange.remaining())
-        return super().send(*args, **kwargs)
+
+class TLSContext(ssl.SSLContext):
+    """A context whose sockets keep to the deadlines of exchanges."""
+
+    def wrap_socket(  # type: ignore[override]  # what urllib3 asks for
+        self, sock: DeadlineSocket, *, server_hostname: str
+    ) -> TLSOverDeadlineSocket:
+        return TLSOverDeadlineSocket(sock, self, server_hostname)
 
 
 class Dialler:
@@ -147,7 +176,7 @@ class Dialler:
             # An unresponsive address must not use up the time for the others.
             share = exchange.remaining() / (len(resolved.targets) - index)
             exchange.address = str(address[0])
-            sock = _DeadlineSocket(family, socket.SOCK_STREAM)
+            sock = DeadlineSocket(family, socket.SOCK_STREAM)
             try:
                 sock.settimeout(share)
                 sock.connect(address)

@@ -27,13 +27,12 @@ from requests import Response
 from requests.exceptions import InvalidHeader
 from requests.utils import check_header_validity
 from requests_hardened import Config, HTTPSession
-from urllib3.util.ssl_ import create_urllib3_context
 
 from webhooks.http.address_policy import AddressPolicy, ascii_host, port_of
 from webhooks.http.connections import DiallingAdapter, NoCookies, Target, TargetedRequest
 from webhooks.http.outcome import ErrorClass, HeaderRefused, Outcome, classify, is_disconnect
 from webhooks.http.signing import mask_headers
-from webhooks.http.sockets import Dialler, Exchange
+from webhooks.http.sockets import Dialler, Exchange, TLSContext
 
 __all__ = ["ErrorClass", "Outcome", "Transport"]
 
@@ -277,10 +276,10 @@ def _stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=8)
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+def _tls_context(ca_file: str | None) -> TLSContext:
     """Verifies certificate and name; shared, since reading the bundle takes a while."""
-    context = create_urllib3_context()
+    context = TLSContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
     context.load_verify_locations(ca_file or certifi.where())
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.check_hostname = True
     return context
