@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -36,6 +36,7 @@ from merchants.wakeups import ADMIT, SUSPECTS
 from pave.core import advisory_locks, idle_limit
 from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
+from pave.core.locked_rows import LockedRows
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_names import worker_name
@@ -61,6 +62,7 @@ CLAIM_IDLE_SECONDS = 5.0
 CLAIM_LEASE = timedelta(seconds=60)
 
 SLOTS = WorkerSlots()
+LOCKED: LockedRows[UUID] = LockedRows()
 
 
 def admit() -> int:
@@ -82,7 +84,8 @@ def _admit_for_a_slice() -> int:
         if count < ADMIT_BATCH // 4 and not more:
             loop.pause()
     ADMIT.mark_idle()
-    if loop.was_busy or fair_share.is_any_admissible():
+    # What is locked is left to the sweep.
+    if loop.was_busy or (fair_share.is_any_admissible() and not LOCKED.current()):
         ADMIT.send()
     return admitted
 
@@ -142,7 +145,7 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
             held_up[request.client_id] = isinstance(error, TimeoutError)
     keyed.unkeyed += [request for request in left if held_up.get(request.client_id)]
     locked = _admit_claimed(claimed.claim, keyed, ruleset)
-    return len(claimed.requests) - locked, claimed.more
+    return len(claimed.requests) - len(locked), claimed.more
 
 
 def _in_rounds(
@@ -204,40 +207,43 @@ def _key(
     return None
 
 
-def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> int:
+def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
     """Admit what was claimed; if that fails, have its requests admitted one by one.
 
     Returns:
-        How many were left, since somebody else has locked them or their resolutions.
+        Those that are left, since somebody else has locked them or their resolutions.
     """
     try:
-        return _admit(claim, keyed, ruleset)
+        locked = _admit(claim, keyed, ruleset)
     except DATABASE_ERRORS:
         retry_while_unavailable(lambda: _release(claim), seconds=RETRY_SECONDS)
         raise
     except Exception:
         logger.exception("admission.failed", extra={"claim": claim.pk})
         _end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
-        return 0
+        return set()
+    LOCKED.add(locked)
+    return locked
 
 
-def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> int:
+def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
     """Assign the requests that are still queued to their resolutions, in one transaction."""
     now = timezone.now()
     with transaction.atomic():
         if rulesets.lock_current().number != ruleset.number:
             _release(claim)  # a newer ruleset was published since the keys were computed
-            return 0
+            return set()
         AdmissionClaim.objects.filter(pk=claim.pk).delete()
         asking = [request for requests in keyed.requests_by_key.values() for request in requests]
+        claimed = {request.pk for request in (*asking, *keyed.unkeyed)}
         queued = set(
             NormalizationRequest.objects.queued()
-            .filter(pk__in=[request.pk for request in (*asking, *keyed.unkeyed)])
+            .filter(pk__in=claimed)
             .select_for_update(skip_locked=True)
             .order_by("id")
             .values_list("pk", flat=True)
         )
-        locked = len(asking) + len(keyed.unkeyed) - len(queued)  # or canceled meanwhile
+        locked = claimed - queued  # or canceled meanwhile
         requests_by_key = {
             key: still
             for key, requests in keyed.requests_by_key.items()
@@ -252,7 +258,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> int:
         for key, requests in requests_by_key.items():
             resolution = resolutions.get(key.text)
             if resolution is None:
-                locked += len(requests)
+                locked |= {request.pk for request in requests}
                 continue
             for request in requests:
                 request.resolution = resolution
@@ -264,6 +270,8 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> int:
                 failed += requests
             else:
                 waiting += requests
+        if claim.alone:
+            _uncount_attempt(locked & queued)
         update_each(waiting, ("status", "resolution", "reading"))
         complete(cached, now)
         fail(failed, now)
@@ -307,8 +315,13 @@ def requeue(*, worker: str) -> None:
 def _release(claim: AdmissionClaim) -> None:
     """End a claim as if it had not been made."""
     if AdmissionClaim.objects.filter(pk=claim.pk).delete()[0] and claim.alone:
-        requests = NormalizationRequest.objects.filter(pk__in=claim.requests)
-        requests.update(admission_attempts=F("admission_attempts") - 1)
+        _uncount_attempt(claim.requests)
+
+
+def _uncount_attempt(requests: Iterable[UUID | str]) -> None:
+    NormalizationRequest.objects.filter(pk__in=requests).update(
+        admission_attempts=F("admission_attempts") - 1
+    )
 
 
 def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
@@ -336,7 +349,7 @@ def _claim(limit: int) -> _Claimed:
         # While a request is admitted alone, which may take a while, its client's others wait.
         waiting = NormalizationRequest.objects.filter(pk__in=alone)
         but_of = set(waiting.values_list("client_id", flat=True)) if alone else set()
-        ids, more = fair_share.next_queued(limit, but=claimed, but_of=but_of)
+        ids, more = fair_share.next_queued(limit, but=claimed | LOCKED.current(), but_of=but_of)
         if not ids:
             return _Claimed((), AdmissionClaim(), more)
         claim = _write_claim(ids)
@@ -350,7 +363,7 @@ def _claim_suspect() -> _Claimed | None:
         _take_turn()
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
-        suspects = NormalizationRequest.objects.suspect()
+        suspects = NormalizationRequest.objects.suspect().exclude(pk__in=LOCKED.current())
         clients = suspects.order_by("client_id").values_list("client_id", flat=True).distinct()
         for client in fair_share.by_use(list(clients)):
             # Fewest attempts first: one request may have failed the others with it.

@@ -22,7 +22,7 @@ from merchants.requests.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occu
 from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
-from pave.core import advisory_locks, idle_limit, lock_limit
+from pave.core import advisory_locks, idle_limit, locked_rows
 from pave.core.along_index import exists_along, just
 from pave.core.card_masking import masked_value, without_card_numbers
 from webhooks.publishing import publish
@@ -188,7 +188,7 @@ def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
         if request.batch_id:
             ended.setdefault(request.batch_id, collections.Counter())[request.status] += 1
     updates = {batch: partial(_count, batch, ended[batch], now) for batch in sorted(ended)}
-    for batch_id in lock_limit.update_unlocked(updates):
+    for batch_id in locked_rows.update_unlocked(updates):
         logger.warning("batch.not_counted", extra={"batch": batch_id})
         cache.delete(_RECOUNTED)
 

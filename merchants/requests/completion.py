@@ -26,7 +26,7 @@ from merchants.models import (
 from merchants.requests import batches, fair_share, heuristic_queue
 from merchants.requests.events import COMPLETED, FAILED, UPDATED, occurrence
 from merchants.wakeups import ADMIT
-from pave.core import lock_limit
+from pave.core import locked_rows
 from pave.core.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 from webhooks.publishing import publish
@@ -199,7 +199,7 @@ def _count_hits(requests: Iterable[NormalizationRequest]) -> None:
         rule: partial(Rule.objects.filter(pk=rule).update, hits=F("hits") + count)
         for rule, count in sorted(hits.items())
     }
-    for rule in lock_limit.update_unlocked(updates):
+    for rule in locked_rows.update_unlocked(updates):
         logger.warning("rule.hits_not_counted", extra={"rule": rule, "hits": hits[rule]})
 
 

@@ -23,6 +23,7 @@ from merchants.requests.resolutions.claims import claim
 from merchants.requests.resolutions.keys import ALONE, StoredKey, key_of
 from merchants.requests.resolutions.lookup import RequestsByKey, find_or_create, lock_answers
 from merchants.wakeups import REVISE
+from pave.core import lock_limit
 from pave.core.ids import first_id_at
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # The slice of time of one task, in seconds; then other work may run.
 SLICE_SECONDS = 10.0
+# How long to wait for a row that somebody else has locked, in seconds.
+LOCK_SECONDS = 2.0
 
 
 def revise() -> int:
@@ -47,7 +50,12 @@ def revise() -> int:
         if not batch:
             _finish(revision)
             return examined
-        changed, done = _revise_batch(revision, batch, end)
+        try:
+            changed, done = _revise_batch(revision, batch, end)
+        except lock_limit.Locked:
+            # By somebody who may have forgotten it; and no ruleset is published meanwhile.
+            logger.warning("revision.locked", extra={"ruleset": revision.ruleset_id})
+            changed, done = 0, False
         # The next slice repeats the batch, and finds the first part done.
         looked_at = batch if done else []
         examined += len(looked_at)
@@ -154,7 +162,7 @@ def _affected(
 
 
 def _resolutions_for(requests_by_key: RequestsByKey, ruleset: Ruleset) -> dict[str, Resolution]:
-    with transaction.atomic():
+    with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
         return find_or_create(requests_by_key, ruleset, timezone.now())
 
 
@@ -210,8 +218,9 @@ def _apply_some(
     with transaction.atomic():
         if rulesets.lock_current().number != ruleset.number:
             return 0, False
-        kept = lock_answers(resolution for _, resolution in changed)
-        updated = completion.correct([pair for pair in changed if pair[1].pk in kept], now)
+        with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+            kept = lock_answers(resolution for _, resolution in changed)
+            updated = completion.correct([pair for pair in changed if pair[1].pk in kept], now)
     return updated, len(kept) == len({resolution.pk for _, resolution in changed})
 
 

@@ -1,18 +1,12 @@
 """A limit to how long a transaction waits for rows that others have locked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
 
 # PostgreSQL's code for a lock that was not got in time.
 _NOT_AVAILABLE = "55P03"
-# How long ``update_unlocked`` waits for the rows of all updates, and then for those of each.
-_TOGETHER_SECONDS = 2.0
-_EACH_SECONDS = 0.1
-
-Key = TypeVar("Key")
 
 
 class Locked(Exception):
@@ -48,33 +42,3 @@ def atomic(*, lock_seconds: float | None) -> Iterator[None]:
         if getattr(error.__cause__, "pgcode", None) == _NOT_AVAILABLE:
             raise Locked from error
         raise
-
-
-def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
-    """Make updates of rows that others update, too, but those whose rows stay locked.
-
-    A transaction that somebody forgot to end must not stop the work of all clients. Call it in a
-    transaction.
-
-    Args:
-        updates: In an order that is the same everywhere, to avoid deadlocks.
-
-    Returns:
-        The keys of the updates that are not made.
-    """
-    if not updates:
-        return []
-    try:
-        with atomic(lock_seconds=_TOGETHER_SECONDS):
-            for update in updates.values():
-                update()
-    except Locked:
-        locked = []
-        for key, update in updates.items():
-            try:
-                with atomic(lock_seconds=_EACH_SECONDS):
-                    update()
-            except Locked:
-                locked.append(key)
-        return locked
-    return []

@@ -13,10 +13,10 @@ from django.db import connection
 from django.utils import timezone
 
 from merchants.catalogue import rulesets
-from merchants.models import Batch, NormalizationRequest, Resolution, Rule, Waiter
-from merchants.requests import admission, batches, submission, worker
+from merchants.models import Batch, NormalizationRequest, Resolution, Revision, Rule, Waiter
+from merchants.requests import admission, batches, revision, submission, worker
 from merchants.requests.resolutions import attempts, claims
-from pave.core import lock_limit
+from pave.core import locked_rows
 from tests.factories import MerchantFactory, WebhookFactory
 from tests.merchants.batching import post
 from tests.servers import ON_SQLITE
@@ -33,20 +33,26 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def impatient(settings, monkeypatch):
     settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
-    monkeypatch.setattr(lock_limit, "_TOGETHER_SECONDS", 0.1)
+    monkeypatch.setattr(locked_rows, "_TOGETHER_SECONDS", 0.1)
+    monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(admission, "LOCKED", locked_rows.LockedRows())
     monkeypatch.setattr(attempts, "LOCK_SECONDS", 0.1)
     cache.clear()
 
 
 @contextmanager
-def locked(row):
-    """Hold a row, as an UPDATE does in a transaction that is not ended."""
-    table = connection.ops.quote_name(row._meta.db_table)
+def locked(*rows):
+    """Hold rows of a table, as an UPDATE does in a transaction that is not ended."""
+    table = connection.ops.quote_name(rows[0]._meta.db_table)
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute(f"BEGIN; UPDATE {table} SET id = id WHERE id = %s", [row.pk])  # noqa: S608 - our own table
+            cursor.execute(
+                f"BEGIN; UPDATE {table} SET id = id WHERE id = ANY(%s)",  # noqa: S608 - our own table
+                [[row.pk for row in rows]],
+            )
             yield
+            cursor.execute("ROLLBACK")
     finally:
         other.close()
 
@@ -130,6 +136,34 @@ def test_a_queued_request_does_not_stop_the_others(submit, client_1234):
     assert statuses() == ["completed"] * 3
 
 
+def test_many_that_are_locked_keep_back_no_other_of_their_client(api, monkeypatch):
+    monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 60)
+    monkeypatch.setattr(locked_rows, "LONGEST_PAUSE", 60)
+    post(api, [{"description": f"NETFLIX {number}"} for number in range(5)])
+    post(api, [{"description": "SPOTIFY"}])
+    held, other = Batch.objects.order_by("id")
+    with locked(*held.requests.all()):
+        examined = [admission.admit_batch(limit=2) for _ in range(4)]
+    assert examined == [0, 0, 1, 0]
+    assert statuses(batch=other) == ["processing"]
+
+
+def test_a_request_that_is_admitted_alone_loses_no_attempt(submit, client_1234, monkeypatch):
+    submit("NETFLIX 1", client_1234.client)
+    admission.admit_batch()
+    suspect = submit("NETFLIX 2")
+    suspect.admission_attempts = 1
+    suspect.save()
+    monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 60)
+    monkeypatch.setattr(locked_rows, "LONGEST_PAUSE", 60)
+    with locked(Resolution.objects.get()):
+        for _ in range(admission.MAX_ALONE + 1):
+            monkeypatch.setattr(admission, "LOCKED", locked_rows.LockedRows())
+            assert admission.admit_suspects() == 1
+    suspect.refresh_from_db()
+    assert (suspect.status, suspect.admission_attempts) == ("queued", 1)
+
+
 def test_a_request_that_waits_does_not_stop_the_answers_of_others(submit, client_1234):
     held = submit("NETFLIX 1", client_1234.client)
     submit("NETFLIX 2")
@@ -175,3 +209,38 @@ def test_an_answer_that_is_locked_is_given_after_the_lease(submit, client_1234, 
     make_due()
     run_cluster()
     assert statuses() == ["completed"] * 2
+
+
+def test_a_revision_lets_others_publish_while_it_waits(submit, monkeypatch, settings, api):
+    settings.PAVE_HEURISTIC = BUILT_IN
+    monkeypatch.setattr(revision, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(revision, "SLICE_SECONDS", 0.5)
+    post(api, [{"description": "SQ *BLUE BOTTLE COFFEE OAKLAND CA"}])
+    run_cluster()
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="A"))
+    rulesets.publish(note="a rule", by="test")
+    with locked(Batch.objects.get()):
+        assert revision.revise() == 0
+        assert Revision.objects.get().status == "running"
+    while revision.revise():
+        pass
+    assert NormalizationRequest.objects.get().resolution.answer["merchant"]["name"] == "A"
+    assert Batch.objects.get().corrected == 1
+
+
+def test_attempts_of_a_dead_worker_are_ended_without_waiting_for_locks(submit, monkeypatch):
+    monkeypatch.setattr(attempts, "LOCK_SECONDS", 3600)
+    submit("NETFLIX 1")
+    submit("SPOTIFY")
+    admission.admit_batch()
+    held, other = Resolution.objects.order_by("key")
+    for resolution in (held, other):
+        assert claims.claim(worker="dead", pk=resolution.pk)
+    with locked(held):
+        attempts.requeue(worker="dead")
+    assert set(Resolution.objects.values_list("pk", "status")) == {
+        (held.pk, "running"),
+        (other.pk, "pending"),
+    }
+    attempts.requeue(worker="dead")
+    assert not Resolution.objects.filter(status="running").exists()

@@ -186,7 +186,9 @@ def requeue(*, worker: str) -> None:
 
 
 def _end_abandoned(lost: QuerySet[Resolution]) -> None:
-    rows = list(lost)
+    with transaction.atomic():
+        # What somebody else has locked is left to the next sweep.
+        rows = list(lost.select_for_update(skip_locked=True, no_key=True))
     release([resolution for resolution in rows if resolution.started_at is None])
     for resolution in rows:
         if resolution.started_at is not None:

@@ -1,0 +1,80 @@
+"""Rows that somebody else has locked are left alone for a while.
+
+A transaction that somebody forgot to end, in psql for instance, must not stop the work of all
+clients: whoever meets a row that stays locked goes on without it, and does not wait for it again at
+once.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+from pave.core import lock_limit
+
+# Seconds to leave a row alone: the first time, and at most. Most locks last for milliseconds.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 5.0
+# How long ``update_unlocked`` waits for the rows of all updates, and then for those of each.
+_TOGETHER_SECONDS = 2.0
+_EACH_SECONDS = 0.1
+
+Key = TypeVar("Key")
+
+
+class LockedRows(Generic[Key]):
+    """What this process has found locked: each row is left alone twice as long as before."""
+
+    def __init__(self) -> None:
+        self._left_until: dict[Key, tuple[float, float]] = {}
+
+    def add(self, keys: Iterable[Key]) -> None:
+        """Leave rows alone."""
+        now = time.monotonic()
+        for key in keys:
+            _, pause = self._left_until.get(key, (0.0, FIRST_PAUSE / 2))
+            pause = min(2 * pause, LONGEST_PAUSE)
+            self._left_until[key] = now + pause, pause
+
+    def current(self) -> set[Key]:
+        """Return the rows to be left alone at present."""
+        now = time.monotonic()
+        old = [key for key, (until, _) in self._left_until.items() if until < now - LONGEST_PAUSE]
+        for key in old:
+            self._left_until.pop(key, None)
+        return {key for key, (until, _) in self._left_until.items() if until > now}
+
+
+_not_updated: LockedRows[object] = LockedRows()
+
+
+def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
+    """Make updates of rows that others update, too, but those whose rows stay locked.
+
+    Call it in a transaction.
+
+    Args:
+        updates: In an order that is the same everywhere, to avoid deadlocks.
+
+    Returns:
+        The keys of the updates that are not made.
+    """
+    if not updates:
+        return []
+    if not _not_updated.current().intersection(updates):
+        try:
+            with lock_limit.atomic(lock_seconds=_TOGETHER_SECONDS):
+                for update in updates.values():
+                    update()
+        except lock_limit.Locked:
+            pass
+        else:
+            return []
+    locked = []
+    for key, update in updates.items():
+        try:
+            with lock_limit.atomic(lock_seconds=_EACH_SECONDS):
+                update()
+        except lock_limit.Locked:
+            locked.append(key)
+    _not_updated.add(locked)
+    return locked
