@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,11 @@ class MerchantsConfig(app_config.PaveAppConfig):
     name = "merchants"
     verbose_name = "Merchants"
 
-    def sweep(self) -> None:
+    def sweeps(self) -> Iterable[Callable[[], object]]:
         from merchants.requests import admission, batches, cancellation, revision
         from merchants.requests.resolutions import attempts
 
-        for part in (admission, cancellation, batches, attempts, revision):
-            part.sweep()
+        return [part.sweep for part in (admission, cancellation, batches, attempts, revision)]
 
     def requeue(self, worker: str) -> None:
         from merchants.requests import admission, revision

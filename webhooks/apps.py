@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,10 @@ class WebhooksConfig(app_config.PaveAppConfig):
     name = "webhooks"
     verbose_name = "Webhooks"
 
-    def sweep(self) -> None:
+    def sweeps(self) -> Iterable[Callable[[], object]]:
         from webhooks.delivery import housekeeping
 
-        housekeeping.sweep()
+        return [housekeeping.sweep]
 
     def requeue(self, worker: str) -> None:
         from webhooks.delivery import housekeeping

@@ -222,7 +222,8 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> se
         logger.exception("admission.failed", extra={"claim": claim.pk})
         _end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
         return set()
-    LOCKED.add(locked)
+    if for_long := LOCKED.add(locked):
+        logger.warning("admission.locked", extra={"requests": for_long})
     return locked
 
 
@@ -330,9 +331,12 @@ def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
         with transaction.atomic():
             if not AdmissionClaim.objects.filter(pk=claim.pk).delete()[0]:
                 continue
-            NormalizationRequest.objects.queued().filter(
+            lost = NormalizationRequest.objects.queued().filter(
                 pk__in=claim.requests, admission_attempts=0
-            ).update(admission_attempts=1)
+            )
+            # What somebody else has locked is admitted with others again.
+            free = list(lost.select_for_update(skip_locked=True).values_list("pk", flat=True))
+            NormalizationRequest.objects.filter(pk__in=free).update(admission_attempts=1)
             SUSPECTS.send()
         logger.warning(
             "admission.lost",

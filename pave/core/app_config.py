@@ -3,7 +3,7 @@
 The supervisor and the admin may not import the apps, so they call the apps' configs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,12 @@ class PaveAppConfig(AppConfig):
     when its config is.
     """
 
-    def sweep(self) -> None:
-        """Release what dead workers had claimed, and wake workers for what is due.
+    def sweeps(self) -> Iterable[Callable[[], object]]:
+        """Return what releases the claims of dead workers, and wakes workers for what is due.
 
-        The supervisor calls it about once a second.
+        The supervisor calls each about once a second, whether or not the others fail.
         """
+        return ()
 
     def requeue(self, worker: str) -> None:
         """Requeue what a dead worker had claimed.

@@ -1,4 +1,4 @@
-"""A limit to how long a transaction waits for rows that others have locked."""
+"""A limit to how long rows are waited for that others have locked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,3 +42,13 @@ def atomic(*, lock_seconds: float | None) -> Iterator[None]:
         if getattr(error.__cause__, "pgcode", None) == _NOT_AVAILABLE:
             raise Locked from error
         raise
+
+
+def limit_connection(seconds: float) -> None:
+    """Limit how long this thread's connection waits for each lock, until it is closed.
+
+    It then raises ``OperationalError``.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = %s", [f"{seconds * 1000:.0f}"])

@@ -27,13 +27,16 @@ class LockedRows(Generic[Key]):
     def __init__(self) -> None:
         self._left_until: dict[Key, tuple[float, float]] = {}
 
-    def add(self, keys: Iterable[Key]) -> None:
-        """Leave rows alone."""
+    def add(self, keys: Iterable[Key]) -> int:
+        """Leave rows alone; return how many of them have been locked for several seconds."""
         now = time.monotonic()
+        for_long = 0
         for key in keys:
             _, pause = self._left_until.get(key, (0.0, FIRST_PAUSE / 2))
             pause = min(2 * pause, LONGEST_PAUSE)
             self._left_until[key] = now + pause, pause
+            for_long += pause == LONGEST_PAUSE
+        return for_long
 
     def current(self) -> set[Key]:
         """Return the rows to be left alone at present."""

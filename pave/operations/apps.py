@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,10 @@ class OperationsConfig(app_config.PaveAppConfig):
         connection_created.connect(idle_limit.limit_all)
         telemetry.start()
 
-    def sweep(self) -> None:
+    def sweeps(self) -> Iterable[Callable[[], object]]:
         from pave.operations import upkeep
 
-        upkeep.sweep()
+        return [upkeep.sweep]
 
     def gauges(self) -> Iterable[Any]:
         from pave.operations.monitoring import gauges

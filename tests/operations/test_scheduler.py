@@ -1,14 +1,17 @@
 """The supervisor's scheduler: requeueing, counting losses, heartbeats."""
 
+import contextlib
 import os
+import threading
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from pave.operations.cluster import scheduler as scheduler_module
 from pave.operations.cluster.scheduler import Scheduler
 from pave.operations.models import ClusterBeat, Tally
+from tests.servers import ON_SQLITE
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +102,29 @@ def test_no_error_ends_the_scheduler(scheduler, caplog, error):
     scheduler._guarded(fails, "webhooks")
     (line,) = caplog.records
     assert vars(line)["in"] == "webhooks"
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="There a row is not locked by itself.")
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_row_stops_neither_other_sweeps_nor_heartbeats(monkeypatch):
+    row = Tally.objects.create(at=timezone.now(), name="requests", label="queued", count=1)
+    swept = threading.Semaphore(0)
+
+    class App:
+        def sweeps(self):
+            return [lambda: Tally.objects.update(count=2), swept.release]
+
+    monkeypatch.setattr(scheduler_module, "pave_apps", lambda: [App()])
+    monkeypatch.setattr(scheduler_module, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(scheduler_module, "SWEEP_INTERVAL", 0)
+    scheduler = Scheduler([Cluster()])
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE operations_tally SET count = 3 WHERE id = %s", [row.pk])
+        scheduler.start()
+        assert swept.acquire(timeout=30)
+        assert swept.acquire(timeout=30)
+        assert ClusterBeat.objects.exists()
+        scheduler.finish(30)
+    assert not scheduler.is_alive()

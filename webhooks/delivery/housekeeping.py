@@ -23,13 +23,13 @@ def sweep(*, now: datetime | None = None) -> None:
     """Requeue deliveries whose dispatcher died, and wake workers for what is due."""
     now = now or timezone.now()
     _requeue(Delivery.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH], now)
-    enabling.reconcile(now=now)
     if Recovery.objects.running().exists():
         RECOVER.send()
     if Webhook.objects.awaiting_alert().exists():
         ALERT_STAFF.send()
     if has_due_work(now):
         SEND.send()
+    enabling.reconcile(now=now)  # last, since somebody may have locked its rows
 
 
 def requeue(*, worker: str) -> None:

@@ -16,6 +16,7 @@ from datetime import timedelta
 from django import db
 from django.utils import timezone
 
+from pave.core import lock_limit
 from pave.core.app_config import pave_apps
 from pave.operations.cluster.cluster_process import ClusterProcess
 from pave.operations.cluster.crash_recovery import requeue
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 SWEEP_INTERVAL = 1.0
 HEARTBEAT_INTERVAL = 5.0
+# How long to wait for a row that somebody else has locked, in seconds.
+LOCK_SECONDS = 2.0
 # Heartbeats of supervisors that died are removed after this time.
 HEARTBEAT_RETENTION = timedelta(hours=1)
 
@@ -48,6 +51,7 @@ class Scheduler(threading.Thread):
         self._to_requeue: set[str] = set()
         self._uncounted: list[tuple[str, str]] = []
         self._swept_at = self._heartbeat_at = 0.0
+        self._limited: object = None
 
     def report_loss(self, what: str, how: str, name: str) -> None:
         """Have what ``name`` had claimed requeued, and the loss counted; never waits."""
@@ -66,7 +70,8 @@ class Scheduler(threading.Thread):
             if now - self._swept_at >= SWEEP_INTERVAL:
                 self._swept_at = now
                 for app in pave_apps():
-                    self._guarded(app.sweep, app.label)
+                    for sweep in app.sweeps():
+                        self._guarded(sweep, sweep.__module__)
             if now - self._heartbeat_at >= HEARTBEAT_INTERVAL:
                 self._heartbeat_at = now
                 self._guarded(self._heartbeat, "heartbeat")
@@ -109,10 +114,18 @@ class Scheduler(threading.Thread):
     def _remove_heartbeats(self) -> None:
         ClusterBeat.objects.filter(host=socket.gethostname(), supervisor=os.getpid()).delete()
 
+    def _limit_locks(self) -> None:
+        """Have no lock waited for longer than ``LOCK_SECONDS``: heartbeats would stop, too."""
+        db.connection.ensure_connection()
+        if db.connection.connection is not self._limited:
+            lock_limit.limit_connection(LOCK_SECONDS)
+            self._limited = db.connection.connection
+
     def _guarded(self, work: Callable[[], object], name: str) -> None:
         """Do ``work``; a database that is unavailable must not end the scheduler."""
         try:
             db.close_old_connections()
+            self._limit_locks()
             work()
         except db.OperationalError as error:
             logger.warning("database.unavailable", extra={"in": name, "error": first_line(error)})
