@@ -33,6 +33,9 @@ CLIENTS := $(VENV)/.installed-clients
 CLIENTS_ROOM := tests/generated_clients
 CLIENTS_NODE := $(CLIENTS_ROOM)/node_modules/.package-lock.json
 
+# Whatever the environment says, bytecode is kept: the tests start hundreds of Pythons.
+export PYTHONDONTWRITEBYTECODE =
+
 # Lint uses no real database, and `check --deploy` settings as in production.
 LINT_ENV := DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
 PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
