@@ -2,10 +2,9 @@
 
 import copy
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -73,17 +72,36 @@ def begin(resolution: Resolution) -> bool:
 def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     """Store answers and complete waiting requests, in one transaction; if many, not all of them.
 
+    If somebody else holds a lock for ``LOCK_SECONDS``, the locked resolutions are left out; these
+    are run again when their leases have ended.
+
     Args:
         done: Resolutions as they were claimed and begun, each with its answer.
 
     Returns:
         How many of them this worker still held.
     """
+    try:
+        return _finish(done, lock_seconds=LOCK_SECONDS)
+    except lock_limit.Locked:
+        logger.warning("resolution.locked")
+        return _finish(done, skip_locked=True)
+
+
+def _finish(
+    done: Sequence[tuple[Resolution, Answer]],
+    *,
+    lock_seconds: float | None = None,
+    skip_locked: bool = False,
+) -> int:
     now = timezone.now()
     answers = {resolution.pk: (resolution, answer) for resolution, answer in done}
-    with transaction.atomic():
+    with lock_limit.atomic(lock_seconds=lock_seconds):
         ruleset = rulesets.lock_current()
-        ours = [row for row in _locked(answers) if _is_same_attempt(row, answers[row.pk][0])]
+        # Locked in the same order everywhere, to avoid deadlocks.
+        locked = Resolution.objects.filter(pk__in=answers).order_by("id")
+        locked = locked.select_for_update(no_key=True, skip_locked=skip_locked)
+        ours = [row for row in locked if _is_same_attempt(row, answers[row.pk][0])]
         rows_of_matches = MatchedRows.by([answers[row.pk][1].match for row in ours])
         counter = Counter(now)
         for row in ours:
@@ -193,23 +211,6 @@ def _end_abandoned(lost: QuerySet[Resolution]) -> None:
     for resolution in rows:
         if resolution.started_at is not None:
             fail(resolution, "The process that ran the heuristic ended.", limit=MAX_ABANDONED)
-
-
-def _locked(pks: Collection[UUID]) -> list[Resolution]:
-    """Lock resolutions; leave out those that somebody else has locked for ``LOCK_SECONDS``.
-
-    These are run again when their lease has ended.
-    """
-    rows = Resolution.objects.filter(pk__in=pks).order_by("id")
-    free = list(rows.select_for_update(no_key=True, skip_locked=True))
-    if len(free) == len(pks):
-        return free
-    try:
-        with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
-            return list(rows.select_for_update(no_key=True))
-    except lock_limit.Locked:
-        logger.warning("resolution.locked")
-        return free
 
 
 def _update_ours(resolution: Resolution, **values: Any) -> int:
