@@ -47,8 +47,10 @@ def atomic(*, lock_seconds: float | None) -> Iterator[None]:
 def limit_connection(seconds: float) -> None:
     """Limit how long this thread's connection waits for each lock, until it is closed.
 
-    It then raises ``OperationalError``.
+    It then raises ``OperationalError``. A connection that a pooler shares with others stays as it
+    is, since they would have the limit, too.
     """
-    if connection.vendor == "postgresql":
+    is_shared = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    if connection.vendor == "postgresql" and not is_shared:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = %s", [f"{seconds * 1000:.0f}"])
