@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from webhooks.delivery.dispatcher import Dispatcher
 from webhooks.delivery.housekeeping import sweep
 from webhooks.models import Delivery, DeliveryAttempt, Webhook
 from webhooks.receiver.application import Reply, always, in_turn
@@ -396,3 +397,18 @@ def test_the_timestamp_is_that_of_the_attempt(send, deliver, receiver):
         send()
         now = timezone.now().timestamp()
     assert abs(receiver.messages[0].timestamp - now) < 5
+
+
+def test_a_message_that_never_ends_is_given_up_and_sent_again(deliver, monkeypatch, settings):
+    settings.PAVE_WEBHOOK_TIMEOUT = 0.1
+    monkeypatch.setattr("webhooks.delivery.dispatcher.LAST_SECONDS", 0.1)
+    delivery, ends = deliver(), threading.Event()
+    sender = Dispatcher()
+    monkeypatch.setattr(sender._transport, "post", lambda *_, **__: ends.wait(60))
+    try:
+        assert sender.run(seconds=0.1) == 0
+    finally:
+        ends.set()
+    delivery.refresh_from_db()
+    assert delivery.status == "delivering"
+    assert delivery in Delivery.objects.stale(timezone.now() + timedelta(minutes=10))

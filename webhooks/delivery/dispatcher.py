@@ -55,6 +55,8 @@ HELP_INTERVAL = 1.0
 # of attempts are kept longer. A dispatcher that hangs is killed by its cluster.
 CLAIM_RETRY_SECONDS = 5.0
 RECORD_RETRY_SECONDS = 60.0
+# How much longer than PAVE_WEBHOOK_TIMEOUT a dispatcher waits at its end for what is in flight.
+LAST_SECONDS = 5.0
 # How long to wait for a webhook's row that is locked, in seconds, and then as often, but shorter.
 LOCK_SECONDS = 1.0
 RETRY_LOCK_SECONDS = 0.05
@@ -108,28 +110,28 @@ class Dispatcher:
         """
         attempts = 0
         loop = WorkLoop(self._wakeup, seconds=seconds)
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="send") as pool:
-            try:
-                pool.submit(time.monotonic)
-            except RuntimeError as error:
-                # Before anything is claimed. The worker ends, and is replaced.
-                raise SystemExit(f"no thread for messages: {error}") from error
-            try:
-                while loop.should_continue():
-                    claimed = self._claim_and_submit(pool)
-                    recorded = self._record()
-                    attempts += recorded
-                    if claimed or recorded or self._in_flight:
-                        loop.touch()
-                self._wakeup.mark_idle()
-                self._wake_next(busy=loop.was_busy)
-                for not_suspect in (False, True):
-                    attempts += self._wait_for_slow(pool, not_suspect=not_suspect)
-            finally:
-                # Also when the database was unavailable for too long.
-                while self._in_flight:
-                    attempts += self._record()
-                self._transport.close()
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="send")
+        try:
+            pool.submit(time.monotonic)
+        except RuntimeError as error:
+            # Before anything is claimed. The worker ends, and is replaced.
+            raise SystemExit(f"no thread for messages: {error}") from error
+        try:
+            while loop.should_continue():
+                claimed = self._claim_and_submit(pool)
+                recorded = self._record()
+                attempts += recorded
+                if claimed or recorded or self._in_flight:
+                    loop.touch()
+            self._wakeup.mark_idle()
+            self._wake_next(busy=loop.was_busy)
+            for not_suspect in (False, True):
+                attempts += self._wait_for_slow(pool, not_suspect=not_suspect)
+        finally:
+            # Also when the database was unavailable for too long.
+            attempts += self._record_last()
+            pool.shutdown(wait=not self._in_flight, cancel_futures=True)
+            self._transport.close()
         # Webhooks that were at their limit with this dispatcher's messages have capacity now.
         self._wake_next()
         return attempts
@@ -263,10 +265,32 @@ class Dispatcher:
             self._locked.get(result.claim.webhook_id, free).append(result)
         recorded = self._store(free, LOCK_SECONDS)
         if self._locked and time.monotonic() >= self._retry_locked_at:
-            again = [*chain.from_iterable(self._locked.values())]
-            self._locked.clear()
-            recorded += self._store(again, RETRY_LOCK_SECONDS)
+            recorded += self._store_locked()
             self._retry_locked_at = time.monotonic() + LOCK_SECONDS
+        return recorded
+
+    def _store_locked(self) -> int:
+        """Record results whose rows were locked, where they are no more."""
+        again = [*chain.from_iterable(self._locked.values())]
+        self._locked.clear()
+        return self._store(again, RETRY_LOCK_SECONDS)
+
+    def _count_unanswered(self) -> int:
+        return len(self._in_flight) - sum(map(len, self._locked.values()))
+
+    def _record_last(self) -> int:
+        """Record what is still in flight.
+
+        What does not end in its time, or cannot be recorded since its webhook's row stays locked,
+        is given up: its lease ends, and it is sent again.
+        """
+        recorded = 0
+        end = time.monotonic() + settings.PAVE_WEBHOOK_TIMEOUT + LAST_SECONDS
+        while self._count_unanswered() and time.monotonic() < end:
+            recorded += self._record()
+        recorded += self._store_locked()
+        if self._in_flight:
+            logger.warning("delivery.given_up", extra={"deliveries": len(self._in_flight)})
         return recorded
 
     def _store(self, results: list[AttemptResult], lock_seconds: float) -> int:
