@@ -1,8 +1,11 @@
+import base64
 import datetime
 import ipaddress
+import math
 import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from webhooks.http.address_policy import AddressPolicy
 from webhooks.http.transport import ErrorClass, Outcome, Transport
@@ -22,7 +25,12 @@ LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for hooks.example that nobody has signed but itself, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    write_certificate(path, ec.generate_private_key(ec.SECP256R1()))
+    return path
+
+
+def write_certificate(path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hooks.example")])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
@@ -37,7 +45,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     path.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
         + key.private_bytes(
@@ -46,7 +53,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
             serialization.NoEncryption(),
         )
     )
-    return path
 
 
 @pytest.fixture
@@ -131,6 +137,45 @@ def test_session_tickets_count_as_other_bytes_do(certificate: Path) -> None:
     with Receiver(tls=context) as receiver, closing(make_transport(certificate)) as transport:
         outcome = post(transport, receiver.port)
     assert (outcome.ok, outcome.error) == (False, ErrorClass.TOO_LARGE)
+
+
+def test_an_endpoint_chooses_no_prime_for_us(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    write_certificate(certificate, rsa.generate_private_key(65537, 2048))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    # ffdhe2048 (RFC 7919, appendix A.1).
+    scale = 2**2200
+    e = sum(scale // math.factorial(number) for number in range(400))
+    prime = 2**2048 - 2**1984 + (2**1918 * e // scale + 560316) * 2**64 - 1
+    parameters = tmp_path / "parameters.pem"
+    numbers = b"\2\x82\1\1\0" + prime.to_bytes(256) + b"\2\1\2"  # in DER, with generator 2
+    der = base64.encodebytes(b"\x30\x82" + len(numbers).to_bytes(2) + numbers)
+    parameters.write_bytes(
+        b"-----BEGIN DH PARAMETERS-----\n" + der + b"-----END DH PARAMETERS-----\n"
+    )
+    context.load_dh_params(parameters)
+    context.set_ciphers("DHE+AES")
+    with Receiver(tls=context) as receiver, closing(make_transport(certificate)) as transport:
+        assert post(transport, receiver.port).error == ErrorClass.TLS
+        context.set_ciphers("DEFAULT")
+        assert post(transport, receiver.port).ok
+
+
+def test_who_is_not_trusted_is_told_so(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(make_transport()) as transport,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        posting = pool.submit(post, transport, server.getsockname()[1])
+        connection, _ = server.accept()
+        with connection, pytest.raises(ssl.SSLError, match="unknown ca"):
+            context.wrap_socket(connection, server_side=True).recv(1)
+        assert posting.result(20).error == ErrorClass.TLS
 
 
 def test_a_kept_connection_that_died_is_replaced(receiver: Receiver, certificate: Path) -> None:

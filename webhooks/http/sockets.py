@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 from urllib3.util.ssltransport import SSLTransport
@@ -113,6 +114,15 @@ class TLSOverDeadlineSocket(SSLTransport):
 
     socket: DeadlineSocket
     sslobj: ssl.SSLObject
+
+    def __init__(self, sock: DeadlineSocket, context: ssl.SSLContext, hostname: str) -> None:
+        try:
+            super().__init__(sock, context, hostname)
+        except ssl.SSLError:
+            # The alert, which tells the endpoint's operators what is wrong with their certificate.
+            with suppress(OSError):
+                sock.sendall(self.outgoing.read())
+            raise
 
     @property
     def exchange(self) -> Exchange:
