@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from merchants.catalogue import draft, rulesets
 from merchants.matching.types import Transaction
 from merchants.models import Merchant, Revision, Ruleset
+from pave.core import lock_limit
 from pave.staff import audit
 from pave.staff.buttons import Refused, Result, button
 from pave.staff.model_admin import ReadOnlyAdmin
@@ -21,6 +22,7 @@ from pave.staff.templatetags.staff import ago, pill
 
 PUBLISH = "merchants.publish_ruleset"
 SHOWN = 100
+LOCKED = "Somebody else keeps a row locked that this needs. Nothing is published; try again."
 
 
 class PublishForm(forms.Form):
@@ -106,7 +108,10 @@ class RulesetAdmin(ReadOnlyAdmin):
     )
     def roll_back(self, request: HttpRequest, ruleset: Ruleset, data: dict) -> Result:
         before = rulesets.current()
-        new = rulesets.roll_back(to=ruleset, by=request.user.get_username())
+        try:
+            new = rulesets.roll_back(to=ruleset, by=request.user.get_username())
+        except lock_limit.Locked as error:
+            raise Refused(LOCKED) from error
         if new.pk == before.pk:
             raise Refused(f"Nothing to publish: {before} has the same content.")
         return f"Published as {new}."
@@ -154,6 +159,9 @@ class RulesetAdmin(ReadOnlyAdmin):
                 note=data["note"],
                 by=request.user.get_username(),
             )
+        except lock_limit.Locked:
+            messages.error(request, LOCKED)
+            return HttpResponseRedirect(here)
         except draft.DraftChanged:
             messages.error(request, "The draft has changed since you looked. Look again.")
             return HttpResponseRedirect(here)

@@ -31,9 +31,12 @@ from merchants.models import (
     Ruleset,
 )
 from merchants.wakeups import REVISE
-from pave.core import advisory_locks
+from pave.core import advisory_locks, lock_limit
 from pave.core.card_masking import masked
 from pave.core.loading import load_once, without_garbage_collection
+
+# How long a publication, which all answers wait for, waits for rows that somebody has locked.
+LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,9 @@ def publish(*, note: str, by: str) -> Ruleset:
 
     Returns:
         The new ruleset; the current one if the draft equals it.
+
+    Raises:
+        Locked: Somebody else keeps a row locked that it needs; nothing is published.
     """
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
@@ -245,6 +251,9 @@ def roll_back(*, to: Ruleset, by: str) -> Ruleset:
     """Publish an earlier ruleset's content again, as a new ruleset.
 
     The draft stays as it is, to be corrected and published.
+
+    Raises:
+        Locked: As ``publish``.
     """
     with transaction.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
@@ -271,13 +280,14 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
     )
     total = NormalizationRequest.objects.answered(since).count()
     advisory_locks.take(advisory_locks.Lock.PUBLISHING)
-    ruleset.save(force_insert=True)
-    _publish_merchants(content)
-    # One revision is enough, with the newest ruleset.
-    Revision.objects.filter(status=Revision.Status.RUNNING).update(
-        status=Revision.Status.DONE, finished_at=now
-    )
-    Revision.objects.create(ruleset=ruleset, since=since, total=total)
+    with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+        ruleset.save(force_insert=True)
+        _publish_merchants(content)
+        # One revision is enough, with the newest ruleset.
+        Revision.objects.filter(status=Revision.Status.RUNNING).update(
+            status=Revision.Status.DONE, finished_at=now
+        )
+        Revision.objects.create(ruleset=ruleset, since=since, total=total)
     REVISE.send()
     return ruleset
 

@@ -10,9 +10,10 @@ import pytest
 from django.conf import settings as configured
 from django.core.cache import cache
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
-from merchants.catalogue import rulesets
+from merchants.catalogue import draft, rulesets
 from merchants.models import Batch, NormalizationRequest, Resolution, Revision, Rule, Waiter
 from merchants.requests import admission, batches, revision, submission, worker
 from merchants.requests.resolutions import attempts, claims
@@ -226,6 +227,26 @@ def test_a_revision_lets_others_publish_while_it_waits(submit, monkeypatch, sett
         pass
     assert NormalizationRequest.objects.get().resolution.answer["merchant"]["name"] == "A"
     assert Batch.objects.get().corrected == 1
+
+
+def test_a_publication_that_meets_a_locked_row_is_refused(submit, superuser, settings, monkeypatch):
+    monkeypatch.setattr(rulesets, "LOCK_SECONDS", 0.1)
+    settings.PAVE_HEURISTIC = BUILT_IN
+    first = rulesets.current()
+    rule = Rule.objects.create(kind="contains", pattern="a b", merchant=MerchantFactory())
+    rulesets.publish(note="a rule", by="test")
+    back = reverse("admin:merchants_ruleset_do", args=[first.pk, "roll_back"])
+    here = reverse("admin:merchants_ruleset_draft")
+    with locked(Revision.objects.get()):
+        assert "keeps a row locked" in superuser.post(back, follow=True).content.decode()
+        rule.delete()
+        form = {"note": "none", "fingerprint": draft.fingerprint()}
+        assert "keeps a row locked" in superuser.post(here, form, follow=True).content.decode()
+        assert rulesets.current().note == "a rule"
+        submit("SHOP")
+        assert admission.admit_batch() == 1
+    assert superuser.post(here, form).status_code == 302
+    assert rulesets.current().note == "none"
 
 
 def test_attempts_of_a_dead_worker_are_ended_without_waiting_for_locks(submit, monkeypatch):

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from merchants.catalogue import importer
 from merchants.catalogue.sources.name_suggestion_index import read_records
 from merchants.catalogue.sources.shipped import load_shipped, load_supplement, merge
+from pave.core import lock_limit
 
 
 class Command(BaseCommand):
@@ -33,9 +34,12 @@ class Command(BaseCommand):
             )
         except (OSError, ValueError) as error:
             raise CommandError(f"{source} cannot be read: {error}") from error
-        result = importer.import_records(
-            records, note=f"Imported {source.name if source else 'the shipped catalogue'}"
-        )
+        try:
+            result = importer.import_records(
+                records, note=f"Imported {source.name if source else 'the shipped catalogue'}"
+            )
+        except lock_limit.Locked as error:
+            raise CommandError("Somebody keeps a row locked that this needs; try again.") from error
         self.stdout.write(
             f"{result.added:,} merchants added, {result.changed:,} changed, "
             f"{result.unchanged:,} left as they were."
