@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from merchants.catalogue import feedback
 from merchants.models import (
-    Alias,
     Batch,
     Feedback,
     Merchant,
@@ -28,25 +27,21 @@ from merchants.models import (
 )
 from merchants.requests import cancellation
 from merchants.requests.resolutions.keys import ALL_CLIENTS
-from pave.api.models import IdempotencyKey
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import advisory_locks
 from pave.core.along_index import just
+from pave.core.app_config import pave_apps
 from pave.operations.models import Tally
 from pave.operations.retention import Expiry
 from pave.staff.models import AuditEntry
-from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
+from webhooks.models import Delivery, Event, Webhook
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 # Tables with texts of clients, which may have very many rows.
 _MADE_OF_TEXTS = (NormalizationRequest, Feedback, Batch, Event, Delivery)
-_OTHERS_WITH_ITS_WORDS = (
-    *(Client, ApiKey, Webhook, DeliveryAttempt, Merchant, Alias, Rule, Resolution),
-    *(AuditEntry, LogEntry, IdempotencyKey, Tally),
-)
 # How often to look, in seconds, whether deliveries and runs in flight have ended: their results
 # need their rows.
 LOOK_EVERY = 0.5
@@ -188,11 +183,14 @@ def _forget_history_of_what_is_gone() -> None:
 
 
 def _forget_statistics() -> None:
-    """Recompute PostgreSQL's statistics, which contain frequent texts, from the remaining rows."""
+    """Recompute PostgreSQL's statistics, which contain some values, from the remaining rows."""
     if connection.vendor != "postgresql":
         return
+    tables: list[type[models.Model]] = [LogEntry]
+    for app in pave_apps():
+        tables += app.get_models()
     with connection.cursor() as cursor:
-        for model in (*_MADE_OF_TEXTS, *_OTHERS_WITH_ITS_WORDS):
+        for model in tables:
             cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
 

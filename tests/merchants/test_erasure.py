@@ -303,3 +303,21 @@ def test_nothing_of_it_is_left_in_the_statistics(client_1234, webhook, stranger)
         erase("1234")
         cursor.execute(kept, [f"%{MARK}%"])
         assert cursor.fetchone()[0] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_id_of_it_is_left_in_the_statistics(client_1234, stranger):
+    if connection.vendor != "postgresql":
+        return  # as above
+    for caller in (client_1234, stranger):
+        for number in range(5):
+            services.create(client=caller.client, url=f"http://127.0.0.1/{number}")
+    erased = str(client_1234.client.webhooks.first().pk)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        kept = "SELECT tablename FROM pg_stats WHERE histogram_bounds::text LIKE %s"
+        cursor.execute(kept, [f"%{erased}%"])
+        assert ("webhooks_signingsecret",) in cursor.fetchall()
+        erase("1234")
+        cursor.execute(kept, [f"%{erased}%"])
+        assert cursor.fetchall() == []
