@@ -115,6 +115,7 @@ AROUND = st.text(max_size=20) | st.text("0123456789 -/.*XA", max_size=20)
     " 05/28",
 )
 @example("", (VISA, list(range(16))), "0528")
+@example("050", ("3 9 5 1 9 4 0 0 1 2 4 0 0 0 0 6 9 9 4", list(range(0, 37, 2))), "")
 def test_no_card_number_gets_through_whatever_stands_around_it(before, number, after):
     number, positions = number
     text = before + number + after

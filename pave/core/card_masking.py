@@ -105,8 +105,15 @@ def masked(text: str) -> str:
     """Return ``text`` with the middle of every card number in it replaced by ``*``.
 
     Any 13 to 19 digits in a row may be one, since terminals print a card number beside a date or
-    glued to it. Takes linear time.
+    glued to it. Takes linear time. What is masked stays as it is if it is masked again.
     """
+    # The digits beside a number that is masked may look like another one then.
+    while (more := _masked_once(text)) != text:
+        text = more
+    return text
+
+
+def _masked_once(text: str) -> str:
     plain = _plain(text)
     runs = list(_RUN.finditer(plain))
     if not runs:
