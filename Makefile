@@ -82,14 +82,16 @@ pictures: $(DEV) ## Renew the pictures of docs/admin.md
 	@PAVE_TEST_BROWSER=1 PAVE_HANDBOOK=1 $(BIN)/python -m pytest -k handbook tests/browser $(ARGS)
 
 lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compose file
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(LINT_ENV) $(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
-	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
-	$(LINT_ENV) $(BIN)/python manage.py check --fail-level WARNING
-	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
-	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@# mypy takes as long as all the others.
+	$(LINT_ENV) $(BIN)/mypy & types=$$!; \
+	$(BIN)/ruff format --check . \
+	&& $(BIN)/ruff check . \
+	&& $(BIN)/lint-imports --no-logo \
+	&& $(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run \
+	&& $(LINT_ENV) $(BIN)/python manage.py check --fail-level WARNING \
+	&& $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING \
+	&& $(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml; \
+	others=$$?; wait $$types && exit $$others
 
 fuzz: $(DEV) ## Try the running API with 500 generated examples for each operation; EXAMPLES=n
 	@PAVE_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/system/test_fuzzing.py -s $(ARGS)
