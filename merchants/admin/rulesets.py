@@ -22,7 +22,7 @@ from pave.staff.templatetags.staff import ago, pill
 
 PUBLISH = "merchants.publish_ruleset"
 SHOWN = 100
-LOCKED = "Somebody else keeps a row locked that this needs. Nothing is published; try again."
+LOCKED = "Somebody else keeps something locked that this needs. Nothing is published; try again."
 
 
 class PublishForm(forms.Form):

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import cast
 
-from django.db import transaction
 from django.db.models import Count, Max
 
 from merchants.catalogue import rulesets
@@ -15,7 +14,7 @@ from merchants.catalogue.rulesets import CatalogueHeuristic
 from merchants.matching.heuristic import PaveHeuristic
 from merchants.matching.types import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from merchants.models import Alias, Merchant, Rule, Ruleset
-from pave.core import advisory_locks
+from pave.core import advisory_locks, lock_limit
 from pave.core.cached_lookup import read_cached, write_cached
 from pave.core.loading import load_once
 
@@ -74,8 +73,9 @@ def publish(*, seen_fingerprint: str, note: str, by: str) -> Ruleset:
 
     Raises:
         DraftChanged: It has changed.
+        Locked: As ``rulesets.publish``.
     """
-    with transaction.atomic():
+    with lock_limit.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
         if fingerprint() != seen_fingerprint:
             raise DraftChanged

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.utils import timezone
 
 from merchants.catalogue import rulesets
@@ -13,7 +13,7 @@ from merchants.catalogue.sources.shipped import load_shipped
 from merchants.matching.heuristic import Heuristic
 from merchants.matching.types import CatalogueMerchant
 from merchants.models import Alias, Merchant
-from pave.core import advisory_locks
+from pave.core import advisory_locks, lock_limit
 
 # Ids of imported merchants derive from their keys in the source, so that every installation and
 # every import has the same ones.
@@ -36,9 +36,12 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> ImportRes
 
     Merchants that staff created, and those no longer in the source, are kept: an id that clients
     have received stays valid.
+
+    Raises:
+        Locked: As ``rulesets.publish``.
     """
     by_key = {record.key: record for record in records}
-    with transaction.atomic():
+    with lock_limit.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
         existing = {
             merchant.source_key or "": merchant

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -35,8 +34,8 @@ from pave.core import advisory_locks, lock_limit
 from pave.core.card_masking import masked
 from pave.core.loading import load_once, without_garbage_collection
 
-# How long a publication, which all answers wait for, waits for rows that somebody has locked.
-LOCK_SECONDS = 2.0
+# How long a publication waits for a lock, in seconds: all answers wait behind it meanwhile.
+LOCK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +239,9 @@ def publish(*, note: str, by: str) -> Ruleset:
         The new ruleset; the current one if the draft equals it.
 
     Raises:
-        Locked: Somebody else keeps a row locked that it needs; nothing is published.
+        Locked: Somebody else keeps something locked that it needs; nothing is published.
     """
-    with transaction.atomic():
+    with lock_limit.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
         return _publish(draft(), note=masked(note), by=by)
 
@@ -255,7 +254,7 @@ def roll_back(*, to: Ruleset, by: str) -> Ruleset:
     Raises:
         Locked: As ``publish``.
     """
-    with transaction.atomic():
+    with lock_limit.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
         return _publish(content_of(to.number), note=f"Back to {to}", by=by, restores=to)
 
@@ -265,6 +264,7 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
 
     The slow parts come before the lock that all answers wait for.
     """
+    lock_limit.limit_this(LOCK_SECONDS)
     now = timezone.now()
     since = now - timedelta(days=settings.PAVE_RETENTION_DAYS)
     current_ruleset = current()
@@ -280,14 +280,13 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
     )
     total = NormalizationRequest.objects.answered(since).count()
     advisory_locks.take(advisory_locks.Lock.PUBLISHING)
-    with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
-        ruleset.save(force_insert=True)
-        _publish_merchants(content)
-        # One revision is enough, with the newest ruleset.
-        Revision.objects.filter(status=Revision.Status.RUNNING).update(
-            status=Revision.Status.DONE, finished_at=now
-        )
-        Revision.objects.create(ruleset=ruleset, since=since, total=total)
+    ruleset.save(force_insert=True)
+    _publish_merchants(content)
+    # One revision is enough, with the newest ruleset.
+    Revision.objects.filter(status=Revision.Status.RUNNING).update(
+        status=Revision.Status.DONE, finished_at=now
+    )
+    Revision.objects.create(ruleset=ruleset, since=since, total=total)
     REVISE.send()
     return ruleset
 

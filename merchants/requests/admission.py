@@ -80,8 +80,8 @@ def _admit_for_a_slice() -> int:
         if count:
             loop.touch()
         # With few requests, wait for more before the next poll: a batch costs nearly the same
-        # whatever its size.
-        if count < ADMIT_BATCH // 4 and not more:
+        # whatever its size. With none, all that were claimed are locked.
+        if not count or (count < ADMIT_BATCH // 4 and not more):
             loop.pause()
     ADMIT.mark_idle()
     # What is locked is left to the sweep.

@@ -14,7 +14,7 @@ class Locked(Exception):
 
 
 @contextmanager
-def atomic(*, lock_seconds: float | None) -> Iterator[None]:
+def atomic(*, lock_seconds: float | None = None) -> Iterator[None]:
     """Run a block in a transaction, or in a savepoint of the open one.
 
     Args:
@@ -30,18 +30,31 @@ def atomic(*, lock_seconds: float | None) -> Iterator[None]:
     try:
         with transaction.atomic():
             if lock_seconds is not None:
-                with connection.cursor() as cursor:
-                    # For this transaction alone.
-                    milliseconds = f"{lock_seconds * 1000:.0f}"
-                    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [milliseconds])
+                before = _limit_transaction(f"{lock_seconds * 1000:.0f}")
             yield
             if lock_seconds is not None and is_savepoint:
-                with connection.cursor() as cursor:
-                    cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+                _limit_transaction(before)
     except OperationalError as error:
         if getattr(error.__cause__, "pgcode", None) == _NOT_AVAILABLE:
-            raise Locked from error
+            raise Locked(str(error)) from error
         raise
+
+
+def _limit_transaction(limit: str) -> str:
+    """Set the limit until the transaction ends, or a savepoint is rolled back; return the last."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH last AS MATERIALIZED (SELECT current_setting('lock_timeout') AS value)"
+            " SELECT value, set_config('lock_timeout', %s, true) FROM last",
+            [limit],
+        )
+        return str(cursor.fetchone()[0])
+
+
+def limit_this(seconds: float) -> None:
+    """Limit how long the open transaction, one of ``atomic``'s, waits for each lock from now on."""
+    if connection.vendor == "postgresql":
+        _limit_transaction(f"{seconds * 1000:.0f}")
 
 
 def limit_connection(seconds: float) -> None:

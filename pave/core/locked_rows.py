@@ -5,6 +5,7 @@ clients: whoever meets a row that stays locked goes on without it, and does not 
 once.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
@@ -26,25 +27,30 @@ class LockedRows(Generic[Key]):
 
     def __init__(self) -> None:
         self._left_until: dict[Key, tuple[float, float]] = {}
+        self._lock = threading.Lock()
 
     def add(self, keys: Iterable[Key]) -> int:
         """Leave rows alone; return how many of them have been locked for several seconds."""
         now = time.monotonic()
         for_long = 0
-        for key in keys:
-            _, pause = self._left_until.get(key, (0.0, FIRST_PAUSE / 2))
-            pause = min(2 * pause, LONGEST_PAUSE)
-            self._left_until[key] = now + pause, pause
-            for_long += pause == LONGEST_PAUSE
+        with self._lock:
+            for key in keys:
+                _, pause = self._left_until.get(key, (0.0, FIRST_PAUSE / 2))
+                pause = min(2 * pause, LONGEST_PAUSE)
+                self._left_until[key] = now + pause, pause
+                for_long += pause == LONGEST_PAUSE
         return for_long
 
     def current(self) -> set[Key]:
         """Return the rows to be left alone at present."""
         now = time.monotonic()
-        old = [key for key, (until, _) in self._left_until.items() if until < now - LONGEST_PAUSE]
-        for key in old:
-            self._left_until.pop(key, None)
-        return {key for key, (until, _) in self._left_until.items() if until > now}
+        with self._lock:
+            self._left_until = {
+                key: (until, pause)
+                for key, (until, pause) in self._left_until.items()
+                if until > now - LONGEST_PAUSE
+            }
+            return {key for key, (until, _) in self._left_until.items() if until > now}
 
 
 _not_updated: LockedRows[object] = LockedRows()

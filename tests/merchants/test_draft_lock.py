@@ -13,7 +13,7 @@ from merchants.catalogue import draft, feedback, importer, merge, rulesets
 from merchants.catalogue.sources.records import MerchantRecord
 from merchants.models import Feedback, Merchant, Rule
 from merchants.requests import erasure
-from pave.core import advisory_locks
+from pave.core import advisory_locks, lock_limit
 from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
 from tests.merchants.test_cancellation import another_connection
 
@@ -84,7 +84,7 @@ def test_who_changes_it_waits_for_who_does(name):
     rulesets.current()
     with another_connection() as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.Lock.DRAFT.value])
-        with pytest.raises(OperationalError, match="lock timeout"):
+        with pytest.raises((OperationalError, lock_limit.Locked), match="lock timeout"):
             hurried(CHANGES[name])
     CHANGES[name]()
 

@@ -3,7 +3,7 @@
 As by ``BEGIN; UPDATE …`` in a psql session.
 """
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -17,7 +17,7 @@ from merchants.catalogue import draft, rulesets
 from merchants.models import Batch, NormalizationRequest, Resolution, Revision, Rule, Waiter
 from merchants.requests import admission, batches, revision, submission, worker
 from merchants.requests.resolutions import attempts, claims
-from pave.core import locked_rows
+from pave.core import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, WebhookFactory
 from tests.merchants.batching import post
 from tests.servers import ON_SQLITE
@@ -238,15 +238,30 @@ def test_a_publication_that_meets_a_locked_row_is_refused(submit, superuser, set
     back = reverse("admin:merchants_ruleset_do", args=[first.pk, "roll_back"])
     here = reverse("admin:merchants_ruleset_draft")
     with locked(Revision.objects.get()):
-        assert "keeps a row locked" in superuser.post(back, follow=True).content.decode()
+        assert "keeps something locked" in superuser.post(back, follow=True).content.decode()
         rule.delete()
         form = {"note": "none", "fingerprint": draft.fingerprint()}
-        assert "keeps a row locked" in superuser.post(here, form, follow=True).content.decode()
+        assert "keeps something locked" in superuser.post(here, form, follow=True).content.decode()
         assert rulesets.current().note == "a rule"
         submit("SHOP")
         assert admission.admit_batch() == 1
     assert superuser.post(here, form).status_code == 302
     assert rulesets.current().note == "none"
+
+
+def test_a_publication_waits_for_no_answer_that_is_not_stored_in_time(submit, monkeypatch):
+    monkeypatch.setattr(rulesets, "LOCK_SECONDS", 0.1)
+    rulesets.current()
+    Rule.objects.create(kind="contains", pattern="a b", merchant=MerchantFactory())
+    other = connection.copy()
+    with closing(other), other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        lock = advisory_locks.Lock.PUBLISHING.value
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [lock])
+        with pytest.raises(lock_limit.Locked):
+            rulesets.publish(note="a rule", by="test")
+        submit("SHOP")
+        assert admission.admit_batch() == 1
 
 
 def test_attempts_of_a_dead_worker_are_ended_without_waiting_for_locks(submit, monkeypatch):
@@ -265,3 +280,16 @@ def test_attempts_of_a_dead_worker_are_ended_without_waiting_for_locks(submit, m
     }
     attempts.requeue(worker="dead")
     assert not Resolution.objects.filter(status="running").exists()
+
+
+def test_a_limit_within_another_leaves_the_outer_one_as_it_was():
+    def limit():
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            return cursor.fetchone()[0]
+
+    with lock_limit.atomic(lock_seconds=5):
+        with lock_limit.atomic(lock_seconds=2):
+            assert limit() == "2s"
+        assert limit() == "5s"
+    assert limit() == "0"

@@ -39,7 +39,9 @@ class Command(BaseCommand):
                 records, note=f"Imported {source.name if source else 'the shipped catalogue'}"
             )
         except lock_limit.Locked as error:
-            raise CommandError("Somebody keeps a row locked that this needs; try again.") from error
+            raise CommandError(
+                "Somebody keeps something locked that this needs; try again."
+            ) from error
         self.stdout.write(
             f"{result.added:,} merchants added, {result.changed:,} changed, "
             f"{result.unchanged:,} left as they were."
