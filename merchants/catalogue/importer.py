@@ -43,6 +43,7 @@ def import_records(records: Iterable[MerchantRecord], *, note: str) -> ImportRes
     by_key = {record.key: record for record in records}
     with lock_limit.atomic():
         advisory_locks.take(advisory_locks.Lock.DRAFT)
+        lock_limit.limit_this(rulesets.LOCK_SECONDS)  # staff who save something wait behind it
         existing = {
             merchant.source_key or "": merchant
             for merchant in Merchant.objects.exclude(source_key=None).prefetch_related("aliases")

@@ -4,6 +4,7 @@ As by ``BEGIN; UPDATE …`` in a psql session.
 """
 
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,17 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from merchants.catalogue import draft, rulesets
-from merchants.models import Batch, NormalizationRequest, Resolution, Revision, Rule, Waiter
+from merchants.catalogue import draft, importer, rulesets
+from merchants.catalogue.sources.shipped import load_shipped
+from merchants.models import (
+    Batch,
+    Merchant,
+    NormalizationRequest,
+    Resolution,
+    Revision,
+    Rule,
+    Waiter,
+)
 from merchants.requests import admission, batches, revision, submission, worker
 from merchants.requests.resolutions import attempts, claims
 from pave.core import advisory_locks, lock_limit, locked_rows
@@ -262,6 +272,18 @@ def test_a_publication_waits_for_no_answer_that_is_not_stored_in_time(submit, mo
             rulesets.publish(note="a rule", by="test")
         submit("SHOP")
         assert admission.admit_batch() == 1
+
+
+def test_an_import_that_meets_a_locked_merchant_is_refused(monkeypatch):
+    monkeypatch.setattr(rulesets, "LOCK_SECONDS", 0.1)
+    records = load_shipped()[:2]
+    importer.import_records(records, note="first")
+    first, second = (replace(record, name=f"{record.name} II") for record in records)
+    with locked(Merchant.objects.get(name=records[0].name)), pytest.raises(lock_limit.Locked):
+        importer.import_records([first, second], note="second")
+    assert not Merchant.objects.filter(name__endswith=" II").exists()
+    importer.import_records([first, second], note="second")
+    assert Merchant.objects.filter(name__endswith=" II").count() == 2
 
 
 def test_attempts_of_a_dead_worker_are_ended_without_waiting_for_locks(submit, monkeypatch):
