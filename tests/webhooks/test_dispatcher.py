@@ -6,10 +6,12 @@ import socket
 import threading
 from datetime import timedelta
 from email.utils import format_datetime
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
 import time_machine
+from django.db import DataError
 from django.utils import timezone
 
 from webhooks.delivery.dispatcher import Dispatcher
@@ -412,3 +414,19 @@ def test_a_message_that_never_ends_is_given_up_and_sent_again(deliver, monkeypat
     delivery.refresh_from_db()
     assert delivery.status == "delivering"
     assert delivery in Delivery.objects.stale(timezone.now() + timedelta(minutes=10))
+
+
+def test_a_sender_that_cannot_record_leaves_no_threads_and_connections(deliver, monkeypatch):
+    deliver(), deliver()
+    sender, closed = Dispatcher(), []
+    close = sender._transport.close
+    monkeypatch.setattr(sender._transport, "close", lambda: closed.append(close()))
+    # One result comes while it goes on, and one at its end.
+    monkeypatch.setattr("webhooks.delivery.dispatcher.BATCH_SIZE", 1)
+    monkeypatch.setattr("webhooks.delivery.dispatcher.record", mock.Mock(side_effect=DataError))
+    before = {thread for thread in threading.enumerate() if thread.name.startswith("send")}
+    with pytest.raises(DataError):
+        sender.run(seconds=5)
+    after = {thread for thread in threading.enumerate() if thread.name.startswith("send")}
+    assert closed
+    assert after <= before

@@ -128,10 +128,12 @@ class Dispatcher:
             for not_suspect in (False, True):
                 attempts += self._wait_for_slow(pool, not_suspect=not_suspect)
         finally:
-            # Also when the database was unavailable for too long.
-            attempts += self._record_last()
-            pool.shutdown(wait=not self._in_flight, cancel_futures=True)
-            self._transport.close()
+            # Also when the database was unavailable for too long, and when it still is.
+            try:
+                attempts += self._record_last()
+            finally:
+                pool.shutdown(wait=not self._in_flight, cancel_futures=True)
+                self._transport.close()
         # Webhooks that were at their limit with this dispatcher's messages have capacity now.
         self._wake_next()
         return attempts
