@@ -25,6 +25,7 @@ from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from merchants.requests.events import BATCH_COMPLETED, OF_REQUESTS
 from pave.clients.models import Client
 from pave.core.along_index import exists_along
+from pave.core.locked_rows import update_unlocked
 from webhooks.publishing import MAX_FAN_OUT, fan_out
 
 Request = TypeVar("Request")
@@ -37,6 +38,8 @@ MAX_DELIVERIES = 250
 
 # The client whose requests this process claimed last: the next claim begins after it.
 _last_admitted = 0
+# What this process has still to charge clients with, in seconds, since their rows were locked.
+_not_charged: dict[int, float] = {}
 
 
 def count_busy() -> int:
@@ -129,7 +132,7 @@ def by_use(clients: list[int]) -> list[int]:
         "pk", "share", "heuristicuse__seconds", "heuristicuse__as_of"
     )
     used = {
-        pk: faded(seconds or 0.0, now - (as_of or now)) / share
+        pk: (faded(seconds or 0.0, now - (as_of or now)) + _not_charged.get(pk, 0.0)) / share
         for pk, share, seconds, as_of in rows
     }
     return sorted(used, key=lambda pk: (used[pk], pk))
@@ -140,8 +143,14 @@ def charge(client: int, seconds: float) -> None:
 
     A claim is charged in advance with the longest that a run may take, and the rest is refunded
     afterwards: so several workers serve different clients, and a run that kills its worker has cost
-    all of it.
+    all of it. If the client's use is locked, it is charged next time.
     """
+    seconds += _not_charged.pop(client, 0.0)
+    if update_unlocked({("use", client): lambda: _charge(client, seconds)}):
+        _not_charged[client] = seconds
+
+
+def _charge(client: int, seconds: float) -> None:
     now = time.time()
     # After sixty half-lives nothing is left, and PostgreSQL refuses smaller powers.
     age = Greatest((F("as_of") - now) / HALF_LIFE, Value(-60.0), output_field=FloatField())

@@ -18,6 +18,7 @@ from merchants.catalogue import draft, importer, rulesets
 from merchants.catalogue.sources.shipped import load_shipped
 from merchants.models import (
     Batch,
+    HeuristicUse,
     Merchant,
     NormalizationRequest,
     Resolution,
@@ -25,7 +26,7 @@ from merchants.models import (
     Rule,
     Waiter,
 )
-from merchants.requests import admission, batches, revision, submission, worker
+from merchants.requests import admission, batches, fair_share, revision, submission, worker
 from merchants.requests.resolutions import attempts, claims
 from pave.core import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, WebhookFactory
@@ -55,11 +56,12 @@ def impatient(settings, monkeypatch):
 def locked(*rows):
     """Hold rows of a table, as an UPDATE does in a transaction that is not ended."""
     table = connection.ops.quote_name(rows[0]._meta.db_table)
+    key = rows[0]._meta.pk.column
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute(
-                f"BEGIN; UPDATE {table} SET id = id WHERE id = ANY(%s)",  # noqa: S608 - our own table
+                f"BEGIN; UPDATE {table} SET {key} = {key} WHERE {key} = ANY(%s)",  # noqa: S608 - ours
                 [[row.pk for row in rows]],
             )
             yield
@@ -186,6 +188,38 @@ def test_a_request_that_waits_does_not_stop_the_answers_of_others(submit, client
     worker.resolve_due()
     run_cluster()
     assert statuses() == ["completed", "completed"]
+
+
+def test_a_waiter_stops_only_its_client(submit, client_1234, monkeypatch):
+    monkeypatch.setattr(claims, "LOCK_SECONDS", 0.1)
+    held, other = submit("NETFLIX", client_1234.client), submit("SPOTIFY")
+    admission.admit_batch()
+    with locked(Waiter.objects.get(client=client_1234.client)):
+        run_cluster()
+        assert statuses(pk=other.pk) == ["completed"]
+        assert statuses(pk=held.pk) == ["processing"]
+    run_cluster()
+    assert statuses() == ["completed"] * 2
+
+
+def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit, client_1234):
+    client = client_1234.client
+    fair_share.charge(client.pk, 1)
+    suspect = submit("NETFLIX 1", client)
+    suspect.admission_attempts = 1
+    suspect.save()
+    submit("NETFLIX 2", client)
+    submit("SPOTIFY")
+    with locked(HeuristicUse.objects.get()):
+        assert admission.admit_suspects() == 1
+        run_cluster()
+        assert statuses() == ["completed"] * 3
+        # It is not forgotten meanwhile.
+        fair_share.charge(client.pk, 1000)
+        others = [request.client_id for request in NormalizationRequest.objects.all()]
+        assert fair_share.by_use(sorted(set(others)))[-1] == client.pk
+    fair_share.charge(client.pk, 0)
+    assert HeuristicUse.objects.get(client=client).seconds > 900
 
 
 def make_due():
