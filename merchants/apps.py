@@ -18,10 +18,10 @@ class MerchantsConfig(app_config.PaveAppConfig):
         return [part.sweep for part in (admission, cancellation, batches, attempts, revision)]
 
     def requeue(self, worker: str) -> None:
-        from merchants.requests import admission, revision
+        from merchants.requests import admission_claims, revision
         from merchants.requests.resolutions import attempts
 
-        for part in (admission, attempts, revision):
+        for part in (admission_claims, attempts, revision):
             part.requeue(worker=worker)
 
     def preload(self) -> None:

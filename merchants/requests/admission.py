@@ -2,15 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import zip_longest
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from merchants.catalogue import rulesets
@@ -22,7 +21,15 @@ from merchants.models import (
     Resolution,
     Ruleset,
 )
-from merchants.requests import batches, fair_share
+from merchants.requests import admission_claims, batches, fair_share
+from merchants.requests.admission_claims import (
+    claim_queued,
+    claim_suspect,
+    end_claims,
+    end_stale,
+    release,
+    uncount_attempt,
+)
 from merchants.requests.completion import complete, fail
 from merchants.requests.resolutions.keys import (
     ALONE,
@@ -33,13 +40,10 @@ from merchants.requests.resolutions.keys import (
 )
 from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
-from pave.core import advisory_locks, idle_limit
 from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
-from pave.core.locked_rows import LockedRows
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop
-from pave.operations.cluster.worker_names import worker_name
 from pave.operations.cluster.worker_slots import WorkerSlots
 from pave.operations.monitoring.counters import Counter
 
@@ -56,13 +60,8 @@ MAX_ALONE = 3
 SUSPECTS_SECONDS = 2.0
 # How long to retry a release while the database is unavailable, in seconds; then the sweep does it.
 RETRY_SECONDS = 30.0
-# How long nothing may happen while the lock on claims is held: all others wait for it.
-CLAIM_IDLE_SECONDS = 5.0
-# An older claim belongs to a dead worker: the limits for keys are much shorter.
-CLAIM_LEASE = timedelta(seconds=60)
 
 SLOTS = WorkerSlots()
-LOCKED: LockedRows[UUID] = LockedRows()
 
 
 def admit() -> int:
@@ -85,18 +84,9 @@ def _admit_for_a_slice() -> int:
             loop.pause()
     ADMIT.mark_idle()
     # What is locked is left to the sweep.
-    if loop.was_busy or (fair_share.is_any_admissible() and not LOCKED.current()):
+    if loop.was_busy or (fair_share.is_any_admissible() and not admission_claims.LOCKED.current()):
         ADMIT.send()
     return admitted
-
-
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    """Queued requests that this worker has claimed, and the row of the claim."""
-
-    requests: Sequence[NormalizationRequest]
-    claim: AdmissionClaim
-    more: bool = False  # whether a client may have more queued than its share
 
 
 @dataclass(slots=True)
@@ -126,7 +116,7 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     """Do what ``admit_batch`` does; also return whether a client may have more than its share."""
     if not fair_share.is_any_admissible():
         return 0, False
-    claimed = _claim(limit)
+    claimed = claim_queued(limit)
     if not claimed.requests:
         return 0, claimed.more
     ruleset = rulesets.current()
@@ -170,7 +160,7 @@ def admit_suspects() -> int:
     admitted = 0
     begun = end = time.monotonic()
     end += SUSPECTS_SECONDS
-    while begun < end and (claimed := _claim_suspect()) is not None:
+    while begun < end and (claimed := claim_suspect()) is not None:
         request = claimed.requests[0]
         ruleset = rulesets.current()
         keyed = _Keyed()
@@ -216,13 +206,13 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> se
     try:
         locked = _admit(claim, keyed, ruleset)
     except DATABASE_ERRORS:
-        retry_while_unavailable(lambda: _release(claim), seconds=RETRY_SECONDS)
+        retry_while_unavailable(lambda: release(claim), seconds=RETRY_SECONDS)
         raise
     except Exception:
         logger.exception("admission.failed", extra={"claim": claim.pk})
-        _end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
+        end_claims(AdmissionClaim.objects.filter(pk=claim.pk))
         return set()
-    if for_long := LOCKED.add(locked):
+    if for_long := admission_claims.LOCKED.add(locked):
         logger.warning("admission.locked", extra={"requests": for_long})
     return locked
 
@@ -232,7 +222,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
     now = timezone.now()
     with transaction.atomic():
         if rulesets.lock_current().number != ruleset.number:
-            _release(claim)  # a newer ruleset was published since the keys were computed
+            release(claim)  # a newer ruleset was published since the keys were computed
             return set()
         AdmissionClaim.objects.filter(pk=claim.pk).delete()
         asking = [request for requests in keyed.requests_by_key.values() for request in requests]
@@ -272,7 +262,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
             else:
                 waiting += requests
         if claim.alone:
-            _uncount_attempt(locked & queued)
+            uncount_attempt(locked & queued)
         update_each(waiting, ("status", "resolution", "reading"))
         complete(cached, now)
         fail(failed, now)
@@ -300,106 +290,8 @@ def _set_aside(unkeyed: Sequence[NormalizationRequest]) -> list[NormalizationReq
 def sweep(*, now: datetime | None = None) -> None:
     """Wake admission for requests that wait, and release the claims of dead workers."""
     now = now or timezone.now()
-    _end_claims(AdmissionClaim.objects.filter(created_at__lt=now - CLAIM_LEASE))
+    end_stale(now)
     if fair_share.is_any_admissible():
         ADMIT.send()
     if exists_along(NormalizationRequest.objects.suspect(), "id"):
         SUSPECTS.send()
-
-
-def requeue(*, worker: str) -> None:
-    """End the claims of the dead ``worker``, or of all workers of a dead cluster."""
-    _end_claims(AdmissionClaim.objects.filter(worker__startswith=worker))
-
-
-@transaction.atomic
-def _release(claim: AdmissionClaim) -> None:
-    """End a claim as if it had not been made."""
-    if AdmissionClaim.objects.filter(pk=claim.pk).delete()[0] and claim.alone:
-        _uncount_attempt(claim.requests)
-
-
-def _uncount_attempt(requests: Iterable[UUID | str]) -> None:
-    NormalizationRequest.objects.filter(pk__in=requests).update(
-        admission_attempts=F("admission_attempts") - 1
-    )
-
-
-def _end_claims(claims: QuerySet[AdmissionClaim]) -> None:
-    """Have the requests of dead workers admitted one by one: one of them may be the cause."""
-    for claim in claims:
-        with transaction.atomic():
-            if not AdmissionClaim.objects.filter(pk=claim.pk).delete()[0]:
-                continue
-            lost = NormalizationRequest.objects.queued().filter(
-                pk__in=claim.requests, admission_attempts=0
-            )
-            # What somebody else has locked is admitted with others again.
-            free = list(lost.select_for_update(skip_locked=True).values_list("pk", flat=True))
-            NormalizationRequest.objects.filter(pk__in=free).update(admission_attempts=1)
-            SUSPECTS.send()
-        logger.warning(
-            "admission.lost",
-            extra={"worker": claim.worker, "requests": len(claim.requests)},
-        )
-
-
-def _claim(limit: int) -> _Claimed:
-    """Claim queued requests, shared evenly among clients."""
-    with transaction.atomic():
-        _take_turn()
-        # Read claims before requests: a claim that ends in between has left no request queued.
-        claimed, alone = _claimed_elsewhere()
-        # While a request is admitted alone, which may take a while, its client's others wait.
-        waiting = NormalizationRequest.objects.filter(pk__in=alone)
-        but_of = set(waiting.values_list("client_id", flat=True)) if alone else set()
-        ids, more = fair_share.next_queued(limit, but=claimed | LOCKED.current(), but_of=but_of)
-        if not ids:
-            return _Claimed((), AdmissionClaim(), more)
-        claim = _write_claim(ids)
-    requests = NormalizationRequest.objects.filter(pk__in=ids).order_by("id")
-    return _Claimed(list(requests), claim, more)
-
-
-def _claim_suspect() -> _Claimed | None:
-    """Claim one request that is to be admitted alone, and count the attempt."""
-    with transaction.atomic():
-        _take_turn()
-        if AdmissionClaim.objects.filter(alone=True).exists():
-            return None
-        suspects = NormalizationRequest.objects.suspect().exclude(pk__in=LOCKED.current())
-        clients = suspects.order_by("client_id").values_list("client_id", flat=True).distinct()
-        for client in fair_share.by_use(list(clients)):
-            # Fewest attempts first: one request may have failed the others with it.
-            of_client = suspects.filter(client=client).order_by("admission_attempts", "id")
-            request = of_client.select_for_update(skip_locked=True).first()
-            if request is not None:
-                request.admission_attempts += 1
-                request.save(update_fields=["admission_attempts"])
-                fair_share.charge(client, ALONE.wall)
-                return _Claimed([request], _write_claim([request.pk], alone=True))
-    return None
-
-
-def _take_turn() -> None:
-    """Wait for the lock on claims; who is frozen while holding it loses it soon."""
-    idle_limit.limit_this(CLAIM_IDLE_SECONDS)
-    advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
-
-
-def _claimed_elsewhere() -> tuple[set[UUID], set[UUID]]:
-    """Return all claimed requests, and those of them that were claimed alone."""
-    claimed: set[UUID] = set()
-    alone: set[UUID] = set()
-    for requests, is_alone in AdmissionClaim.objects.values_list("requests", "alone"):
-        (alone if is_alone else claimed).update(map(UUID, requests))
-    return claimed | alone, alone
-
-
-def _write_claim(ids: Sequence[UUID], *, alone: bool = False) -> AdmissionClaim:
-    return AdmissionClaim.objects.create(
-        worker=worker_name(),
-        requests=[str(pk) for pk in ids],
-        alone=alone,
-        created_at=timezone.now(),
-    )

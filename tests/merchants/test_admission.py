@@ -12,7 +12,7 @@ from django.utils import timezone
 from merchants.catalogue import rulesets
 from merchants.matching.heuristic import Key
 from merchants.models import AdmissionClaim, NormalizationRequest, Resolution, Ruleset, Waiter
-from merchants.requests import admission, completion, submission, worker
+from merchants.requests import admission, admission_claims, completion, submission, worker
 from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions import attempts, claims
 from merchants.requests.resolutions.keys import KeyLimits
@@ -280,15 +280,15 @@ def slow_key(seconds):
 def test_a_key_that_ends_its_process_takes_no_others_along(submit):
     fatal, good = submit("FATAL"), submit("NETFLIX")
     # A worker that died while it worked out their keys.
-    admission._claim(10)
+    admission_claims.claim_queued(10)
     assert admission.admit_batch() == 0
-    admission.requeue(worker=worker_name())
+    admission_claims.requeue(worker=worker_name())
     for _ in range(1 + admission.MAX_ALONE):
         # The fatal one is claimed, and its worker dies; the attempt is counted all the same.
         dying = mock.patch.object(admission, "_key", side_effect=die_for("FATAL"))
         with dying, contextlib.suppress(Died):
             admission.admit_suspects()
-        admission.requeue(worker=worker_name())
+        admission_claims.requeue(worker=worker_name())
     admission.admit_suspects()
     run_cluster()
     fatal.refresh_from_db()

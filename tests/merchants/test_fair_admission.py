@@ -11,6 +11,7 @@ from merchants.catalogue.rulesets import current
 from merchants.models import Batch, NormalizationRequest
 from merchants.requests import (
     admission,
+    admission_claims,
     batches,
     completion,
     fair_share,
@@ -56,7 +57,7 @@ def test_admission_takes_of_each_client_as_many():
 
 @pytest.mark.skipif(ON_SQLITE, reason="SQLite's locks end with their process")
 def test_a_process_that_is_frozen_while_it_claims_holds_nobody_up(monkeypatch):
-    monkeypatch.setattr(admission, "CLAIM_IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(admission_claims, "IDLE_SECONDS", 0.3)
     frozen, thawed = threading.Event(), threading.Event()
     next_queued = fair_share.next_queued
 
@@ -103,10 +104,10 @@ def test_what_is_admitted_alone_takes_turns_and_one_worker(monkeypatch):
     [mine] = submit(other, "FINE")
     NormalizationRequest.objects.update(admission_attempts=1)
     fair_share.charge(hostile.pk, 20)
-    claimed = admission._claim_suspect()
+    claimed = admission_claims.claim_suspect()
     assert claimed.requests == [mine]
-    assert admission._claim_suspect() is None
-    admission.requeue(worker="")
+    assert admission_claims.claim_suspect() is None
+    admission_claims.requeue(worker="")
     mine.refresh_from_db()
     assert mine.admission_attempts == 2
 
@@ -119,13 +120,13 @@ def test_one_whose_texts_kill_workers_pays_for_each():
     fair_share.charge(other.pk, 1)
     chosen = []
     for _ in range(4):
-        claimed = admission._claim_suspect()
+        claimed = admission_claims.claim_suspect()
         chosen += claimed.requests
         if claimed.requests[0] in taken_along:
             admission._admit_claimed(claimed.claim, keyed_as_is(claimed), current())
             fair_share.charge_actual(other.pk, 0.01, admission.ALONE.wall)
         else:
-            admission.requeue(worker="")  # its worker died
+            admission_claims.requeue(worker="")  # its worker died
     assert [request in taken_along for request in chosen] == [False, True, True, False]
     assert chosen[0] != chosen[3]  # others of its own before a second attempt
 
@@ -145,8 +146,8 @@ def test_a_flow_of_fresh_ones_keeps_no_other_client_from_its_next_attempt():
     for number in range(3):
         submit(hostile, f"FRESH {number}")
         NormalizationRequest.objects.filter(admission_attempts=0).update(admission_attempts=1)
-        chosen += admission._claim_suspect().requests
-        admission.requeue(worker="")
+        chosen += admission_claims.claim_suspect().requests
+        admission_claims.requeue(worker="")
     assert mine in chosen
 
 
@@ -165,11 +166,11 @@ def test_while_one_of_a_clients_is_admitted_alone_its_others_wait():
     [alone, waiting] = submit(hostile, "ENDLESS", "NEXT")
     [mine] = submit(other, "MINE")
     NormalizationRequest.objects.filter(pk=alone.pk).update(admission_attempts=1)
-    claimed = admission._claim_suspect()
+    claimed = admission_claims.claim_suspect()
     assert claimed.requests == [alone]
-    assert admission._claim(10).requests == [mine]
-    admission._release(claimed.claim)
-    assert admission._claim(10).requests == [waiting]
+    assert admission_claims.claim_queued(10).requests == [mine]
+    admission_claims.release(claimed.claim)
+    assert admission_claims.claim_queued(10).requests == [waiting]
 
 
 def test_who_holds_admission_up_for_long_is_set_aside(monkeypatch):
@@ -197,7 +198,7 @@ def test_who_holds_admission_up_waits_for_the_next_batch():
 
 def test_two_admissions_at_a_time_share_one_clients_backlog():
     submit(ClientFactory(), *(f"M{number}" for number in range(30)))
-    first, second, third = (admission._claim(12).requests for _ in range(3))
+    first, second, third = (admission_claims.claim_queued(12).requests for _ in range(3))
     assert [len(first), len(second), len(third)] == [12, 12, 6]
     assert len({request.pk for request in (*first, *second, *third)}) == 30
 

@@ -26,7 +26,15 @@ from merchants.models import (
     Rule,
     Waiter,
 )
-from merchants.requests import admission, batches, fair_share, revision, submission, worker
+from merchants.requests import (
+    admission,
+    admission_claims,
+    batches,
+    fair_share,
+    revision,
+    submission,
+    worker,
+)
 from merchants.requests.resolutions import attempts, claims
 from pave.core import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, WebhookFactory
@@ -47,7 +55,7 @@ def impatient(settings, monkeypatch):
     settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
     monkeypatch.setattr(locked_rows, "_TOGETHER_SECONDS", 0.1)
     monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 0)
-    monkeypatch.setattr(admission, "LOCKED", locked_rows.LockedRows())
+    monkeypatch.setattr(admission_claims, "LOCKED", locked_rows.LockedRows())
     monkeypatch.setattr(attempts, "LOCK_SECONDS", 0.1)
     cache.clear()
 
@@ -171,7 +179,7 @@ def test_a_request_that_is_admitted_alone_loses_no_attempt(submit, client_1234, 
     monkeypatch.setattr(locked_rows, "LONGEST_PAUSE", 60)
     with locked(Resolution.objects.get()):
         for _ in range(admission.MAX_ALONE + 1):
-            monkeypatch.setattr(admission, "LOCKED", locked_rows.LockedRows())
+            monkeypatch.setattr(admission_claims, "LOCKED", locked_rows.LockedRows())
             assert admission.admit_suspects() == 1
     suspect.refresh_from_db()
     assert (suspect.status, suspect.admission_attempts) == ("queued", 1)
