@@ -328,7 +328,7 @@ else:
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["pave.clients.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["pave.clients.permissions.IsClient"],
+    "DEFAULT_PERMISSION_CLASSES": ["pave.clients.authentication.IsClient"],
     "DEFAULT_PARSER_CLASSES": ["pave.api.body_parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "pave.api.errors.problem_response",

@@ -2,6 +2,7 @@
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from pave.clients import api_keys
@@ -60,3 +61,11 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge that goes with a 401."""
         return f'{self.keyword} realm="Pave"'
+
+
+class IsClient(BasePermission):
+    """Allows requests with a valid client's key."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        """Return whether the caller is a client."""
+        return isinstance(request.user, Client)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from webhooks.delivery import recovery
-from webhooks.delivery.inline_limit import TESTS
+from webhooks.delivery.test_event import INLINE
 from webhooks.models import Delivery, DeliveryAttempt, Recovery
 from webhooks.receiver.application import Reply, always
 
@@ -75,20 +75,20 @@ def test_a_body_that_asks_for_something_else_is_refused(api, path, receiver, tai
 
 @pytest.mark.parametrize("tail", ["test", "check"])
 def test_one_at_a_time_for_each_client(api, path, stranger, webhook, receiver, tail):
-    with TESTS.slot(webhook.client_id):
+    with INLINE.slot(webhook.client_id):
         response = api.post(f"{path}/{tail}")
         problem(response, 429)
         assert response["retry-after"] == "1"
         assert not receiver.messages
     assert api.post(f"{path}/{tail}").status_code == 200
-    with TESTS.slot(stranger.client.pk):
+    with INLINE.slot(stranger.client.pk):
         assert api.post(f"{path}/{tail}").status_code == 200
 
 
 def test_never_more_than_so_many_in_a_process(api, path, receiver):
     with ExitStack() as others:
-        for number in range(TESTS.limit):
-            others.enter_context(TESTS.slot(-number))
+        for number in range(INLINE.limit):
+            others.enter_context(INLINE.slot(-number))
         problem(api.post(f"{path}/test"), 503)
 
 

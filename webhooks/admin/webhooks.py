@@ -23,7 +23,6 @@ from webhooks.admin.filters import StateFilter, state_of
 from webhooks.admin.forms import RecoverForm, RotateForm, WebhookForm
 from webhooks.admin.webhook_page import page_context
 from webhooks.delivery import endpoint_check, recovery, test_event
-from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
 
@@ -38,7 +37,7 @@ def _test_slot(request: HttpRequest) -> Iterator[None]:
         Refused: The limit is reached.
     """
     try:
-        with TESTS.slot(f"staff-{request.user.pk}"):
+        with test_event.INLINE.slot(f"staff-{request.user.pk}"):
             yield
     except Busy as error:
         raise Refused(str(error)) from error

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from pave.core.concurrency import ConcurrencyLimit
 from pave.core.ids import new_id
 from pave.operations.cluster.worker_names import worker_name
 from webhooks.delivery import claims
@@ -18,6 +19,12 @@ from webhooks.http.transport import Transport
 from webhooks.models import Delivery, Event, Webhook
 from webhooks.publishing import Occurrence, message_body
 
+# What a web process sends while its caller waits, checks of endpoints among it, holds a thread.
+INLINE = ConcurrencyLimit(
+    limit=3,
+    busy="Another test or check of yours is in progress; wait for its answer.",
+    full="Too many tests and checks are in progress. Try again in a moment.",
+)
 NOTE = "This is a test. Nothing has happened, and no action is needed."
 
 

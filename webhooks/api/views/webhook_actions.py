@@ -23,7 +23,6 @@ from webhooks.api.representations import (
 from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateSecretSerializer
 from webhooks.api.views.webhooks import own_webhook, validated
 from webhooks.delivery import endpoint_check, recovery, test_event
-from webhooks.delivery.inline_limit import TESTS
 from webhooks.endpoints import services
 from webhooks.models import Recovery
 
@@ -71,7 +70,7 @@ class TestView(ClientView):
         """Send a test event now, and return the outcome."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with limit_errors(), TESTS.slot(webhook.client_id):
+        with limit_errors(), test_event.INLINE.slot(webhook.client_id):
             delivery = test_event.send_test(webhook=webhook)
         return Response(TestResultSerializer(delivery).data)
 
@@ -90,7 +89,7 @@ class CheckView(ClientView):
         """Send good and bad messages now, and return which of them were handled correctly."""
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
-        with limit_errors(), TESTS.slot(webhook.client_id):
+        with limit_errors(), test_event.INLINE.slot(webhook.client_id):
             results = endpoint_check.check(webhook=webhook)
         ok = all(result.passed for result in results)
         report = {"webhook": webhook.pk, "ok": ok, "checks": results}
