@@ -210,6 +210,12 @@ class BufferingWorker(ThreadWorker):
             else:
                 self._wait(conn, STALLED_SECONDS, self._time_out, self._collect)
 
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request; a large one ends its connection, since it may be refused unread."""
+        if not self.cfg.is_ssl and conn.size and conn.size[1] > BODY_BYTES:
+            req.force_close()
+        return super().handle_request(req, conn)
+
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
         if future.cancelled() or future.exception() or future.result():

@@ -248,6 +248,14 @@ def test_a_head_that_is_refused_unread_gets_a_problem(stack: Stack, sent: str, s
     assert json.loads(body)["status"] == status
 
 
+def test_a_large_request_says_that_its_connection_ends(stack: Stack) -> None:
+    refused = POST.format("") + "Content-Length: 300000\r\n\r\n{"
+    with _connect(stack, refused) as connection:
+        answer = connection.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
 def test_a_client_that_is_told_to_go_on_is_answered(stack: Stack, key: str) -> None:
     head = POST.format(f"Authorization: Api-Key {key}\r\nExpect: 100-continue\r\n")
     with _connect(stack, head + "Content-Length: 30\r\n\r\n") as connection:
