@@ -6,6 +6,7 @@ from django.db.utils import OperationalError
 from django.utils import timezone
 
 from pave.operations.models import ClusterBeat
+from tests.servers import ON_SQLITE
 
 
 def beat(queue, seen_at):
@@ -46,3 +47,39 @@ def test_without_a_database_it_is_503(client, monkeypatch):
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "failed"
+
+
+@pytest.fixture
+def fail_over():
+    """Make the open session one that only reads, as of a primary that is one no more."""
+
+    def fail_over():
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = on")
+
+    yield fail_over
+    connection.close()
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no sessions")
+@pytest.mark.django_db(transaction=True)
+def test_after_a_fail_over_each_old_session_is_used_at_most_once(api, client, fail_over):
+    posted = {"description": "NETFLIX.COM"}
+    fail_over()
+    response = api.post("/v1/normalizations", posted, format="json")
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert api.post("/v1/normalizations", posted, format="json").status_code == 202
+    fail_over()
+    assert client.get("/readyz").status_code == 200
+    assert api.post("/v1/normalizations", posted, format="json").status_code == 202
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no sessions")
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_only_reads_is_503(client, fail_over, monkeypatch):
+    monkeypatch.setattr(connection, "close", lambda: None)
+    fail_over()
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "failed"
+    monkeypatch.undo()

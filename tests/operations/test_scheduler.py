@@ -2,7 +2,11 @@
 
 import contextlib
 import os
+import socket
+import subprocess
+import sys
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
@@ -10,6 +14,7 @@ from django.utils import timezone
 
 from pave.operations.cluster import scheduler as scheduler_module
 from pave.operations.cluster.scheduler import Scheduler
+from pave.operations.cluster.worker_names import cluster_name
 from pave.operations.models import ClusterBeat, Tally
 from tests.servers import ON_SQLITE
 
@@ -128,3 +133,55 @@ def test_a_locked_row_stops_neither_other_sweeps_nor_heartbeats(monkeypatch):
         assert ClusterBeat.objects.exists()
         scheduler.finish(30)
     assert not scheduler.is_alive()
+
+
+def beat_of(pid, *, supervisor=1, seconds_ago=0):
+    now = timezone.now()
+    return ClusterBeat.objects.create(
+        host=socket.gethostname(),
+        supervisor=supervisor,
+        queue="quick",
+        pid=pid,
+        started_at=now,
+        seen_at=now - timedelta(seconds=seconds_ago),
+    )
+
+
+@pytest.fixture
+def session():
+    """Return the number of a process that leads a session, as a cluster does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    )
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def test_what_a_killed_supervisors_cluster_had_is_requeued_at_the_next_start(scheduler, requeued):
+    dead = beat_of(2**22 + 1, supervisor=os.getpid())
+    elsewhere = beat_of(2**22 + 1)
+    ClusterBeat.objects.filter(pk=elsewhere.pk).update(host="elsewhere")
+    scheduler._recover()
+    assert requeued == [cluster_name(dead.pid)]
+    assert ClusterBeat.objects.get() == elsewhere
+
+
+def test_what_runs_is_not_requeued_and_what_only_has_its_number_is(scheduler, requeued, session):
+    beat = beat_of(session)
+    scheduler._recover()
+    assert requeued == []
+    ClusterBeat.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+    scheduler._recover()
+    assert requeued == [cluster_name(beat.pid)]
+
+
+def test_another_supervisor_of_the_host_recovers_it_too(scheduler, requeued):
+    scheduler.recovered.set()
+    beat_of(2**22 + 1)
+    beat_of(2**22 + 2, supervisor=os.getpid(), seconds_ago=60)
+    scheduler._recover()
+    assert requeued == []
+    ClusterBeat.objects.update(seen_at=timezone.now() - timedelta(seconds=60))
+    scheduler._recover()
+    assert requeued == [cluster_name(2**22 + 1)]

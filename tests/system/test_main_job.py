@@ -95,18 +95,27 @@ def test_an_endpoint_that_fails_twice_gets_the_same_message_a_third_time(
     assert stack.database.rows(sql) == [(1, 500), (2, 500), (3, 200)]
 
 
+@pytest.mark.parametrize("killed", ["the worker", "all processes"])
 @pytest.mark.stack(PAVE_HEURISTIC=f"{HEURISTICS}.StuckAtFirst")
-def test_a_resolution_whose_worker_is_killed_is_run_again(stack: Stack, endpoint: Receiver) -> None:
+def test_a_resolution_whose_worker_is_killed_is_run_again(
+    stack: Stack, endpoint: Receiver, killed: str
+) -> None:
     made = stack.create_client("1234", endpoint.url())
-    stack.start_cluster()
+    cluster = stack.start_cluster()
     request_id = stack.post(made["api_key"], "CORNER SHOP")
     stack.wait_for(stack.runs, PROMPT_SECONDS)
     [[claimed_by]] = stack.database.rows(
         "SELECT claimed_by FROM merchants_resolution WHERE status = 'running'"
     )
 
-    psutil.Process(int(claimed_by.split("/")[2])).kill()
+    if killed == "the worker":
+        psutil.Process(int(claimed_by.split("/")[2])).kill()
+    else:
+        for process in [*psutil.Process(cluster.pid).children(recursive=True), cluster]:
+            process.kill()
+        stack.start_cluster()
 
+    # Long before the lease ends.
     [message] = endpoint.wait_for(1, 30)
     assert verified(message, made["webhook"]["secret"])["request_id"] == request_id
     assert message.json["type"] == "normalization.completed"

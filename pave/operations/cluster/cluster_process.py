@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 from django.conf import settings
 from django.utils import timezone
 
+from pave.operations.cluster.process_control import session_of
 from pave.operations.cluster.status_pipe import STALLED, Reports
 from pave.operations.cluster.worker_names import cluster_name, worker_name
 
@@ -119,13 +121,9 @@ class ClusterProcess:
         if self._process is None:
             return
         pid = self._process.pid
-        # The cluster leads a session; its workers, even orphans, are those in it.
-        for process in psutil.process_iter():
-            try:
-                if os.getsid(process.pid) == pid:
-                    process.kill()
-            except (psutil.Error, OSError):
-                continue  # it has just ended
+        for process in session_of(pid):
+            with suppress(psutil.Error):  # it has just ended
+                process.kill()
         self._process.wait()
         self._reports.close()
         self._process = None

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 DATABASE_ERRORS = (db.OperationalError, db.InterfaceError)
+# PostgreSQL's code of a write in a session that only reads, as of a primary that is one no more.
+_READ_ONLY = "25006"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 # django-q2's pusher sleeps for ten seconds after an error, and then ends.
 _BROKER_PAUSE = 1.0
@@ -44,11 +46,11 @@ def retry_while_unavailable(work: Callable[[], Result], *, seconds: float) -> Re
 
 
 def classify_lost_connections(connection: Any, **kwargs: Any) -> None:
-    """Have lost connections of ``connection`` be among ``DATABASE_ERRORS``, whatever ends them.
+    """Have what makes ``connection`` useless be among ``DATABASE_ERRORS``.
 
     psycopg2 raises plain DatabaseError for one that ends without a word, as when its backend is
-    killed, and InternalError for one whose transaction was idle for too long. Receiver of Django's
-    ``connection_created``.
+    killed, and InternalError for one whose transaction was idle for too long, or that only reads
+    since a fail-over. Receiver of Django's ``connection_created``.
     """
     if _as_operational_error not in connection.execute_wrappers:
         connection.execute_wrappers.append(_as_operational_error)
@@ -60,8 +62,11 @@ def _as_operational_error(execute: Callable[..., Any], *args: Any) -> Any:
     except DATABASE_ERRORS:
         raise
     except db.DatabaseError as error:
-        *_, context = args
-        lost = getattr(context["connection"].connection, "closed", False)
+        connection = args[-1]["connection"]
+        lost = getattr(connection.connection, "closed", False)
+        if getattr(error.__cause__, "pgcode", None) == _READ_ONLY:
+            lost = True
+            connection.close_at = 0  # by Django, after this request or task
         if lost or type(error) is db.DatabaseError:
             raise db.OperationalError(*error.args) from error
         raise

@@ -1,10 +1,16 @@
-"""Processes that end with their parent, by a signal of the kernel, and have a name in ``ps``."""
+"""Processes that end with their parent, by a signal of the kernel, and have a name in ``ps``.
+
+A cluster leads a session, in which its workers are, even orphans.
+"""
 
 import ctypes
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
+
+import psutil
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 # The kernel truncates longer names.
@@ -21,6 +27,14 @@ def die_with_parent(signum: int, parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum)
     if os.getppid() != parent:
         os.kill(os.getpid(), signum)
+
+
+def session_of(pid: int) -> Iterator[psutil.Process]:
+    """Yield the running processes of the session that ``pid`` leads, or led."""
+    for process in psutil.process_iter():
+        with suppress(OSError):  # it has just ended
+            if os.getsid(process.pid) == pid:
+                yield process
 
 
 def name_process(name: str) -> None:

@@ -11,8 +11,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
+import psutil
 from django import db
 from django.utils import timezone
 
@@ -21,6 +23,8 @@ from pave.core.app_config import pave_apps
 from pave.operations.cluster.cluster_process import ClusterProcess
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import first_line
+from pave.operations.cluster.process_control import session_of
+from pave.operations.cluster.worker_names import cluster_name
 from pave.operations.models import ClusterBeat
 from pave.operations.monitoring.counters import Counter
 
@@ -52,6 +56,8 @@ class Scheduler(threading.Thread):
         self._uncounted: list[tuple[str, str]] = []
         self._swept_at = self._heartbeat_at = 0.0
         self._limited: object = None
+        # Set when what killed supervisors of this host had claimed is requeued, if it could be.
+        self.recovered = threading.Event()
 
     def report_loss(self, what: str, how: str, name: str) -> None:
         """Have what ``name`` had claimed requeued, and the loss counted; never waits."""
@@ -64,6 +70,8 @@ class Scheduler(threading.Thread):
 
     def run(self) -> None:
         """Run until stopped."""
+        self._guarded(self._recover, "recover")
+        self.recovered.set()
         while not self._stopping.is_set():
             now = time.monotonic()
             self._guarded(self._handle_losses, "requeue")
@@ -75,6 +83,7 @@ class Scheduler(threading.Thread):
             if now - self._heartbeat_at >= HEARTBEAT_INTERVAL:
                 self._heartbeat_at = now
                 self._guarded(self._heartbeat, "heartbeat")
+                self._guarded(self._recover, "recover")
             self._stopping.wait(TICK_SECONDS)
         self._guarded(self._handle_losses, "requeue")
         self._guarded(self._remove_heartbeats, "sign off")
@@ -93,6 +102,19 @@ class Scheduler(threading.Thread):
                 counter.add(name, label)
             counter.write()
             self._uncounted.clear()
+
+    def _recover(self) -> None:
+        """Requeue what clusters of this host had claimed that were killed with their supervisors.
+
+        A restarted container has the same host name, and its processes may have the same numbers.
+        """
+        beats = ClusterBeat.objects.filter(host=socket.gethostname())
+        if self.recovered.is_set():  # before, none is of this supervisor
+            quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
+            beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
+        for beat in beats:
+            if not _is_running(beat) and requeue(cluster_name(beat.pid)):
+                beat.delete()
 
     def _heartbeat(self) -> None:
         now = timezone.now()
@@ -133,3 +155,12 @@ class Scheduler(threading.Thread):
         except Exception:
             logger.exception("scheduler.failed", extra={"in": name})
             db.connections.close_all()
+
+
+def _is_running(beat: ClusterBeat) -> bool:
+    """Return whether any process of a cluster is left; later ones may have its number."""
+    for process in session_of(beat.pid):
+        with suppress(psutil.Error):
+            if process.create_time() <= beat.seen_at.timestamp():
+                return True
+    return False

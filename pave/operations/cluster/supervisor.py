@@ -13,6 +13,8 @@ from pave.operations.cluster.scheduler import Scheduler
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
+# How long to wait until what a supervisor left that was killed is requeued; else leases end later.
+RECOVERY_SECONDS = 5.0
 # For the scheduler's last writes, when all clusters have ended.
 FINISH_SECONDS = 5.0
 
@@ -33,10 +35,11 @@ class Supervisor:
         """Run until SIGTERM or SIGINT; a second one cuts the grace time short."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
+        self._scheduler.start()
+        self._scheduler.recovered.wait(RECOVERY_SECONDS)
         # By the main thread: clusters end with the thread that started them.
         for cluster in self.clusters:
             cluster.start()
-        self._scheduler.start()
         while not self._signals:
             now = time.monotonic()
             for cluster in self.clusters:

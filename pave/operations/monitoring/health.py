@@ -58,9 +58,18 @@ def _passes(check: Callable[[], bool]) -> bool:
 
 
 def _database() -> bool:
+    """Return whether the database takes changes: after a fail-over, in a new session."""
+    if _is_writable():
+        return True
+    connection.close()
+    return _is_writable()
+
+
+def _is_writable() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return True
+        is_postgresql = connection.vendor == "postgresql"
+        cursor.execute("SHOW transaction_read_only" if is_postgresql else "SELECT 'off'")
+        return bool(cursor.fetchone() == ("off",))
 
 
 def _migrations() -> bool:
