@@ -8,6 +8,7 @@ does not wait long for having been busy yesterday, and one that was idle does no
 for much longer than that.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -27,6 +28,8 @@ from pave.clients.models import Client
 from pave.core.along_index import exists_along
 from pave.core.locked_rows import update_unlocked
 from webhooks.publishing import MAX_FAN_OUT, fan_out
+
+logger = logging.getLogger(__name__)
 
 Request = TypeVar("Request")
 
@@ -147,6 +150,7 @@ def charge(client: int, seconds: float) -> None:
     """
     seconds += _not_charged.pop(client, 0.0)
     if update_unlocked({("use", client): lambda: _charge(client, seconds)}):
+        logger.warning("heuristic.not_charged", extra={"client": client})
         _not_charged[client] = seconds
 
 
