@@ -113,6 +113,16 @@ def supervisor_killed(scene: Scene) -> bool:
     return True
 
 
+def supervisor_killed_with_all(scene: Scene) -> bool:
+    # As the kernel does with a container that is out of memory.
+    supervisor = psutil.Process(
+        scene.plant.supervisor(scene.dice.choice(scene.plant.supervisors)).pid
+    )
+    for process in [supervisor, *supervisor.children(recursive=True)]:
+        _kill(process)
+    return True
+
+
 def supervisor_told_to_stop(scene: Scene) -> bool:
     scene.plant.supervisor(scene.dice.choice(scene.plant.supervisors)).terminate()
     return True
@@ -158,6 +168,20 @@ def postgres_backend_killed(scene: Scene) -> bool:
 
 def postgres_frozen(scene: Scene) -> bool:
     scene.plant.servers.freeze_postgres(scene.dice.uniform(2, 6))
+    return True
+
+
+def postgres_sessions_only_read(scene: Scene) -> bool:
+    """Let open sessions only read, and new ones write, as after a fail-over."""
+    [[database]] = scene.plant.rows("SELECT quote_ident(current_database())")
+    setting = "default_transaction_read_only"
+    scene.plant.rows(f"ALTER DATABASE {database} SET {setting} = off")
+    scene.plant.rows(f"ALTER SYSTEM SET {setting} = on")
+    scene.plant.rows("SELECT pg_reload_conf()")
+    time.sleep(scene.dice.uniform(2, 5))
+    scene.plant.rows(f"ALTER SYSTEM RESET {setting}")
+    scene.plant.rows(f"ALTER DATABASE {database} RESET {setting}")
+    scene.plant.rows("SELECT pg_reload_conf()")
     return True
 
 
@@ -236,6 +260,7 @@ FAULTS: dict[str, Fault] = {
     "sentinel killed": sentinel_killed,
     "whole cluster killed": whole_cluster_killed,
     "supervisor killed": supervisor_killed,
+    "supervisor killed with all": supervisor_killed_with_all,
     "supervisor told to stop": supervisor_told_to_stop,
     "worker frozen": worker_frozen,
     "pusher frozen": pusher_frozen,
@@ -246,6 +271,7 @@ FAULTS: dict[str, Fault] = {
     "PostgreSQL crashed": postgres_crashed,
     "PostgreSQL process killed": postgres_backend_killed,
     "PostgreSQL frozen": postgres_frozen,
+    "PostgreSQL sessions only read": postgres_sessions_only_read,
     "Redis restarted": redis_restarted,
     "Redis flushed": redis_flushed,
     "Redis frozen": redis_frozen,
