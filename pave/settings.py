@@ -143,6 +143,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_TEMPLATE = "staff/locked.html"
 AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # nobody sees it, and nothing would remove it
 AXES_VERBOSE = False
 # For every page of the admin: no script, style or picture except Pave's own files.
 CONTENT_SECURITY_POLICY = {

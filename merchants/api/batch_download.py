@@ -40,10 +40,15 @@ COLUMNS = (
     *READ_COLUMNS,
     "metadata",
 )
-# Spreadsheets take a cell that begins with one of these for a formula (OWASP, CSV injection), some
-# also behind blanks, and what cannot be seen.
+# What is not seen: Unicode's Default_Ignorable_Code_Point, and the blank pattern of Braille.
+_UNSEEN = (
+    r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-"
+    r"\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
+)
+# Where a spreadsheet may begin a cell whose first sign makes it a formula (OWASP, CSV injection):
+# at the beginning, and where it splits at other signs than the comma, as Excel in Europe does.
 _FORMULA = re.compile(
-    r"[\t\r\n]|[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@＝＋－＠﹢﹣﹦﹫]"
+    rf"\A(?=[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=[\"{_UNSEEN}]*[=+\-@＝＋－＠﹢﹣﹦﹫])"
 )
 
 
@@ -57,7 +62,7 @@ def as_ndjson(batch: Batch) -> Iterator[bytes]:
 
 
 def as_csv(batch: Batch) -> Iterator[bytes]:
-    """Yield CSV (RFC 4180) with a header; cells that look like formulas get a ' in front."""
+    """Yield CSV (RFC 4180) with a header; what looks like a formula gets a ' in front."""
     yield _csv([COLUMNS])
     for chunk in _chunks(batch):
         yield _csv(_cells(request, described) for request, described in chunk)
@@ -82,10 +87,8 @@ def read_cells(described: dict[str, Any]) -> list[str | None]:
 
 
 def defused(cell: Any) -> Any:
-    """Return a cell that no spreadsheet interprets as a formula."""
-    if isinstance(cell, str) and _FORMULA.match(cell):
-        return "'" + cell
-    return cell
+    """Return a cell with a ' wherever a spreadsheet would begin a formula."""
+    return _FORMULA.sub("'", cell) if isinstance(cell, str) else cell
 
 
 def _chunks(batch: Batch) -> Iterator[list[tuple[NormalizationRequest, dict[str, Any]]]]:
@@ -125,7 +128,9 @@ def _cells(request: NormalizationRequest, described: dict[str, Any]) -> list[Any
         defused(match.get("intermediary")),
         defused(described["error"]),
         *(defused(cell) for cell in read_cells(described)),
-        json.dumps(described["metadata"], ensure_ascii=False) if described["metadata"] else None,
+        defused(json.dumps(described["metadata"], ensure_ascii=False))
+        if described["metadata"]
+        else None,
     ]
 
 

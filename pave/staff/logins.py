@@ -10,7 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import UsernameField
+from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.forms import TextInput
 
 ATTEMPTS_PER_MINUTE = 20
 # Concurrent logins in a process: one whose password is hashed, and those that wait for that. Each
@@ -23,6 +27,15 @@ _BUSY = "Others are logging in. Try again in a moment."
 
 _slots = threading.Semaphore(MAX_CONCURRENT)
 _hashing = threading.Lock()
+
+
+class LoginForm(AdminAuthenticationForm):
+    """Django's, without names that no user has: axes has no room for any longer ones."""
+
+    username = UsernameField(
+        max_length=User._meta.get_field("username").max_length,
+        widget=TextInput(attrs={"autofocus": True}),
+    )
 
 
 class LoginLimited(Exception):

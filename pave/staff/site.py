@@ -40,6 +40,7 @@ class StaffSite(AdminSite):
     index_title = "Home"
     site_url = None
     index_template = "staff/home.html"
+    login_form = logins.LoginForm
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         single = isinstance(model_or_iterable, type)

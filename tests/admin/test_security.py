@@ -52,6 +52,12 @@ def test_a_right_password_forgives_earlier_mistakes(anna: User) -> None:
         assert _log_in(browser, PASSWORD) == 302
 
 
+def test_a_name_longer_than_any_is_refused_as_such(anna: User) -> None:
+    page = Browser().post(reverse("admin:login"), {"username": "w" * 256, "password": PASSWORD})
+    assert page.status_code == 200
+    assert "at most 150 characters" in page.content.decode()
+
+
 def test_wrong_passwords_in_the_api_lock_nobody_out(anna: User) -> None:
     login = base64.b64encode(b"anna:wrong").decode()
     api = APIClient(HTTP_AUTHORIZATION=f"Basic {login}")

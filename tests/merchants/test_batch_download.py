@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -76,13 +77,25 @@ def test_csv_is_given_where_it_is_asked_for(api, accept):
     )
 
 
-@pytest.mark.parametrize("start", [*"=+-@\t\r\n＝＋－＠﹢", " =", "\ufeff=", "\u202e@", "\v +"])
+@pytest.mark.parametrize(
+    "start", [*"=+-@\t\r\n＝＋－＠﹢", " =", "\ufeff=", "\u202e@", "\u3164=", "\v +"]
+)
 def test_cells_that_a_spreadsheet_would_run_are_defused(api, start):
     formula = f"{start}HYPERLINK(1)"
     rows = [{"description": formula, "reference": formula}]
     _, text = results(api, rows, CSV)
     [row] = csv.DictReader(io.StringIO(text, newline=""))
     assert row["description"] == row["reference"] == "'" + formula
+
+
+@pytest.mark.parametrize("separator", [";", '"; "', "\t"])
+def test_cells_of_a_spreadsheet_that_splits_at_another_sign_are_defused(api, separator):
+    cell = f"SHOP{separator}=1+1{separator}X"
+    rows = [{"description": cell, "reference": cell, "metadata": {"k": "SHOP;=1+1"}}]
+    _, text = results(api, rows, CSV)
+    split = re.split(r"[;\t]", text)
+    assert any("1+1" in cell for cell in split)
+    assert not any(cell.lstrip('" ').startswith("=") for cell in split)
 
 
 def test_rows_without_an_answer_are_there_too(api):

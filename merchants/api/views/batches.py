@@ -192,7 +192,8 @@ class BatchResultsView(ClientView):
         "time, with rows that are not answered yet. In NDJSON each line is an object with `row`, "
         "from 1, and the members of `NormalizationData`. `Accept: text/csv` gives CSV, in which "
         "cells that begin with `= + - @` (also full-width, or behind blanks), a tab or a line "
-        "break have a `'` in front, so that no spreadsheet interprets them as formulas.",
+        "break have a `'` in front, so that no spreadsheet interprets them as formulas; so has "
+        "what follows a `;`, tab or line break within a cell.",
         responses={(200, NDJSON): OpenApiTypes.STR, (200, CSV): OpenApiTypes.STR},
     )
     def get(self, request: ClientRequest, batch_id: UUID) -> StreamingHttpResponse:
