@@ -142,6 +142,11 @@ class WaiterQuerySet(models.QuerySet["Waiter"]):
         """The client's, in queue order: single requests before rows of batches."""
         return self.filter(client=client_pk).order_by("bulk", "due_at")
 
+    def unlocked(self) -> "WaiterQuerySet":
+        """Those that nobody else has locked, locked until the transaction ends."""
+        free = self.select_for_update(skip_locked=True, of=("self",)).order_by()
+        return Waiter.objects.filter(pk__in=list(free.values_list("pk", flat=True)))
+
 
 class Waiter(models.Model):
     """A client waiting for a resolution, with its own transaction to run the heuristic on.

@@ -148,10 +148,12 @@ def charge(client: int, seconds: float) -> None:
     afterwards: so several workers serve different clients, and a run that kills its worker has cost
     all of it. If the client's use is locked, it is charged next time.
     """
-    seconds += _not_charged.pop(client, 0.0)
+    seconds += _not_charged.get(client, 0.0)
     if update_unlocked({("use", client): lambda: _charge(client, seconds)}):
         logger.warning("heuristic.not_charged", extra={"client": client})
         _not_charged[client] = seconds
+    else:
+        _not_charged.pop(client, None)
 
 
 def _charge(client: int, seconds: float) -> None:

@@ -48,6 +48,13 @@ def add(
         Waiter.objects.filter(resolution__in=asked, client=client, bulk=True).update(bulk=False)
 
 
+def locked_by_others(resolutions: Collection[Resolution]) -> set[UUID]:
+    """Lock the waiters of resolutions; return the resolutions with one that others have locked."""
+    waiters = Waiter.objects.filter(resolution__in=resolutions).order_by()
+    locked = waiters.exclude(pk__in=waiters.unlocked().values("pk"))
+    return set(locked.values_list("resolution", flat=True))
+
+
 def _is_bulk(request: NormalizationRequest) -> bool:
     """Return whether the request is not urgent: a row of a batch, or an answer to be revised."""
     return request.batch_id is not None or request.completed_at is not None
@@ -73,6 +80,8 @@ def remove(
 ) -> None:
     """Remove the waiters of clients without a request that waits for the resolution.
 
+    Those that somebody else has locked stay until they are due.
+
     Args:
         resolutions: Locked ones, so that no request begins to wait for them.
         clients: Their primary keys.
@@ -97,9 +106,8 @@ def remove(
             pk__in=waiters.values(), status=NormalizationRequest.Status.COMPLETED
         )
         answered = set(requests.values_list("pk", flat=True))
-    Waiter.objects.filter(
-        pk__in=[pk for pk, request in waiters.items() if request not in answered]
-    ).delete()
+    unneeded = [pk for pk, request in waiters.items() if request not in answered]
+    Waiter.objects.filter(pk__in=unneeded).unlocked().delete()
 
 
 def restore_missing(now: datetime) -> None:

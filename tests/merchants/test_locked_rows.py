@@ -198,8 +198,7 @@ def test_a_request_that_waits_does_not_stop_the_answers_of_others(submit, client
     assert statuses() == ["completed", "completed"]
 
 
-def test_a_waiter_stops_only_its_client(submit, client_1234, monkeypatch):
-    monkeypatch.setattr(claims, "LOCK_SECONDS", 0.1)
+def test_a_waiter_stops_only_its_client(submit, client_1234):
     held, other = submit("NETFLIX", client_1234.client), submit("SPOTIFY")
     admission.admit_batch()
     with locked(Waiter.objects.get(client=client_1234.client)):
@@ -208,6 +207,35 @@ def test_a_waiter_stops_only_its_client(submit, client_1234, monkeypatch):
         assert statuses(pk=held.pk) == ["processing"]
     run_cluster()
     assert statuses() == ["completed"] * 2
+
+
+def test_a_waiter_stops_no_admission_but_of_the_same_key(submit, client_1234):
+    submit("NETFLIX 1", client_1234.client)
+    admission.admit_batch()
+    same, other = submit("NETFLIX 2", client_1234.client), submit("SPOTIFY")
+    with locked(Waiter.objects.get()):
+        run_cluster()
+        assert statuses(pk=other.pk) == ["completed"]
+        assert statuses(pk=same.pk) == ["queued"]
+    run_cluster()
+    assert statuses() == ["completed"] * 3
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_waiter_stops_no_answer(submit, client_1234, fails):
+    submit("NETFLIX 1", client_1234.client)
+    submit("NETFLIX 2")
+    admission.admit_batch()
+    [claimed] = claims.claim(worker="w")
+    with locked(Waiter.objects.get(client=client_1234.client)):
+        if fails:
+            attempts.fail(claimed.resolution, "It failed.", limit=1)
+        else:
+            worker.work([claimed])
+        assert statuses() == ["failed" if fails else "completed"] * 2
+    make_due()
+    run_cluster()
+    assert not Waiter.objects.exists()
 
 
 def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit, client_1234):

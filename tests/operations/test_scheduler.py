@@ -135,6 +135,11 @@ def test_a_locked_row_stops_neither_other_sweeps_nor_heartbeats(monkeypatch):
     assert not scheduler.is_alive()
 
 
+def recover(scheduler):
+    scheduler._recover()
+    scheduler._handle_losses()
+
+
 def beat_of(pid, *, supervisor=1, seconds_ago=0):
     now = timezone.now()
     return ClusterBeat.objects.create(
@@ -162,26 +167,26 @@ def test_what_a_killed_supervisors_cluster_had_is_requeued_at_the_next_start(sch
     dead = beat_of(2**22 + 1, supervisor=os.getpid())
     elsewhere = beat_of(2**22 + 1)
     ClusterBeat.objects.filter(pk=elsewhere.pk).update(host="elsewhere")
-    scheduler._recover()
+    recover(scheduler)
     assert requeued == [cluster_name(dead.pid)]
     assert ClusterBeat.objects.get() == elsewhere
 
 
 def test_what_runs_is_not_requeued_and_what_only_has_its_number_is(scheduler, requeued, session):
     beat = beat_of(session)
-    scheduler._recover()
+    recover(scheduler)
     assert requeued == []
     ClusterBeat.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
-    scheduler._recover()
+    recover(scheduler)
     assert requeued == [cluster_name(beat.pid)]
 
 
 def test_another_supervisor_of_the_host_recovers_it_too(scheduler, requeued):
-    scheduler.recovered.set()
+    scheduler._recovered = True
     beat_of(2**22 + 1)
     beat_of(2**22 + 2, supervisor=os.getpid(), seconds_ago=60)
-    scheduler._recover()
+    recover(scheduler)
     assert requeued == []
     ClusterBeat.objects.update(seen_at=timezone.now() - timedelta(seconds=60))
-    scheduler._recover()
+    recover(scheduler)
     assert requeued == [cluster_name(2**22 + 1)]

@@ -118,7 +118,7 @@ def _finish(
         counter.write()
         settled = completion.settle(ours, ruleset, now=now)
         if settled.all_of_them:
-            Waiter.objects.filter(resolution__in=ours).delete()
+            Waiter.objects.filter(resolution__in=ours).unlocked().delete()
     if not settled.all_of_them:
         completion.readmit_waiting([row.pk for row in ours])
     for row in ours:
@@ -161,8 +161,8 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
             resolution.refresh_from_db()
             all_of_them = completion.settle([resolution], ruleset, now=now).all_of_them
             if all_of_them:
-                waiting.delete()
-        elif changed and not waiting.update(due_at=now + _pause(resolution.attempts)):
+                waiting.unlocked().delete()
+        elif changed and not waiting.unlocked().update(due_at=now + _pause(resolution.attempts)):
             heuristic_queue.drop_unawaited([resolution.pk])
     if not all_of_them:
         completion.readmit_waiting([resolution.pk])
@@ -182,7 +182,8 @@ def release(resolutions: Sequence[Resolution]) -> None:
             if _update_ours(
                 resolution, status=Status.PENDING, lease_expires_at=None, claimed_by=""
             ):
-                Waiter.objects.filter(resolution=resolution.pk).update(due_at=F("since"))
+                waiting = Waiter.objects.filter(resolution=resolution.pk)
+                waiting.unlocked().update(due_at=F("since"))
     heuristic_queue.drop_unawaited([resolution.pk for resolution in resolutions])
     RESOLVE.send(min(len(resolutions), settings.PAVE_WORKERS))
 

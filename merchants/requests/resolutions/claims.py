@@ -150,6 +150,7 @@ def _lock_due(
     ``LOOK_AHEAD`` bounds how many are locked, since others cannot claim these meanwhile.
     """
     due = Waiter.objects.due(now).of_client(client).select_related("request")
+    due = due.select_for_update(skip_locked=True, of=("self",))
     if pk is not None:
         due = due.filter(resolution=pk)
     newest = rulesets.current().number if rulesets.uses_rulesets() else 0
@@ -194,7 +195,7 @@ def _requeue_outdated(outdated: Sequence[Resolution]) -> None:
     completion.readmit(NormalizationRequest.objects.filter(pk__in=some))
     if len(some) < completion.SETTLE_BATCH:
         pks = [resolution.pk for resolution in outdated]
-        Waiter.objects.filter(resolution__in=pks).delete()
+        Waiter.objects.filter(resolution__in=pks).unlocked().delete()
         # A reopened one still has the requests that failed with it.
         heuristic_queue.drop_unawaited(pks)
 

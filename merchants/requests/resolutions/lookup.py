@@ -35,8 +35,8 @@ def find_or_create(
         requests_by_key: Requests by key.
         ruleset: The current one.
         now: The present.
-        skip_locked: Whether to leave out keys whose resolution somebody else has locked, and not to
-            wait for them.
+        skip_locked: Whether to leave out keys whose resolution somebody else has locked, or one of
+            its waiters, and not to wait for them.
 
     Returns:
         Resolutions by the text of their key.
@@ -57,6 +57,9 @@ def find_or_create(
     existing = {key for key, row in present.items() if not row.is_resolved}
     locked = _locked(others, existing, ruleset, skip_locked=skip_locked)
     _reopen(locked, by_text, now)
+    if skip_locked and existing:
+        held = heuristic_queue.locked_by_others(locked)
+        locked = [resolution for resolution in locked if resolution.pk not in held]
     unresolved = [resolution for resolution in locked if _is_open(resolution)]
     heuristic_queue.add(unresolved, by_text, now)
     if unresolved:
@@ -199,4 +202,5 @@ def _reopen(
             status=Resolution.Status.PENDING, attempts=0, error=""
         )
         # Clients that have not been notified of the failure.
-        Waiter.objects.filter(resolution__in=[row.pk for row in reopened]).update(due_at=now)
+        waiters = Waiter.objects.filter(resolution__in=[row.pk for row in reopened])
+        waiters.unlocked().update(due_at=now)

@@ -56,8 +56,9 @@ class Scheduler(threading.Thread):
         self._uncounted: list[tuple[str, str]] = []
         self._swept_at = self._heartbeat_at = 0.0
         self._limited: object = None
-        # Set when what killed supervisors of this host had claimed is requeued, if it could be.
-        self.recovered = threading.Event()
+        self._recovered = False
+        # Set when what killed supervisors of this host had claimed is requeued, or could not be.
+        self.ready = threading.Event()
 
     def report_loss(self, what: str, how: str, name: str) -> None:
         """Have what ``name`` had claimed requeued, and the loss counted; never waits."""
@@ -71,7 +72,8 @@ class Scheduler(threading.Thread):
     def run(self) -> None:
         """Run until stopped."""
         self._guarded(self._recover, "recover")
-        self.recovered.set()
+        self._guarded(self._handle_losses, "requeue")
+        self.ready.set()
         while not self._stopping.is_set():
             now = time.monotonic()
             self._guarded(self._handle_losses, "requeue")
@@ -82,8 +84,9 @@ class Scheduler(threading.Thread):
                         self._guarded(sweep, sweep.__module__)
             if now - self._heartbeat_at >= HEARTBEAT_INTERVAL:
                 self._heartbeat_at = now
-                self._guarded(self._heartbeat, "heartbeat")
                 self._guarded(self._recover, "recover")
+                if self._recovered:  # else it would overwrite what an earlier supervisor has left
+                    self._guarded(self._heartbeat, "heartbeat")
             self._stopping.wait(TICK_SECONDS)
         self._guarded(self._handle_losses, "requeue")
         self._guarded(self._remove_heartbeats, "sign off")
@@ -104,17 +107,19 @@ class Scheduler(threading.Thread):
             self._uncounted.clear()
 
     def _recover(self) -> None:
-        """Requeue what clusters of this host had claimed that were killed with their supervisors.
+        """Have requeued what clusters of this host had that were killed with their supervisors.
 
         A restarted container has the same host name, and its processes may have the same numbers.
         """
         beats = ClusterBeat.objects.filter(host=socket.gethostname())
-        if self.recovered.is_set():  # before, none is of this supervisor
+        if self._recovered:  # before, none is of this supervisor
             quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
         for beat in beats:
-            if not _is_running(beat) and requeue(cluster_name(beat.pid)):
+            if not _is_running(beat):
+                self._to_requeue.add(cluster_name(beat.pid))
                 beat.delete()
+        self._recovered = True
 
     def _heartbeat(self) -> None:
         now = timezone.now()

@@ -36,7 +36,7 @@ class Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
         self._scheduler.start()
-        self._scheduler.recovered.wait(RECOVERY_SECONDS)
+        self._scheduler.ready.wait(RECOVERY_SECONDS)
         # By the main thread: clusters end with the thread that started them.
         for cluster in self.clusters:
             cluster.start()
