@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.conf import settings as configured
 from django.core.cache import cache
 from django.db import connection
@@ -37,7 +38,7 @@ from merchants.requests import (
 )
 from merchants.requests.resolutions import attempts, claims
 from pave.core import advisory_locks, lock_limit, locked_rows
-from tests.factories import MerchantFactory, WebhookFactory
+from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
 from tests.merchants.batching import post
 from tests.servers import ON_SQLITE
 from webhooks.models import Event
@@ -62,16 +63,15 @@ def impatient(settings, monkeypatch):
 
 @contextmanager
 def locked(*rows):
-    """Hold rows of a table, as an UPDATE does in a transaction that is not ended."""
-    table = connection.ops.quote_name(rows[0]._meta.db_table)
-    key = rows[0]._meta.pk.column
+    """Hold rows, as an UPDATE does in a transaction that is not ended."""
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute(
-                f"BEGIN; UPDATE {table} SET {key} = {key} WHERE {key} = ANY(%s)",  # noqa: S608 - ours
-                [[row.pk for row in rows]],
-            )
+            cursor.execute("BEGIN")
+            for row in rows:
+                table = connection.ops.quote_name(row._meta.db_table)
+                key = row._meta.pk.column
+                cursor.execute(f"UPDATE {table} SET {key} = {key} WHERE {key} = %s", [row.pk])  # noqa: S608 - ours
             yield
             cursor.execute("ROLLBACK")
     finally:
@@ -94,6 +94,44 @@ def run_cluster():
 def statuses(**conditions):
     requests = NormalizationRequest.objects.filter(**conditions).order_by("id")
     return list(requests.values_list("status", flat=True))
+
+
+def test_all_rows_together_stop_nothing_new(submit, api, client_1234, stranger, receiver, send):
+    """Whatever a client has, held in any table, stops nobody else, whatever code is added."""
+    webhook = WebhookFactory(client=client_1234.client, url=receiver.url("/1"))
+    SigningSecretFactory(webhook=webhook)
+    post(api, [{"description": "NETFLIX 1"}, {"description": "SPOTIFY"}])
+    run_cluster()
+    send()
+    fair_share.charge(client_1234.client.pk, 1)
+    for description in ("CLAIMED", "WAITING"):
+        submit(description, client_1234.client)
+    post(api, [{"description": "WAITING TOO"}])
+    admission.admit_batch()
+    assert claims.claim(worker="w")
+    suspect = submit("SUSPECT", client_1234.client)
+    suspect.admission_attempts = 1
+    suspect.save()
+    submit("QUEUED", client_1234.client)
+    held = [
+        row
+        for app in ("clients", "merchants", "operations", "staff", "webhooks")
+        for model in apps.get_app_config(app).get_models()
+        for row in model._default_manager.all()
+        if row != stranger.client
+    ]
+    assert len({type(row) for row in held}) > 12
+    with locked(*held):
+        webhook = WebhookFactory(client=stranger.client, url=receiver.url("/2"))
+        SigningSecretFactory(webhook=webhook)
+        submit("WAITING AGAIN", client_1234.client)
+        for description in ("SPOTIFY", "UNHEARD OF"):
+            submit(description)
+        run_cluster()
+        admission.admit_suspects()
+        send()
+        assert statuses(client=stranger.client) == ["completed"] * 2
+        assert webhook.deliveries.filter(status="succeeded").count() == 2
 
 
 def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):
