@@ -37,11 +37,12 @@ from merchants.requests import (
     worker,
 )
 from merchants.requests.resolutions import attempts, claims
+from pave.clients.models import Client
 from pave.core import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
 from tests.merchants.batching import post
 from tests.servers import ON_SQLITE
-from webhooks.models import Event
+from webhooks.models import Delivery, Event, SigningSecret, Webhook
 
 BUILT_IN = configured.PAVE_HEURISTIC
 
@@ -96,42 +97,70 @@ def statuses(**conditions):
     return list(requests.values_list("status", flat=True))
 
 
-def test_all_rows_together_stop_nothing_new(submit, api, client_1234, stranger, receiver, send):
-    """Whatever a client has, held in any table, stops nobody else, whatever code is added."""
-    webhook = WebhookFactory(client=client_1234.client, url=receiver.url("/1"))
-    SigningSecretFactory(webhook=webhook)
-    post(api, [{"description": "NETFLIX 1"}, {"description": "SPOTIFY"}])
-    run_cluster()
-    send()
-    fair_share.charge(client_1234.client.pk, 1)
-    for description in ("CLAIMED", "WAITING"):
-        submit(description, client_1234.client)
-    post(api, [{"description": "WAITING TOO"}])
-    admission.admit_batch()
-    assert claims.claim(worker="w")
-    suspect = submit("SUSPECT", client_1234.client)
-    suspect.admission_attempts = 1
-    suspect.save()
-    submit("QUEUED", client_1234.client)
-    held = [
-        row
+def tables_with(client):
+    """Return the rows of each table that has some, but of those that others need the client's."""
+    shared = {Client, Webhook, SigningSecret}
+    models = {
+        model
         for app in ("clients", "merchants", "operations", "staff", "webhooks")
         for model in apps.get_app_config(app).get_models()
-        for row in model._default_manager.all()
-        if row != stranger.client
-    ]
-    assert len({type(row) for row in held}) > 12
-    with locked(*held):
-        webhook = WebhookFactory(client=stranger.client, url=receiver.url("/2"))
-        SigningSecretFactory(webhook=webhook)
-        submit("WAITING AGAIN", client_1234.client)
-        for description in ("SPOTIFY", "UNHEARD OF"):
-            submit(description)
+    }
+    tables = [model._default_manager.all() for model in models - shared]
+    tables += [Client.objects.filter(pk=client.pk), client.webhooks.all()]
+    tables += [SigningSecret.objects.filter(webhook__client=client)]
+    return sorted(filter(list, tables), key=lambda rows: rows.model.__name__)
+
+
+@pytest.fixture
+def leave_unfinished(submit, api, client_1234):
+    """Return a function that leaves something of client 1234 in each state; it returns a claim."""
+
+    def leave_unfinished(number):
+        client = client_1234.client
+        fair_share.charge(client.pk, 1)
+        submit(f"CLAIMED-{number}", client)
+        post(api, [{"description": f"ROW-{number}"}])
+        submit(f"WAITING-{number} ONE", client)
+        admission.admit_batch()
+        [claimed] = claims.claim(worker="w")
+        suspect = submit(f"SUSPECT-{number}", client)
+        suspect.admission_attempts = 1
+        suspect.save()
+        return claimed
+
+    return leave_unfinished
+
+
+def test_what_a_client_has_in_any_table_stops_nobody_else(
+    submit, client_1234, stranger, receiver, send, leave_unfinished
+):
+    """Whatever tables are added, and whatever is done with them."""
+    one, other = client_1234.client, stranger.client
+    for client in (one, other):
+        SigningSecretFactory(webhook=WebhookFactory(client=client, url=receiver.url("/hook")))
+    submit("SPOTIFY")
+    run_cluster()
+    send()
+    worker.work([leave_unfinished("first")])
+    tables = tables_with(one)
+    assert {Batch, HeuristicUse, NormalizationRequest, Resolution, Waiter, Delivery} <= {
+        rows.model for rows in tables
+    }
+    for number, rows in enumerate(tables):
+        claimed = leave_unfinished(number)
+        with locked(*rows.all()):
+            submit(f"WAITING-{number} TWO", one)
+            submit("SPOTIFY")
+            submit(f"UNHEARD-OF-{number}")
+            admission.admit_suspects()
+            admission.admit_batch()
+            worker.work([claimed])
+            run_cluster()
+            send()
+            assert set(statuses(client=other)) == {"completed"}, rows.model
+            sent = Delivery.objects.filter(webhook__client=other)
+            assert set(sent.values_list("status", flat=True)) == {"succeeded"}, rows.model
         run_cluster()
-        admission.admit_suspects()
-        send()
-        assert statuses(client=stranger.client) == ["completed"] * 2
-        assert webhook.deliveries.filter(status="succeeded").count() == 2
 
 
 def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):
