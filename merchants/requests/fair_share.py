@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest, Power
 from django.utils import timezone
@@ -149,7 +149,10 @@ def charge(client: int, seconds: float) -> None:
     all of it. If the client's use is locked, it is charged next time.
     """
     seconds += _not_charged.get(client, 0.0)
-    if update_unlocked({("use", client): lambda: _charge(client, seconds)}):
+    locked: list[object] = []
+    with suppress(IntegrityError):  # the client has been erased since
+        locked += update_unlocked({("use", client): lambda: _charge(client, seconds)})
+    if locked:
         logger.warning("heuristic.not_charged", extra={"client": client})
         _not_charged[client] = seconds
     else:
@@ -166,9 +169,7 @@ def _charge(client: int, seconds: float) -> None:
     )
     if not changed:
         use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=now)
-        # The client may have been erased since.
-        with suppress(IntegrityError), transaction.atomic():
-            HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
+        HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
 
 
 def charge_actual(client: int, seconds: float, in_advance: float) -> None:

@@ -35,9 +35,14 @@ def atomic(*, lock_seconds: float | None = None) -> Iterator[None]:
             if lock_seconds is not None and is_savepoint:
                 _limit_transaction(before)
     except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) == _NOT_AVAILABLE:
+        if is_limit(error):
             raise Locked(str(error)) from error
         raise
+
+
+def is_limit(error: OperationalError) -> bool:
+    """Return whether an error says that a lock was not got in time."""
+    return getattr(error.__cause__, "pgcode", None) == _NOT_AVAILABLE
 
 
 def _limit_transaction(limit: str) -> str:

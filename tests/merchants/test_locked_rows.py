@@ -265,15 +265,21 @@ def test_a_request_that_waits_does_not_stop_the_answers_of_others(submit, client
     assert statuses() == ["completed", "completed"]
 
 
-def test_a_waiter_stops_only_its_client(submit, client_1234):
-    held, other = submit("NETFLIX", client_1234.client), submit("SPOTIFY")
+def test_a_waiter_stops_only_its_client(submit, client_1234, stranger):
+    for client, words in ((client_1234.client, "NETFLIX DISNEY"), (stranger.client, "NETFLIX SKY")):
+        for word in words.split():
+            submit(word, client)
     admission.admit_batch()
-    with locked(Waiter.objects.get(client=client_1234.client)):
+    with locked(*Waiter.objects.filter(client=client_1234.client)):
         run_cluster()
-        assert statuses(pk=other.pk) == ["completed"]
-        assert statuses(pk=held.pk) == ["processing"]
+        assert statuses(client=stranger.client) == ["completed"] * 2
+        # The answer was found for the other.
+        assert statuses(client=client_1234.client) == ["completed", "processing"]
     run_cluster()
-    assert statuses() == ["completed"] * 2
+    assert statuses() == ["completed"] * 4
+    make_due()
+    run_cluster()
+    assert not Waiter.objects.exists()
 
 
 def test_a_waiter_stops_no_admission_but_of_the_same_key(submit, client_1234):

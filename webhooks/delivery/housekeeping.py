@@ -76,7 +76,7 @@ def _requeue(interrupted: QuerySet[Delivery], now: datetime) -> int:
         locked.in_flight().update(status=Delivery.Status.PENDING, next_attempt_at=now, **released)
     for delivery in deliveries:
         logger.warning(
-            "delivery.put_back",
+            "delivery.requeued",
             extra={
                 "delivery": delivery.pk,
                 "attempt": delivery.attempts,

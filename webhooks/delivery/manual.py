@@ -54,7 +54,7 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
         SEND.send()
     if retried:
         logger.info(
-            "delivery.retried_by_hand",
+            "delivery.retried_manually",
             extra={"delivery": delivery.pk, "was": delivery.resume_status},
         )
 
@@ -78,4 +78,4 @@ def cancel(*, delivery_id: UUID) -> None:
         raise InvalidState(
             f"This delivery is {status}; only one that waits or is held can be canceled."
         )
-    logger.info("delivery.canceled_by_hand", extra={"delivery": delivery_id})
+    logger.info("delivery.canceled_manually", extra={"delivery": delivery_id})

@@ -194,7 +194,7 @@ def sweep(*, now: datetime | None = None) -> None:
     _end_abandoned(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
     if cache.add("resolutions:without-waiters", "checked", heuristic_queue.CHECK_SECONDS):
         heuristic_queue.restore_missing(now)
-    due = Waiter.objects.due(now)[: settings.PAVE_WORKERS].count()
+    due = Waiter.objects.due(now).order_by()[: settings.PAVE_WORKERS].count()
     if due:
         RESOLVE.send(due)
 

@@ -115,7 +115,7 @@ def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> tuple[li
             lease_expires_at=expires_at,
             claimed_by=worker,
         )
-        Waiter.objects.filter(resolution__in=pks).update(due_at=expires_at)
+        Waiter.objects.filter(resolution__in=pks).unlocked().update(due_at=expires_at)
         if passed.outdated:
             _requeue_outdated(passed.outdated)
             fair_share.charge(client, time.monotonic() - begun)

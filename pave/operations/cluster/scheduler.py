@@ -155,7 +155,10 @@ class Scheduler(threading.Thread):
             self._limit_locks()
             work()
         except db.OperationalError as error:
-            logger.warning("database.unavailable", extra={"in": name, "error": first_line(error)})
+            logger.warning(
+                "scheduler.locked" if lock_limit.is_limit(error) else "database.unavailable",
+                extra={"in": name, "error": first_line(error)},
+            )
             db.connections.close_all()
         except Exception:
             logger.exception("scheduler.failed", extra={"in": name})
