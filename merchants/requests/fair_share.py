@@ -1,11 +1,12 @@
 """Fair share: clients share admission and the heuristic's time, whatever each has queued.
 
-The waiting client whose recent use of the heuristic's time, divided by its ``Client.share``, is
-smallest is next. Time counts, not the number of runs, since one run takes a fraction of a
-millisecond and another half a minute, and nobody knows beforehand (as in Amazon SQS's fair queues
-and in deficit round robin, Shreedhar and Varghese 1995). Use halves in each ``HALF_LIFE``: a client
-does not wait long for having been busy yesterday, and one that was idle does not hold up the others
-for much longer than that.
+Admission takes as many requests of each client, one client after the other (``next_queued``). For
+the heuristic, the waiting client whose recent use of the heuristic's time, divided by its
+``Client.share``, is smallest is next. Time counts, not the number of runs, since one run takes a
+fraction of a millisecond and another half a minute, and nobody knows beforehand (as in Amazon SQS's
+fair queues and in deficit round robin, Shreedhar and Varghese 1995). Use halves in each
+``HALF_LIFE``: a client does not wait long for having been busy yesterday, and one that was idle
+does not hold up the others for much longer than that.
 """
 
 import logging

@@ -25,9 +25,10 @@ def next_delay(
     The wait is the schedule's step with a jitter of ±20 %, which keeps the deliveries that failed
     together from coming back together. The endpoint's ``Retry-After`` can only make it later: an
     endpoint that says "0" has not asked for more load than the schedule gives, and one that says
-    "3600" is sent nothing that long. Its wait is kept exactly, without jitter: a lower bound must
-    not be undercut, and the limit per webhook already spreads what follows. It adds no attempt:
-    after the last one there is none, whatever the header says.
+    "3600" does not get this message for that long (others: ``circuit_breaker``). Its wait is kept
+    exactly, without jitter: a lower bound must not be undercut, and the limit per webhook already
+    spreads what follows. It adds no attempt: after the last one there is none, whatever the header
+    says.
 
     Args:
         attempt: the number of attempts made so far, all failed; 1 after the first.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from merchants.matching.booking import channel_phrases, kind_phrases, payment_phrases
+from merchants.matching.booking import channel_phrases, fee_and_tax_phrases, transfer_phrases
 from merchants.matching.booking.persons import (
     COMPANY,
     has_preposition,
@@ -34,20 +34,20 @@ KINDS_WITHOUT_MERCHANT = frozenset(
 )
 _KIND_PHRASES = Phrasebook(
     {
-        "tax": kind_phrases.TAX,
-        "salary": kind_phrases.SALARY,
-        "refund": kind_phrases.REFUND,
-        "fee": kind_phrases.FEE,
-        "interest": kind_phrases.INTEREST,
-        "cash": kind_phrases.CASH,
-        "collected purchase": payment_phrases.COLLECTED_PURCHASE,
-        "instant transfer": payment_phrases.INSTANT_TRANSFER,
-        "person_to_person": payment_phrases.PERSON_TO_PERSON,
-        "bill_payment": payment_phrases.BILL_PAYMENT,
-        "own accounts": payment_phrases.OWN_ACCOUNTS,
-        "transfer": payment_phrases.TRANSFER,
-        "may be transfer": payment_phrases.MAY_BE_TRANSFER,
-        "purchase": payment_phrases.PURCHASE,
+        "tax": fee_and_tax_phrases.TAX,
+        "salary": fee_and_tax_phrases.SALARY,
+        "refund": fee_and_tax_phrases.REFUND,
+        "fee": fee_and_tax_phrases.FEE,
+        "interest": fee_and_tax_phrases.INTEREST,
+        "cash": fee_and_tax_phrases.CASH,
+        "collected purchase": transfer_phrases.COLLECTED_PURCHASE,
+        "instant transfer": transfer_phrases.INSTANT_TRANSFER,
+        "person_to_person": transfer_phrases.PERSON_TO_PERSON,
+        "bill_payment": transfer_phrases.BILL_PAYMENT,
+        "own accounts": transfer_phrases.OWN_ACCOUNTS,
+        "transfer": transfer_phrases.TRANSFER,
+        "may be transfer": transfer_phrases.MAY_BE_TRANSFER,
+        "purchase": transfer_phrases.PURCHASE,
     }
 )
 # Separate from the kinds, since phrases overlap: PAIEMENT SANS CONTACT (purchase), SANS CONTACT.
@@ -66,7 +66,7 @@ _SERVICE_PHRASES = Phrasebook(
 )
 _UNSPACED = [
     ("".join(words_of(phrase)), kind)
-    for kind, phrases in kind_phrases.UNSPACED.items()
+    for kind, phrases in fee_and_tax_phrases.UNSPACED.items()
     for phrase in phrases.split()
 ]
 _WITHOUT_LOCATION = frozenset({"person_to_person", "unknown"})

@@ -89,7 +89,7 @@ STARRED: dict[str, str] = {
     "Swish": "SWISH",
 }
 
-# Processor -> regular expression of what it prints without a star.
+# Processor -> regular expression, without groups, of what it prints without a star.
 _UNSTARRED: dict[str, str] = {
     "PayPal": r"PAYPAL(?:\s+(?:INST(?:ANT)?\s+(?:XFER|TRANSFER)|EUROPE(?:\s+S\.?A\S*)?|PAYMENT"
     r"|PURCHASE|PTE\S*))?\s*[-:]?\s",
@@ -125,10 +125,10 @@ ONLINE = frozenset(
 )  # fmt: skip
 _BY_PREFIX = {prefix: name for name, prefixes in STARRED.items() for prefix in prefixes.split()}
 _STARRED_PREFIX = re.compile(r"([A-Z0-9][A-Z0-9 .\-/]{0,22}?)\s?\*+\s*(?=\S)", re.IGNORECASE)
-_UNSTARRED_PATTERNS = [
-    (name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNSTARRED.items()
-]
-_UNSTARRED_STARTS = tuple("SP S T LS IZ Z KL MO STG GO BU ST AD CC ME PH RA VI WO PA".split())
+_UNSTARRED_NAMES = list(_UNSTARRED)
+_UNSTARRED_PATTERN = re.compile(
+    "|".join(f"({pattern})" for pattern in _UNSTARRED.values()), re.IGNORECASE
+)
 _SEPARATORS = str.maketrans("", "", " .-/")
 
 
@@ -161,11 +161,10 @@ def split_intermediary(body: str) -> ProcessorSplit:
         if 2 <= len(prefix) <= 3 and prefix not in _SHORT_MERCHANTS and rest[:1].isalpha():
             return ProcessorSplit(None, rest, starred.end(), prefix)
         return ProcessorSplit(None, body, 0)
-    if body[:2].upper().startswith(_UNSTARRED_STARTS):
-        for name, pattern in _UNSTARRED_PATTERNS:
-            match = pattern.match(body)
-            if match and match.end() < len(body):
-                return ProcessorSplit(name, body[match.end() :], match.end(), is_unstarred=True)
+    unstarred = _UNSTARRED_PATTERN.match(body)
+    if unstarred and unstarred.lastindex and unstarred.end() < len(body):
+        name = _UNSTARRED_NAMES[unstarred.lastindex - 1]
+        return ProcessorSplit(name, body[unstarred.end() :], unstarred.end(), is_unstarred=True)
     return ProcessorSplit(None, body, 0)
 
 
