@@ -42,7 +42,7 @@ from pave.core import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
 from tests.merchants.batching import post
 from tests.servers import ON_SQLITE
-from webhooks.models import Delivery, Event, SigningSecret, Webhook
+from webhooks.models import Delivery, Event
 
 BUILT_IN = configured.PAVE_HEURISTIC
 
@@ -98,16 +98,16 @@ def statuses(**conditions):
 
 
 def tables_with(client):
-    """Return the rows of each table that has some, but of those that others need the client's."""
-    shared = {Client, Webhook, SigningSecret}
-    models = {
-        model
-        for app in ("clients", "merchants", "operations", "staff", "webhooks")
-        for model in apps.get_app_config(app).get_models()
-    }
-    tables = [model._default_manager.all() for model in models - shared]
-    tables += [Client.objects.filter(pk=client.pk), client.webhooks.all()]
-    tables += [SigningSecret.objects.filter(webhook__client=client)]
+    """Return the client's rows of each table that has some, or all where none says whose it is."""
+    tables = []
+    for app in ("clients", "merchants", "operations", "staff", "webhooks"):
+        for model in apps.get_app_config(app).get_models():
+            names = {field.name for field in model._meta.get_fields()}
+            of_client = {"pk": client.pk} if model is Client else {}
+            for name in ("client", "webhook__client"):
+                if model is not Resolution and name.partition("__")[0] in names:
+                    of_client = {name: client}
+            tables.append(model._default_manager.filter(**of_client))
     return sorted(filter(list, tables), key=lambda rows: rows.model.__name__)
 
 
@@ -148,6 +148,8 @@ def test_what_a_client_has_in_any_table_stops_nobody_else(
     }
     for number, rows in enumerate(tables):
         claimed = leave_unfinished(number)
+        same = submit(f"WAITING-{number} OF THE OTHER")
+        admission.admit_batch()
         with locked(*rows.all()):
             submit(f"WAITING-{number} TWO", one)
             submit("SPOTIFY")
@@ -157,10 +159,13 @@ def test_what_a_client_has_in_any_table_stops_nobody_else(
             worker.work([claimed])
             run_cluster()
             send()
-            assert set(statuses(client=other)) == {"completed"}, rows.model
+            left = NormalizationRequest.objects.filter(client=other).exclude(status="completed")
+            needing = {same.pk} if rows.model is Resolution else set()
+            assert set(left.values_list("pk", flat=True)) == needing, rows.model
             sent = Delivery.objects.filter(webhook__client=other)
             assert set(sent.values_list("status", flat=True)) == {"succeeded"}, rows.model
         run_cluster()
+        assert not left.exists()
 
 
 def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):
