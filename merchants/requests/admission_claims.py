@@ -121,8 +121,10 @@ def end_claims(claims: QuerySet[AdmissionClaim]) -> None:
     """Have the requests of dead workers admitted one by one: one of them may be the cause."""
     for claim in claims:
         with transaction.atomic():
-            if not AdmissionClaim.objects.filter(pk=claim.pk).delete()[0]:
+            unlocked = AdmissionClaim.objects.select_for_update(skip_locked=True)
+            if (found := unlocked.filter(pk=claim.pk).first()) is None:
                 continue
+            found.delete()
             lost = NormalizationRequest.objects.queued().filter(
                 pk__in=claim.requests, admission_attempts=0
             )

@@ -42,8 +42,9 @@ MAX_DELIVERIES = 250
 
 # The client whose requests this process claimed last: the next claim begins after it.
 _last_admitted = 0
-# What this process has still to charge clients with, in seconds, since their rows were locked.
-_not_charged: dict[int, float] = {}
+# What this process has still to charge clients with, since their rows were locked: seconds, and as
+# of when.
+_not_charged: dict[int, tuple[float, float]] = {}
 
 
 def count_busy() -> int:
@@ -136,7 +137,7 @@ def by_use(clients: list[int]) -> list[int]:
         "pk", "share", "heuristicuse__seconds", "heuristicuse__as_of"
     )
     used = {
-        pk: (faded(seconds or 0.0, now - (as_of or now)) + _not_charged.get(pk, 0.0)) / share
+        pk: (faded(seconds or 0.0, now - (as_of or now)) + _outstanding(pk, now)) / share
         for pk, share, seconds, as_of in rows
     }
     return sorted(used, key=lambda pk: (used[pk], pk))
@@ -149,13 +150,14 @@ def charge(client: int, seconds: float) -> None:
     afterwards: so several workers serve different clients, and a run that kills its worker has cost
     all of it. If the client's use is locked, it is charged next time.
     """
-    seconds += _not_charged.get(client, 0.0)
+    now = time.time()
+    seconds += _outstanding(client, now)
     locked: list[object] = []
     with suppress(IntegrityError):  # the client has been erased since
         locked += update_unlocked({("use", client): lambda: _charge(client, seconds)})
     if locked:
         logger.warning("heuristic.not_charged", extra={"client": client})
-        _not_charged[client] = seconds
+        _not_charged[client] = seconds, now
     else:
         _not_charged.pop(client, None)
 
@@ -171,6 +173,11 @@ def _charge(client: int, seconds: float) -> None:
     if not changed:
         use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=now)
         HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
+
+
+def _outstanding(client: int, now: float) -> float:
+    seconds, as_of = _not_charged.get(client, (0.0, now))
+    return faded(seconds, now - as_of)
 
 
 def charge_actual(client: int, seconds: float, in_advance: float) -> None:

@@ -21,7 +21,15 @@ def add(
     requests_by_key: Mapping[str, Sequence[NormalizationRequest]],
     now: datetime,
 ) -> None:
-    """Add the clients to the queue, unless they are in it."""
+    """Add the clients to the queue, unless they are in it; wait for no lock on its rows.
+
+    Args:
+        resolutions: Locked ones.
+        requests_by_key: The requests that wait for them.
+        now: The present.
+    """
+    present = Waiter.objects.filter(resolution__in=resolutions).order_by()
+    queued = set(present.values_list("resolution_id", "client_id"))
     waiters = []
     for resolution in resolutions:
         by_client: dict[int, list[NormalizationRequest]] = {}
@@ -38,21 +46,16 @@ def add(
                     due_at=now,
                 )
             )
-    Waiter.objects.bulk_create(waiters, ignore_conflicts=True)
+    new = [waiter for waiter in waiters if (waiter.resolution_id, waiter.client_id) not in queued]
+    Waiter.objects.bulk_create(new, ignore_conflicts=True)
     hastened: dict[int, list[UUID]] = {}
     for waiter in waiters:
-        if not waiter.bulk:
+        if not waiter.bulk and (waiter.resolution_id, waiter.client_id) in queued:
             hastened.setdefault(waiter.client_id, []).append(waiter.resolution_id)
     for client, asked in sorted(hastened.items()):
         # Only rows of batches waited so far, and now a single request does.
-        Waiter.objects.filter(resolution__in=asked, client=client, bulk=True).update(bulk=False)
-
-
-def locked_by_others(resolutions: Collection[Resolution]) -> set[UUID]:
-    """Lock the waiters of resolutions; return the resolutions with one that others have locked."""
-    waiters = Waiter.objects.filter(resolution__in=resolutions).order_by()
-    locked = waiters.exclude(pk__in=waiters.unlocked().values("pk"))
-    return set(locked.values_list("resolution", flat=True))
+        of_batches = present.filter(resolution__in=asked, client=client, bulk=True)
+        of_batches.unlocked().update(bulk=False)
 
 
 def _is_bulk(request: NormalizationRequest) -> bool:

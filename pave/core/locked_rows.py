@@ -23,19 +23,25 @@ Key = TypeVar("Key")
 
 
 class LockedRows(Generic[Key]):
-    """What this process has found locked: each row is left alone twice as long as before."""
+    """What this process has found locked: each row is left alone twice as long as before.
 
-    def __init__(self) -> None:
+    Args:
+        first_pause: How long the first time, in seconds; None: ``FIRST_PAUSE``.
+    """
+
+    def __init__(self, first_pause: float | None = None) -> None:
+        self._first_pause = first_pause
         self._left_until: dict[Key, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
     def add(self, keys: Iterable[Key]) -> int:
         """Leave rows alone; return how many of them have been locked for several seconds."""
         now = time.monotonic()
+        first = FIRST_PAUSE if self._first_pause is None else self._first_pause
         for_long = 0
         with self._lock:
             for key in keys:
-                _, pause = self._left_until.get(key, (0.0, FIRST_PAUSE / 2))
+                _, pause = self._left_until.get(key, (0.0, first / 2))
                 pause = min(2 * pause, LONGEST_PAUSE)
                 self._left_until[key] = now + pause, pause
                 for_long += pause == LONGEST_PAUSE
@@ -53,7 +59,8 @@ class LockedRows(Generic[Key]):
             return {key for key, (until, _) in self._left_until.items() if until > now}
 
 
-_not_updated: LockedRows[object] = LockedRows()
+# Whoever has waited for ``_TOGETHER_SECONDS`` does not do so again soon.
+_not_updated: LockedRows[object] = LockedRows(first_pause=LONGEST_PAUSE)
 
 
 def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:

@@ -1,5 +1,6 @@
 """Clients take turns in the heuristic's time."""
 
+import time
 from datetime import timedelta
 from unittest import mock
 
@@ -171,6 +172,13 @@ def test_a_client_whose_rows_are_broken_holds_nobody_up(monkeypatch):
     WaiterFactory.create_batch(2, client=other)
     assert next_client() == other
     assert next_client() == other
+
+
+def test_what_could_not_be_charged_fades_like_the_rest(monkeypatch):
+    one, other = ClientFactory(), ClientFactory()
+    fair_share.charge(other.pk, 10)
+    monkeypatch.setattr(fair_share, "_not_charged", {one.pk: (300.0, time.time() - 3600)})
+    assert fair_share.by_use([other.pk, one.pk]) == [one.pk, other.pk]
 
 
 def test_a_client_that_was_erased_meanwhile_pays_nothing():

@@ -18,6 +18,7 @@ from django.utils import timezone
 from merchants.catalogue import draft, importer, rulesets
 from merchants.catalogue.sources.shipped import load_shipped
 from merchants.models import (
+    AdmissionClaim,
     Batch,
     HeuristicUse,
     Merchant,
@@ -287,16 +288,19 @@ def test_a_waiter_stops_only_its_client(submit, client_1234, stranger):
     assert not Waiter.objects.exists()
 
 
-def test_a_waiter_stops_no_admission_but_of_the_same_key(submit, client_1234):
+def test_a_waiter_stops_no_admission(submit, client_1234):
     submit("NETFLIX 1", client_1234.client)
     admission.admit_batch()
     same, other = submit("NETFLIX 2", client_1234.client), submit("SPOTIFY")
     with locked(Waiter.objects.get()):
         run_cluster()
         assert statuses(pk=other.pk) == ["completed"]
-        assert statuses(pk=same.pk) == ["queued"]
+        assert statuses(pk=same.pk) == ["processing"]
+        of_another = submit("NETFLIX 3")
+        run_cluster()
+        assert statuses(pk=of_another.pk) == ["completed"]
     run_cluster()
-    assert statuses() == ["completed"] * 3
+    assert statuses() == ["completed"] * 4
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -314,6 +318,38 @@ def test_a_waiter_stops_no_answer(submit, client_1234, fails):
     make_due()
     run_cluster()
     assert not Waiter.objects.exists()
+
+
+def test_a_request_of_an_older_ruleset_stops_only_itself(submit, client_1234, settings):
+    settings.PAVE_HEURISTIC = BUILT_IN
+    merchant = MerchantFactory(name="Blue Bottle")
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=merchant)
+    rulesets.publish(note="a rule", by="test")
+    held = submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA", client_1234.client)
+    submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA")
+    admission.admit_batch()
+    Rule.objects.create(kind="contains", pattern="river street", merchant=merchant)
+    rulesets.publish(note="another", by="test")
+    submit("UNKNOWNSHOPAX WIEN")
+    with locked(held):
+        run_cluster()
+        assert statuses() == ["processing", "completed", "completed"]
+    attempts.sweep(now=timezone.now() + timedelta(minutes=5))
+    make_due()
+    worker.resolve_due()  # requeues it
+    run_cluster()
+    assert statuses() == ["completed"] * 3
+
+
+def test_a_claim_of_a_dead_worker_stops_no_other(submit, client_1234):
+    submit("NETFLIX", client_1234.client)
+    admission_claims.claim_queued(1)
+    submit("SPOTIFY")
+    admission_claims.claim_queued(1)
+    with locked(AdmissionClaim.objects.first()):
+        admission_claims.requeue(worker="")
+        admission.admit_suspects()
+        assert statuses() == ["queued", "processing"]
 
 
 def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit, client_1234):

@@ -190,3 +190,9 @@ def test_another_supervisor_of_the_host_recovers_it_too(scheduler, requeued):
     ClusterBeat.objects.update(seen_at=timezone.now() - timedelta(seconds=60))
     recover(scheduler)
     assert requeued == [cluster_name(2**22 + 1)]
+
+
+def test_what_an_own_cluster_with_the_number_of_a_dead_one_has_is_left_to_it(scheduler, requeued):
+    beat_of(Cluster.pid, supervisor=os.getpid(), seconds_ago=60)
+    recover(scheduler)
+    assert requeued == []

@@ -187,11 +187,13 @@ def _requeue_outdated(outdated: Sequence[Resolution]) -> None:
     """Readmit the requests that wait for outdated resolutions, in pages.
 
     Args:
-        outdated: Locked ones. Those with requests left keep their waiters.
+        outdated: Locked ones. Those with requests left keep their waiters; requests that somebody
+            else has locked are left to the sweep (``heuristic_queue.restore_missing``).
     """
     # Not ordered by id, which would scan all clients' requests.
     waiting = NormalizationRequest.objects.waiting_for(outdated).order_by()
-    some = list(waiting.values_list("pk", flat=True)[: completion.SETTLE_BATCH])
+    unlocked = waiting.select_for_update(skip_locked=True, of=("self",))
+    some = list(unlocked.values_list("pk", flat=True)[: completion.SETTLE_BATCH])
     completion.readmit(NormalizationRequest.objects.filter(pk__in=some))
     if len(some) < completion.SETTLE_BATCH:
         pks = [resolution.pk for resolution in outdated]

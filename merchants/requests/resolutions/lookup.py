@@ -35,8 +35,8 @@ def find_or_create(
         requests_by_key: Requests by key.
         ruleset: The current one.
         now: The present.
-        skip_locked: Whether to leave out keys whose resolution somebody else has locked, or one of
-            its waiters, and not to wait for them.
+        skip_locked: Whether to leave out keys whose resolution somebody else has locked, and not to
+            wait for them.
 
     Returns:
         Resolutions by the text of their key.
@@ -57,9 +57,6 @@ def find_or_create(
     existing = {key for key, row in present.items() if not row.is_resolved}
     locked = _locked(others, existing, ruleset, skip_locked=skip_locked)
     _reopen(locked, by_text, now)
-    if skip_locked and existing:
-        held = heuristic_queue.locked_by_others(locked)
-        locked = [resolution for resolution in locked if resolution.pk not in held]
     unresolved = [resolution for resolution in locked if _is_open(resolution)]
     heuristic_queue.add(unresolved, by_text, now)
     if unresolved:

@@ -115,10 +115,12 @@ class Scheduler(threading.Thread):
         if self._recovered:  # before, none is of this supervisor
             quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
-        for beat in beats:
-            if not _is_running(beat):
-                self._to_requeue.add(cluster_name(beat.pid))
-                beat.delete()
+        running = {cluster.pid for cluster in self._clusters}
+        with db.transaction.atomic():
+            unlocked = beats.select_for_update(skip_locked=True)
+            dead = [beat for beat in unlocked if beat.pid not in running and not _is_running(beat)]
+            ClusterBeat.objects.filter(pk__in=[beat.pk for beat in dead]).delete()
+        self._to_requeue.update(cluster_name(beat.pid) for beat in dead)
         self._recovered = True
 
     def _heartbeat(self) -> None:
