@@ -6,12 +6,16 @@ from typing import cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from merchants.models import NormalizationRequest, Resolution, Waiter
+from pave.core import lock_limit
 
 # How often the sweep looks for resolutions without waiters, in seconds, and at how many.
 CHECK_SECONDS = 60
 CHECK_BATCH = 2000
+# How long to wait for a waiter that somebody else has locked, in seconds.
+LOCK_SECONDS = 2.0
 # The last pending resolution that the sweep of this process has examined.
 _checked_up_to: UUID | None = None
 
@@ -56,6 +60,19 @@ def add(
         # Only rows of batches waited so far, and now a single request does.
         of_batches = present.filter(resolution__in=asked, client=client, bulk=True)
         of_batches.unlocked().update(bulk=False)
+
+
+def set_due(resolution: Resolution, due_at: datetime | F) -> int:
+    """Set when the waiters of a locked resolution are due; return how many have it.
+
+    Claims lock them for a moment, and are waited for; those that stay locked keep the lease's end.
+    """
+    waiters = Waiter.objects.filter(resolution=resolution.pk)
+    try:
+        with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+            return waiters.update(due_at=due_at)
+    except lock_limit.Locked:
+        return waiters.unlocked().update(due_at=due_at)
 
 
 def _is_bulk(request: NormalizationRequest) -> bool:

@@ -3,7 +3,8 @@
 As by ``BEGIN; UPDATE …`` in a psql session.
 """
 
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -33,6 +34,7 @@ from merchants.requests import (
     admission_claims,
     batches,
     fair_share,
+    heuristic_queue,
     revision,
     submission,
     worker,
@@ -60,6 +62,7 @@ def impatient(settings, monkeypatch):
     monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 0)
     monkeypatch.setattr(admission_claims, "LOCKED", locked_rows.LockedRows())
     monkeypatch.setattr(attempts, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(heuristic_queue, "LOCK_SECONDS", 0.1)
     cache.clear()
 
 
@@ -318,6 +321,39 @@ def test_a_waiter_stops_no_answer(submit, client_1234, fails):
     make_due()
     run_cluster()
     assert not Waiter.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["fail", "release"])
+def test_a_waiter_that_a_claim_locks_for_a_moment_is_due_in_time(submit, monkeypatch, end):
+    monkeypatch.setattr(heuristic_queue, "LOCK_SECONDS", 30)
+    submit("NETFLIX 1")
+    admission.admit_batch()
+    [claimed] = claims.claim(worker="w")
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        stack.enter_context(locked(Waiter.objects.get()))
+
+        def end_attempt():
+            if end == "fail":
+                attempts.fail(claimed.resolution, "It failed.")
+            else:
+                attempts.release([claimed.resolution])
+            connection.close()
+
+        ended = pool.submit(end_attempt)
+        while not lock_is_waited_for():
+            pass
+        stack.close()
+        ended.result(30)
+    assert Waiter.objects.due(timezone.now() + timedelta(seconds=attempts.PAUSES[0])).exists()
+
+
+def lock_is_waited_for():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return cursor.fetchone() is not None
 
 
 def test_a_request_of_an_older_ruleset_stops_only_itself(submit, client_1234, settings):

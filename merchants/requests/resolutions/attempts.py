@@ -155,14 +155,13 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
             lease_expires_at=None,
             claimed_by="",
         )
-        waiting = Waiter.objects.filter(resolution=resolution.pk)
         all_of_them = True
         if changed and ruleset is not None:
             resolution.refresh_from_db()
             all_of_them = completion.settle([resolution], ruleset, now=now).all_of_them
             if all_of_them:
-                waiting.unlocked().delete()
-        elif changed and not waiting.unlocked().update(due_at=now + _pause(resolution.attempts)):
+                Waiter.objects.filter(resolution=resolution.pk).unlocked().delete()
+        elif changed and not heuristic_queue.set_due(resolution, now + _pause(resolution.attempts)):
             heuristic_queue.drop_unawaited([resolution.pk])
     if not all_of_them:
         completion.readmit_waiting([resolution.pk])
@@ -182,8 +181,7 @@ def release(resolutions: Sequence[Resolution]) -> None:
             if _update_ours(
                 resolution, status=Status.PENDING, lease_expires_at=None, claimed_by=""
             ):
-                waiting = Waiter.objects.filter(resolution=resolution.pk)
-                waiting.unlocked().update(due_at=F("since"))
+                heuristic_queue.set_due(resolution, F("since"))
     heuristic_queue.drop_unawaited([resolution.pk for resolution in resolutions])
     RESOLVE.send(min(len(resolutions), settings.PAVE_WORKERS))
 
