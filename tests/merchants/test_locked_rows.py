@@ -123,6 +123,7 @@ def leave_unfinished(submit, api, client_1234):
         client = client_1234.client
         fair_share.charge(client.pk, 1)
         submit(f"CLAIMED-{number}", client)
+        admission.admit_batch()  # by itself, so that it is the first to be claimed
         post(api, [{"description": f"ROW-{number}"}])
         submit(f"WAITING-{number} ONE", client)
         admission.admit_batch()
