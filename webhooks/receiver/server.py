@@ -119,6 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = self.rfile.read(int(length))
+        if len(body) < int(length):  # its sender has died: no message, but a part of one
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = server.handle(self.path, headers, body)
         if reply.delay:
