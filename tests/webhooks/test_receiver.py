@@ -1,7 +1,9 @@
 import http.client
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -64,6 +66,17 @@ def test_without_a_secret_nothing_is_verified() -> None:
 
 def test_a_body_without_a_length_is_refused(receiver: Receiver) -> None:
     assert send(receiver, {"transfer-encoding": "chunked"}) == 411
+    assert not receiver.messages
+
+
+def test_a_part_of_a_message_is_none(receiver: Receiver) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
+    address = urlsplit(receiver.url("/"))
+    for part in (b"", b"{"):
+        with socket.create_connection((address.hostname, address.port), timeout=10) as sender:
+            sender.sendall(head + part)
+            sender.shutdown(socket.SHUT_WR)
+            assert sender.recv(100) == b""
     assert not receiver.messages
 
 
