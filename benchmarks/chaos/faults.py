@@ -115,10 +115,13 @@ def supervisor_killed(scene: Scene) -> bool:
 
 def supervisor_killed_with_all(scene: Scene) -> bool:
     # As the kernel does with a container that is out of memory.
-    supervisor = psutil.Process(
-        scene.plant.supervisor(scene.dice.choice(scene.plant.supervisors)).pid
-    )
-    for process in [supervisor, *supervisor.children(recursive=True)]:
+    name = scene.dice.choice(scene.plant.supervisors)
+    try:
+        supervisor = psutil.Process(scene.plant.supervisor(name).pid)
+        family = [supervisor, *supervisor.children(recursive=True)]
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
+    for process in family:
         _kill(process)
     return True
 

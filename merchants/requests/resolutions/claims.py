@@ -9,6 +9,7 @@ from itertools import takewhile
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -17,7 +18,6 @@ from merchants.matching.types import Transaction
 from merchants.models import NormalizationRequest, Resolution, Waiter
 from merchants.requests import completion, fair_share, heuristic_queue
 from merchants.wakeups import RESOLVE
-from pave.core import lock_limit
 from pave.operations.cluster.db_retry import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,6 @@ Status = Resolution.Status
 LOOK_AHEAD = (200, 200)
 # How long a worker goes on requeuing outdated requests, in seconds.
 REQUEUE_SECONDS = 2.0
-# How long a claim waits for each lock, in seconds; then the client is skipped.
-LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def _claim_of(client: int, worker: str, limit: int, pk: UUID | None) -> tuple[li
     """Claim one client's next resolutions; return also how many outdated ones were requeued."""
     now, begun = timezone.now(), time.monotonic()
     passed = _PassedOver()
-    with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+    with transaction.atomic():  # waits for no lock but a charge's, which is limited
         waiters = _lock_due(client, now, limit, pk, passed)
         if waiters and waiters[0].resolution.attempts:
             waiters = waiters[:1]
