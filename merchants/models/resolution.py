@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
-from django.db.models import Q
+from django.db import connection, models
+from django.db.models import F, Func, Q
 
 from merchants.matching import types
 from merchants.models.catalogue import Merchant, Rule, Ruleset
@@ -144,8 +145,19 @@ class WaiterQuerySet(models.QuerySet["Waiter"]):
 
     def unlocked(self) -> "WaiterQuerySet":
         """Those that nobody else has locked, locked until the transaction ends."""
-        free = self.select_for_update(skip_locked=True, of=("self",)).order_by()
-        return Waiter.objects.filter(pk__in=list(free.values_list("pk", flat=True)))
+        free = self.select_for_update(skip_locked=True, of=("self",)).order_by().values("pk")
+        if connection.vendor != "postgresql":
+            return Waiter.objects.filter(pk__in=free)
+        # As an array it is read once, and its rows are found by their keys, whatever the plan.
+        return Waiter.objects.filter(
+            Func(
+                F("pk"),
+                ArraySubquery(free),
+                arg_joiner=" = ANY(",
+                template="%(expressions)s)",
+                output_field=models.BooleanField(),
+            )
+        )
 
 
 class Waiter(models.Model):

@@ -114,7 +114,7 @@ def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
 
 def _admit_batch(limit: int) -> tuple[int, bool]:
     """Do what ``admit_batch`` does; also return whether a client may have more than its share."""
-    if not fair_share.is_any_admissible():
+    if not fair_share.is_any_queued():
         return 0, False
     claimed = claim_queued(limit)
     if not claimed.requests:
@@ -264,10 +264,10 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
         if claim.alone:
             uncount_attempt(locked & queued)
         update_each(waiting, ("status", "resolution", "reading"))
-        complete(cached, now)
-        fail(failed, now)
-        batches.count([*cached, *failed], now=now)
         counter = Counter(now)
+        complete(cached, now, counter)
+        fail(failed, now, counter)
+        batches.count([*cached, *failed], now=now)
         known = sum(request.pk not in keyed.again for request in cached)
         unknown = sum(request.pk not in keyed.again for request in (*waiting, *failed))
         counter.add("requests", "queued", count=known + unknown)

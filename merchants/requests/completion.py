@@ -37,18 +37,24 @@ Status = NormalizationRequest.Status
 SETTLE_BATCH = 500
 
 
-def complete(requests: Sequence[NormalizationRequest], now: datetime) -> None:
-    """End requests with the answers of their resolutions, and notify their clients."""
+def complete(requests: Sequence[NormalizationRequest], now: datetime, counter: Counter) -> None:
+    """End requests with the answers of their resolutions, and notify their clients.
+
+    Args:
+        requests: With their resolutions.
+        now: The present.
+        counter: Counts them; to be written in the same transaction, as with the next functions.
+    """
     _end(requests, Status.COMPLETED, now)
     _count_hits(requests)
-    _count(requests, now)
+    _count(requests, now, counter)
     _notify(COMPLETED, requests, now)
 
 
-def fail(requests: Sequence[NormalizationRequest], now: datetime) -> None:
+def fail(requests: Sequence[NormalizationRequest], now: datetime, counter: Counter) -> None:
     """End requests with their errors, and notify their clients."""
     _end(requests, Status.FAILED, now)
-    _count(requests, now)
+    _count(requests, now, counter)
     _notify(FAILED, requests, now)
 
 
@@ -60,7 +66,9 @@ def cancel(requests: Sequence[NormalizationRequest], now: datetime) -> None:
     NormalizationRequest.objects.filter(pk__in=[request.pk for request in requests]).update(
         status=Status.CANCELED, resolution=None, completed_at=now
     )
-    _count(requests, now)
+    counter = Counter(now)
+    _count(requests, now, counter)
+    counter.write()
 
 
 def correct(answers: Sequence[tuple[NormalizationRequest, Resolution]], now: datetime) -> int:
@@ -91,7 +99,9 @@ class Settled:
     all_of_them: bool
 
 
-def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime) -> Settled:
+def settle(
+    resolutions: Sequence[Resolution], ruleset: Ruleset, counter: Counter, *, now: datetime
+) -> Settled:
     """Complete or fail the requests that wait for finished resolutions, ``SETTLE_BATCH`` at most.
 
     Fewer of a client with many webhooks (``fair_share.affordable``).
@@ -121,8 +131,8 @@ def settle(resolutions: Sequence[Resolution], ruleset: Ruleset, *, now: datetime
         else:
             request.error = resolution.error
             failed.append(request)
-    complete(answered, now)
-    fail(failed, now)
+    complete(answered, now, counter)
+    fail(failed, now, counter)
     if outdated:
         readmit(NormalizationRequest.objects.filter(pk__in=[request.pk for request in outdated]))
     batches.count([*answered, *failed], now=now)
@@ -178,14 +188,12 @@ def _notify(event_type: str, requests: Sequence[NormalizationRequest], now: date
     )
 
 
-def _count(requests: Iterable[NormalizationRequest], now: datetime) -> None:
-    counter = Counter(now)
+def _count(requests: Iterable[NormalizationRequest], now: datetime, counter: Counter) -> None:
     for request in requests:
         counter.add("requests", request.status)
         counter.observe("wait_seconds", (now - request.created_at).total_seconds())
         if request.status == Status.COMPLETED and request.resolution:
             counter.add("answers", request.resolution.method)
-    counter.write()
 
 
 def _count_hits(requests: Iterable[NormalizationRequest]) -> None:

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest, Power
 from django.utils import timezone
@@ -95,8 +95,10 @@ def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Req
     costs = fan_out(many, OF_REQUESTS, [BATCH_COMPLETED])
     nothing = (0, 0)
     of_batches = {batch for client, batch, _ in requests if batch and costs.get(client, nothing)[0]}
-    loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)
-    each = {None, *(loud.values_list("pk", flat=True) if of_batches else ())}
+    each: set[UUID | None] = {None}
+    if of_batches:
+        loud = Batch.objects.filter(pk__in=of_batches, deliver=Batch.Deliver.EACH)
+        each.update(loud.values_list("pk", flat=True))
     left = dict.fromkeys(many, MAX_DELIVERIES)
     begun: set[UUID | None] = {None}
     taken = []
@@ -152,9 +154,14 @@ def charge(client: int, seconds: float) -> None:
     """
     now = time.time()
     seconds += _outstanding(client, now)
+    use = HeuristicUse.objects.filter(client=client)
+    with transaction.atomic(savepoint=False):
+        # One statement, but for the first time and while somebody else has it locked.
+        charged = _charge(use.filter(pk__in=use.select_for_update(skip_locked=True)), seconds)
     locked: list[object] = []
-    with suppress(IntegrityError):  # the client has been erased since
-        locked += update_unlocked({("use", client): lambda: _charge(client, seconds)})
+    if not charged:
+        with suppress(IntegrityError):  # the client has been erased since
+            locked += update_unlocked({("use", client): lambda: _charge_or_add(client, seconds)})
     if locked:
         logger.warning("heuristic.not_charged", extra={"client": client})
         _not_charged[client] = seconds, now
@@ -162,17 +169,20 @@ def charge(client: int, seconds: float) -> None:
         _not_charged.pop(client, None)
 
 
-def _charge(client: int, seconds: float) -> None:
+def _charge_or_add(client: int, seconds: float) -> None:
+    if not _charge(HeuristicUse.objects.filter(client=client), seconds):
+        use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=time.time())
+        HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
+
+
+def _charge(use: QuerySet[HeuristicUse], seconds: float) -> int:
     now = time.time()
     # After sixty half-lives nothing is left, and PostgreSQL refuses smaller powers.
     age = Greatest((F("as_of") - now) / HALF_LIFE, Value(-60.0), output_field=FloatField())
     left = F("seconds") * Power(Value(2.0), age)
-    changed = HeuristicUse.objects.filter(client=client).update(
+    return use.update(
         seconds=Greatest(left + seconds, Value(0.0), output_field=FloatField()), as_of=now
     )
-    if not changed:
-        use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=now)
-        HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
 
 
 def _outstanding(client: int, now: float) -> float:
@@ -204,10 +214,15 @@ def faded(seconds: float, age: float) -> float:
 
 def is_any_admissible() -> bool:
     """Return whether any request waits to be admitted with others."""
+    if not is_any_queued():
+        return False
+    return not _canceling().exists() or bool(_queued_of_each(_clients_with_queued(), 1, ()))
+
+
+def is_any_queued() -> bool:
+    """Return whether any request waits, also if only rows of batches that are being canceled."""
     queued = NormalizationRequest.objects.queued().filter(admission_attempts=0)
-    if not _canceling().exists():
-        return exists_along(queued, "client_id", "batch_id", "id")
-    return bool(_queued_of_each(_clients_with_queued(), 1, ()))
+    return exists_along(queued, "client_id", "batch_id", "id")
 
 
 def _queued_of(

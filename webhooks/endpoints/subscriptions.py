@@ -29,6 +29,8 @@ def subscribers(clients: Collection[int]) -> dict[int, list[Subscriber]]:
     the message.
     """
     found: dict[int, list[Subscriber]] = {client: [] for client in clients}
+    if not found:
+        return found
     for client, pk, events, enabled, disabled_by in (
         Webhook.objects.existing()
         .filter(client__in=found)

@@ -115,8 +115,8 @@ def _finish(
             row.claimed_by = ""
             counter.observe("heuristic_seconds", answer.duration_ms / 1000)
         update_each(ours, _WRITTEN)
+        settled = completion.settle(ours, ruleset, counter, now=now)
         counter.write()
-        settled = completion.settle(ours, ruleset, now=now)
         if settled.all_of_them:
             Waiter.objects.filter(resolution__in=ours).unlocked().delete()
     if not settled.all_of_them:
@@ -158,7 +158,10 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
         all_of_them = True
         if changed and ruleset is not None:
             resolution.refresh_from_db()
-            all_of_them = completion.settle([resolution], ruleset, now=now).all_of_them
+            counter = Counter(now)
+            settled = completion.settle([resolution], ruleset, counter, now=now)
+            counter.write()
+            all_of_them = settled.all_of_them
             if all_of_them:
                 Waiter.objects.filter(resolution=resolution.pk).unlocked().delete()
         elif changed and not heuristic_queue.set_due(resolution, now + _pause(resolution.attempts)):

@@ -12,7 +12,8 @@ may change; ``tests/operations/test_django_q2.py`` has what Pave needs of each:
   is recycled.
 * ``get_mp_context``: processes are created as the original creates them.
 * ``Conf``: its time-outs and pauses.
-* ``ORM``: the broker in the database, subclassed to wait for notifications instead of polling.
+* ``ORM``: the broker in the database, subclassed to wait for notifications instead of polling, and
+  to check its connection less often; ``OrmQ``: its rows.
 * ``Sqs``: subclassed for its queue. It is imported in ``brokers.sqs``, since it needs boto3.
 """
 
@@ -20,7 +21,7 @@ from django_q.brokers import Broker, get_broker
 from django_q.brokers.orm import ORM
 from django_q.cluster import Sentinel, get_mp_context
 from django_q.conf import Conf
-from django_q.models import Task
+from django_q.models import OrmQ, Task
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 from django_q.tasks import async_task
 from django_q.worker import worker
@@ -29,6 +30,7 @@ __all__ = [
     "ORM",
     "Broker",
     "Conf",
+    "OrmQ",
     "Sentinel",
     "Task",
     "async_task",

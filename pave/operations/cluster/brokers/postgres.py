@@ -18,11 +18,11 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import DEFAULT_DB_ALIAS, Error, close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from pave.operations.cluster.django_q2 import ORM, Conf
+from pave.operations.cluster.django_q2 import ORM, Conf, OrmQ
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +126,14 @@ class ListeningBroker(ORM):
         self._channel = f"pave_{list_key}"
         self._listener = NotificationListener(self._channel)
 
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> Any:
+        """Return the tasks' rows. The original looks each time whether the connection lives.
+
+        A sender has used it just now; others say ``close_old_connections``.
+        """
+        return OrmQ.objects.using(Conf.ORM)
+
     def enqueue(self, task: str) -> Any:
         """Write a task, and notify of it."""
         key = super().enqueue(task)
@@ -135,11 +143,17 @@ class ListeningBroker(ORM):
 
     def dequeue(self) -> list[tuple[Any, str]] | None:
         """Return tasks for this cluster, or None after a while without any."""
+        close_old_connections()
         waiting = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
         if not waiting.exists():
             self._listener.wait(POLL_SECONDS)
             return None
         return super().dequeue()
+
+    def delete(self, task_id: Any) -> None:
+        """Delete a task."""
+        close_old_connections()
+        super().delete(task_id)
 
 
 def broker(list_key: str) -> ListeningBroker:
