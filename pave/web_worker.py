@@ -40,8 +40,6 @@ LINGER_SECONDS = 2
 LINGER_BYTES = 64 * 1024
 _RECEIVED_BYTES = 64 * 1024
 _ACCEPTED_AT_ONCE = 50
-# For the rest of a body that nobody has read, before the connection may be used again.
-_DRAIN_SECONDS = 0.01
 _HEAD_END = b"\r\n\r\n"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"\ncontent-length:([^\r\n]*)", re.IGNORECASE)
@@ -211,8 +209,12 @@ class BufferingWorker(ThreadWorker):
                 self._wait(conn, STALLED_SECONDS, self._time_out, self._collect)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request; a large one ends its connection, since it may be refused unread."""
-        if not self.cfg.is_ssl and conn.size and conn.size[1] > BODY_BYTES:
+        """Answer a request; one that was not collected ends its connection, as the response says.
+
+        It may be refused unread, and nobody can tell when the rest of it comes.
+        """
+        large = not self.cfg.is_ssl and conn.size and conn.size[1] > BODY_BYTES
+        if large or any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             req.force_close()
         return super().handle_request(req, conn)
 
@@ -250,10 +252,6 @@ class BufferingWorker(ThreadWorker):
             elif at_deadline == self._close and not _is_behind(conn):
                 del self._waiting[conn]
                 self._hand_over(conn)
-
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        return keepalive and bool(conn.parser.finish_body(deadline=deadline))
 
     def _cap_keepalive(self, deadline: float) -> None:
         # Called when the process stops: who connects from here on is refused at once, and not

@@ -248,11 +248,17 @@ def test_a_head_that_is_refused_unread_gets_a_problem(stack: Stack, sent: str, s
     assert json.loads(body)["status"] == status
 
 
-def test_a_large_request_says_that_its_connection_ends(stack: Stack) -> None:
-    refused = POST.format("") + "Content-Length: 300000\r\n\r\n{"
-    with _connect(stack, refused) as connection:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [("Content-Length: 300000\r\n\r\n{", 401), ("Transfer-Encoding: chunked\r\n\r\n2", 411)],
+    ids=["large", "in chunks"],
+)
+def test_a_request_that_is_not_collected_says_that_its_connection_ends(
+    stack: Stack, body: str, status: int
+) -> None:
+    with _connect(stack, POST.format("") + body) as connection:
         answer = connection.recv(10_000)
-    assert answer.startswith(b"HTTP/1.1 401")
+    assert answer.startswith(f"HTTP/1.1 {status}".encode())
     assert b"\r\nConnection: close\r\n" in answer
 
 
