@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from webhooks.delivery.dispatcher import Dispatcher
 from webhooks.delivery.housekeeping import sweep
+from webhooks.delivery.test_event import send_test
 from webhooks.models import Delivery, DeliveryAttempt, Webhook
 from webhooks.receiver.application import Reply, always, in_turn
 
@@ -266,7 +267,9 @@ def test_an_overloaded_endpoint_gets_less_and_a_pause(send, deliver, receiver, w
 
 def test_five_days_of_nothing_but_failure_disable_the_webhook(send, deliver, receiver, webhook):
     receiver.behaviour = always(Reply(status=500))
-    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=5, seconds=1))
+    Webhook.objects.update(
+        failing_since=timezone.now() - timedelta(days=5, seconds=1), failing_days=0b10001
+    )
     delivery = deliver()
     send()
     webhook.refresh_from_db()
@@ -276,19 +279,40 @@ def test_five_days_of_nothing_but_failure_disable_the_webhook(send, deliver, rec
 
 
 def test_one_success_ends_the_five_days(send, deliver, receiver, webhook):
-    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6))
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6), failing_days=0b11111)
     deliver()
     send()
     webhook.refresh_from_db()
-    assert webhook.failing_since is None
+    assert (webhook.failing_since, webhook.failing_days) == (None, 0)
     assert webhook.enabled
 
 
-def test_less_than_five_days_of_failure_disable_nothing(send, deliver, receiver, webhook):
+@pytest.mark.parametrize(
+    ("since", "days"),
+    [
+        (timedelta(days=4, hours=23), 0b11111),
+        (timedelta(days=6), 0b1),
+        (timedelta(days=6), 0b1000001),
+        (timedelta(days=400), 1 << 14),
+    ],
+    ids=["not yet five days", "six quiet days", "twice today", "a quiet year"],
+)
+def test_fewer_days_of_failure_disable_nothing(send, deliver, receiver, webhook, since, days):
     receiver.behaviour = always(Reply(status=500))
-    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=4, hours=23))
+    Webhook.objects.update(failing_since=timezone.now() - since, failing_days=days)
     deliver()
     send()
+    webhook.refresh_from_db()
+    assert webhook.enabled
+
+
+def test_a_failed_test_is_no_day_of_failure(receiver, webhook):
+    receiver.behaviour = always(Reply(status=500))
+    send_test(webhook=webhook)
+    webhook.refresh_from_db()
+    assert (webhook.failing_since, webhook.failing_days) == (None, 0)
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6), failing_days=0b10001)
+    assert send_test(webhook=webhook).status == "failed"
     webhook.refresh_from_db()
     assert webhook.enabled
 

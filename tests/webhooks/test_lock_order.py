@@ -15,6 +15,7 @@ from webhooks.delivery import claims, recovery
 from webhooks.delivery.dispatcher import interrupted
 from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling, health, services
+from webhooks.endpoints.health import Attempted
 from webhooks.models import Delivery, Recovery, Webhook
 from webhooks.receiver.application import Reply
 
@@ -76,9 +77,9 @@ def test_webhooks_that_do_well_and_others_are_locked_in_one_order(says):
     failed = replace(well, ok=False, error="http", status=500)
     # The one that is locked last by itself comes first in the order of ids.
     outcomes = (
-        [(first.pk, first.url, well), (last.pk, last.url, failed)]
+        [Attempted(first.pk, first.url, well), Attempted(last.pk, last.url, failed)]
         if says
-        else [(first.pk, first.url, failed), (last.pk, last.url, well)]
+        else [Attempted(first.pk, first.url, failed), Attempted(last.pk, last.url, well)]
     )
     _assert_locks_first(Webhook, first, last, note, outcomes)
     first.refresh_from_db()

@@ -75,7 +75,12 @@ def record(
         # Webhooks are locked before deliveries, as everywhere, to avoid deadlocks.
         health.update(
             [
-                (result.claim.webhook_id, result.claim.url, result.outcome)
+                health.Attempted(
+                    result.claim.webhook_id,
+                    result.claim.url,
+                    result.outcome,
+                    is_test=result.claim.trigger == Trigger.TEST,
+                )
                 for result in results
                 if result.outcome.error != INTERRUPTED
             ],

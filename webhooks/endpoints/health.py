@@ -1,6 +1,7 @@
 """Updates the health of webhooks, and disables those that are gone or have failed for days."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,14 +15,17 @@ from webhooks.models import Webhook
 from webhooks.policies.circuit_breaker import SLOW_MS
 
 GONE = 410
-# With nothing but failure for so long, a webhook is disabled.
+# With nothing but failure for so long, and messages that failed on so many days of it, a webhook is
+# disabled.
 FAILING_LIMIT = timedelta(days=5)
+FAILING_DAYS = 3
+# The last bit of ``Webhook.failing_days``, a small integer.
+_LAST_DAY = 14
 # The response header for an endpoint's directives, and its values.
 DIRECTIVE_HEADER = "webhook-delivery"
 DISABLE = "disable"
 ABORT = "abort-message"
 
-_UPDATED_FIELDS = (*Webhook.HEALTH_FIELDS, "failing_since")
 _FULL_WINDOW = Greatest(F("max_in_flight"), 2)
 _NOT_FULLY_HEALTHY = (
     Q(window__lt=_FULL_WINDOW)
@@ -33,31 +37,44 @@ _NOT_FULLY_HEALTHY = (
 )
 
 
-def update(outcomes: Iterable[tuple[UUID, str, Outcome]], *, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What an attempt says about a webhook's endpoint.
+
+    Args:
+        webhook_id: The webhook.
+        url: Where the message was sent.
+        outcome: What came of it.
+        is_test: Whether it was a test event: its failure counts for the pace, and disables nothing.
+    """
+
+    webhook_id: UUID
+    url: str
+    outcome: Outcome
+    is_test: bool = False
+
+
+def update(attempts: Iterable[Attempted], *, now: datetime) -> None:
     """Update the health of webhooks after attempts; call it in the transaction that records them.
 
     While all are healthy this is one query and no write. An outcome at a URL that the webhook no
     longer has says nothing about its endpoint.
 
     Args:
-        outcomes: Webhooks' ids, URLs and outcomes of attempts, in any order.
+        attempts: In any order.
         now: The present.
     """
-    by_webhook: dict[UUID, list[tuple[str, Outcome]]] = {}
-    for pk, url, outcome in outcomes:
-        by_webhook.setdefault(pk, []).append((url, outcome))
-    healthy = {
-        pk
-        for pk, attempted in by_webhook.items()
-        if all(_is_healthy(outcome) for _, outcome in attempted)
-    }
+    by_webhook: dict[UUID, list[Attempted]] = {}
+    for attempt in attempts:
+        by_webhook.setdefault(attempt.webhook_id, []).append(attempt)
+    healthy = {pk for pk, attempted in by_webhook.items() if all(map(_is_healthy, attempted))}
     changing = Webhook.objects.filter(_NOT_FULLY_HEALTHY, pk__in=healthy) | Webhook.objects.filter(
         pk__in=by_webhook.keys() - healthy
     )
     # All in one statement, in pk order, to avoid deadlocks.
     locked = list(changing.select_for_update(no_key=True).order_by("pk"))
     of_endpoint = {
-        webhook.pk: [outcome for url, outcome in by_webhook[webhook.pk] if url == webhook.url]
+        webhook.pk: [one for one in by_webhook[webhook.pk] if one.url == webhook.url]
         for webhook in locked
     }
     _update_healthy(
@@ -73,13 +90,14 @@ def update(outcomes: Iterable[tuple[UUID, str, Outcome]], *, now: datetime) -> N
         now,
     )
     for pk, attempted in of_endpoint.items():
-        if any(outcome.status == GONE for outcome in attempted):
+        if any(one.outcome.status == GONE for one in attempted):
             _disable(pk, Webhook.DisabledBy.GONE, now)
-        elif any(DISABLE in directives(outcome) for outcome in attempted):
+        elif any(DISABLE in directives(one.outcome) for one in attempted):
             _disable(pk, Webhook.DisabledBy.ASKED, now)
 
 
-def _is_healthy(outcome: Outcome) -> bool:
+def _is_healthy(attempted: Attempted) -> bool:
+    outcome = attempted.outcome
     return outcome.ok and outcome.duration_ms < SLOW_MS and DISABLE not in directives(outcome)
 
 
@@ -107,26 +125,34 @@ def _update_healthy(webhooks: Sequence[UUID]) -> None:
         breaker_failed_at=None,
         breaker_opened_at=None,
         failing_since=None,
+        failing_days=0,
     )
 
 
 def _update_unhealthy(
-    webhooks: Sequence[Webhook], by_webhook: Mapping[UUID, Sequence[Outcome]], now: datetime
+    webhooks: Sequence[Webhook], by_webhook: Mapping[UUID, Sequence[Attempted]], now: datetime
 ) -> None:
     if not webhooks:
         return
     for webhook in webhooks:
         health = webhook.health
-        for outcome in sorted(by_webhook[webhook.pk], key=lambda outcome: outcome.started_at):
+        for attempted in sorted(by_webhook[webhook.pk], key=lambda one: one.outcome.started_at):
+            outcome = attempted.outcome
             health = health.after(outcome, max_in_flight=webhook.max_in_flight, now=now)
             if outcome.ok:
-                webhook.failing_since = None
-            elif webhook.failing_since is None:
-                webhook.failing_since = now
+                webhook.failing_since, webhook.failing_days = None, 0
+            elif not attempted.is_test:
+                webhook.failing_since = webhook.failing_since or now
+                day = (now - webhook.failing_since).days
+                webhook.failing_days |= 1 << min(day, _LAST_DAY)
         webhook.health = health
-    update_each(webhooks, _UPDATED_FIELDS)
+    update_each(webhooks, Webhook.HEALTH_FIELDS)
     for webhook in webhooks:
-        if webhook.failing_since is not None and webhook.failing_since <= now - FAILING_LIMIT:
+        if (
+            webhook.failing_since is not None
+            and webhook.failing_since <= now - FAILING_LIMIT
+            and webhook.failing_days.bit_count() >= FAILING_DAYS
+        ):
             _disable(webhook.pk, Webhook.DisabledBy.FAILING, now)
 
 

@@ -116,8 +116,8 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
     for name, value in _without_card_numbers(fields).items():
         if name == "url" and value != webhook.url:
             webhook.health = EndpointHealth()
-            webhook.failing_since = None
-            names += [*Webhook.HEALTH_FIELDS, "failing_since"]
+            webhook.failing_since, webhook.failing_days = None, 0
+            names += Webhook.HEALTH_FIELDS
         setattr(webhook, name, value)
     with transaction.atomic():
         webhook.save(update_fields=names)

@@ -97,6 +97,12 @@ class Webhook(models.Model):
     failing_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when there have been only failures."
     )
+    failing_days = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="On which days since then there was one: a bit for each, the last for all later.",
+    )
     # The endpoint's health: an EndpointHealth of webhooks/policies/circuit_breaker.py.
     window = models.PositiveSmallIntegerField(
         default=1, help_text="How many messages it is trusted with at once at present."
@@ -162,8 +168,10 @@ class Webhook(models.Model):
         self.breaker_opened_at = health.opened_at
         self.paused_until = health.paused_until
 
-    # The columns that ``health`` stands for.
+    # What speaks of the endpoint at the URL; the last six are the columns of ``health``.
     HEALTH_FIELDS = (
+        "failing_since",
+        "failing_days",
         "window",
         "steady",
         "breaker_failures",
