@@ -27,6 +27,7 @@ from pave.core.along_index import exists_along
 from pave.core.time_limit import TimeUp
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
+from pave.operations.cluster.django_q2 import rss_check
 from pave.operations.cluster.work_loop import POLL_SECONDS
 from pave.operations.cluster.worker_names import worker_name
 
@@ -59,6 +60,8 @@ def resolve_due(*, linger: float = 0.0) -> int:
     worked = 0
     limit = 1
     while time.monotonic() - begun < SLICE_SECONDS and not shutdown.requested():
+        if worked and rss_check():
+            break  # this process has grown too large, and ends with its task
         claimed = claim(worker=worker, limit=limit)
         if claimed:
             slowest = work(claimed)

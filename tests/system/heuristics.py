@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from merchants.matching.types import Match, Transaction
 
@@ -44,6 +45,15 @@ class Slow(Counting):
 
     def run(self, description: str, earlier: int) -> None:
         time.sleep(2)
+
+
+class Leaking(Counting):
+    """Keeps 150 MB more with each run."""
+
+    kept: ClassVar[list[bytes]] = []
+
+    def run(self, description: str, earlier: int) -> None:
+        self.kept.append(os.urandom(1) * 150_000_000)
 
 
 class StuckAtFirst(Counting):

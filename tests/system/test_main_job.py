@@ -240,6 +240,24 @@ def test_a_run_that_does_not_hear_its_alarm_is_ended_and_asked_again(
     assert stack.runs() == ["CORNER SHOP"] * 2
 
 
+@pytest.mark.stack(PAVE_HEURISTIC=f"{HEURISTICS}.Leaking", PAVE_WORKERS="1")
+def test_a_heuristic_that_leaks_gets_a_new_process_in_time(
+    stack: Stack, endpoint: Receiver
+) -> None:
+    key = stack.create_client("1234", endpoint.url())["api_key"]
+    cluster = stack.start_cluster()
+    [first] = stack.wait_for(lambda: stack.workers(cluster), PROMPT_SECONDS)
+
+    for number in range(6):
+        stack.post(key, f"SHOP {number}")
+    endpoint.wait_for(6, 60)
+
+    assert sorted(stack.runs()) == [f"SHOP {number}" for number in range(6)]  # none of them twice
+    stack.wait_for(lambda: not first.is_running(), PROMPT_SECONDS)
+    for process in psutil.Process(cluster.pid).children(recursive=True):
+        assert process.memory_info().rss < 500_000_000
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.stack(PAVE_HEURISTIC=f"{HEURISTICS}.Slow")
 def test_a_signal_to_the_whole_process_group_ends_the_cluster_cleanly(

@@ -10,6 +10,8 @@ may change; ``tests/operations/test_django_q2.py`` has what Pave needs of each:
 * ``worker``: recognised among the targets of ``spawn_process``; its third argument is its timer,
   which holds the seconds that its task has left, 0 after a time-out, -1 without a task, -2 when it
   is recycled.
+* ``rss_check``: whether a process has had more memory than ``max_rss`` allows; between tasks
+  ``worker`` asks it, too.
 * ``get_mp_context``: processes are created as the original creates them.
 * ``Conf``: its time-outs and pauses.
 * ``ORM``: the broker in the database, subclassed to wait for notifications instead of polling, and
@@ -24,7 +26,7 @@ from django_q.conf import Conf
 from django_q.models import OrmQ, Task
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 from django_q.tasks import async_task
-from django_q.worker import worker
+from django_q.worker import rss_check, worker
 
 __all__ = [
     "ORM",
@@ -39,5 +41,6 @@ __all__ = [
     "post_execute",
     "post_execute_in_worker",
     "pre_execute",
+    "rss_check",
     "worker",
 ]
