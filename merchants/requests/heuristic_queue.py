@@ -14,7 +14,7 @@ from pave.core import lock_limit
 # How often the sweep looks for resolutions without waiters, in seconds, and at how many.
 CHECK_SECONDS = 60
 CHECK_BATCH = 2000
-# How long to wait for a waiter that somebody else has locked, in seconds.
+# How long to wait for waiters that somebody else has locked, in seconds.
 LOCK_SECONDS = 2.0
 # The last pending resolution that the sweep of this process has examined.
 _checked_up_to: UUID | None = None
@@ -62,12 +62,12 @@ def add(
         of_batches.unlocked().update(bulk=False)
 
 
-def set_due(resolution: Resolution, due_at: datetime | F) -> int:
-    """Set when the waiters of a locked resolution are due; return how many have it.
+def set_due(resolutions: Collection[UUID], due_at: datetime | F) -> int:
+    """Set when the waiters of locked resolutions are due; return how many have it.
 
     Claims lock them for a moment, and are waited for; those that stay locked keep the lease's end.
     """
-    waiters = Waiter.objects.filter(resolution=resolution.pk)
+    waiters = Waiter.objects.filter(resolution__in=resolutions)
     try:
         with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
             return waiters.update(due_at=due_at)

@@ -13,6 +13,7 @@ from django.apps import apps
 from django.conf import settings as configured
 from django.core.cache import cache
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -322,6 +323,23 @@ def test_a_waiter_stops_no_answer(submit, client_1234, fails):
     make_due()
     run_cluster()
     assert not Waiter.objects.exists()
+
+
+@pytest.mark.parametrize("model", [Waiter, Resolution])
+def test_many_locked_rows_are_waited_for_together_when_claims_are_released(submit, model):
+    for number in range(8):
+        submit(f"SHOP{number}")
+    admission.admit_batch()
+    claimed = [claim.resolution for claim in claims.claim(worker="w", limit=8)]
+    with locked(*model.objects.all()), CaptureQueriesContext(connection) as asked:
+        attempts.release(claimed)
+    assert len(claimed) == 8
+    assert sum("set_config('lock_timeout', '100'" in one["sql"] for one in asked) <= 2
+    run_cluster()
+    make_due()
+    attempts.sweep(now=timezone.now() + timedelta(minutes=5))
+    run_cluster()
+    assert statuses() == ["completed"] * 8
 
 
 @pytest.mark.parametrize("end", ["fail", "release"])

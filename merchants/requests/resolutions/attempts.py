@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +36,7 @@ MAX_ABANDONED = 5
 # Pauses before the 2nd, 3rd, … attempt, in seconds.
 PAUSES = (2, 10, 30)
 SWEEP_BATCH = 500
+SWEEP_SECONDS = 10.0
 # How long to wait for a resolution that somebody else has locked, in seconds.
 LOCK_SECONDS = 5.0
 _WRITTEN = (
@@ -95,17 +97,14 @@ def _finish(
     skip_locked: bool = False,
 ) -> int:
     now = timezone.now()
-    answers = {resolution.pk: (resolution, answer) for resolution, answer in done}
+    answers = {resolution.pk: answer for resolution, answer in done}
     with lock_limit.atomic(lock_seconds=lock_seconds):
         ruleset = rulesets.lock_current()
-        # Locked in the same order everywhere, to avoid deadlocks.
-        locked = Resolution.objects.filter(pk__in=answers).order_by("id")
-        locked = locked.select_for_update(no_key=True, skip_locked=skip_locked)
-        ours = [row for row in locked if _is_same_attempt(row, answers[row.pk][0])]
-        rows_of_matches = MatchedRows.by([answers[row.pk][1].match for row in ours])
+        ours = _lock_ours([resolution for resolution, _ in done], skip_locked=skip_locked)
+        rows_of_matches = MatchedRows.by([answers[row.pk].match for row in ours])
         counter = Counter(now)
         for row in ours:
-            answer = answers[row.pk][1]
+            answer = answers[row.pk]
             apply_answer(answer, row, rows_of_matches)
             row.status = Status.RESOLVED
             row.error = ""
@@ -164,8 +163,10 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
             all_of_them = settled.all_of_them
             if all_of_them:
                 Waiter.objects.filter(resolution=resolution.pk).unlocked().delete()
-        elif changed and not heuristic_queue.set_due(resolution, now + _pause(resolution.attempts)):
-            heuristic_queue.drop_unawaited([resolution.pk])
+        elif changed:
+            due_at = now + _pause(resolution.attempts)
+            if not heuristic_queue.set_due([resolution.pk], due_at):
+                heuristic_queue.drop_unawaited([resolution.pk])
     if not all_of_them:
         completion.readmit_waiting([resolution.pk])
     if changed:
@@ -176,17 +177,33 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
 
 
 def release(resolutions: Sequence[Resolution]) -> None:
-    """Release resolutions that were claimed and not begun, as if they had not been claimed."""
+    """Release resolutions that were claimed and not begun, as if they had not been claimed.
+
+    Those that somebody else has locked for ``LOCK_SECONDS`` are due when their leases have ended.
+    """
     if not resolutions:
         return
-    for resolution in resolutions:
-        with transaction.atomic():
-            if _update_ours(
-                resolution, status=Status.PENDING, lease_expires_at=None, claimed_by=""
-            ):
-                heuristic_queue.set_due(resolution, F("since"))
+    try:
+        _release(resolutions, lock_seconds=LOCK_SECONDS)
+    except lock_limit.Locked:
+        logger.warning("resolution.locked")
+        _release(resolutions, skip_locked=True)
     heuristic_queue.drop_unawaited([resolution.pk for resolution in resolutions])
     RESOLVE.send(min(len(resolutions), settings.PAVE_WORKERS))
+
+
+def _release(
+    resolutions: Sequence[Resolution],
+    *,
+    lock_seconds: float | None = None,
+    skip_locked: bool = False,
+) -> None:
+    with lock_limit.atomic(lock_seconds=lock_seconds):
+        ours = [row.pk for row in _lock_ours(resolutions, skip_locked=skip_locked)]
+        Resolution.objects.filter(pk__in=ours).update(
+            status=Status.PENDING, lease_expires_at=None, claimed_by=""
+        )
+        heuristic_queue.set_due(ours, F("since"))
 
 
 def sweep(*, now: datetime | None = None) -> None:
@@ -210,9 +227,12 @@ def _end_abandoned(lost: QuerySet[Resolution]) -> None:
         # What somebody else has locked is left to the next sweep.
         rows = list(lost.select_for_update(skip_locked=True, no_key=True))
     release([resolution for resolution in rows if resolution.started_at is None])
+    end = time.monotonic() + SWEEP_SECONDS
     for resolution in rows:
         if resolution.started_at is not None:
             fail(resolution, "The process that ran the heuristic ended.", limit=MAX_ABANDONED)
+        if time.monotonic() > end:
+            break  # somebody keeps locks that each of them waits for; the next sweep goes on
 
 
 def _update_ours(resolution: Resolution, **values: Any) -> int:
@@ -223,6 +243,15 @@ def _update_ours(resolution: Resolution, **values: Any) -> int:
     except lock_limit.Locked:
         logger.warning("resolution.locked", extra={"resolution": resolution.pk})
         return 0
+
+
+def _lock_ours(resolutions: Sequence[Resolution], *, skip_locked: bool) -> list[Resolution]:
+    """Lock resolutions, as far as they are still in the attempts that ``resolutions`` show."""
+    claimed = {resolution.pk: resolution for resolution in resolutions}
+    # Locked in the same order everywhere, to avoid deadlocks.
+    rows = Resolution.objects.filter(pk__in=claimed).order_by("id")
+    locked = rows.select_for_update(no_key=True, skip_locked=skip_locked)
+    return [row for row in locked if _is_same_attempt(row, claimed[row.pk])]
 
 
 def _is_same_attempt(row: Resolution, claimed: Resolution) -> bool:
