@@ -211,7 +211,8 @@ class BufferingWorker(ThreadWorker):
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request; one that was not collected ends its connection, as the response says.
 
-        It may be refused unread, and nobody can tell when the rest of it comes.
+        It may be refused unread, and nobody can tell when the rest of it comes. (Of what comes by
+        gunicorn's own TLS nothing is collected; there it is read for a while.)
         """
         large = not self.cfg.is_ssl and conn.size and conn.size[1] > BODY_BYTES
         if large or any(name == "TRANSFER-ENCODING" for name, _ in req.headers):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 from benchmarks.chaos.callers import Callers
-from benchmarks.chaos.heuristic import DEAF, EXITS, HANGS, RAISES
+from benchmarks.chaos.heuristic import DEAF, EXITS, HANGS, LEAKS, RAISES
 from benchmarks.chaos.plant import CLIENTS, Plant
 from benchmarks.chaos.receiver import BUSY, ERROR, HANG, REFUSE, RESET, WELL
 
@@ -255,6 +255,13 @@ def _poison(word: str) -> Fault:
     return fault
 
 
+def heuristic_leaks(scene: Scene) -> bool:
+    """Have a few runs keep so much memory that their workers must be replaced."""
+    for _ in range(4):
+        scene.callers.post(scene.dice.choice(CLIENTS), f"{LEAKS} {scene.dice.randrange(10**9)}")
+    return True
+
+
 FAULTS: dict[str, Fault] = {
     "busy worker killed": busy_worker_killed,
     "idle worker killed": idle_worker_killed,
@@ -290,6 +297,7 @@ FAULTS: dict[str, Fault] = {
     "heuristic hangs": _poison(HANGS),
     "heuristic hears no alarm": _poison(DEAF),
     "heuristic ends its process": _poison(EXITS),
+    "heuristic leaks": heuristic_leaks,
 }
 
 

@@ -7,11 +7,14 @@ import time
 from merchants.matching.types import Match, Transaction
 
 # Words that a descriptor begins with.
-RAISES, HANGS, DEAF, EXITS, SLOW = "RAISES", "HANGS", "DEAF", "EXITS", "SLOW"
+RAISES, HANGS, DEAF, EXITS = "RAISES", "HANGS", "DEAF", "EXITS"
+SLOW, LEAKS = "SLOW", "LEAKS"
 POISONS = (RAISES, HANGS, DEAF, EXITS)
 _FOREVER = 3_600.0
 _SECONDS = 0.02
 _SLOW_SECONDS = 1.5
+_LEAKED_BYTES = 150_000_000
+_leaked: list[bytes] = []
 
 
 class ChaosHeuristic:
@@ -27,6 +30,8 @@ class ChaosHeuristic:
         _burn(_SECONDS)
         if words[0] == SLOW:
             time.sleep(_SLOW_SECONDS)  # no CPU: on a busy machine it would take too long
+        if words[0] == LEAKS:
+            _leaked.append(os.urandom(1) * _LEAKED_BYTES)
         if words[0] == RAISES:
             raise RuntimeError("as asked")
         if words[0] == DEAF:

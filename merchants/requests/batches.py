@@ -92,7 +92,7 @@ class TooMuchWork(Exception):
     """The batch takes more than ``MAX_CPU_SECONDS`` to read."""
 
 
-class AnotherUnderWay(Exception):
+class AnotherInProgress(Exception):
     """Another batch of the client is being accepted at this moment."""
 
 
@@ -108,7 +108,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         NothingTaken: No row is valid.
         TooManyRows: There are more than ``MAX_ROWS``.
         TooMuchWork: Reading them takes more than ``MAX_CPU_SECONDS``.
-        AnotherUnderWay: Another batch of the client is being accepted.
+        AnotherInProgress: Another batch of the client is being accepted.
         Client.DoesNotExist: The client is no longer active.
         QuotaExceeded: There are more valid rows than the client may send in this month.
     """
@@ -123,7 +123,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     with transaction.atomic():
         idle_limit.limit_this(_IDLE_SECONDS)
         if advisory_locks.is_taken_for(advisory_locks.Lock.TAKING_BATCHES, client.pk):
-            raise AnotherUnderWay
+            raise AnotherInProgress
         Client.objects.get(pk=client.pk, active=True)
         batch.save(force_insert=True)
         for chunk in _in_chunks(good):

@@ -170,9 +170,12 @@ def charge(client: int, seconds: float) -> None:
 
 
 def _charge_or_add(client: int, seconds: float) -> None:
-    if not _charge(HeuristicUse.objects.filter(client=client), seconds):
-        use = HeuristicUse(client_id=client, seconds=max(seconds, 0.0), as_of=time.time())
-        HeuristicUse.objects.bulk_create([use], ignore_conflicts=True)
+    use = HeuristicUse.objects.filter(client=client)
+    if not _charge(use, seconds):
+        # Another worker may add it at the same moment.
+        none = HeuristicUse(client_id=client, as_of=time.time())
+        HeuristicUse.objects.bulk_create([none], ignore_conflicts=True)
+        _charge(use, seconds)
 
 
 def _charge(use: QuerySet[HeuristicUse], seconds: float) -> int:

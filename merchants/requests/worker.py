@@ -146,15 +146,17 @@ class _ClaimedTogether:
         self.slowest = max(self.slowest, time.monotonic() - begun)
 
     def flush(self) -> None:
-        """Release the claims that are not begun, and store the answered ones."""
+        """Store the answered claims, and release those that are not begun."""
         with self._lock:
             answered, self._answered = self._answered, []
             left, self._left = self._left, []
-        if left:
-            resolutions = [taken.resolution for taken in left]
-            retry_while_unavailable(lambda: release(resolutions), seconds=RETRY_SECONDS)
-        if answered:
-            _store(answered)
+        try:
+            if answered:
+                _store(answered)
+        finally:
+            if left:
+                resolutions = [taken.resolution for taken in left]
+                retry_while_unavailable(lambda: release(resolutions), seconds=RETRY_SECONDS)
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -44,6 +44,7 @@ from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
 from pave.core import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
+from tests.locks import wait_until_somebody_waits
 from tests.merchants.batching import post
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, Event
@@ -359,20 +360,10 @@ def test_a_waiter_that_a_claim_locks_for_a_moment_is_due_in_time(submit, monkeyp
             connection.close()
 
         ended = pool.submit(end_attempt)
-        while not lock_is_waited_for():
-            pass
+        wait_until_somebody_waits()
         stack.close()
         ended.result(30)
     assert Waiter.objects.due(timezone.now() + timedelta(seconds=attempts.PAUSES[0])).exists()
-
-
-def lock_is_waited_for():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return cursor.fetchone() is not None
 
 
 def test_a_request_of_an_older_ruleset_stops_only_itself(submit, client_1234, settings):

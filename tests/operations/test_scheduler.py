@@ -196,3 +196,30 @@ def test_what_an_own_cluster_with_the_number_of_a_dead_one_has_is_left_to_it(sch
     beat_of(Cluster.pid, supervisor=os.getpid(), seconds_ago=60)
     recover(scheduler)
     assert requeued == []
+
+
+def test_what_could_not_be_requeued_at_the_start_is_left_to_a_cluster_with_that_number(
+    scheduler, monkeypatch
+):
+    tries = []
+    monkeypatch.setattr(scheduler_module, "requeue", tries.append)
+    beat_of(2**22 + 1, supervisor=os.getpid())
+    recover(scheduler)
+    assert tries == [cluster_name(2**22 + 1)] * 2
+    monkeypatch.setattr(scheduler._clusters[0], "pid", 2**22 + 1, raising=False)
+    scheduler._handle_losses()
+    assert len(tries) == 2
+
+
+def test_who_dies_while_recovering_leaves_it_to_the_next(scheduler, requeued, monkeypatch):
+    beat_of(2**22 + 1)
+
+    def dies(name):
+        raise SystemExit
+
+    with monkeypatch.context() as killed:
+        killed.setattr(scheduler_module, "requeue", dies)
+        with pytest.raises(SystemExit):
+            scheduler._recover()
+    recover(Scheduler([Cluster()]))
+    assert requeued == [cluster_name(2**22 + 1)]

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, SigningSecretFactory, WebhookFactory
+from tests.locks import wait_until_somebody_waits
 from webhooks.delivery import claims, recovery
 from webhooks.delivery.dispatcher import interrupted
 from webhooks.delivery.fair_share import Capacity
@@ -103,7 +104,7 @@ def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhil
     with transaction.atomic():
         Recovery.objects.select_for_update(no_key=True).get(pk=job.pk)
         worker.start()
-        _wait_until_somebody_waits()
+        wait_until_somebody_waits()
         Delivery.objects.select_for_update(no_key=True, nowait=True).get(pk=delivery.pk)
     worker.join(timeout=20)
     job.refresh_from_db()
@@ -157,7 +158,7 @@ def _assert_locks_first(model, first, last, change, argument):
         rows = model.objects.select_for_update(no_key=True, nowait=True)
         rows.get(pk=first.pk)
         worker.start()
-        _wait_until_somebody_waits()
+        wait_until_somebody_waits()
         rows.get(pk=last.pk)
     worker.join(timeout=20)
     assert not worker.is_alive()
@@ -168,15 +169,6 @@ def _and_disconnect(change, webhook):
         change(webhook)
     finally:
         connection.close()
-
-
-def _wait_until_somebody_waits():
-    def somebody_waits():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
-            return cursor.fetchone()[0]
-
-    _wait_until(somebody_waits)
 
 
 def _wait_until(look):

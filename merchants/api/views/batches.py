@@ -133,7 +133,7 @@ class BatchesView(APIView):  # no ClientView: its body is read only once it has 
                 "Rows with so many errors, or so much that looks like card numbers, take too long "
                 "to read. Nothing was accepted; send fewer of them at once."
             ) from error
-        except batches.AnotherUnderWay as error:
+        except batches.AnotherInProgress as error:
             raise Busy(UPLOADS.busy) from error
         except batches.NothingTaken as error:
             raise NoGoodRow(error.errors) from error

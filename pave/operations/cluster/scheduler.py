@@ -98,6 +98,8 @@ class Scheduler(threading.Thread):
             self._to_requeue.add(name)
             if how != "stopped":
                 self._uncounted.append((f"{what}s_lost", how))
+        # A cluster that has got the number of a dead one since keeps what is its own.
+        self._to_requeue -= {cluster_name(pid) for pid in self._running_clusters()}
         self._to_requeue = {name for name in self._to_requeue if not requeue(name)}
         if self._uncounted:
             counter = Counter(timezone.now())
@@ -107,7 +109,7 @@ class Scheduler(threading.Thread):
             self._uncounted.clear()
 
     def _recover(self) -> None:
-        """Have requeued what clusters of this host had that were killed with their supervisors.
+        """Requeue what clusters of this host had that were killed with their supervisors.
 
         A restarted container has the same host name, and its processes may have the same numbers.
         """
@@ -115,13 +117,19 @@ class Scheduler(threading.Thread):
         if self._recovered:  # before, none is of this supervisor
             quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
-        running = {cluster.pid for cluster in self._clusters}
+        running = self._running_clusters()
+        dead = [beat for beat in beats if beat.pid not in running and not _is_running(beat)]
+        names = {cluster_name(beat.pid) for beat in dead}
+        self._to_requeue |= {name for name in names if not requeue(name)}
+        # Not before: if this process is killed, too, the next one finds them.
         with db.transaction.atomic():
-            unlocked = beats.select_for_update(skip_locked=True)
-            dead = [beat for beat in unlocked if beat.pid not in running and not _is_running(beat)]
-            ClusterBeat.objects.filter(pk__in=[beat.pk for beat in dead]).delete()
-        self._to_requeue.update(cluster_name(beat.pid) for beat in dead)
+            recovered = ClusterBeat.objects.filter(pk__in=[beat.pk for beat in dead])
+            unlocked = list(recovered.select_for_update(skip_locked=True))
+            ClusterBeat.objects.filter(pk__in=[beat.pk for beat in unlocked]).delete()
         self._recovered = True
+
+    def _running_clusters(self) -> set[int]:
+        return {cluster.pid for cluster in self._clusters if cluster.pid}
 
     def _heartbeat(self) -> None:
         now = timezone.now()
