@@ -340,6 +340,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["pave.api.throttling.RateThrottle"],
     "DEFAULT_SCHEMA_CLASS": "pave.api.openapi.schema.Schema",
     "UNAUTHENTICATED_USER": None,
+    # OPTIONS is no method of the API.
+    "DEFAULT_METADATA_CLASS": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pave",

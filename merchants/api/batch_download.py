@@ -51,12 +51,16 @@ _FORMULA = re.compile(
     rf"\A(?=[\t\r\n])|(?:\A|(?<=[;\t\r\n]))(?=[\"{_UNSEEN}]*[=+\-@＝＋－＠﹢﹣﹦﹫])"
 )
 
+# Where some readers of lines, such as Python's, end one; JSON need not escape them.
+_ONE_LINE = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+
 
 def as_ndjson(batch: Batch) -> Iterator[bytes]:
     """Yield one normalization per line, with its position in the batch's input as ``row``."""
     for chunk in _chunks(batch):
         yield "".join(
-            json.dumps({"row": request.row, **described}, ensure_ascii=False) + "\n"
+            json.dumps({"row": request.row, **described}, ensure_ascii=False).translate(_ONE_LINE)
+            + "\n"
             for request, described in chunk
         ).encode()
 

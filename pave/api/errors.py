@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from http import HTTPStatus
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -14,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from pave.api.exceptions import ParameterError
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
 from pave.core.card_masking import masked, masked_value
@@ -66,7 +67,7 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
         return None
     errors = getattr(exc, "problem_errors", None)
     if errors is None and isinstance(exc, exceptions.ValidationError):
-        errors = field_errors(exc.detail)
+        errors = field_errors(exc.detail, in_body=not isinstance(exc, ParameterError))
         detail = "; ".join(
             f"{error['pointer'].lstrip('/') or 'body'}: {error['detail']}" for error in errors[:3]
         )
@@ -112,9 +113,21 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return problem_page(500, "Pave failed to answer this. The error is in its log.")
 
 
-def field_errors(detail: Any) -> list[dict[str, str]]:
-    """Flatten the first of REST framework's nested errors into pointers and sentences."""
-    return list(islice(_flattened(detail, ""), _MAX_ERRORS))
+def field_errors(detail: Any, *, in_body: bool = True) -> list[dict[str, str]]:
+    """Flatten the first of REST framework's nested errors into pointers and sentences.
+
+    Args:
+        detail: The errors.
+        in_body: Whether they are about members of the body; else of parameters or headers, which
+            have names in place of pointers.
+    """
+    if in_body:
+        flattened = _flattened(detail, "")
+    else:
+        flattened = chain.from_iterable(
+            _flattened(inner, _shown(name)) for name, inner in detail.items()
+        )
+    return list(islice(flattened, _MAX_ERRORS))
 
 
 def _flattened(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
@@ -131,14 +144,19 @@ def _flattened(detail: Any, pointer: str) -> Iterator[dict[str, str]]:
 
 
 def _escape(name: str) -> str:
-    """Return a member's name as a step of a JSON pointer.
+    """Return a member's name as a step of a JSON pointer."""
+    return _shown(name).replace("~", "~0").replace("/", "~1")
+
+
+def _shown(name: str) -> str:
+    """Return a name as it may be answered.
 
     Lone surrogates and NUL characters, which cannot be sent, are shown as escapes. A card's number
     is masked, also where a long name is cut.
     """
     name = name[: 2 * _MAX_NAME]
     sendable = name.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
-    return _shortened(masked(sendable), _MAX_NAME).replace("~", "~0").replace("/", "~1")
+    return _shortened(masked(sendable), _MAX_NAME)
 
 
 def _shortened(text: str, length: int) -> str:

@@ -52,3 +52,7 @@ class BodyTimeout(exceptions.APIException):
 
     status_code = status.HTTP_408_REQUEST_TIMEOUT
     default_detail = "The body did not come in time."
+
+
+class ParameterError(exceptions.ValidationError):
+    """Parameters of the query, or headers, are not valid: a dictionary of names and sentences."""

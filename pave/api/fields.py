@@ -170,7 +170,9 @@ class CodeField(TextField):
 
     def to_internal_value(self, data: str) -> str:
         """Return the code in upper case."""
-        code = super().to_internal_value(data).upper()
+        code = super().to_internal_value(data)
+        if code.isascii():  # ß would become SS, which is South Sudan
+            code = code.upper()
         if code not in self._codes:
             self.fail("unknown", expected=self._expected)
         return code

@@ -23,13 +23,13 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from pave.api.body_parsers import Upload
-from pave.api.exceptions import Conflict, InProgress, Unprocessable
+from pave.api.exceptions import Conflict, InProgress, ParameterError, Unprocessable
 from pave.api.models import KEY_LENGTH, IdempotencyKey
 from pave.api.prefer_wait import Unfinished
 from pave.clients.models import Client
@@ -96,14 +96,14 @@ def key_of(request: Request) -> str | None:
     """Return the request's key, or None where it has none.
 
     Raises:
-        ValidationError: It is not valid by the draft.
+        ParameterError: It is not valid by the draft.
     """
     header = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if header is None:
         return None
     header = header.strip()
     if not re.fullmatch(KEY_PATTERN, header):
-        raise ValidationError(
+        raise ParameterError(
             {
                 "Idempotency-Key": f"Must be one string of 1 to {KEY_LENGTH} visible ASCII "
                 'characters, in quotes or not, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".'

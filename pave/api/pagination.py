@@ -5,10 +5,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from pave.api.exceptions import ParameterError
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
@@ -31,14 +33,14 @@ class Pages(CursorPagination):
         """Return the cursor's position.
 
         Raises:
-            ValidationError: It is not a cursor from Pave.
+            ParameterError: It is not a cursor from Pave.
         """
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
                 self.check_position(str(cursor.position))
         except (NotFound, ValueError) as error:
-            raise ValidationError(
+            raise ParameterError(
                 {"cursor": "This is not a cursor of this list; omit it to start at the top."}
             ) from error
         return cursor
@@ -47,13 +49,13 @@ class Pages(CursorPagination):
         """Return the page's length.
 
         Raises:
-            ValidationError: ``limit`` is not from 1 to ``MAX_PAGE_SIZE``.
+            ParameterError: ``limit`` is not from 1 to ``MAX_PAGE_SIZE``.
         """
         limit = request.query_params.get(self.page_size_query_param)
         if limit is None:
             return self.page_size
         if not re.fullmatch(r"[1-9]\d{0,3}", limit, re.ASCII) or int(limit) > MAX_PAGE_SIZE:
-            raise ValidationError({"limit": f"Must be a whole number from 1 to {MAX_PAGE_SIZE}."})
+            raise ParameterError({"limit": f"Must be a whole number from 1 to {MAX_PAGE_SIZE}."})
         return int(limit)
 
     def check_position(self, position: str) -> None:

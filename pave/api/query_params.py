@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from pave.api.exceptions import ParameterError
 from pave.api.fields import DescribedField, TextField, TimestampField
 from pave.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 from pave.core.ids import first_id_at
@@ -117,7 +117,7 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer])
     """Return the query's values.
 
     Raises:
-        ValidationError: A parameter is unknown, repeated, or invalid.
+        ParameterError: A parameter is unknown, repeated, or invalid.
     """
     serializer = serializer_class(data=request.query_params.dict())
     errors: dict[str, Any] = {}
@@ -129,7 +129,7 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer])
     if not serializer.is_valid():
         errors = {**serializer.errors, **errors}
     if errors:
-        raise ValidationError(errors)
+        raise ParameterError(errors)
     return serializer.validated_data
 
 

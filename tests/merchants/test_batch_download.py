@@ -58,6 +58,13 @@ def test_ndjson_has_the_objects_in_the_order_of_the_input(api, accept):
     assert (row, lines[0]) == (1, shown)
 
 
+def test_no_sign_in_a_text_ends_a_line_of_ndjson(api):
+    description = "A\u2028B\u2029C\x85D"
+    _, text = results(api, [{"description": description}], NDJSON)
+    (line,) = text.splitlines()
+    assert json.loads(line)["transaction"]["description"] == description
+
+
 @pytest.mark.parametrize(
     "accept",
     [

@@ -115,11 +115,11 @@ def test_filters_by_time_are_half_open(api, client_1234):
     ],
 )
 def test_a_wrong_parameter_is_named(api, name, value):
-    problem(api.get(PATH, {name: value}), 400, f"/{name}")
+    problem(api.get(PATH, {name: value}), 400, name)
 
 
 def test_a_parameter_that_is_there_twice_is_named(api):
-    problem(api.get(f"{PATH}?status=failed&status=queued"), 400, "/status")
+    problem(api.get(f"{PATH}?status=failed&status=queued"), 400, "status")
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01", "9999-12-31T23:59:59Z"])
@@ -175,7 +175,7 @@ def test_merchants_are_listed_by_name_page_by_page(api):
 
 @pytest.mark.parametrize("query", ["cursor=cD0lMDA%3D", "search=%00", "search=", "name=x"])
 def test_a_wrong_parameter_of_merchants_is_named(api, query):
-    problem(api.get(f"/v1/merchants?{query}"), 400, "/" + query.partition("=")[0])
+    problem(api.get(f"/v1/merchants?{query}"), 400, query.partition("=")[0])
 
 
 def test_a_merchant_that_is_not_there_is_404(api):

@@ -135,6 +135,7 @@ def test_a_row_with_a_number_of_any_size_is_reported_and_the_others_taken(api, n
         ("mcc", "9998"),
         ("country", "ZZ"),
         ("country", "USA"),
+        ("country", "ß"),
         ("city", "x" * 101),
         ("reference", "x" * 256),
         ("reference", "a\x00"),

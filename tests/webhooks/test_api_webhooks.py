@@ -151,9 +151,18 @@ def test_a_masked_header_keeps_its_value(api, webhook):
     api.patch(path, {"headers": {"X-A": "one", "X-B": "two"}}, format="json")
     seen = api.get(path).json()["headers"]
     assert seen == {"X-A": "***", "X-B": "***"}
-    api.patch(path, {"headers": {"X-A": "***", "X-C": "three"}}, format="json")
+    api.patch(path, {"headers": {"x-a": "***", "X-C": "three"}}, format="json")
     webhook.refresh_from_db()
-    assert webhook.headers == {"X-A": "one", "X-C": "three"}
+    assert webhook.headers == {"x-a": "one", "X-C": "three"}
+
+
+def test_a_mask_that_stands_for_nothing_is_refused(api, webhook):
+    headers = {"headers": {"X-New": "***"}}
+    problem(api.patch(f"{URL}/{webhook.pk}", headers, format="json"), 400, "/headers/X-New")
+    made = {"url": "http://127.0.0.1:9/", **headers}
+    problem(api.post(URL, made, format="json"), 400, "/headers/X-New")
+    webhook.refresh_from_db()
+    assert webhook.headers == {}
 
 
 def test_an_empty_change_changes_nothing(api, webhook):

@@ -104,9 +104,13 @@ class HeadersField(DescribedField):
         current: Mapping[str, str] = {}
         if isinstance(self.parent.instance, Webhook):
             current = self.parent.instance.headers or {}
+        stored = {name.lower(): value for name, value in current.items()}
+        kept = {name for name, value in data.items() if value == MASK}
+        if unknown := sorted(name for name in kept if name.lower() not in stored):
+            reason = f"{MASK} stands for the value that is stored, and none is."
+            raise serializers.ValidationError({name: [reason] for name in unknown})
         headers = {
-            name: current.get(name, value) if value == MASK else value
-            for name, value in data.items()
+            name: stored[name.lower()] if name in kept else value for name, value in data.items()
         }
         if problem := problem_with(headers):
             name, reason = problem
@@ -250,8 +254,8 @@ class EventFilterField(TextField):
         self.described = {"anyOf": [names, {"type": "string", "format": "uuid"}]}
 
 
-class DeliveryFilterSerializer(PageQuery, StrictSerializer):
-    """The query of a list of deliveries."""
+class DeliveryQuery(PageQuery):
+    """Query parameters of the list of a webhook's deliveries."""
 
     status = OneOfField(words=Delivery.Status.values, component="DeliveryStatus", required=False)
     event = EventFilterField(

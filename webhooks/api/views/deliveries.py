@@ -10,10 +10,11 @@ from pave.api.exceptions import Conflict
 from pave.api.openapi.problems import refused
 from pave.api.openapi.schema import operation
 from pave.api.pagination import NewestFirst
+from pave.api.query_params import read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from webhooks.api.representations import DeliverySerializer, DeliveryWithAttemptsSerializer
-from webhooks.api.serializers import DeliveryFilterSerializer, EmptySerializer
+from webhooks.api.serializers import DeliveryQuery, EmptySerializer
 from webhooks.api.views.webhooks import own_webhook, validated
 from webhooks.delivery import manual
 from webhooks.models import Delivery
@@ -41,13 +42,13 @@ class DeliveriesView(ClientView):
         "listDeliveries",
         _TAG,
         "List a webhook's deliveries",
-        parameters=[DeliveryFilterSerializer],
+        parameters=[DeliveryQuery],
         responses=DeliverySerializer(many=True),
     )
     def get(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Return the webhook's deliveries, newest first."""
         webhook = own_webhook(request, webhook_id)
-        query = validated(DeliveryFilterSerializer(data=request.query_params.dict()))
+        query = read_query(request, DeliveryQuery)
         deliveries = Delivery.objects.filter(webhook=webhook).select_related("event")
         if "status" in query:
             deliveries = deliveries.filter(status=query["status"])

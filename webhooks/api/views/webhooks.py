@@ -16,7 +16,7 @@ from pave.api.idempotency import idempotent
 from pave.api.openapi.problems import refused
 from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
-from pave.api.query_params import PageQuery
+from pave.api.query_params import PageQuery, read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from pave.clients.models import Client
@@ -73,6 +73,7 @@ class WebhooksView(ClientView):
     )
     def get(self, request: ClientRequest) -> Response:
         """Return the client's webhooks, newest first."""
+        read_query(request, PageQuery)
         paginator = self.pagination_class()
         webhooks = Webhook.objects.for_client(request.client).prefetch_related("secrets")
         page = paginator.paginate_queryset(webhooks, request, view=self)
