@@ -3,11 +3,14 @@
 import logging
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.mail import get_connection, send_mail
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from pave.clients.models import Client
@@ -32,8 +35,8 @@ _unavailable_until = 0.0
 def send_alerts() -> int:
     """Send a mail for each client with webhooks awaiting an alert; return how many were sent.
 
-    They are marked before the mail is sent, so that two workers do not send two, and unmarked if
-    the mail fails; then a later sweep tries again.
+    Before an attempt the next one is scheduled, so that two workers do not send two mails, and a
+    worker that dies meanwhile is followed by another. A mail may come twice, if it dies just then.
     """
     global _unavailable_until
     sent = 0
@@ -43,20 +46,33 @@ def send_alerts() -> int:
         return sent
     awaiting = Webhook.objects.awaiting_alert()
     for client in Client.objects.filter(pk__in=awaiting.values("client")):
-        webhooks = list(awaiting.filter(client=client).order_by("disabled_at"))
-        marked = Webhook.objects.filter(pk__in=[webhook.pk for webhook in webhooks])
-        if not (marked & awaiting).update(staff_told_at=timezone.now()):
+        webhooks = _claim(awaiting.filter(client=client))
+        if not webhooks:
             continue
         try:
             _send(client, webhooks)
         except (Exception, TimeUp):
             logger.exception("webhook.staff_not_told", extra={"client": client.client_id})
-            marked.update(staff_told_at=None)
             _unavailable_until = time.monotonic() + RETRY_SECONDS
             write_cached(_MAIL_UNAVAILABLE, True, seconds=RETRY_SECONDS)
             break
+        _of(webhooks).update(staff_told_at=timezone.now())
         sent += 1
     return sent
+
+
+@transaction.atomic
+def _claim(awaiting: QuerySet[Webhook]) -> list[Webhook]:
+    """Schedule the next attempt to alert staff about webhooks, and return those for this one."""
+    unlocked = awaiting.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    webhooks = list(unlocked.order_by("disabled_at"))
+    due_at = timezone.now() + timedelta(seconds=RETRY_SECONDS)
+    _of(webhooks).update(staff_alert_due_at=due_at)
+    return webhooks
+
+
+def _of(webhooks: Sequence[Webhook]) -> QuerySet[Webhook]:
+    return Webhook.objects.filter(pk__in=[webhook.pk for webhook in webhooks])
 
 
 def recipients() -> list[str]:

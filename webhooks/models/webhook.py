@@ -45,6 +45,7 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
         reported = of_client.filter(staff_told_at__gt=timezone.now() - ALERT_INTERVAL)
         return self.existing().filter(
             Q(staff_told_at=None) | Q(staff_told_at__lt=F("disabled_at")),
+            Q(staff_alert_due_at=None) | Q(staff_alert_due_at__lte=timezone.now()),
             ~Exists(reported),
             enabled=False,
             disabled_by__in=Webhook.DISABLED_AUTOMATICALLY,
@@ -93,6 +94,12 @@ class Webhook(models.Model):
         null=True,
         blank=True,
         help_text="When staff were notified that it was disabled automatically.",
+    )
+    staff_alert_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When to try that again, unless the attempt since succeeds.",
     )
     failing_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when there have been only failures."
