@@ -2,9 +2,13 @@
 """Pave's command line: Django's own commands, django-q2's and Pave's."""
 
 import os
+import signal
 import sys
 
 if __name__ == "__main__":
+    # As process 1, in a container without an init, a signal that nobody handles is ignored for
+    # good; commands take seconds until they handle it themselves.
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(128 + signum))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
     from django.core.management import execute_from_command_line
 

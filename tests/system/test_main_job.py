@@ -1,11 +1,13 @@
 """The main job end to end, through real processes: a transaction in, a signed webhook out."""
 
 import json
+import re
 import signal
 import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -256,6 +258,20 @@ def test_a_heuristic_that_leaks_gets_a_new_process_in_time(
     stack.wait_for(lambda: not first.is_running(), PROMPT_SECONDS)
     for process in psutil.Process(cluster.pid).children(recursive=True):
         assert process.memory_info().rss < 500_000_000
+
+
+def test_a_cluster_that_is_just_starting_hears_a_signal(stack: Stack) -> None:
+    cluster = stack.start("cluster", "manage.py", "qcluster")
+    status = Path(f"/proc/{cluster.pid}/status")
+    bit = 1 << (signal.SIGTERM - 1)
+
+    def handles_it() -> bool:
+        caught = re.search(r"^SigCgt:\s*(\w+)", status.read_text(), re.MULTILINE)
+        return bool(caught and int(caught[1], 16) & bit)
+
+    stack.wait_for(handles_it, PROMPT_SECONDS)
+    cluster.terminate()  # long before Django is loaded
+    assert cluster.wait(20) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
