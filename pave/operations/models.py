@@ -29,6 +29,12 @@ class ClusterBeat(models.Model):
     )
     queue = models.CharField(max_length=32)
     pid = models.PositiveIntegerField()
+    name = models.CharField(
+        max_length=128,
+        default="",
+        db_default="",
+        help_text="What the names of its workers begin with, in the rows that they claim.",
+    )
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     restarts = models.PositiveIntegerField(default=0)

@@ -3,17 +3,26 @@ import os
 from django.apps import apps
 
 from pave.operations.cluster.crash_recovery import requeue
-from pave.operations.cluster.worker_names import cluster_name, worker_name
+from pave.operations.cluster.worker_names import (
+    CLUSTER_NAME,
+    new_cluster_name,
+    old_cluster_name,
+    worker_name,
+    worker_of,
+)
 
 
 def test_a_workers_name_is_the_beginning_of_no_others():
-    assert not worker_name(345, cluster=12).startswith(worker_name(34, cluster=12))
-    assert worker_name(345, cluster=12).startswith(cluster_name(12))
-    assert not worker_name(5, cluster=123).startswith(cluster_name(12))
+    cluster, other = new_cluster_name(), new_cluster_name()
+    assert worker_of(cluster, 345).startswith(cluster)
+    assert not worker_of(cluster, 345).startswith(worker_of(cluster, 34))
+    assert not worker_of(cluster, 345).startswith(other)
 
 
-def test_a_worker_names_itself_as_its_cluster_does():
-    assert worker_name() == worker_name(os.getpid(), cluster=os.getppid())
+def test_a_worker_names_itself_as_its_cluster_does(monkeypatch):
+    assert worker_name() == worker_of(old_cluster_name(os.getppid()), os.getpid())
+    monkeypatch.setenv(CLUSTER_NAME, "host/1a2b/")
+    assert worker_name() == f"host/1a2b/{os.getpid()}/"
 
 
 def test_what_one_app_cannot_requeue_does_not_hinder_the_others(monkeypatch):

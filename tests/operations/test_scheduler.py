@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from pave.operations.cluster import scheduler as scheduler_module
 from pave.operations.cluster.scheduler import Scheduler
-from pave.operations.cluster.worker_names import cluster_name
+from pave.operations.cluster.worker_names import old_cluster_name
 from pave.operations.models import ClusterBeat, Tally
 from tests.servers import ON_SQLITE
 
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 class Cluster:
     queue = "quick"
     pid = 4711
+    name = "host/live/"
     restarts = 3
     started_at = timezone.now()
 
@@ -147,6 +148,7 @@ def beat_of(pid, *, supervisor=1, seconds_ago=0):
         supervisor=supervisor,
         queue="quick",
         pid=pid,
+        name="host/dead/",
         started_at=now,
         seen_at=now - timedelta(seconds=seconds_ago),
     )
@@ -164,21 +166,21 @@ def session():
 
 
 def test_what_a_killed_supervisors_cluster_had_is_requeued_at_the_next_start(scheduler, requeued):
-    dead = beat_of(2**22 + 1, supervisor=os.getpid())
+    beat_of(2**22 + 1, supervisor=os.getpid())
     elsewhere = beat_of(2**22 + 1)
     ClusterBeat.objects.filter(pk=elsewhere.pk).update(host="elsewhere")
     recover(scheduler)
-    assert requeued == [cluster_name(dead.pid)]
+    assert requeued == ["host/dead/"]
     assert ClusterBeat.objects.get() == elsewhere
 
 
 def test_what_runs_is_not_requeued_and_what_only_has_its_number_is(scheduler, requeued, session):
-    beat = beat_of(session)
+    beat_of(session)
     recover(scheduler)
     assert requeued == []
     ClusterBeat.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
     recover(scheduler)
-    assert requeued == [cluster_name(beat.pid)]
+    assert requeued == ["host/dead/"]
 
 
 def test_another_supervisor_of_the_host_recovers_it_too(scheduler, requeued):
@@ -189,26 +191,24 @@ def test_another_supervisor_of_the_host_recovers_it_too(scheduler, requeued):
     assert requeued == []
     ClusterBeat.objects.update(seen_at=timezone.now() - timedelta(seconds=60))
     recover(scheduler)
-    assert requeued == [cluster_name(2**22 + 1)]
+    assert requeued == ["host/dead/"]
 
 
-def test_what_an_own_cluster_with_the_number_of_a_dead_one_has_is_left_to_it(scheduler, requeued):
+def test_a_cluster_with_the_number_of_a_dead_one_keeps_what_it_has(scheduler, requeued):
     beat_of(Cluster.pid, supervisor=os.getpid(), seconds_ago=60)
     recover(scheduler)
-    assert requeued == []
+    assert requeued == ["host/dead/"]
+    scheduler._heartbeat()
+    scheduler._recover()
+    assert ClusterBeat.objects.get().name == Cluster.name
+    assert requeued == ["host/dead/"]
 
 
-def test_what_could_not_be_requeued_at_the_start_is_left_to_a_cluster_with_that_number(
-    scheduler, monkeypatch
-):
-    tries = []
-    monkeypatch.setattr(scheduler_module, "requeue", tries.append)
-    beat_of(2**22 + 1, supervisor=os.getpid())
+def test_a_cluster_of_an_earlier_release_is_recovered_by_its_number(scheduler, requeued):
+    beat_of(2**22 + 1)
+    ClusterBeat.objects.update(name="")
     recover(scheduler)
-    assert tries == [cluster_name(2**22 + 1)] * 2
-    monkeypatch.setattr(scheduler._clusters[0], "pid", 2**22 + 1, raising=False)
-    scheduler._handle_losses()
-    assert len(tries) == 2
+    assert requeued == [old_cluster_name(2**22 + 1)]
 
 
 def test_who_dies_while_recovering_leaves_it_to_the_next(scheduler, requeued, monkeypatch):
@@ -222,4 +222,4 @@ def test_who_dies_while_recovering_leaves_it_to_the_next(scheduler, requeued, mo
         with pytest.raises(SystemExit):
             scheduler._recover()
     recover(Scheduler([Cluster()]))
-    assert requeued == [cluster_name(2**22 + 1)]
+    assert requeued == ["host/dead/"]

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from pave.operations.cluster.process_control import session_of
 from pave.operations.cluster.status_pipe import STALLED, Reports
-from pave.operations.cluster.worker_names import cluster_name, worker_name
+from pave.operations.cluster.worker_names import CLUSTER_NAME, new_cluster_name, worker_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class ClusterProcess:
     def __init__(self, queue: str, on_loss: Callable[[str, str, str], None]) -> None:
         self.queue = queue
         self.restarts = 0
+        self.name = ""
         self._on_loss = on_loss
         self._failures = 0
         self._start_at = 0.0
@@ -60,12 +61,14 @@ class ClusterProcess:
         """Start the cluster, in a session of its own, which Ctrl-C does not reach."""
         read_end, write_end = os.pipe()
         self._reports = Reports(read_end)
+        self.name = new_cluster_name()
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "pave.operations.cluster"),
                 *(self.queue, str(write_end), str(os.getpid())),
             ],
             cwd=settings.BASE_DIR,
+            env={**os.environ, CLUSTER_NAME: self.name},
             pass_fds=[write_end],
             start_new_session=True,
         )
@@ -120,14 +123,13 @@ class ClusterProcess:
         """Kill the cluster's remaining processes and report the loss, so that rows are requeued."""
         if self._process is None:
             return
-        pid = self._process.pid
-        for process in session_of(pid):
+        for process in session_of(self._process.pid):
             with suppress(psutil.Error):  # it has just ended
                 process.kill()
         self._process.wait()
         self._reports.close()
         self._process = None
-        self._on_loss("cluster", reason, cluster_name(pid))
+        self._on_loss("cluster", reason, self.name)
 
     def _read_reports(self, now: float) -> None:
         for report in self._reports.read():
@@ -135,5 +137,5 @@ class ClusterProcess:
             if report.kind == "stalled":
                 self._reason = report.detail
             elif report.kind != "alive":
-                name = worker_name(int(report.detail), cluster=self.pid)
+                name = worker_of(self.name, int(report.detail))
                 self._on_loss("worker", report.kind.removeprefix("worker_"), name)

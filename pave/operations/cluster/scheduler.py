@@ -24,7 +24,7 @@ from pave.operations.cluster.cluster_process import ClusterProcess
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import first_line
 from pave.operations.cluster.process_control import session_of
-from pave.operations.cluster.worker_names import cluster_name
+from pave.operations.cluster.worker_names import old_cluster_name
 from pave.operations.models import ClusterBeat
 from pave.operations.monitoring.counters import Counter
 
@@ -57,8 +57,6 @@ class Scheduler(threading.Thread):
         self._swept_at = self._heartbeat_at = 0.0
         self._limited: object = None
         self._recovered = False
-        # Set when what killed supervisors of this host had claimed is requeued, or could not be.
-        self.ready = threading.Event()
 
     def report_loss(self, what: str, how: str, name: str) -> None:
         """Have what ``name`` had claimed requeued, and the loss counted; never waits."""
@@ -71,9 +69,6 @@ class Scheduler(threading.Thread):
 
     def run(self) -> None:
         """Run until stopped."""
-        self._guarded(self._recover, "recover")
-        self._guarded(self._handle_losses, "requeue")
-        self.ready.set()
         while not self._stopping.is_set():
             now = time.monotonic()
             self._guarded(self._handle_losses, "requeue")
@@ -98,8 +93,6 @@ class Scheduler(threading.Thread):
             self._to_requeue.add(name)
             if how != "stopped":
                 self._uncounted.append((f"{what}s_lost", how))
-        # A cluster that has got the number of a dead one since keeps what is its own.
-        self._to_requeue -= {cluster_name(pid) for pid in self._running_clusters()}
         self._to_requeue = {name for name in self._to_requeue if not requeue(name)}
         if self._uncounted:
             counter = Counter(timezone.now())
@@ -111,15 +104,15 @@ class Scheduler(threading.Thread):
     def _recover(self) -> None:
         """Requeue what clusters of this host had that were killed with their supervisors.
 
-        A restarted container has the same host name, and its processes may have the same numbers.
+        A restarted container has the same host name, and its processes may have the same numbers,
+        this supervisor, too; but clusters never have the same name.
         """
         beats = ClusterBeat.objects.filter(host=socket.gethostname())
         if self._recovered:  # before, none is of this supervisor
             quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
-        running = self._running_clusters()
-        dead = [beat for beat in beats if beat.pid not in running and not _is_running(beat)]
-        names = {cluster_name(beat.pid) for beat in dead}
+        dead = [beat for beat in beats if not _is_running(beat)]
+        names = {beat.name or old_cluster_name(beat.pid) for beat in dead}
         self._to_requeue |= {name for name in names if not requeue(name)}
         # Not before: if this process is killed, too, the next one finds them.
         with db.transaction.atomic():
@@ -127,9 +120,6 @@ class Scheduler(threading.Thread):
             unlocked = list(recovered.select_for_update(skip_locked=True))
             ClusterBeat.objects.filter(pk__in=[beat.pk for beat in unlocked]).delete()
         self._recovered = True
-
-    def _running_clusters(self) -> set[int]:
-        return {cluster.pid for cluster in self._clusters if cluster.pid}
 
     def _heartbeat(self) -> None:
         now = timezone.now()
@@ -141,6 +131,7 @@ class Scheduler(threading.Thread):
                     queue=cluster.queue,
                     defaults={
                         "pid": pid,
+                        "name": cluster.name,
                         "started_at": cluster.started_at,
                         "seen_at": now,
                         "restarts": cluster.restarts,

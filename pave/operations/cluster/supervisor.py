@@ -13,8 +13,6 @@ from pave.operations.cluster.scheduler import Scheduler
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
-# How long to wait until what a supervisor left that was killed is requeued; else leases end later.
-RECOVERY_SECONDS = 5.0
 # For the scheduler's last writes, when all clusters have ended.
 FINISH_SECONDS = 5.0
 
@@ -36,7 +34,6 @@ class Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
         self._scheduler.start()
-        self._scheduler.ready.wait(RECOVERY_SECONDS)
         # By the main thread: clusters end with the thread that started them.
         for cluster in self.clusters:
             cluster.start()
