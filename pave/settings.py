@@ -241,7 +241,7 @@ CACHES["process"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 PAVE_BROKER = env.str("PAVE_BROKER", default="orm")
 PAVE_LISTEN = env.bool("PAVE_LISTEN", default=True)
 PAVE_WORKERS = env.int("PAVE_WORKERS", default=2)
-# In MB. A worker that has had more is replaced after its task; see the cluster below.
+# In MB. A worker that takes more, beside what it has at its start, is replaced.
 PAVE_WORKER_MAX_RSS = env.int("PAVE_WORKER_MAX_RSS", default=300)
 PAVE_HEURISTIC = env.str(
     "PAVE_HEURISTIC", default="merchants.catalogue.rulesets.CatalogueHeuristic"
@@ -298,7 +298,6 @@ Q_CLUSTER: dict[str, Any] = {
     "workers": 3,
     "queue_limit": 3,
     "recycle": 500,
-    "max_rss": 1024 * PAVE_WORKER_MAX_RSS,  # in KB
     "ALT_CLUSTERS": {
         "quick": {},
         "heuristic": {
@@ -340,8 +339,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["pave.api.throttling.RateThrottle"],
     "DEFAULT_SCHEMA_CLASS": "pave.api.openapi.schema.Schema",
     "UNAUTHENTICATED_USER": None,
-    # OPTIONS is no method of the API.
-    "DEFAULT_METADATA_CLASS": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pave",

@@ -180,7 +180,7 @@ def with_own_event(requests: Sequence[NormalizationRequest]) -> Sequence[Normali
 def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:
     """Count requests that have just become final, and complete batches that are done.
 
-    Call it last in the transaction that ends them: it locks the batches. A batch that somebody else
+    Call it late in the transaction that ends them: it locks the batches. A batch that somebody else
     has locked for long is left to the sweep.
     """
     ended: dict[Any, collections.Counter[str]] = {}

@@ -61,7 +61,8 @@ def resolve_due(*, linger: float = 0.0) -> int:
     limit = 1
     while time.monotonic() - begun < SLICE_SECONDS and not shutdown.requested():
         if worked and rss_check():
-            break  # this process has grown too large, and ends with its task
+            logger.warning("worker.too_large", extra={"limit_mb": settings.PAVE_WORKER_MAX_RSS})
+            break  # the process ends with its task
         claimed = claim(worker=worker, limit=limit)
         if claimed:
             slowest = work(claimed)

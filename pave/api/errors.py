@@ -23,7 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 # Errors reported at most: a body may have tens of thousands of wrong members, each to be masked.
 _MAX_ERRORS = 100
 # What the sender chose may be as long as a body, and a batch keeps hundreds of errors.
-_MAX_NAME = 64
+_MAX_NAME = 100
 _MAX_DETAIL = 300
 
 

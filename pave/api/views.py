@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.http import HttpResponseBase
+from django.views import View
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -23,6 +24,9 @@ GENERAL = ConcurrencyLimit(
     full="Too many requests are being answered. Try again in a moment.",
 )
 
+# REST framework's OPTIONS would show docstrings.
+METHODS = [method for method in View.http_method_names if method != "options"]
+
 
 class ClientView(APIView):
     """A route for clients: a body that names another client is refused first.
@@ -31,6 +35,7 @@ class ClientView(APIView):
     methods: it must not hold all threads, whatever its requests wait for.
     """
 
+    http_method_names = METHODS
     short: Collection[str] = ()
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -66,7 +66,7 @@ _not_updated: LockedRows[object] = LockedRows(first_pause=LONGEST_PAUSE)
 def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
     """Make updates of rows that others update, too, but those whose rows stay locked.
 
-    Call it in a transaction.
+    In the open transaction, or each try in one of its own.
 
     Args:
         updates: In an order that is the same everywhere, to avoid deadlocks.

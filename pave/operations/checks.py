@@ -21,7 +21,7 @@ def positive_numbers(app_configs: Any, **kwargs: Any) -> list[Error]:
     """Refuse durations and counts that make no sense."""
     limits = {
         "PAVE_WORKERS": 1,
-        "PAVE_WORKER_MAX_RSS": 100,
+        "PAVE_WORKER_MAX_RSS": 1,
         "PAVE_HEURISTIC_SECONDS": 0,
         "PAVE_HEURISTIC_TIMEOUT": 1,
         "PAVE_WEBHOOK_TIMEOUT": 0.1,

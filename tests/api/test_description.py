@@ -284,3 +284,10 @@ def test_the_postman_collection_is_current() -> None:
     call_command("postman_collection", stdout=made)
     kept = (ROOT / "docs" / "pave.postman_collection.json").read_text()
     assert kept == made.getvalue(), "run: make postman"
+
+
+@pytest.mark.parametrize("path", ["/v1/normalizations", "/v1/batches", "/v1/webhooks"])
+def test_a_route_takes_only_what_is_described(api, path):
+    answer = api.options(path)
+    assert answer.status_code == 405
+    assert answer["allow"] == "GET, POST, HEAD"

@@ -171,6 +171,16 @@ def test_a_delivery_shows_its_attempts(api, deliver, send, receiver):
     assert "first_byte" in attempt["timings"]
 
 
+def test_a_delivery_stays_on_record_when_its_webhook_is_deleted(api, deliver, webhook):
+    delivery = deliver(status="succeeded")
+    assert api.delete(f"/v1/webhooks/{webhook.pk}").status_code == 204
+    body = api.get(f"/v1/deliveries/{delivery.pk}").json()
+    assert (body["id"], body["status"]) == (str(delivery.pk), "succeeded")
+    refused = api.post(f"/v1/deliveries/{delivery.pk}/retry")
+    problem(refused, 409)
+    assert "deleted" in refused.json()["detail"]
+
+
 def test_a_delivery_shows_its_last_hundred_attempts(api, deliver):
     delivery = deliver(attempts=1000)
     DeliveryAttempt.objects.bulk_create(

@@ -4,7 +4,7 @@ import html
 import json
 import socket
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from unittest import mock
 from urllib.parse import quote
@@ -268,7 +268,7 @@ def test_an_overloaded_endpoint_gets_less_and_a_pause(send, deliver, receiver, w
 def test_five_days_of_nothing_but_failure_disable_the_webhook(send, deliver, receiver, webhook):
     receiver.behaviour = always(Reply(status=500))
     Webhook.objects.update(
-        failing_since=timezone.now() - timedelta(days=5, seconds=1), failing_days=0b10001
+        failing_since=timezone.now() - timedelta(days=5, seconds=1), failing_days=2
     )
     delivery = deliver()
     send()
@@ -279,31 +279,43 @@ def test_five_days_of_nothing_but_failure_disable_the_webhook(send, deliver, rec
 
 
 def test_one_success_ends_the_five_days(send, deliver, receiver, webhook):
-    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6), failing_days=0b11111)
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6), failing_days=3)
     deliver()
     send()
     webhook.refresh_from_db()
-    assert (webhook.failing_since, webhook.failing_days) == (None, 0)
+    assert webhook.failing_since is None
     assert webhook.enabled
 
 
 @pytest.mark.parametrize(
-    ("since", "days"),
-    [
-        (timedelta(days=4, hours=23), 0b11111),
-        (timedelta(days=6), 0b1),
-        (timedelta(days=6), 0b1000001),
-        (timedelta(days=400), 1 << 14),
-    ],
+    "days",
+    [[0, 4.9], [0, 6], [0, 6, 6.01], [0, 0.1, 0.2, 0.3, 400]],
     ids=["not yet five days", "six quiet days", "twice today", "a quiet year"],
 )
-def test_fewer_days_of_failure_disable_nothing(send, deliver, receiver, webhook, since, days):
-    receiver.behaviour = always(Reply(status=500))
-    Webhook.objects.update(failing_since=timezone.now() - since, failing_days=days)
-    deliver()
-    send()
+def test_fewer_days_of_failure_disable_nothing(send, deliver, receiver, webhook, days):
+    fail_on(days, send, deliver, receiver)
     webhook.refresh_from_db()
     assert webhook.enabled
+
+
+@pytest.mark.parametrize("days", [[0, 1, 5.5], [0, 20, 40], [0, 0.1, 3, 5.5]])
+def test_three_days_of_failure_in_five_or_more_disable_the_webhook(
+    send, deliver, receiver, webhook, days
+):
+    fail_on(days, send, deliver, receiver)
+    webhook.refresh_from_db()
+    assert (webhook.enabled, webhook.disabled_by) == (False, "failing")
+
+
+def fail_on(days, send, deliver, receiver):
+    """Have a new message fail after each so many days from noon on."""
+    receiver.behaviour = always(Reply(status=500))
+    noon = datetime(2026, 11, 2, 12, tzinfo=UTC)
+    for day in days:
+        with time_machine.travel(noon + timedelta(days=day)):
+            Delivery.objects.update(status="canceled")
+            deliver()
+            send()
 
 
 def test_a_failed_test_is_no_day_of_failure(receiver, webhook):
@@ -311,7 +323,7 @@ def test_a_failed_test_is_no_day_of_failure(receiver, webhook):
     send_test(webhook=webhook)
     webhook.refresh_from_db()
     assert (webhook.failing_since, webhook.failing_days) == (None, 0)
-    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6), failing_days=0b10001)
+    Webhook.objects.update(failing_since=timezone.now() - timedelta(days=6), failing_days=2)
     assert send_test(webhook=webhook).status == "failed"
     webhook.refresh_from_db()
     assert webhook.enabled

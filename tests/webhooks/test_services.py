@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 import standardwebhooks
 import svix.webhooks
+import time_machine
 from django.utils import timezone
 
 from tests.factories import SECRET
+from webhooks.api.views import webhook_actions, webhooks
+from webhooks.api.views.webhooks import own_webhook
 from webhooks.endpoints import services
 from webhooks.models import SigningSecret, Webhook
 
@@ -132,3 +135,48 @@ def test_a_change_can_be_repeated_from_the_log_after_a_restore(webhook, caplog):
         )
     [line] = [record for record in caplog.records if record.message == "webhook.changed"]
     assert (line.webhook, line.changed) == (webhook.pk, ["max_in_flight", "url"])
+
+
+def test_a_masked_header_keeps_what_is_stored_when_it_is_changed(webhook):
+    services.change(webhook=webhook, fields={"headers": {"X-A": "one", "X-B": "two"}})
+    as_read_before = Webhook.objects.get()
+    services.change(webhook=webhook, fields={"headers": {"X-A": "new"}})
+    services.change(webhook=as_read_before, fields={"headers": {"x-a": "***", "X-B": "***"}})
+    webhook.refresh_from_db()
+    assert webhook.headers == {"x-a": "new"}
+
+
+def test_secrets_that_have_ended_since_the_webhook_was_read_do_not_count(webhook):
+    for _ in range(services.MAX_LIVE_SECRETS - 1):
+        services.rotate_secret(webhook=webhook, overlap=timedelta(hours=1))
+    read = Webhook.objects.prefetch_related("secrets").get()
+    assert len(read.secrets.all()) == services.MAX_LIVE_SECRETS
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        services.rotate_secret(webhook=read)
+    assert webhook.secrets.count() == 2
+
+
+def test_secrets_that_were_made_since_the_webhook_was_read_count(webhook):
+    read = Webhook.objects.prefetch_related("secrets").get()
+    for _ in range(services.MAX_LIVE_SECRETS - 1):
+        services.rotate_secret(webhook=webhook)
+    with pytest.raises(services.LimitReached):
+        services.rotate_secret(webhook=read)
+
+
+@pytest.mark.parametrize(
+    ("method", "tail", "body"), [("post", "/rotate-secret", {}), ("patch", "", {"events": []})]
+)
+def test_what_comes_with_the_deletion_of_a_webhook_is_404_and_changes_nothing(
+    api, webhook, monkeypatch, method, tail, body
+):
+    def read_and_deleted(request, webhook_id):
+        read = own_webhook(request, webhook_id)
+        services.delete(webhook=webhook)
+        return read
+
+    for module in (webhooks, webhook_actions):
+        monkeypatch.setattr(module, "own_webhook", read_and_deleted)
+    answer = getattr(api, method)(f"/v1/webhooks/{webhook.pk}{tail}", body, format="json")
+    assert answer.status_code == 404
+    assert not webhook.secrets.exists()

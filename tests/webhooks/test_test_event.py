@@ -161,3 +161,10 @@ def test_a_check_disables_nothing(webhook, receiver):
     webhook.refresh_from_db()
     assert webhook.enabled
     assert webhook.failing_since is None
+
+
+def test_an_endpoint_may_end_it_by_its_answer_to_a_test(webhook, receiver):
+    receiver.behaviour = always(Reply(status=410))
+    test_event.send_test(webhook=webhook)
+    webhook.refresh_from_db()
+    assert (webhook.enabled, webhook.disabled_by) == (False, "gone")

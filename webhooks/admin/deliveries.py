@@ -17,8 +17,7 @@ from pave.staff.global_search import as_uuid
 from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, delivery_state
 from webhooks.delivery import claims, manual
-from webhooks.delivery.results import MASK
-from webhooks.http.signing import signed_headers
+from webhooks.http.signing import MASK, signed_headers
 from webhooks.models import Delivery, Webhook
 
 RETRY = "webhooks.retry_delivery"

@@ -252,6 +252,8 @@ class WebhookAdmin(StaffAdmin):
             )
         except services.LimitReached as error:
             raise Refused(str(error)) from error
+        except Webhook.DoesNotExist as error:
+            raise Refused("This webhook has been deleted meanwhile.") from error
         note = (
             f"The old one goes on signing for {data['overlap']} hours." if data["overlap"] else ""
         )

@@ -10,8 +10,9 @@ from pave.api.fields import ConstField, ShownTextField, TimestampField
 from webhooks.api import examples
 from webhooks.delivery.endpoint_check import CheckResult
 from webhooks.delivery.recovery import progress
-from webhooks.delivery.results import INTERRUPTED, MASK
+from webhooks.delivery.results import INTERRUPTED
 from webhooks.http.outcome import ErrorClass
+from webhooks.http.signing import MASK
 from webhooks.models import ATTEMPTS_SHOWN, Delivery, DeliveryAttempt, Recovery, Webhook
 from webhooks.policies.circuit_breaker import BreakerState
 

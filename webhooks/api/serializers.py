@@ -14,7 +14,6 @@ from pave.api.exceptions import Overloaded
 from pave.api.fields import BooleanField, DescribedField, IntegerField, TextField, TimestampField
 from pave.api.query_params import OneOfField, PageQuery
 from webhooks.api import examples
-from webhooks.delivery.results import MASK
 from webhooks.endpoints import name_lookups
 from webhooks.endpoints.services import (
     DEFAULT_OVERLAP,
@@ -25,6 +24,7 @@ from webhooks.endpoints.services import (
 )
 from webhooks.event_types import EVENT_TYPES, GROUPS, is_group, is_known
 from webhooks.http.address_policy import AddressError
+from webhooks.http.signing import MASK
 from webhooks.models import Delivery
 from webhooks.models.webhook import MAX_IN_FLIGHT, Webhook
 from webhooks.policies.custom_headers import (
@@ -101,21 +101,17 @@ class HeadersField(DescribedField):
         """Return the headers."""
         if not isinstance(data, dict):
             self.fail("invalid")
-        current: Mapping[str, str] = {}
+        stored: set[str] = set()
         if isinstance(self.parent.instance, Webhook):
-            current = self.parent.instance.headers or {}
-        stored = {name.lower(): value for name, value in current.items()}
-        kept = {name for name, value in data.items() if value == MASK}
-        if unknown := sorted(name for name in kept if name.lower() not in stored):
-            reason = f"{MASK} stands for the value that is stored, and none is."
-            raise serializers.ValidationError({name: [reason] for name in unknown})
-        headers = {
-            name: stored[name.lower()] if name in kept else value for name, value in data.items()
-        }
-        if problem := problem_with(headers):
+            stored = {name.lower() for name in self.parent.instance.headers or {}}
+        for name, value in data.items():
+            if value == MASK and name.lower() not in stored:
+                reason = f"{MASK} stands for the value that is stored, and none is."
+                raise serializers.ValidationError({name: [reason]})
+        if problem := problem_with(data):
             name, reason = problem
             raise serializers.ValidationError({name: [reason]} if name else [reason])
-        return headers
+        return data
 
 
 class StrictSerializer(serializers.Serializer):

@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_plus
 
 from pave.core.card_masking import masked_value
 from webhooks.http.outcome import Outcome
+from webhooks.http.signing import MASK
 
-MASK = "***"
 # A shorter one may occur anywhere by chance.
 _MIN_SECRET_LENGTH = 6
 # Of one header no more parts are looked for, and of all of them no more forms: a response is

@@ -11,10 +11,9 @@ from pave.core import lock_limit
 from pave.core.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 from webhooks.delivery.claims import Claim
-from webhooks.delivery.masking import MASK
 from webhooks.endpoints import health
 from webhooks.http.outcome import Outcome
-from webhooks.http.signing import mask_headers
+from webhooks.http.signing import MASK, mask_headers
 from webhooks.models import Delivery, DeliveryAttempt, Webhook
 from webhooks.policies.retry import next_delay
 

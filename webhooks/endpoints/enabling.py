@@ -107,7 +107,6 @@ def enable(*, webhook: Webhook, by_client: bool = False, now: datetime | None = 
             disabled_by="",
             disabled_at=None,
             failing_since=None,
-            failing_days=0,
             breaker_failures=0,
             breaker_failed_at=None,
             breaker_opened_at=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F, Q
@@ -19,8 +19,6 @@ GONE = 410
 # disabled.
 FAILING_LIMIT = timedelta(days=5)
 FAILING_DAYS = 3
-# The last bit of ``Webhook.failing_days``, a small integer.
-_LAST_DAY = 14
 # The response header for an endpoint's directives, and its values.
 DIRECTIVE_HEADER = "webhook-delivery"
 DISABLE = "disable"
@@ -45,7 +43,7 @@ class Attempted:
         webhook_id: The webhook.
         url: Where the message was sent.
         outcome: What came of it.
-        is_test: Whether it was a test event: its failure counts for the pace, and disables nothing.
+        is_test: Whether it was a test event: its failure counts for the pace, not as a failing day.
     """
 
     webhook_id: UUID
@@ -74,7 +72,7 @@ def update(attempts: Iterable[Attempted], *, now: datetime) -> None:
     # All in one statement, in pk order, to avoid deadlocks.
     locked = list(changing.select_for_update(no_key=True).order_by("pk"))
     of_endpoint = {
-        webhook.pk: [one for one in by_webhook[webhook.pk] if one.url == webhook.url]
+        webhook.pk: [attempt for attempt in by_webhook[webhook.pk] if attempt.url == webhook.url]
         for webhook in locked
     }
     _update_healthy(
@@ -90,9 +88,9 @@ def update(attempts: Iterable[Attempted], *, now: datetime) -> None:
         now,
     )
     for pk, attempted in of_endpoint.items():
-        if any(one.outcome.status == GONE for one in attempted):
+        if any(attempt.outcome.status == GONE for attempt in attempted):
             _disable(pk, Webhook.DisabledBy.GONE, now)
-        elif any(DISABLE in directives(one.outcome) for one in attempted):
+        elif any(DISABLE in directives(attempt.outcome) for attempt in attempted):
             _disable(pk, Webhook.DisabledBy.ASKED, now)
 
 
@@ -125,7 +123,6 @@ def _update_healthy(webhooks: Sequence[UUID]) -> None:
         breaker_failed_at=None,
         breaker_opened_at=None,
         failing_since=None,
-        failing_days=0,
     )
 
 
@@ -136,24 +133,35 @@ def _update_unhealthy(
         return
     for webhook in webhooks:
         health = webhook.health
-        for attempted in sorted(by_webhook[webhook.pk], key=lambda one: one.outcome.started_at):
-            outcome = attempted.outcome
+        for attempt in sorted(by_webhook[webhook.pk], key=_started_at):
+            outcome = attempt.outcome
             health = health.after(outcome, max_in_flight=webhook.max_in_flight, now=now)
             if outcome.ok:
-                webhook.failing_since, webhook.failing_days = None, 0
-            elif not attempted.is_test:
-                webhook.failing_since = webhook.failing_since or now
-                day = (now - webhook.failing_since).days
-                webhook.failing_days |= 1 << min(day, _LAST_DAY)
+                webhook.failing_since = None
+            elif not attempt.is_test:
+                _count_failing_day(webhook, now)
         webhook.health = health
     update_each(webhooks, Webhook.HEALTH_FIELDS)
     for webhook in webhooks:
         if (
             webhook.failing_since is not None
             and webhook.failing_since <= now - FAILING_LIMIT
-            and webhook.failing_days.bit_count() >= FAILING_DAYS
+            and webhook.failing_days >= FAILING_DAYS
         ):
             _disable(webhook.pk, Webhook.DisabledBy.FAILING, now)
+
+
+def _started_at(attempt: Attempted) -> datetime:
+    return attempt.outcome.started_at
+
+
+def _count_failing_day(webhook: Webhook, now: datetime) -> None:
+    if webhook.failing_since is None:
+        webhook.failing_since, webhook.failing_days, webhook.failed_on = now, 0, None
+    today = now.astimezone(UTC).date()
+    if webhook.failed_on != today:
+        webhook.failing_days = min(webhook.failing_days + 1, FAILING_DAYS)
+        webhook.failed_on = today
 
 
 def _disable(webhook_id: UUID, by: Webhook.DisabledBy, now: datetime) -> None:

@@ -19,7 +19,7 @@ from pave.clients.models import Client
 from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked, masked_value
 from webhooks.endpoints import enabling
 from webhooks.http.address_policy import AddressError, AddressPolicy
-from webhooks.http.signing import generate_secret
+from webhooks.http.signing import MASK, generate_secret
 from webhooks.models import SigningSecret, Webhook
 from webhooks.policies.circuit_breaker import EndpointHealth
 
@@ -110,18 +110,38 @@ def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
 def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
     """Change fields of a webhook, but for ``enabled``, which has ``enable`` and ``disable``.
 
-    With another URL the health is reset: the old endpoint's failures are not the new one's.
+    With another URL the health is reset: the old endpoint's failures are not the new one's. A
+    header whose value is ``MASK`` keeps the stored value, if there is one.
+
+    Raises:
+        Webhook.DoesNotExist: It has been deleted.
     """
     names = list(fields)
-    for name, value in _without_card_numbers(fields).items():
-        if name == "url" and value != webhook.url:
-            webhook.health = EndpointHealth()
-            webhook.failing_since, webhook.failing_days = None, 0
-            names += Webhook.HEALTH_FIELDS
-        setattr(webhook, name, value)
     with transaction.atomic():
+        stored = _lock_existing(webhook)
+        for name, value in _without_card_numbers(fields).items():
+            if name == "url" and value != webhook.url:
+                webhook.health = EndpointHealth()
+                webhook.failing_since = None
+                names += Webhook.HEALTH_FIELDS
+            if name == "headers":
+                value = _unmasked(value, stored.headers or {})
+            setattr(webhook, name, value)
         webhook.save(update_fields=names)
     logger.info("webhook.changed", extra={"webhook": webhook.pk, "changed": sorted(fields)})
+
+
+def _lock_existing(webhook: Webhook) -> Webhook:
+    return Webhook.objects.existing().select_for_update(no_key=True).get(pk=webhook.pk)
+
+
+def _unmasked(headers: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
+    stored = {name.lower(): value for name, value in stored.items()}
+    unmasked = {
+        name: stored.get(name.lower(), "") if value == MASK else value
+        for name, value in headers.items()
+    }
+    return {name: value for name, value in unmasked.items() if value}
 
 
 def _without_card_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,17 +170,20 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
     Raises:
         LimitReached: ``MAX_LIVE_SECRETS`` sign already. It does not happen with no overlap, since
             all the old ones end.
+        Webhook.DoesNotExist: It has been deleted.
     """
     secret = generate_secret()
     now = timezone.now()
     expires_at = now + overlap
     with transaction.atomic():
-        Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
-        webhook.secrets.filter(expires_at__lte=now).delete()
-        webhook.secrets.filter(Q(expires_at=None) | Q(expires_at__gt=expires_at)).update(
+        _lock_existing(webhook)
+        # As they are under the lock, whatever was read with ``webhook``.
+        secrets = SigningSecret.objects.filter(webhook=webhook)
+        secrets.filter(expires_at__lte=now).delete()
+        secrets.filter(Q(expires_at=None) | Q(expires_at__gt=expires_at)).update(
             expires_at=expires_at
         )
-        if overlap and webhook.secrets.count() >= MAX_LIVE_SECRETS:
+        if overlap and secrets.count() >= MAX_LIVE_SECRETS:
             raise LimitReached(
                 f"{MAX_LIVE_SECRETS} secrets are live already. Rotate with no overlap, "
                 "or wait until one of them ends."

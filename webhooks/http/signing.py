@@ -20,7 +20,8 @@ _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "webhook-signature"}
 )
 _SECRET_WORDS = ("token", "secret", "password", "api-key", "apikey", "-key", "-auth")
-_MASK = "***"
+# What stands in place of a secret wherever headers are shown.
+MASK = "***"
 
 
 class NoSecret(ValueError):
@@ -77,12 +78,12 @@ def mask(secret: str) -> str:
     shown = secret.removeprefix(SECRET_PREFIX)
     prefix = secret[: len(secret) - len(shown)]
     # Four characters of base64 are 24 of 256 bits; of a short secret not even these are shown.
-    return prefix + (shown[:4] if len(shown) >= 32 else "") + _MASK
+    return prefix + (shown[:4] if len(shown) >= 32 else "") + MASK
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers with secret values replaced, to be stored and displayed."""
-    return {name: _MASK if _is_secret(name) else value for name, value in headers.items()}
+    return {name: MASK if _is_secret(name) else value for name, value in headers.items()}
 
 
 def _is_secret(name: str) -> bool:

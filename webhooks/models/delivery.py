@@ -43,8 +43,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(status=Delivery.Status.HELD)
 
     def for_client(self, client: Client) -> "DeliveryQuerySet":
-        """Those to the client's webhooks."""
-        return self.filter(webhook__client=client, webhook__deleted_at=None)
+        """Those to the client's webhooks, also deleted ones."""
+        return self.filter(webhook__client=client)
 
     def update_in_order(self, **values: Any) -> int:
         """Update many rows, locked in id order first to avoid deadlocks.

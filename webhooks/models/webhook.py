@@ -108,8 +108,9 @@ class Webhook(models.Model):
         default=0,
         db_default=0,
         editable=False,
-        help_text="On which days since then there was one: a bit for each, the last for all later.",
+        help_text="On how many days (UTC) since then a message failed, three at most.",
     )
+    failed_on = models.DateField(null=True, editable=False, help_text="The last of these days.")
     # The endpoint's health: an EndpointHealth of webhooks/policies/circuit_breaker.py.
     window = models.PositiveSmallIntegerField(
         default=1, help_text="How many messages it is trusted with at once at present."
@@ -179,6 +180,7 @@ class Webhook(models.Model):
     HEALTH_FIELDS = (
         "failing_since",
         "failing_days",
+        "failed_on",
         "window",
         "steady",
         "breaker_failures",

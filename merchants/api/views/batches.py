@@ -33,7 +33,7 @@ from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery, read_query
 from pave.api.throttling import limit_errors
-from pave.api.views import GENERAL, ClientView
+from pave.api.views import GENERAL, METHODS, ClientView
 from pave.clients.authentication import ClientRequest, refuse_other_client
 from pave.clients.quotas import QuotaExceeded
 from pave.core.concurrency import Busy
@@ -64,6 +64,7 @@ class CSVUpload(UploadParser):
 class BatchesView(APIView):  # no ClientView: its body is read only once it has a slot
     """``/v1/batches``."""
 
+    http_method_names = METHODS
     parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
     pagination_class = NewestFirst
 

@@ -13,7 +13,7 @@ may change; ``tests/operations/test_django_q2.py`` has what Pave needs of each:
 * ``rss_check``: whether a process has had more memory than ``max_rss`` allows; between tasks
   ``worker`` asks it, too.
 * ``get_mp_context``: processes are created as the original creates them.
-* ``Conf``: its time-outs and pauses.
+* ``Conf``: its time-outs and pauses; ``MAX_RSS`` is set in each worker.
 * ``ORM``: the broker in the database, subclassed to wait for notifications instead of polling, and
   to check its connection less often; ``OrmQ``: its rows.
 * ``Sqs``: subclassed for its queue. It is imported in ``brokers.sqs``, since it needs boto3.

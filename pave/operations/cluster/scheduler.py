@@ -112,13 +112,18 @@ class Scheduler(threading.Thread):
             quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
         dead = [beat for beat in beats if not _is_running(beat)]
-        names = {beat.name or old_cluster_name(beat.pid) for beat in dead}
-        self._to_requeue |= {name for name in names if not requeue(name)}
+        recovered = []
+        for beat in dead:
+            name = beat.name or old_cluster_name(beat.pid)
+            if requeue(name):
+                recovered.append(beat.pk)
+            else:
+                self._to_requeue.add(name)
         # Not before: if this process is killed, too, the next one finds them.
         with db.transaction.atomic():
-            recovered = ClusterBeat.objects.filter(pk__in=[beat.pk for beat in dead])
-            unlocked = list(recovered.select_for_update(skip_locked=True))
-            ClusterBeat.objects.filter(pk__in=[beat.pk for beat in unlocked]).delete()
+            beats = ClusterBeat.objects.filter(pk__in=recovered)
+            unlocked = [beat.pk for beat in beats.select_for_update(skip_locked=True)]
+            ClusterBeat.objects.filter(pk__in=unlocked).delete()
         self._recovered = True
 
     def _heartbeat(self) -> None:

@@ -7,6 +7,7 @@ module only when it is set (``pave.operations.cluster`` does).
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from queue import Empty, Full
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from pave.operations.cluster import process_control, shutdown
@@ -62,6 +64,10 @@ def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
 def _before_task(**kwargs: Any) -> None:
     """Requeue what a failed task had claimed; a worker has one task at a time."""
     global _failed
+    if not Conf.MAX_RSS:
+        # Beside what it has at its start, which with a large catalogue may be more than the limit.
+        begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        Conf.MAX_RSS = begun + 1024 * settings.PAVE_WORKER_MAX_RSS
     if _failed:
         _failed = not requeue(worker_name())
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse
@@ -24,7 +25,7 @@ from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateS
 from webhooks.api.views.webhooks import own_webhook, validated
 from webhooks.delivery import endpoint_check, recovery, test_event
 from webhooks.endpoints import services
-from webhooks.models import Recovery
+from webhooks.models import Recovery, Webhook
 
 _TAG = "Webhooks"
 
@@ -52,6 +53,8 @@ class RotateSecretView(ClientView):
             secret = services.rotate_secret(webhook=webhook, overlap=hours * services.HOUR)
         except services.LimitReached as error:
             raise Conflict(str(error)) from error
+        except Webhook.DoesNotExist as error:  # deleted meanwhile
+            raise Http404 from error
         webhook = own_webhook(request, webhook_id)
         return Response(WebhookWithSecretSerializer(webhook, context={"secret": secret}).data)
 
