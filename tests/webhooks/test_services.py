@@ -180,3 +180,20 @@ def test_what_comes_with_the_deletion_of_a_webhook_is_404_and_changes_nothing(
     answer = getattr(api, method)(f"/v1/webhooks/{webhook.pk}{tail}", body, format="json")
     assert answer.status_code == 404
     assert not webhook.secrets.exists()
+
+
+def test_the_original_route_makes_a_webhook_if_the_one_to_change_is_just_deleted(
+    client_1234, webhook, monkeypatch
+):
+    lock_existing = services._lock_existing
+
+    def deleted_before(stored):
+        services.delete(webhook=stored)
+        return lock_existing(stored)
+
+    monkeypatch.setattr(services, "_lock_existing", deleted_before)
+    made, secret = services.create_or_change(client=client_1234.client, url="https://new.example/")
+    assert made != webhook
+    assert secret
+    webhook.refresh_from_db()
+    assert webhook.url != "https://new.example/"

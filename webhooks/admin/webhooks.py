@@ -250,10 +250,8 @@ class WebhookAdmin(StaffAdmin):
             secret = services.rotate_secret(
                 webhook=webhook, overlap=timedelta(hours=data["overlap"])
             )
-        except services.LimitReached as error:
+        except (services.LimitReached, services.Deleted) as error:
             raise Refused(str(error)) from error
-        except Webhook.DoesNotExist as error:
-            raise Refused("This webhook has been deleted meanwhile.") from error
         note = (
             f"The old one goes on signing for {data['overlap']} hours." if data["overlap"] else ""
         )

@@ -35,6 +35,10 @@ MAX_LIVE_SECRETS = 5
 MAX_WEBHOOKS = 100
 
 
+class Deleted(Exception):
+    """The webhook has been deleted meanwhile."""
+
+
 class LimitReached(Exception):
     """The client has the maximum already; the message is a sentence for the client."""
 
@@ -98,27 +102,28 @@ def create_or_change(*, client: Client, url: str) -> tuple[Webhook, str | None]:
     """
     with transaction.atomic():
         lock(client)
-        webhook = Webhook.objects.for_client(client).first()
-        if webhook is None:
-            return create(client=client, url=url)
-        change(webhook=webhook, fields={"url": url})
-        with suppress(enabling.DisabledByStaff):
-            enabling.enable(webhook=webhook, by_client=True)
-    return webhook, None
+        while (webhook := Webhook.objects.for_client(client).first()) is not None:
+            if change(webhook=webhook, fields={"url": url}):  # else it has just been deleted
+                with suppress(enabling.DisabledByStaff):
+                    enabling.enable(webhook=webhook, by_client=True)
+                return webhook, None
+        return create(client=client, url=url)
 
 
-def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
+def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> bool:
     """Change fields of a webhook, but for ``enabled``, which has ``enable`` and ``disable``.
 
     With another URL the health is reset: the old endpoint's failures are not the new one's. A
     header whose value is ``MASK`` keeps the stored value, if there is one.
 
-    Raises:
-        Webhook.DoesNotExist: It has been deleted.
+    Returns:
+        Whether it is changed; it is not if it has been deleted.
     """
     names = list(fields)
     with transaction.atomic():
         stored = _lock_existing(webhook)
+        if stored is None:
+            return False
         for name, value in _without_card_numbers(fields).items():
             if name == "url" and value != webhook.url:
                 webhook.health = EndpointHealth()
@@ -129,10 +134,12 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> None:
             setattr(webhook, name, value)
         webhook.save(update_fields=names)
     logger.info("webhook.changed", extra={"webhook": webhook.pk, "changed": sorted(fields)})
+    return True
 
 
-def _lock_existing(webhook: Webhook) -> Webhook:
-    return Webhook.objects.existing().select_for_update(no_key=True).get(pk=webhook.pk)
+def _lock_existing(webhook: Webhook) -> Webhook | None:
+    existing = Webhook.objects.existing().filter(pk=webhook.pk)
+    return existing.select_for_update(no_key=True).first()
 
 
 def _unmasked(headers: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
@@ -170,13 +177,14 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
     Raises:
         LimitReached: ``MAX_LIVE_SECRETS`` sign already. It does not happen with no overlap, since
             all the old ones end.
-        Webhook.DoesNotExist: It has been deleted.
+        Deleted: It has been deleted.
     """
     secret = generate_secret()
     now = timezone.now()
     expires_at = now + overlap
     with transaction.atomic():
-        _lock_existing(webhook)
+        if _lock_existing(webhook) is None:
+            raise Deleted("This webhook has been deleted.")
         # As they are under the lock, whatever was read with ``webhook``.
         secrets = SigningSecret.objects.filter(webhook=webhook)
         secrets.filter(expires_at__lte=now).delete()

@@ -25,7 +25,7 @@ from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateS
 from webhooks.api.views.webhooks import own_webhook, validated
 from webhooks.delivery import endpoint_check, recovery, test_event
 from webhooks.endpoints import services
-from webhooks.models import Recovery, Webhook
+from webhooks.models import Recovery
 
 _TAG = "Webhooks"
 
@@ -53,7 +53,7 @@ class RotateSecretView(ClientView):
             secret = services.rotate_secret(webhook=webhook, overlap=hours * services.HOUR)
         except services.LimitReached as error:
             raise Conflict(str(error)) from error
-        except Webhook.DoesNotExist as error:  # deleted meanwhile
+        except services.Deleted as error:
             raise Http404 from error
         webhook = own_webhook(request, webhook_id)
         return Response(WebhookWithSecretSerializer(webhook, context={"secret": secret}).data)

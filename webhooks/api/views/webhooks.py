@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse
@@ -137,10 +136,7 @@ class WebhookView(ClientView):
                 except enabling.DisabledByStaff as error:
                     raise Conflict(str(error)) from error
             if fields:
-                try:
-                    services.change(webhook=webhook, fields=fields)
-                except Webhook.DoesNotExist as error:  # deleted meanwhile
-                    raise Http404 from error
+                services.change(webhook=webhook, fields=fields)
             if enabled is False:
                 enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
         return Response(WebhookSerializer(own_webhook(request, webhook_id)).data)
