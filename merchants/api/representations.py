@@ -120,7 +120,9 @@ class MatchSerializer(serializers.Serializer):
         allow_null=True, help_text="The processor in between, such as Square or PayPal."
     )
     rule = ShownTextField(allow_null=True, help_text="The rule that decided the answer.")
-    ruleset = serializers.IntegerField(help_text="The version of the rules and the catalogue.")
+    ruleset = serializers.IntegerField(
+        help_text="The version of the rules and the catalogue: the newest when this was answered."
+    )
 
 
 class LocationSerializer(serializers.Serializer):

@@ -214,6 +214,12 @@ class NormalizationRequest(models.Model):
     )
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
+    ruleset = models.PositiveIntegerField(
+        null=True,
+        editable=False,
+        help_text="The number of the newest ruleset when it was answered. Its resolution's, which "
+        "may be older, would tell when another client sent the same.",
+    )
     corrected = models.BooleanField(
         default=False, db_default=False, help_text="Whether its answer was corrected."
     )

@@ -265,7 +265,7 @@ def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
             uncount_attempt(locked & queued)
         update_each(waiting, ("status", "resolution", "reading"))
         counter = Counter(now)
-        complete(cached, now, counter)
+        complete(cached, ruleset, now, counter)
         fail(failed, now, counter)
         batches.count([*cached, *failed], now=now)
         known = sum(request.pk not in keyed.again for request in cached)

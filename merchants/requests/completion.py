@@ -37,14 +37,19 @@ Status = NormalizationRequest.Status
 SETTLE_BATCH = 500
 
 
-def complete(requests: Sequence[NormalizationRequest], now: datetime, counter: Counter) -> None:
+def complete(
+    requests: Sequence[NormalizationRequest], ruleset: Ruleset, now: datetime, counter: Counter
+) -> None:
     """End requests with the answers of their resolutions, and notify their clients.
 
     Args:
         requests: With their resolutions.
+        ruleset: The newest.
         now: The present.
         counter: Counts them; to be written in the same transaction, as with the next functions.
     """
+    for request in requests:
+        request.ruleset = ruleset.number
     _end(requests, Status.COMPLETED, now)
     _count_hits(requests)
     _count(requests, now, counter)
@@ -71,20 +76,24 @@ def cancel(requests: Sequence[NormalizationRequest], now: datetime) -> None:
     counter.write()
 
 
-def correct(answers: Sequence[tuple[NormalizationRequest, Resolution]], now: datetime) -> int:
+def correct(
+    answers: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset, now: datetime
+) -> int:
     """Give completed requests another answer, and notify their clients; return their number.
 
     Args:
         answers: Requests as they were read, each with its new answer, which is locked. A request
             whose answer has changed since then is left as it is, so a repeat does nothing.
+        ruleset: The newest.
         now: The present.
     """
     corrected = []
     for request, resolution in answers:
         if NormalizationRequest.objects.filter(
             pk=request.pk, status=Status.COMPLETED, resolution=request.resolution
-        ).update(resolution=resolution, corrected=True):
+        ).update(resolution=resolution, ruleset=ruleset.number, corrected=True):
             request.resolution = resolution
+            request.ruleset = ruleset.number
             corrected.append(request)
     batches.count_corrected(corrected)
     _notify(UPDATED, corrected, now)
@@ -131,7 +140,7 @@ def settle(
         else:
             request.error = resolution.error
             failed.append(request)
-    complete(answered, now, counter)
+    complete(answered, ruleset, now, counter)
     fail(failed, now, counter)
     if outdated:
         readmit(NormalizationRequest.objects.filter(pk__in=[request.pk for request in outdated]))
@@ -215,4 +224,4 @@ def _end(requests: Sequence[NormalizationRequest], status: str, now: datetime) -
     for request in requests:
         request.status = status
         request.completed_at = now
-    update_each(requests, ("status", "resolution", "reading", "completed_at", "error"))
+    update_each(requests, ("status", "resolution", "reading", "ruleset", "completed_at", "error"))

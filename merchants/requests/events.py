@@ -40,10 +40,17 @@ def describe(request: NormalizationRequest, resolution: Resolution | None) -> di
         "completed_at": request.completed_at and time_text(request.completed_at),
         "transaction": request.as_sent(),
         "metadata": request.metadata or {},
-        **(found(answer, request.own_reading, request.country) if answer else _NOTHING_FOUND),
+        **(_found(answer, request) if answer else _NOTHING_FOUND),
         "error": request.error or None,
         "batch": str(request.batch_id) if request.batch_id else None,
     }
+
+
+def _found(answer: dict[str, Any], request: NormalizationRequest) -> dict[str, Any]:
+    members = found(answer, request.own_reading, request.country)
+    # One that an earlier release has answered has none of its own.
+    members["match"]["ruleset"] = request.ruleset or members["match"]["ruleset"]
+    return members
 
 
 def found(answer: dict[str, Any], reading: Reading, country: str) -> dict[str, Any]:

@@ -70,7 +70,10 @@ def set_due(resolutions: Collection[UUID], due_at: datetime | F) -> int:
     waiters = Waiter.objects.filter(resolution__in=resolutions)
     try:
         with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
-            return waiters.update(due_at=due_at)
+            # In the order of their ids, to avoid deadlocks.
+            locked = waiters.select_for_update(of=("self",)).order_by("id")
+            pks = list(locked.values_list("pk", flat=True))
+            return Waiter.objects.filter(pk__in=pks).update(due_at=due_at)
     except lock_limit.Locked:
         return waiters.unlocked().update(due_at=due_at)
 

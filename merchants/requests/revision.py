@@ -220,7 +220,8 @@ def _apply_some(
             return 0, False
         with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
             kept = lock_answers(resolution for _, resolution in changed)
-            updated = completion.correct([pair for pair in changed if pair[1].pk in kept], now)
+            still_there = [pair for pair in changed if pair[1].pk in kept]
+            updated = completion.correct(still_there, ruleset, now)
     return updated, len(kept) == len({resolution.pk for _, resolution in changed})
 
 

@@ -25,9 +25,8 @@ from merchants.requests.resolutions.claims import Claim, charge_actual, claim
 from merchants.wakeups import RESOLVE
 from pave.core.along_index import exists_along
 from pave.core.time_limit import TimeUp
-from pave.operations.cluster import shutdown
+from pave.operations.cluster import memory_limit, shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
-from pave.operations.cluster.django_q2 import rss_check
 from pave.operations.cluster.work_loop import POLL_SECONDS
 from pave.operations.cluster.worker_names import worker_name
 
@@ -60,12 +59,13 @@ def resolve_due(*, linger: float = 0.0) -> int:
     worked = 0
     limit = 1
     while time.monotonic() - begun < SLICE_SECONDS and not shutdown.requested():
-        if worked and rss_check():
+        if worked and memory_limit.is_exceeded():
             logger.warning("worker.too_large", extra={"limit_mb": settings.PAVE_WORKER_MAX_RSS})
             break  # the process ends with its task
         claimed = claim(worker=worker, limit=limit)
         if claimed:
             slowest = work(claimed)
+            memory_limit.set_limit()  # what was loaded for the first ones is no leak
             limit = max(1, min(CLAIM_LIMIT, int(CLAIM_SECONDS / max(slowest, 1e-6))))
             worked += len(claimed)
             active = time.monotonic()

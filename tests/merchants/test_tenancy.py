@@ -226,6 +226,34 @@ def test_the_descriptor_is_read_from_the_clients_own_text(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_ruleset_of_an_answer_tells_not_when_another_client_asked(
+    client_1234, stranger, webhook
+):
+    for name in ("Netflix", "Starbucks"):
+        Merchant.objects.create(name=name)
+    first = rulesets.publish(note="One", by="test").number
+    asked = post(client_1234, "NETFLIX.COM")
+    Merchant.objects.create(name="Nobody's")
+    newest = rulesets.publish(note="Two", by="test").number
+    assert newest > first
+    while revision.revise():
+        work()
+    assert post(stranger, "NETFLIX.COM")["match"]["ruleset"] == newest
+    assert post(stranger, "STARBUCKS 1")["match"]["ruleset"] == newest
+    assert Resolution.objects.filter(ruleset=first).exists()  # the answer is shared all the same
+    shown = client_1234.api.get(f"/v1/normalizations/{asked['request_id']}").json()
+    assert shown["match"]["ruleset"] == first
+    event = Event.objects.get(subject_id=asked["request_id"])
+    assert json.loads(bytes(event.body))["data"]["match"]["ruleset"] == first
+
+
+def post(caller, description):
+    sent = caller.api.post("/v1/normalizations", {"description": description}, format="json")
+    work()
+    return caller.api.get(sent["location"]).json()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_is_in_no_catalogue_is_asked_anew_by_each_client(client_1234, stranger, settings):
     def ask(caller):
         caller.api.post("/v1/normalizations", {"description": "ZANZI BORP"}, format="json")

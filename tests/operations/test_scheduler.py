@@ -223,3 +223,16 @@ def test_who_dies_while_recovering_leaves_it_to_the_next(scheduler, requeued, mo
             scheduler._recover()
     recover(Scheduler([Cluster()]))
     assert requeued == ["host/dead/"]
+
+
+def test_what_could_not_be_requeued_is_left_to_the_next_whatever_its_process_number(
+    scheduler, requeued, monkeypatch
+):
+    beat_of(2**22 + 1, supervisor=os.getpid(), seconds_ago=60)
+    with monkeypatch.context() as locked:
+        locked.setattr(scheduler_module, "requeue", lambda name: False)
+        scheduler._recover()
+    scheduler._heartbeat()
+    assert ClusterBeat.objects.count() == 2
+    Scheduler([Cluster()])._recover()  # this one was killed as well
+    assert "host/dead/" in requeued

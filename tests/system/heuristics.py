@@ -47,6 +47,16 @@ class Slow(Counting):
         time.sleep(2)
 
 
+class LoadsLate(Counting):
+    """Loads 400 MB when it is asked for the first time."""
+
+    loaded: ClassVar[list[bytes]] = []
+
+    def run(self, description: str, earlier: int) -> None:
+        if not self.loaded:
+            self.loaded.append(os.urandom(1) * 400_000_000)
+
+
 class Leaking(Counting):
     """Keeps 150 MB more with each run."""
 

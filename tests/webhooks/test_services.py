@@ -12,7 +12,7 @@ from tests.factories import SECRET
 from webhooks.api.views import webhook_actions, webhooks
 from webhooks.api.views.webhooks import own_webhook
 from webhooks.endpoints import services
-from webhooks.models import SigningSecret, Webhook
+from webhooks.models import Delivery, SigningSecret, Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -165,7 +165,8 @@ def test_secrets_that_were_made_since_the_webhook_was_read_count(webhook):
 
 
 @pytest.mark.parametrize(
-    ("method", "tail", "body"), [("post", "/rotate-secret", {}), ("patch", "", {"events": []})]
+    ("method", "tail", "body"),
+    [("post", "/rotate-secret", {}), ("patch", "", {"events": []}), ("post", "/test", {})],
 )
 def test_what_comes_with_the_deletion_of_a_webhook_is_404_and_changes_nothing(
     api, webhook, monkeypatch, method, tail, body
@@ -180,20 +181,32 @@ def test_what_comes_with_the_deletion_of_a_webhook_is_404_and_changes_nothing(
     answer = getattr(api, method)(f"/v1/webhooks/{webhook.pk}{tail}", body, format="json")
     assert answer.status_code == 404
     assert not webhook.secrets.exists()
+    assert not Delivery.objects.exists()
 
 
 def test_the_original_route_makes_a_webhook_if_the_one_to_change_is_just_deleted(
     client_1234, webhook, monkeypatch
 ):
-    lock_existing = services._lock_existing
+    lock_existing = services.lock_existing
 
     def deleted_before(stored):
         services.delete(webhook=stored)
         return lock_existing(stored)
 
-    monkeypatch.setattr(services, "_lock_existing", deleted_before)
+    monkeypatch.setattr(services, "lock_existing", deleted_before)
     made, secret = services.create_or_change(client=client_1234.client, url="https://new.example/")
     assert made != webhook
     assert secret
     webhook.refresh_from_db()
     assert webhook.url != "https://new.example/"
+
+
+def test_a_url_that_has_been_changed_since_it_was_read_is_another(webhook):
+    as_read_before = Webhook.objects.get()
+    services.change(webhook=webhook, fields={"url": "https://other.example/"})
+    Webhook.objects.update(
+        failing_since=timezone.now(), failing_days=3, breaker_opened_at=timezone.now()
+    )
+    services.change(webhook=as_read_before, fields={"url": as_read_before.url})
+    webhook.refresh_from_db()
+    assert (webhook.breaker, webhook.failing_since, webhook.failing_days) == ("closed", None, 0)

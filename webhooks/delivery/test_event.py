@@ -33,6 +33,9 @@ def send_test(*, webhook: Webhook) -> Delivery:
 
     It is a delivery like any other, with one attempt. If this process dies meanwhile the sweep
     fails it.
+
+    Raises:
+        Deleted: The webhook has been deleted.
     """
     now = timezone.now()
     worker = worker_name()
@@ -43,6 +46,8 @@ def send_test(*, webhook: Webhook) -> Delivery:
         data={"webhook": str(webhook.pk), "note": NOTE},
     )
     with transaction.atomic():
+        if services.lock_existing(webhook) is None:
+            raise services.Deleted("This webhook has been deleted.")
         event = Event.objects.create(
             id=new_id(),
             client_id=webhook.client_id,

@@ -121,13 +121,13 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> bool:
     """
     names = list(fields)
     with transaction.atomic():
-        stored = _lock_existing(webhook)
+        stored = lock_existing(webhook)
         if stored is None:
             return False
         for name, value in _without_card_numbers(fields).items():
-            if name == "url" and value != webhook.url:
+            if name == "url" and value != stored.url:
                 webhook.health = EndpointHealth()
-                webhook.failing_since = None
+                webhook.failing_since, webhook.failing_days, webhook.failed_on = None, 0, None
                 names += Webhook.HEALTH_FIELDS
             if name == "headers":
                 value = _unmasked(value, stored.headers or {})
@@ -137,7 +137,8 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> bool:
     return True
 
 
-def _lock_existing(webhook: Webhook) -> Webhook | None:
+def lock_existing(webhook: Webhook) -> Webhook | None:
+    """Return a webhook as it is, locked until the transaction ends; None if it has been deleted."""
     existing = Webhook.objects.existing().filter(pk=webhook.pk)
     return existing.select_for_update(no_key=True).first()
 
@@ -180,11 +181,11 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
         Deleted: It has been deleted.
     """
     secret = generate_secret()
-    now = timezone.now()
-    expires_at = now + overlap
     with transaction.atomic():
-        if _lock_existing(webhook) is None:
+        if lock_existing(webhook) is None:
             raise Deleted("This webhook has been deleted.")
+        now = timezone.now()
+        expires_at = now + overlap
         # As they are under the lock, whatever was read with ``webhook``.
         secrets = SigningSecret.objects.filter(webhook=webhook)
         secrets.filter(expires_at__lte=now).delete()

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -46,7 +46,8 @@ def send_alerts() -> int:
         return sent
     awaiting = Webhook.objects.awaiting_alert()
     for client in Client.objects.filter(pk__in=awaiting.values("client")):
-        webhooks = _claim(awaiting.filter(client=client))
+        now = timezone.now()
+        webhooks = _claim(awaiting.filter(client=client), now)
         if not webhooks:
             continue
         try:
@@ -56,18 +57,18 @@ def send_alerts() -> int:
             _unavailable_until = time.monotonic() + RETRY_SECONDS
             write_cached(_MAIL_UNAVAILABLE, True, seconds=RETRY_SECONDS)
             break
-        _of(webhooks).update(staff_told_at=timezone.now())
+        # As of then: one that is disabled again meanwhile is reported again.
+        _of(webhooks).update(staff_told_at=now)
         sent += 1
     return sent
 
 
 @transaction.atomic
-def _claim(awaiting: QuerySet[Webhook]) -> list[Webhook]:
+def _claim(awaiting: QuerySet[Webhook], now: datetime) -> list[Webhook]:
     """Schedule the next attempt to alert staff about webhooks, and return those for this one."""
     unlocked = awaiting.select_for_update(skip_locked=True, no_key=True, of=("self",))
     webhooks = list(unlocked.order_by("disabled_at"))
-    due_at = timezone.now() + timedelta(seconds=RETRY_SECONDS)
-    _of(webhooks).update(staff_alert_due_at=due_at)
+    _of(webhooks).update(staff_alert_due_at=now + timedelta(seconds=RETRY_SECONDS))
     return webhooks
 
 

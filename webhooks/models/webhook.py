@@ -39,13 +39,15 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
         """Those that were disabled automatically and not reported to staff yet.
 
         Those of a client are reported at most once in ``ALERT_INTERVAL``, since it may enable and
-        break them, or delete and create them, as often as it likes.
+        break them, or delete and create them, as often as it likes; and one attempt at a time.
         """
+        now = timezone.now()
         of_client = Webhook.objects.filter(client=OuterRef("client"))
-        reported = of_client.filter(staff_told_at__gt=timezone.now() - ALERT_INTERVAL)
+        reported = of_client.filter(
+            Q(staff_told_at__gt=now - ALERT_INTERVAL) | Q(staff_alert_due_at__gt=now)
+        )
         return self.existing().filter(
             Q(staff_told_at=None) | Q(staff_told_at__lt=F("disabled_at")),
-            Q(staff_alert_due_at=None) | Q(staff_alert_due_at__lte=timezone.now()),
             ~Exists(reported),
             enabled=False,
             disabled_by__in=Webhook.DISABLED_AUTOMATICALLY,

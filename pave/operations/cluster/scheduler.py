@@ -35,6 +35,8 @@ SWEEP_INTERVAL = 1.0
 HEARTBEAT_INTERVAL = 5.0
 # How long to wait for a row that somebody else has locked, in seconds.
 LOCK_SECONDS = 2.0
+# No process has a number as large as that (proc(5), pid_max).
+_NO_PROCESS = 2**22
 # Heartbeats of supervisors that died are removed after this time.
 HEARTBEAT_RETENTION = timedelta(hours=1)
 
@@ -117,8 +119,8 @@ class Scheduler(threading.Thread):
             name = beat.name or old_cluster_name(beat.pid)
             if requeue(name):
                 recovered.append(beat.pk)
-            else:
-                self._to_requeue.add(name)
+            else:  # later; out of the way of this one's own heartbeats, as of any process's
+                ClusterBeat.objects.filter(pk=beat.pk).update(supervisor=_NO_PROCESS + beat.pk)
         # Not before: if this process is killed, too, the next one finds them.
         with db.transaction.atomic():
             beats = ClusterBeat.objects.filter(pk__in=recovered)

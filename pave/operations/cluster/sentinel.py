@@ -7,7 +7,6 @@ module only when it is set (``pave.operations.cluster`` does).
 import logging
 import multiprocessing
 import os
-import resource
 import signal
 import threading
 import time
@@ -18,10 +17,9 @@ from queue import Empty, Full
 from types import FrameType
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
-from pave.operations.cluster import process_control, shutdown
+from pave.operations.cluster import memory_limit, process_control, shutdown
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import ResilientBroker
 from pave.operations.cluster.django_q2 import (
@@ -64,10 +62,7 @@ def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
 def _before_task(**kwargs: Any) -> None:
     """Requeue what a failed task had claimed; a worker has one task at a time."""
     global _failed
-    if not Conf.MAX_RSS:
-        # Beside what it has at its start, which with a large catalogue may be more than the limit.
-        begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        Conf.MAX_RSS = begun + 1024 * settings.PAVE_WORKER_MAX_RSS
+    memory_limit.before_task()
     if _failed:
         _failed = not requeue(worker_name())
 

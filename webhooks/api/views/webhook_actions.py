@@ -74,7 +74,10 @@ class TestView(ClientView):
         webhook = own_webhook(request, webhook_id)
         validated(EmptySerializer(data=request.data))
         with limit_errors(), test_event.INLINE.slot(webhook.client_id):
-            delivery = test_event.send_test(webhook=webhook)
+            try:
+                delivery = test_event.send_test(webhook=webhook)
+            except services.Deleted as error:
+                raise Http404 from error
         return Response(TestResultSerializer(delivery).data)
 
 
