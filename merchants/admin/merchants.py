@@ -104,7 +104,8 @@ class DraftAdmin(StaffAdmin):
 class MerchantAdmin(DraftAdmin):
     navigation_place = 3
     purpose = (
-        f"The catalogue that answers come from. A change here is made in the draft: {UNPUBLISHED}"
+        f"The catalogue that answers come from. A change here is made in the draft: {UNPUBLISHED} "
+        "Clients who look a merchant up see it at once."
     )
     list_display = ("name", "state", "aliases_count", "category", "website")
     list_filter = ("active", PrimaryFilter)
@@ -165,7 +166,8 @@ class MerchantAdmin(DraftAdmin):
         permission="merchants.merge_merchant",
         form=MergeForm,
         confirmation="Let another merchant take over its aliases, rules and feedback. Its id "
-        f"stays valid; it becomes inactive and points to its successor. {UNPUBLISHED}",
+        f"stays valid; it becomes inactive and points to its successor. {UNPUBLISHED} Clients who "
+        "look a merchant up see it at once.",
         offered=lambda merchant: merchant.active,
     )
     def merge(self, request: HttpRequest, merchant: Merchant, data: dict) -> Result:

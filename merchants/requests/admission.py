@@ -42,6 +42,7 @@ from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
 from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
+from pave.operations.cluster import memory_limit
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop
 from pave.operations.cluster.worker_slots import WorkerSlots
@@ -135,6 +136,7 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
             held_up[request.client_id] = isinstance(error, TimeoutError)
     keyed.unkeyed += [request for request in left if held_up.get(request.client_id)]
     locked = _admit_claimed(claimed.claim, keyed, ruleset)
+    memory_limit.set_limit()
     return len(claimed.requests) - len(locked), claimed.more
 
 

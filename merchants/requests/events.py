@@ -48,8 +48,8 @@ def describe(request: NormalizationRequest, resolution: Resolution | None) -> di
 
 def _found(answer: dict[str, Any], request: NormalizationRequest) -> dict[str, Any]:
     members = found(answer, request.own_reading, request.country)
-    # One that an earlier release has answered has none of its own.
-    members["match"]["ruleset"] = request.ruleset or members["match"]["ruleset"]
+    # One that an earlier release has answered has none of its own, or an older one than its answer.
+    members["match"]["ruleset"] = max(request.ruleset or 0, members["match"]["ruleset"])
     return members
 
 

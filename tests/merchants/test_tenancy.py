@@ -245,6 +245,10 @@ def test_the_ruleset_of_an_answer_tells_not_when_another_client_asked(
     assert shown["match"]["ruleset"] == first
     event = Event.objects.get(subject_id=asked["request_id"])
     assert json.loads(bytes(event.body))["data"]["match"]["ruleset"] == first
+    # As a process of an earlier release leaves it.
+    NormalizationRequest.objects.filter(client=client_1234.client).update(ruleset=None)
+    shown = client_1234.api.get(f"/v1/normalizations/{asked['request_id']}").json()
+    assert shown["match"]["ruleset"] == first
 
 
 def post(caller, description):

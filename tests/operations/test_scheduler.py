@@ -236,3 +236,18 @@ def test_what_could_not_be_requeued_is_left_to_the_next_whatever_its_process_num
     assert ClusterBeat.objects.count() == 2
     Scheduler([Cluster()])._recover()  # this one was killed as well
     assert "host/dead/" in requeued
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="There a row is not locked by itself.")
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_heartbeat_of_a_dead_cluster_keeps_no_other_back(monkeypatch):
+    monkeypatch.setattr(scheduler_module, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(scheduler_module, "requeue", lambda name: False)
+    beat = beat_of(2**22 + 1)
+    scheduler = Scheduler([Cluster()])
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE operations_clusterbeat SET pid = 1 WHERE id = %s", [beat.pk])
+        scheduler._guarded(scheduler._recover, "recover")
+    assert scheduler._recovered

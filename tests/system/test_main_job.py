@@ -15,6 +15,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from merchants.requests.resolutions.attempts import MAX_ABANDONED, MAX_ATTEMPTS
+from pave.operations.cluster.sentinel import CANARY_INTERVAL
 from tests.system.stack import Stack, signal_group
 from webhooks.receiver.application import Message, Receiver, Reply, in_turn
 
@@ -249,6 +250,7 @@ def test_a_heuristic_that_loads_much_at_first_keeps_its_process(
     key = stack.create_client("1234", endpoint.url())["api_key"]
     cluster = stack.start_cluster()
     [worker] = stack.wait_for(lambda: stack.workers(cluster), PROMPT_SECONDS)
+    time.sleep(2 * CANARY_INTERVAL + 1)  # its first tasks are canaries
     for number in range(3):
         stack.post(key, f"SHOP {number}")
         endpoint.wait_for(number + 1, 30)

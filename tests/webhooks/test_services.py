@@ -6,6 +6,7 @@ import pytest
 import standardwebhooks
 import svix.webhooks
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from tests.factories import SECRET
@@ -210,3 +211,37 @@ def test_a_url_that_has_been_changed_since_it_was_read_is_another(webhook):
     services.change(webhook=as_read_before, fields={"url": as_read_before.url})
     webhook.refresh_from_db()
     assert (webhook.breaker, webhook.failing_since, webhook.failing_days) == ("closed", None, 0)
+
+
+@pytest.fixture
+def deleted_meanwhile(monkeypatch):
+    lock_existing = services.lock_existing
+
+    def deleted_before(stored):
+        Webhook.objects.filter(pk=stored.pk).update(deleted_at=timezone.now(), enabled=False)
+        return lock_existing(stored)
+
+    monkeypatch.setattr(services, "lock_existing", deleted_before)
+
+
+@pytest.mark.parametrize("action", ["send_test", "rotate_secret"])
+def test_staff_are_told_that_a_webhook_has_just_been_deleted(
+    admin_client, webhook, deleted_meanwhile, action
+):
+    url = reverse("admin:webhooks_webhook_do", args=[webhook.pk, action])
+    answer = admin_client.post(url, {"overlap": "24"}, follow=True)
+    assert answer.status_code == 200
+    assert "has been deleted" in answer.content.decode()
+
+
+def test_what_staff_save_of_a_webhook_that_has_just_been_deleted_is_404(
+    admin_client, webhook, deleted_meanwhile
+):
+    url = reverse("admin:webhooks_webhook_change", args=[webhook.pk])
+    form = admin_client.get(url).context["adminform"].form
+    shown = {name: form[name].value() for name in form.fields}
+    data = {name: value for name, value in shown.items() if value not in (None, False)}
+    answer = admin_client.post(url, {**data, "description": "Changed"})
+    assert answer.status_code == 404
+    webhook.refresh_from_db()
+    assert webhook.description == ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -121,10 +121,12 @@ class WebhookAdmin(StaffAdmin):
     def save(self, request: HttpRequest, obj: Webhook, form: WebhookForm, change: bool) -> None:
         if change:
             # As it is now: the form has set its values on this object already.
-            services.change(
+            changed = services.change(
                 webhook=Webhook.objects.get(pk=obj.pk),
                 fields={name: form.cleaned_data[name] for name in form.changed_data},
             )
+            if not changed:
+                raise Http404("This webhook has just been deleted.")
             return
         created, secret = services.create(**form.cleaned_data)
         request.new_secret = secret  # type: ignore[attr-defined]  # for response_add
@@ -167,8 +169,11 @@ class WebhookAdmin(StaffAdmin):
         atomic=False,
     )
     def send_test(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        with _test_slot(request):
-            delivery = test_event.send_test(webhook=webhook)
+        try:
+            with _test_slot(request):
+                delivery = test_event.send_test(webhook=webhook)
+        except services.Deleted as error:
+            raise Refused(str(error)) from error
         attempt = delivery.attempt_set.get()
         if attempt.ok:
             text = (

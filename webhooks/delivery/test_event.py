@@ -37,7 +37,6 @@ def send_test(*, webhook: Webhook) -> Delivery:
     Raises:
         Deleted: The webhook has been deleted.
     """
-    now = timezone.now()
     worker = worker_name()
     occurrence = Occurrence(
         client_pk=webhook.client_id,
@@ -48,6 +47,7 @@ def send_test(*, webhook: Webhook) -> Delivery:
     with transaction.atomic():
         if services.lock_existing(webhook) is None:
             raise services.Deleted("This webhook has been deleted.")
+        now = timezone.now()
         event = Event.objects.create(
             id=new_id(),
             client_id=webhook.client_id,

@@ -46,8 +46,7 @@ def send_alerts() -> int:
         return sent
     awaiting = Webhook.objects.awaiting_alert()
     for client in Client.objects.filter(pk__in=awaiting.values("client")):
-        now = timezone.now()
-        webhooks = _claim(awaiting.filter(client=client), now)
+        webhooks, now = _claim(awaiting.filter(client=client))
         if not webhooks:
             continue
         try:
@@ -64,12 +63,17 @@ def send_alerts() -> int:
 
 
 @transaction.atomic
-def _claim(awaiting: QuerySet[Webhook], now: datetime) -> list[Webhook]:
-    """Schedule the next attempt to alert staff about webhooks, and return those for this one."""
+def _claim(awaiting: QuerySet[Webhook]) -> tuple[list[Webhook], datetime]:
+    """Schedule the next attempt to alert staff about webhooks.
+
+    Returns:
+        Those for this attempt, and as of when.
+    """
     unlocked = awaiting.select_for_update(skip_locked=True, no_key=True, of=("self",))
     webhooks = list(unlocked.order_by("disabled_at"))
+    now = timezone.now()
     _of(webhooks).update(staff_alert_due_at=now + timedelta(seconds=RETRY_SECONDS))
-    return webhooks
+    return webhooks, now
 
 
 def _of(webhooks: Sequence[Webhook]) -> QuerySet[Webhook]:

@@ -48,6 +48,8 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
         )
         return self.existing().filter(
             Q(staff_told_at=None) | Q(staff_told_at__lt=F("disabled_at")),
+            # Also of the row itself, since only that is looked at again when it has been locked.
+            Q(staff_alert_due_at=None) | Q(staff_alert_due_at__lte=now),
             ~Exists(reported),
             enabled=False,
             disabled_by__in=Webhook.DISABLED_AUTOMATICALLY,

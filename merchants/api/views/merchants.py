@@ -40,7 +40,7 @@ class MerchantsView(ClientView):
         responses=MerchantSerializer(many=True),
     )
     def get(self, request: ClientRequest) -> Response:
-        """Return a page of the catalogue by name, or of a search's results."""
+        """Return a page of the catalogue as staff edit it, by name, or of a search's results."""
         query = read_query(request, MerchantQuery)
         if search := query.get("search"):
             with limit_errors(), _SEARCHES.slot(request.client.pk):

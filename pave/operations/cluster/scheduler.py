@@ -114,18 +114,16 @@ class Scheduler(threading.Thread):
             quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
         dead = [beat for beat in beats if not _is_running(beat)]
-        recovered = []
-        for beat in dead:
-            name = beat.name or old_cluster_name(beat.pid)
-            if requeue(name):
-                recovered.append(beat.pk)
-            else:  # later; out of the way of this one's own heartbeats, as of any process's
-                ClusterBeat.objects.filter(pk=beat.pk).update(supervisor=_NO_PROCESS + beat.pk)
+        recovered = {beat.pk for beat in dead if requeue(beat.name or old_cluster_name(beat.pid))}
         # Not before: if this process is killed, too, the next one finds them.
         with db.transaction.atomic():
-            beats = ClusterBeat.objects.filter(pk__in=recovered)
-            unlocked = [beat.pk for beat in beats.select_for_update(skip_locked=True)]
-            ClusterBeat.objects.filter(pk__in=unlocked).delete()
+            of_dead = ClusterBeat.objects.filter(pk__in=[beat.pk for beat in dead])
+            for beat in of_dead.select_for_update(skip_locked=True):
+                if beat.pk in recovered:
+                    beat.delete()
+                else:  # later; out of the way of this one's own heartbeats, as of any process's
+                    beat.supervisor = _NO_PROCESS + beat.pk
+                    beat.save(update_fields=["supervisor"])
         self._recovered = True
 
     def _heartbeat(self) -> None:

@@ -62,7 +62,7 @@ def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
 def _before_task(**kwargs: Any) -> None:
     """Requeue what a failed task had claimed; a worker has one task at a time."""
     global _failed
-    memory_limit.before_task()
+    memory_limit.start()
     if _failed:
         _failed = not requeue(worker_name())
 
