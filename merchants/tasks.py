@@ -2,7 +2,7 @@
 
 from merchants.requests import admission, cancellation, revision, worker
 from merchants.wakeups import CANCEL, REVISE, SUSPECTS
-from pave.operations.cluster.work_loop import LINGER_SECONDS
+from pave.operations.cluster.work_loop import LINGER_SECONDS, listening
 
 
 def admit() -> int:
@@ -26,7 +26,8 @@ def cancel_batches() -> int:
 
 def resolve() -> int:
     """Run the heuristic on what is due."""
-    return worker.resolve_due(linger=LINGER_SECONDS)
+    with listening():
+        return worker.resolve_due(linger=LINGER_SECONDS)
 
 
 def revise() -> int:

@@ -44,7 +44,7 @@ from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
 from pave.operations.cluster import memory_limit
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
-from pave.operations.cluster.work_loop import WorkLoop
+from pave.operations.cluster.work_loop import WorkLoop, listening
 from pave.operations.cluster.worker_slots import WorkerSlots
 from pave.operations.monitoring.counters import Counter
 
@@ -67,7 +67,7 @@ SLOTS = WorkerSlots()
 
 def admit() -> int:
     """Admit queued requests, batch by batch, for a slice of time; return how many there were."""
-    with SLOTS.acquire() as acquired:
+    with SLOTS.acquire() as acquired, listening():
         return _admit_for_a_slice() if acquired else 0
 
 
@@ -136,7 +136,7 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
             held_up[request.client_id] = isinstance(error, TimeoutError)
     keyed.unkeyed += [request for request in left if held_up.get(request.client_id)]
     locked = _admit_claimed(claimed.claim, keyed, ruleset)
-    memory_limit.set_limit()
+    memory_limit.note_loaded(ADMIT.task)
     return len(claimed.requests) - len(locked), claimed.more
 
 

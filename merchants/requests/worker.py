@@ -27,7 +27,7 @@ from pave.core.along_index import exists_along
 from pave.core.time_limit import TimeUp
 from pave.operations.cluster import memory_limit, shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
-from pave.operations.cluster.work_loop import POLL_SECONDS
+from pave.operations.cluster.work_loop import pause
 from pave.operations.cluster.worker_names import worker_name
 
 logger = logging.getLogger(__name__)
@@ -65,14 +65,14 @@ def resolve_due(*, linger: float = 0.0) -> int:
         claimed = claim(worker=worker, limit=limit)
         if claimed:
             slowest = work(claimed)
-            memory_limit.set_limit()  # what was loaded for the first ones is no leak
+            memory_limit.note_loaded(RESOLVE.task)  # what was loaded for the first ones is no leak
             limit = max(1, min(CLAIM_LIMIT, int(CLAIM_SECONDS / max(slowest, 1e-6))))
             worked += len(claimed)
             active = time.monotonic()
         elif not worked or time.monotonic() - active >= linger:
             return worked
         else:
-            time.sleep(POLL_SECONDS)
+            pause(RESOLVE)
     if exists_along(Waiter.objects.due(timezone.now()), "client_id", "bulk", "due_at"):
         RESOLVE.send()
     return worked

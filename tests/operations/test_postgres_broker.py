@@ -6,8 +6,10 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django_q.models import OrmQ
 
+from pave.operations.cluster import notifications
 from pave.operations.cluster.brokers import postgres
-from pave.operations.cluster.brokers.postgres import ListeningBroker, NotificationListener, notify
+from pave.operations.cluster.brokers.postgres import ListeningBroker
+from pave.operations.cluster.notifications import NotificationListener, notify
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 on_postgresql = pytest.mark.skipif(
@@ -18,7 +20,7 @@ LONG = 30.0
 
 @pytest.fixture
 def listener():
-    listener = NotificationListener("pave_test")
+    listener = NotificationListener("pave_test", 0.05)
     yield listener
     listener.close()
 
@@ -73,8 +75,8 @@ def test_a_lost_connection_is_opened_again(listener):
 
 @on_postgresql
 def test_where_nothing_arrives_it_polls_as_django_q_does(listener, monkeypatch, caplog):
-    monkeypatch.setattr(postgres, "notify", lambda channel, payload="": None)
-    monkeypatch.setattr(postgres, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(notifications, "notify", lambda channel, payload="": None)
+    monkeypatch.setattr(notifications, "PROBE_SECONDS", 0.05)
     listener.wait(LONG)  # does not last
     assert listener._connection is None
     assert "listening.deaf" in caplog.text
@@ -84,7 +86,7 @@ def test_where_nothing_arrives_it_polls_as_django_q_does(listener, monkeypatch, 
 @on_postgresql
 def test_it_does_not_listen_where_the_setting_forbids_it(settings):
     settings.PAVE_LISTEN = False
-    listener = NotificationListener("pave_test")
+    listener = NotificationListener("pave_test", 0.05)
     listener.wait(LONG)  # does not last
     assert listener._connection is None
     assert backends() == []

@@ -251,3 +251,20 @@ def test_a_locked_heartbeat_of_a_dead_cluster_keeps_no_other_back(monkeypatch):
         cursor.execute("UPDATE operations_clusterbeat SET pid = 1 WHERE id = %s", [beat.pk])
         scheduler._guarded(scheduler._recover, "recover")
     assert scheduler._recovered
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="There a row is not locked by itself.")
+@pytest.mark.django_db(transaction=True)
+def test_what_a_locked_heartbeats_cluster_had_is_requeued_later(monkeypatch, requeued):
+    """Though a supervisor with the same process number overwrites the heartbeat."""
+    beat = beat_of(2**22 + 1, supervisor=os.getpid())
+    scheduler = Scheduler([Cluster()])
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor, monkeypatch.context() as away:
+        away.setattr(scheduler_module, "requeue", lambda name: False)
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE operations_clusterbeat SET pid = 1 WHERE id = %s", [beat.pk])
+        scheduler._recover()
+    scheduler._heartbeat()
+    scheduler._handle_losses()
+    assert requeued == ["host/dead/"]

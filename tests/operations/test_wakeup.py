@@ -1,10 +1,14 @@
+import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django_q.models import OrmQ
 
 from pave.operations.cluster import wakeup as wakeup_module
+from pave.operations.cluster import work_loop
 from pave.operations.cluster.django_q2 import get_broker
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
@@ -14,9 +18,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 WAKEUP = Wakeup(task="pave.operations.cluster.canary", queue="quick")
 
 
+ONCE = Wakeup(task="pave.operations.cluster.once", queue="quick", debounced=False, once=True)
+LONG = 30.0
+
+
 def later(monkeypatch):
     """Let the time go by in which this process need not look."""
     monkeypatch.setattr(wakeup_module, "_quiet_until", {})
+    monkeypatch.setattr(wakeup_module, "_sent_at", {})
 
 
 def test_a_wakeup_that_was_sent_is_not_sent_again(monkeypatch):
@@ -86,9 +95,6 @@ def test_what_one_run_handles_is_sent_once_until_a_worker_starts():
     assert OrmQ.objects.count() == 2
 
 
-ONCE = Wakeup(task="pave.operations.cluster.once", queue="quick", debounced=False, once=True)
-
-
 def fill():
     """Have no more room for tasks."""
     ONCE.send()
@@ -144,3 +150,37 @@ def test_a_queue_that_somebody_has_flooded_is_emptied(monkeypatch, caplog):
     WAKEUP.send()
     assert broker.queue_size() == 1
     assert "wakeup.queue_purged" in caplog.messages
+
+
+@contextmanager
+def awake(wakeup, monkeypatch):
+    """During the block, a worker that would poll the rows again only after a long time."""
+    monkeypatch.setattr(work_loop, "POLL_SECONDS", LONG)
+
+    def work():
+        with work_loop.listening():
+            work_loop.pause(wakeup)
+        connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    while work_loop._listener._connection is None:
+        worker.join(0.05)
+    worker.join(0.2)  # what was sent while it opened its connection
+    yield worker
+    later(monkeypatch)
+    wakeup.send()
+    worker.join(LONG / 3)
+    assert not worker.is_alive()
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no notifications")
+@pytest.mark.parametrize("wakeup", [WAKEUP, ONCE])
+def test_a_worker_that_is_awake_is_told_at_once(wakeup, monkeypatch):
+    wakeup.mark_awake()
+    other = ONCE if wakeup is WAKEUP else WAKEUP
+    with awake(wakeup, monkeypatch) as worker:
+        other.send()
+        worker.join(0.5)
+        assert worker.is_alive()  # that was none of its business
+    assert work_loop._listener._connection is None

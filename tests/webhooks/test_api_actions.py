@@ -267,6 +267,14 @@ def test_recovering_answers_a_job_that_can_be_watched(api, path, failed, send, r
     assert again["counts"]["total"] == 0
 
 
+def test_the_recovery_of_a_deleted_webhook_can_be_seen(api, path, failed):
+    job = api.post(f"{path}/recover", {"since": since()}, format="json")
+    recovery.advance_all()
+    assert api.delete(path).status_code == 204
+    body = api.get(job["location"]).json()
+    assert (body["status"], body["counts"]["canceled"]) == ("canceled", 1)
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

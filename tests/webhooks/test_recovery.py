@@ -10,7 +10,7 @@ from tests.factories import WebhookFactory
 from webhooks.delivery import manual, recovery
 from webhooks.delivery.housekeeping import sweep
 from webhooks.endpoints import enabling, services
-from webhooks.models import Delivery, Recovery, Webhook
+from webhooks.models import Delivery, Event, Recovery, Webhook
 from webhooks.receiver.application import Reply, always
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -53,7 +53,8 @@ def test_it_sends_what_failed_is_held_or_waits_for_a_retry(
     ]
     inside("succeeded")
     inside("canceled")
-    inside("failed", trigger="test")
+    (of_a_test,) = inside("failed", trigger="test")
+    Event.objects.filter(pk=of_a_test.event_id).update(type="webhook.test")
     inside("pending", next_attempt_at=timezone.now() + HOUR)  # on its way for the first time
     deliver(status="failed", created_at=window["since"] - HOUR)
     deliver(status="failed", created_at=window["until"])
@@ -169,6 +170,34 @@ def test_disabling_ends_a_recovery_and_holds_what_it_had_put_on_its_way(
     assert (job.status, job.queued) == ("canceled", 4)
     assert Delivery.objects.filter(status="held").count() == 4
     assert send() == 0
+
+
+@pytest.mark.parametrize("by", [Webhook.DisabledBy.CLIENT, Webhook.DisabledBy.STAFF])
+def test_the_recovery_of_a_disabled_webhook_ends_when_it_is_disabled_again(
+    send, inside, window, receiver, webhook, by
+):
+    inside("failed", 3)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    job = recovery.start(webhook=webhook, **window)
+    recovery.advance_all()
+    (asked_for,) = inside("failed", attempts=1)
+    manual.retry(delivery_id=asked_for.pk)
+    enabling.disable(webhook_id=webhook.pk, by=by)
+    run(job)
+    assert (job.status, job.queued) == ("canceled", 3)
+    assert Delivery.objects.filter(status="held", held_by=by).count() == 3
+    assert send() == 1  # what a person asked for
+
+
+def test_the_recovery_of_a_disabled_webhook_goes_on_when_it_only_fails_again(
+    inside, window, webhook
+):
+    inside("failed", 3)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.FAILING)
+    job = recovery.start(webhook=webhook, **window)
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.FAILING)
+    job.refresh_from_db()
+    assert job.status == "running"
 
 
 def test_a_retry_by_hand_goes_out_though_a_recovery_of_it_had_ended(

@@ -11,9 +11,11 @@ import pytest
 import time_machine
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.db import connections, transaction
 from django.utils import timezone
 
 from tests.factories import WebhookFactory
+from tests.servers import ON_SQLITE
 from webhooks import tasks
 from webhooks.delivery.housekeeping import sweep
 from webhooks.endpoints import enabling, services, staff_alerts
@@ -131,6 +133,31 @@ def test_a_client_that_breaks_many_webhooks_causes_one_mail_an_hour(client_1234,
         assert staff_alerts.send_alerts() == 1
     assert mailoutbox[0].subject == "12 webhooks of client 1234 disabled"
     assert "And 2 more." in mailoutbox[0].body
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="There a row is not locked by itself.")
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_make_one_mail_about_two_webhooks_of_a_client(client_1234, staff, mailoutbox):
+    first, second = WebhookFactory.create_batch(2, client=client_1234.client)
+    enabling.disable(webhook_id=first.pk, by=DisabledBy.GONE)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            awaiting = Webhook.objects.awaiting_alert()
+            claimed, _ = staff_alerts._claim(client_1234.client, awaiting)
+            assert claimed == [first]
+            # One more is disabled before the first claim is committed.
+            pool.submit(in_a_session, enabling.disable, webhook_id=second.pk, by=DisabledBy.GONE)
+            assert pool.submit(in_a_session, staff_alerts.send_alerts).result() == 0
+        assert pool.submit(in_a_session, staff_alerts.send_alerts).result() == 0
+    assert not mailoutbox
+
+
+def in_a_session(function, **arguments):
+    """Call it in a thread, with a session of its own."""
+    try:
+        return function(**arguments)
+    finally:
+        connections.close_all()
 
 
 def test_a_silent_mail_server_holds_one_worker_for_seconds(settings, staff):

@@ -7,7 +7,7 @@ import standardwebhooks
 from django.utils import timezone
 
 from tests.factories import SECRET
-from webhooks.delivery import endpoint_check, test_event
+from webhooks.delivery import endpoint_check, manual, recovery, test_event
 from webhooks.delivery.housekeeping import sweep
 from webhooks.endpoints import services
 from webhooks.models import Delivery, Webhook
@@ -32,6 +32,33 @@ def test_a_test_that_fails_is_not_retried(webhook, receiver, send):
     assert (delivery.status, delivery.next_attempt_at) == ("failed", None)
     assert delivery.attempt_set.get().error == "http"
     assert send() == 0
+
+
+def test_a_test_that_is_retried_by_hand_remains_a_test(webhook, receiver, send):
+    receiver.behaviour = always(Reply(status=500))
+    window = {"since": timezone.now() - timedelta(minutes=1)}
+    delivery = test_event.send_test(webhook=webhook)
+    for _ in range(2):
+        manual.retry(delivery_id=delivery.pk)
+        assert send() == 1
+        delivery.refresh_from_db()
+        assert (delivery.status, delivery.next_attempt_at) == ("failed", None)
+    webhook.refresh_from_db()
+    assert webhook.failing_since is None  # so that days of it disable nothing
+    window["until"] = timezone.now() + timedelta(minutes=1)
+    assert sum(recovery.count(webhook=webhook, **window).values()) == 0
+    receiver.behaviour = always(Reply())
+    manual.retry(delivery_id=delivery.pk)
+    send()
+    delivery.refresh_from_db()
+    assert delivery.status == "succeeded"
+
+
+def test_a_test_goes_to_the_url_that_the_webhook_has_by_now(webhook, receiver):
+    read_before = Webhook.objects.get()
+    services.change(webhook=webhook, fields={"url": receiver.url("/new")})
+    delivery = test_event.send_test(webhook=read_before)
+    assert delivery.attempt_set.get().url == receiver.url("/new")
 
 
 def test_a_disabled_webhook_can_be_tested(webhook, receiver):

@@ -19,6 +19,7 @@ from webhooks.delivery.fair_share import (
     in_flight_by_webhook,
     webhooks_with_due,
 )
+from webhooks.event_types import TEST
 from webhooks.fields import Unreadable
 from webhooks.models import Delivery, SigningSecret, Webhook, claim_queries
 
@@ -49,6 +50,7 @@ class Claim:
     subject_id: UUID
     number: int
     trigger: str
+    is_test: bool
     url: str
     body: bytes = field(repr=False)
     headers: dict[str, str] = field(repr=False)
@@ -227,6 +229,7 @@ def _build_claims(
             subject_id=delivery.event.subject_id,
             number=delivery.attempts,
             trigger=delivery.trigger,
+            is_test=delivery.event.type == TEST,
             url=webhooks[delivery.webhook_id].url,
             body=bytes(delivery.event.body),
             headers=webhooks[delivery.webhook_id].headers or {},

@@ -17,7 +17,7 @@ from pave.core import lock_limit
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import retry_while_unavailable
 from pave.operations.cluster.wakeup import Wakeup
-from pave.operations.cluster.work_loop import WorkLoop
+from pave.operations.cluster.work_loop import WorkLoop, listening
 from pave.operations.cluster.worker_names import worker_name
 from pave.operations.cluster.worker_slots import WorkerSlots
 from webhooks.delivery.claims import Claim, Claimer
@@ -43,7 +43,7 @@ UNPROVEN_SHARE = 0.5
 FEW = 8
 # The share for one client's messages, to however many webhooks.
 CLIENT_SHARE = 0.75
-# How often an awake dispatcher polls the rows, in seconds.
+# How often a dispatcher polls the rows while messages are in flight, in seconds.
 POLL_SECONDS = 0.02
 # Results that come within this time are recorded together, up to this many.
 BATCH_SECONDS = 0.01
@@ -118,11 +118,12 @@ class Dispatcher:
             raise SystemExit(f"no thread for messages: {error}") from error
         try:
             while loop.should_continue():
-                claimed = self._claim_and_submit(pool)
-                recorded = self._record()
-                attempts += recorded
-                if claimed or recorded or self._in_flight:
+                self._claim_and_submit(pool)
+                if self._in_flight:
+                    attempts += self._record()
                     loop.touch()
+                else:
+                    loop.pause()
             self._wakeup.mark_idle()
             self._wake_next(busy=loop.was_busy)
             for not_suspect in (False, True):
@@ -363,13 +364,13 @@ def attempt(transport: Transport, claim: Claim) -> AttemptResult:
 
 def send_due() -> int:
     """Send due deliveries for a slice of time; return how many attempts were made."""
-    with SLOTS.acquire() as acquired:
+    with SLOTS.acquire() as acquired, listening():
         return Dispatcher().run(seconds=settings.PAVE_TASK_SLICE) if acquired else 0
 
 
 def help_send() -> int:
     """Help another dispatcher that has too much to do, for a short slice."""
-    with SLOTS.acquire() as acquired:
+    with SLOTS.acquire() as acquired, listening():
         return Dispatcher(wakeup=HELP).run(seconds=HELP_SECONDS) if acquired else 0
 
 

@@ -68,6 +68,10 @@ def webhooks_with_due(now: datetime) -> list[Webhook]:
         .only(*fields)
         .order_by("due_at")
     )
+    if not exists_along(
+        Delivery.objects.on_demand().filter(next_attempt_at__lte=now), "webhook_id"
+    ):
+        return list(active)
     on_demand = (
         Webhook.objects.existing()
         .filter(Q(enabled=False) | Q(paused_until__gt=now))
@@ -84,10 +88,6 @@ def webhooks_with_due(now: datetime) -> list[Webhook]:
         )
         .only(*fields)
     )
-    if not exists_along(
-        Delivery.objects.on_demand().filter(next_attempt_at__lte=now), "webhook_id"
-    ):
-        return list(active)
     return [*on_demand, *active]
 
 

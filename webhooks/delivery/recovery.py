@@ -17,6 +17,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from pave.operations.cluster import shutdown
+from webhooks.event_types import TEST
 from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook
 from webhooks.wakeups import RECOVER, SEND
 
@@ -45,7 +46,7 @@ def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> Deliv
         webhook=webhook_id,
         created_at__gte=since,
         created_at__lt=until,
-    ).exclude(trigger=Trigger.TEST)
+    ).exclude(event__type=TEST)
 
 
 def count(*, webhook: Webhook, since: datetime, until: datetime) -> dict[str, int]:

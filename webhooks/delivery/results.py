@@ -78,7 +78,7 @@ def record(
                     result.claim.webhook_id,
                     result.claim.url,
                     result.outcome,
-                    is_test=result.claim.trigger == Trigger.TEST,
+                    is_test=result.claim.is_test,
                 )
                 for result in results
                 if result.outcome.error != INTERRUPTED
@@ -190,7 +190,7 @@ def _update_failures(failures: Sequence[tuple[Delivery, AttemptResult]], now: da
         aborted = health.ABORT in health.directives(result.outcome)
         if delivery.resume_status == Status.SUCCEEDED:
             _resume(delivery, now)  # it was delivered before, so it stays succeeded
-        elif aborted or delivery.trigger == Trigger.TEST:
+        elif aborted or result.claim.is_test:
             _fail(delivery, now)
         elif delivery.trigger == Trigger.MANUAL and delivery.resume_status:
             _resume(delivery, now)

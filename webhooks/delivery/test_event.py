@@ -45,8 +45,9 @@ def send_test(*, webhook: Webhook) -> Delivery:
         data={"webhook": str(webhook.pk), "note": NOTE},
     )
     with transaction.atomic():
-        if services.lock_existing(webhook) is None:
-            raise services.Deleted("This webhook has been deleted.")
+        # As it is under the lock, not as it was read.
+        if (locked := services.lock_existing(webhook)) is None:
+            raise services.Deleted
         now = timezone.now()
         event = Event.objects.create(
             id=new_id(),
@@ -58,7 +59,7 @@ def send_test(*, webhook: Webhook) -> Delivery:
         )
         delivery = Delivery.objects.create(
             event=event,
-            webhook=webhook,
+            webhook=locked,
             status=Delivery.Status.DELIVERING,
             trigger=Delivery.Trigger.TEST,
             attempts=1,

@@ -39,8 +39,8 @@ def disable(
 ) -> bool:
     """Stop sending to a webhook, end its recovery, and hold its waiting deliveries.
 
-    A disabled webhook still gets deliveries that were requested since; if its endpoint then asks
-    again to be disabled, those end too.
+    A disabled webhook still gets deliveries that were requested since. If somebody disables it
+    again, its recovery ends; not if it only goes on failing.
 
     Args:
         webhook_id: Which one.
@@ -60,7 +60,7 @@ def disable(
         )
         if not changed and by == Webhook.DisabledBy.STAFF:  # from now on only staff may enable it
             existing.filter(enabled=False).update(disabled_by=by)
-        if not changed and by not in Webhook.DISABLED_BY_ENDPOINT:
+        if not changed and by == Webhook.DisabledBy.FAILING:
             return False
         if not _end_recovery(webhook_id, now) and not changed:
             return False

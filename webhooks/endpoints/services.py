@@ -36,7 +36,10 @@ MAX_WEBHOOKS = 100
 
 
 class Deleted(Exception):
-    """The webhook has been deleted meanwhile."""
+    """The webhook has been deleted meanwhile; the message is a sentence for the client."""
+
+    def __init__(self) -> None:
+        super().__init__("This webhook has been deleted.")
 
 
 class LimitReached(Exception):
@@ -183,7 +186,7 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
     secret = generate_secret()
     with transaction.atomic():
         if lock_existing(webhook) is None:
-            raise Deleted("This webhook has been deleted.")
+            raise Deleted
         now = timezone.now()
         expires_at = now + overlap
         # As they are under the lock, whatever was read with ``webhook``.

@@ -46,7 +46,7 @@ def send_alerts() -> int:
         return sent
     awaiting = Webhook.objects.awaiting_alert()
     for client in Client.objects.filter(pk__in=awaiting.values("client")):
-        webhooks, now = _claim(awaiting.filter(client=client))
+        webhooks, now = _claim(client, awaiting.filter(client=client))
         if not webhooks:
             continue
         try:
@@ -63,12 +63,15 @@ def send_alerts() -> int:
 
 
 @transaction.atomic
-def _claim(awaiting: QuerySet[Webhook]) -> tuple[list[Webhook], datetime]:
-    """Schedule the next attempt to alert staff about webhooks.
+def _claim(client: Client, awaiting: QuerySet[Webhook]) -> tuple[list[Webhook], datetime]:
+    """Schedule the next attempt to alert staff about a client's webhooks.
 
     Returns:
-        Those for this attempt, and as of when.
+        Those for this attempt, and as of when; none while another worker claims some.
     """
+    clients = Client.objects.select_for_update(skip_locked=True, no_key=True)
+    if not clients.filter(pk=client.pk).exists():
+        return [], timezone.now()
     unlocked = awaiting.select_for_update(skip_locked=True, no_key=True, of=("self",))
     webhooks = list(unlocked.order_by("disabled_at"))
     now = timezone.now()

@@ -52,7 +52,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         A plain UPDATE locks in the order of its query plan.
         """
         with transaction.atomic(savepoint=False):
-            locked = self.select_for_update(no_key=True).order_by("id")
+            locked = self.select_for_update(no_key=True, of=("self",)).order_by("id")
             return Delivery.objects.filter(pk__in=list(locked.values_list("pk", flat=True))).update(
                 **values
             )

@@ -16,8 +16,8 @@ class RecoveryQuerySet(models.QuerySet["Recovery"]):
         return self.filter(status=Recovery.Status.RUNNING).order_by("id")
 
     def for_client(self, client: Client) -> "RecoveryQuerySet":
-        """Those of the client's webhooks."""
-        return self.filter(webhook__client=client, webhook__deleted_at=None)
+        """Those of the client's webhooks, also deleted ones."""
+        return self.filter(webhook__client=client)
 
 
 class Recovery(models.Model):

@@ -68,8 +68,6 @@ class Webhook(models.Model):
 
     # Not decided by a person, so staff are alerted.
     DISABLED_AUTOMATICALLY = (DisabledBy.GONE, DisabledBy.ASKED, DisabledBy.FAILING)
-    # Requested by the endpoint itself.
-    DISABLED_BY_ENDPOINT = (DisabledBy.GONE, DisabledBy.ASKED)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="webhooks")

@@ -1,7 +1,8 @@
 """Bounds what a worker's memory may grow by (PAVE_WORKER_MAX_RSS).
 
 django-q2's own limit, which ends a worker after its task, is absolute. What a worker needs in any
-case, such as a large catalogue, is part of that, and it loads some of it for its first work.
+case, such as a large catalogue, is part of that, and it loads some of it for its first work of a
+kind.
 """
 
 import math
@@ -11,21 +12,30 @@ from django.conf import settings
 
 from pave.operations.cluster.django_q2 import Conf, rss_check
 
+# The tasks that this process has begun to do with all that they need loaded.
+_loaded: set[str] = set()
+
 
 def start() -> None:
-    """Let this process, a worker, have a limit from its first work on (``set_limit``)."""
+    """Let this process, a worker, have a limit from its first work on (``note_loaded``)."""
     if Conf.MAX_RSS is None:
         Conf.MAX_RSS = math.inf
 
 
-def set_limit() -> None:
-    """Let a worker take PAVE_WORKER_MAX_RSS beside what it has had so far; only once.
+def note_loaded(task: str) -> None:
+    """Let a worker take PAVE_WORKER_MAX_RSS beside what it has had so far.
 
-    Call it after work for which all data is loaded.
+    Args:
+        task: Its kind of work, for which all data is loaded; only the first call for each counts.
     """
-    if Conf.MAX_RSS is not None and math.isinf(Conf.MAX_RSS):
-        had = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        Conf.MAX_RSS = had + 1024 * settings.PAVE_WORKER_MAX_RSS
+    if Conf.MAX_RSS is not None and task not in _loaded:
+        _loaded.add(task)
+        Conf.MAX_RSS = peak_kilobytes() + 1024 * settings.PAVE_WORKER_MAX_RSS
+
+
+def peak_kilobytes() -> int:
+    """Return the most memory that this process has had, as django-q2 measures it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def is_exceeded() -> bool:

@@ -114,7 +114,9 @@ class Scheduler(threading.Thread):
             quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
         dead = [beat for beat in beats if not _is_running(beat)]
-        recovered = {beat.pk for beat in dead if requeue(beat.name or old_cluster_name(beat.pid))}
+        names = {beat.pk: beat.name or old_cluster_name(beat.pid) for beat in dead}
+        recovered = {pk for pk, name in names.items() if requeue(name)}
+        self._to_requeue.update(names[pk] for pk in names.keys() - recovered)
         # Not before: if this process is killed, too, the next one finds them.
         with db.transaction.atomic():
             of_dead = ClusterBeat.objects.filter(pk__in=[beat.pk for beat in dead])

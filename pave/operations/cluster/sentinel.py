@@ -57,6 +57,7 @@ def canary() -> None:
 def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
     global _failed
     _failed = _failed or not task.get("success", True)
+    memory_limit.note_loaded(task["func"])
 
 
 def _before_task(**kwargs: Any) -> None:

@@ -6,6 +6,7 @@ polling anyway.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connections, transaction
+from django.db import Error, connections, transaction
 
 from pave.operations.cluster.django_q2 import async_task, get_broker
+from pave.operations.cluster.notifications import notify
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,14 @@ EXCLUSIVE_SECONDS = 10
 # A broker that failed is not tried again for this long, so that few requests wait for it. The sweep
 # sends what is not sent meanwhile.
 AWAY_SECONDS = 2.0
+# Workers that are awake listen here for the task that they do.
+CHANNEL = "pave_due"
+# Those who send one after the other within this time, in seconds, do not notify: the next poll is
+# never far then, and finds several rows.
+ALONE_SECONDS = 0.05
 
+# When this process last sent a wake-up, by its task; seconds of the monotonic clock.
+_sent_at: dict[str, float] = {}
 _away_until: dict[str, float] = {}
 # Until when this process need not send a wake-up, by its task; seconds of the monotonic clock.
 _quiet_until: dict[str, float] = {}
@@ -73,6 +82,10 @@ class Wakeup:
 
     def _send(self, times: int) -> None:
         now = time.monotonic()
+        if now - _sent_at.get(self.task, -math.inf) > ALONE_SECONDS:
+            with suppress(Error):
+                notify(CHANNEL, self.task)
+        _sent_at[self.task] = now
         if now < _away_until.get(self.queue, 0.0):
             return
         try:

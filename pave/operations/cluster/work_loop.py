@@ -1,14 +1,19 @@
 """How long a worker goes on polling the rows after a wake-up."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pave.operations.cluster import shutdown
-from pave.operations.cluster.wakeup import AWAKE_SECONDS, Wakeup
+from pave.operations.cluster.notifications import NotificationListener
+from pave.operations.cluster.wakeup import AWAKE_SECONDS, CHANNEL, Wakeup
 
 # How long an idle worker stays awake: the next row often follows soon.
 LINGER_SECONDS = 1.0
-# How often the rows are polled meanwhile.
+# How often the rows are polled meanwhile, if no notification comes before.
 POLL_SECONDS = 0.02
+
+_listener = NotificationListener(CHANNEL, POLL_SECONDS)
 
 
 class WorkLoop:
@@ -50,4 +55,18 @@ class WorkLoop:
 
     def pause(self) -> None:
         """Wait before the next poll."""
-        time.sleep(POLL_SECONDS)
+        pause(self._wakeup)
+
+
+def pause(wakeup: Wakeup) -> None:
+    """Wait before the next poll, until a wake-up is sent or for ``POLL_SECONDS``."""
+    _listener.wait(POLL_SECONDS, payload=wakeup.task)
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Around the polling of a worker: a connection that ``pause`` has opened is closed after it."""
+    try:
+        yield
+    finally:
+        _listener.close()
