@@ -24,6 +24,8 @@ def add(
     resolutions: Sequence[Resolution],
     requests_by_key: Mapping[str, Sequence[NormalizationRequest]],
     now: datetime,
+    *,
+    new: Collection[UUID],
 ) -> None:
     """Add the clients to the queue, unless they are in it; wait for no lock on its rows.
 
@@ -31,8 +33,10 @@ def add(
         resolutions: Locked ones.
         requests_by_key: The requests that wait for them.
         now: The present.
+        new: Those of the resolutions that this transaction has created; no client waits for them.
     """
-    present = Waiter.objects.filter(resolution__in=resolutions).order_by()
+    old = [resolution for resolution in resolutions if resolution.pk not in new]
+    present = Waiter.objects.filter(resolution__in=old).order_by()
     queued = set(present.values_list("resolution_id", "client_id"))
     waiters = []
     for resolution in resolutions:
@@ -50,8 +54,10 @@ def add(
                     due_at=now,
                 )
             )
-    new = [waiter for waiter in waiters if (waiter.resolution_id, waiter.client_id) not in queued]
-    Waiter.objects.bulk_create(new, ignore_conflicts=True)
+    missing = [
+        waiter for waiter in waiters if (waiter.resolution_id, waiter.client_id) not in queued
+    ]
+    Waiter.objects.bulk_create(missing, ignore_conflicts=True)
     hastened: dict[int, list[UUID]] = {}
     for waiter in waiters:
         if not waiter.bulk and (waiter.resolution_id, waiter.client_id) in queued:

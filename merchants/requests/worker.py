@@ -72,7 +72,7 @@ def resolve_due(*, linger: float = 0.0) -> int:
         elif not worked or time.monotonic() - active >= linger:
             return worked
         else:
-            pause(RESOLVE)
+            pause(RESOLVE, active)
     if exists_along(Waiter.objects.due(timezone.now()), "client_id", "bulk", "due_at"):
         RESOLVE.send()
     return worked

@@ -155,11 +155,11 @@ def test_a_queue_that_somebody_has_flooded_is_emptied(monkeypatch, caplog):
 @contextmanager
 def awake(wakeup, monkeypatch):
     """During the block, a worker that would poll the rows again only after a long time."""
-    monkeypatch.setattr(work_loop, "POLL_SECONDS", LONG)
+    monkeypatch.setattr(work_loop, "QUIET_POLL_SECONDS", LONG)
 
     def work():
         with work_loop.listening():
-            work_loop.pause(wakeup)
+            work_loop.pause(wakeup, active_at=0.0)
         connection.close()
 
     worker = threading.Thread(target=work)

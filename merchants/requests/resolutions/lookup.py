@@ -55,10 +55,10 @@ def find_or_create(
     if not others:
         return cached
     existing = {key for key, row in present.items() if not row.is_resolved}
-    locked = _locked(others, existing, ruleset, skip_locked=skip_locked)
+    locked, created = _locked(others, existing, ruleset, skip_locked=skip_locked)
     _reopen(locked, by_text, now)
     unresolved = [resolution for resolution in locked if _is_open(resolution)]
-    heuristic_queue.add(unresolved, by_text, now)
+    heuristic_queue.add(unresolved, by_text, now, new=created)
     if unresolved:
         RESOLVE.send(min(len(unresolved), settings.PAVE_WORKERS))
     return cached | {resolution.key: resolution for resolution in locked}
@@ -126,13 +126,18 @@ def _locked(
     ruleset: Ruleset,
     *,
     skip_locked: bool = False,
-) -> list[Resolution]:
-    """Lock the resolutions of keys; create those that do not exist, or no longer do."""
+) -> tuple[list[Resolution], set[UUID]]:
+    """Lock the resolutions of keys; create those that do not exist, or no longer do.
+
+    Returns:
+        The resolutions, and the ids of those that were created.
+    """
     locked: dict[str, Resolution] = {}
+    created: set[UUID] = set()
     missing = keys.keys() - existing
     some_left = True
     while some_left:
-        _create([keys[key] for key in missing], ruleset)
+        created |= _create([keys[key] for key in missing], ruleset)
         rows = Resolution.objects.filter(ruleset=ruleset, key__in=keys.keys() - locked.keys())
         # In the same order everywhere, to avoid deadlocks. No key: admissions lock others' answers
         # meanwhile, in another order (``lock_answers``).
@@ -142,18 +147,17 @@ def _locked(
         if missing and skip_locked:
             missing -= set(rows.values_list("key", flat=True))
         some_left = bool(missing)
-    return list(locked.values())
+    return list(locked.values()), created & {row.pk for row in locked.values()}
 
 
-def _create(keys: Iterable[StoredKey], ruleset: Ruleset) -> None:
-    """Insert a resolution for each new key, unless another admission has."""
-    Resolution.objects.bulk_create(
-        [
-            Resolution(key=key.text, client_id=key.client, ruleset=ruleset)
-            for key in sorted(keys, key=lambda key: key.text)
-        ],
-        ignore_conflicts=True,
-    )
+def _create(keys: Iterable[StoredKey], ruleset: Ruleset) -> set[UUID]:
+    """Insert a resolution for each new key, unless another admission has; return their ids."""
+    resolutions = [
+        Resolution(key=key.text, client_id=key.client, ruleset=ruleset)
+        for key in sorted(keys, key=lambda key: key.text)
+    ]
+    Resolution.objects.bulk_create(resolutions, ignore_conflicts=True)
+    return {resolution.pk for resolution in resolutions}
 
 
 def _is_open(resolution: Resolution) -> bool:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import Error, connections, transaction
+from django.db import connections, transaction
 
 from pave.operations.cluster.django_q2 import async_task, get_broker
 from pave.operations.cluster.notifications import notify
@@ -83,7 +83,7 @@ class Wakeup:
     def _send(self, times: int) -> None:
         now = time.monotonic()
         if now - _sent_at.get(self.task, -math.inf) > ALONE_SECONDS:
-            with suppress(Error):
+            with suppress(Exception):  # it is found by the next poll
                 notify(CHANNEL, self.task)
         _sent_at[self.task] = now
         if now < _away_until.get(self.queue, 0.0):

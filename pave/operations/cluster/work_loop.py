@@ -6,12 +6,16 @@ from contextlib import contextmanager
 
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.notifications import NotificationListener
-from pave.operations.cluster.wakeup import AWAKE_SECONDS, CHANNEL, Wakeup
+from pave.operations.cluster.wakeup import ALONE_SECONDS, AWAKE_SECONDS, CHANNEL, Wakeup
 
 # How long an idle worker stays awake: the next row often follows soon.
 LINGER_SECONDS = 1.0
-# How often the rows are polled meanwhile, if no notification comes before.
+# How often the rows are polled meanwhile; and how often a while after the last, if notifications
+# come.
 POLL_SECONDS = 0.02
+QUIET_POLL_SECONDS = 0.1
+# How long after the last row. Others do not notify of what follows sooner.
+BUSY_SECONDS = 2 * ALONE_SECONDS
 
 _listener = NotificationListener(CHANNEL, POLL_SECONDS)
 
@@ -55,12 +59,18 @@ class WorkLoop:
 
     def pause(self) -> None:
         """Wait before the next poll."""
-        pause(self._wakeup)
+        pause(self._wakeup, self._active_at)
 
 
-def pause(wakeup: Wakeup) -> None:
-    """Wait before the next poll, until a wake-up is sent or for ``POLL_SECONDS``."""
-    _listener.wait(POLL_SECONDS, payload=wakeup.task)
+def pause(wakeup: Wakeup, active_at: float) -> None:
+    """Wait before the next poll, or until the wake-up is sent again.
+
+    Args:
+        wakeup: The one that started this worker.
+        active_at: When there was something to do, in seconds of the monotonic clock.
+    """
+    busy = time.monotonic() - active_at < BUSY_SECONDS
+    _listener.wait(POLL_SECONDS if busy else QUIET_POLL_SECONDS, payload=wakeup.task)
 
 
 @contextmanager
