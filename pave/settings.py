@@ -241,7 +241,8 @@ CACHES["process"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 PAVE_BROKER = env.str("PAVE_BROKER", default="orm")
 PAVE_LISTEN = env.bool("PAVE_LISTEN", default=True)
 PAVE_WORKERS = env.int("PAVE_WORKERS", default=2)
-# In MB. A worker that takes more, beside what it has after its first work, is replaced.
+# In MB. A worker that takes more, beside what it has after its first work of each kind, is
+# replaced.
 PAVE_WORKER_MAX_RSS = env.int("PAVE_WORKER_MAX_RSS", default=300)
 PAVE_HEURISTIC = env.str(
     "PAVE_HEURISTIC", default="merchants.catalogue.rulesets.CatalogueHeuristic"

@@ -5,6 +5,7 @@ import pytest
 
 from pave.operations.cluster import memory_limit
 from pave.operations.cluster.django_q2 import Conf
+from pave.operations.cluster.sentinel import _after_task
 
 MB = 1_000_000
 
@@ -38,6 +39,13 @@ def test_a_worker_that_grows_is_replaced_whatever_it_does(task):
     grow(100)
     memory_limit.note_loaded(task)
     assert memory_limit.is_exceeded()
+
+
+def test_a_run_that_finds_nothing_is_no_first_work():
+    _after_task({"func": "admit", "success": True, "result": 0})
+    grow(100)
+    memory_limit.note_loaded("admit")
+    assert not memory_limit.is_exceeded()
 
 
 def test_a_process_that_is_no_worker_has_no_limit(monkeypatch):

@@ -42,8 +42,8 @@ def requeue(*, worker: str) -> None:
 def _requeue(interrupted: QuerySet[Delivery], now: datetime) -> int:
     """Make deliveries due again at once, with a row for each attempt whose outcome is unknown.
 
-    The endpoint may have got the message; the repeat has the same ``webhook-id``. A test is not
-    repeated: its caller got no response, and may send another.
+    The endpoint may have got the message; the repeat has the same ``webhook-id``. A test for
+    which its caller waited is not repeated: it got no response, and may send another.
     """
     with transaction.atomic():
         deliveries = list(

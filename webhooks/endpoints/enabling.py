@@ -54,17 +54,21 @@ def disable(
     """
     now = now or timezone.now()
     with transaction.atomic():
-        existing = Webhook.objects.existing().filter(pk=webhook_id)
-        changed = existing.filter(enabled=True).update(
-            enabled=False, disabled_by=by, disabled_at=now
-        )
-        if not changed and by == Webhook.DisabledBy.STAFF:  # from now on only staff may enable it
-            existing.filter(enabled=False).update(disabled_by=by)
+        existing = Webhook.objects.existing().select_related("client").filter(pk=webhook_id)
+        # Also one that is disabled, so that nobody enables it meanwhile.
+        webhook = existing.select_for_update(no_key=True, of=("self",)).first()
+        if webhook is None:
+            return False
+        changed = webhook.enabled
         if not changed and by == Webhook.DisabledBy.FAILING:
             return False
+        if changed:
+            webhook.enabled, webhook.disabled_at = False, now
+        if changed or by == Webhook.DisabledBy.STAFF:  # from now on only staff may enable it
+            webhook.disabled_by = by
+            webhook.save(update_fields=["enabled", "disabled_by", "disabled_at"])
         if not _end_recovery(webhook_id, now) and not changed:
             return False
-        webhook = Webhook.objects.select_related("client").get(pk=webhook_id)
         held = hold(webhook) if hold_at_once else 0
         if not changed:
             return False

@@ -42,6 +42,8 @@ class NotificationListener:
     def wait(self, seconds: float, *, payload: str | None = None) -> None:
         """Return when a notification comes, or after ``seconds``; see ``poll_seconds``.
 
+        It may take longer if it has to connect first.
+
         Args:
             seconds: How long to wait for it.
             payload: The one to wait for; None: any.
@@ -98,9 +100,9 @@ class NotificationListener:
         """Wait for notifications; return their payloads."""
         raw = listener.connection
         poll = select.poll()
-        poll.register(raw.fileno(), select.POLLIN)
-        poll.poll(1000 * seconds)
         with listener.wrap_database_errors:
+            poll.register(raw.fileno(), select.POLLIN)
+            poll.poll(1000 * seconds)
             raw.poll()
         payloads = [notice.payload for notice in raw.notifies]
         raw.notifies.clear()

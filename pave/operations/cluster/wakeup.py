@@ -82,7 +82,7 @@ class Wakeup:
 
     def _send(self, times: int) -> None:
         now = time.monotonic()
-        if now - _sent_at.get(self.task, -math.inf) > ALONE_SECONDS:
+        if not self.once and now - _sent_at.get(self.task, -math.inf) > ALONE_SECONDS:
             with suppress(Exception):  # it is found by the next poll
                 notify(CHANNEL, self.task)
         _sent_at[self.task] = now
