@@ -10,6 +10,7 @@ from django_q.models import OrmQ
 from pave.operations.cluster import wakeup as wakeup_module
 from pave.operations.cluster import work_loop
 from pave.operations.cluster.django_q2 import get_broker
+from pave.operations.cluster.notifications import NotificationListener
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
 
@@ -157,6 +158,8 @@ def test_a_queue_that_somebody_has_flooded_is_emptied(monkeypatch, caplog):
 def awake(wakeup, monkeypatch):
     """During the block, a worker that would poll the rows again only after a long time."""
     monkeypatch.setattr(work_loop, "QUIET_POLL_SECONDS", LONG)
+    listener = NotificationListener(wakeup_module.CHANNEL, LONG)
+    monkeypatch.setattr(work_loop, "_listener", listener)
 
     def work():
         with work_loop.listening():
@@ -165,7 +168,7 @@ def awake(wakeup, monkeypatch):
 
     worker = threading.Thread(target=work)
     worker.start()
-    while work_loop._listener._connection is None:
+    while listener._connection is None:
         worker.join(0.05)
     worker.join(0.2)  # what was sent while it opened its connection
     yield worker
@@ -173,6 +176,7 @@ def awake(wakeup, monkeypatch):
     wakeup.send()
     worker.join(LONG / 3)
     assert not worker.is_alive()
+    assert listener._connection is None
 
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no notifications")
@@ -184,4 +188,3 @@ def test_a_worker_that_is_awake_is_told_at_once(wakeup, monkeypatch):
         other.send()
         worker.join(0.5)
         assert worker.is_alive()  # that was none of its business
-    assert work_loop._listener._connection is None
