@@ -163,6 +163,7 @@ def awake(wakeup, monkeypatch):
 
     def work():
         with work_loop.listening():
+            work_loop.pause(wakeup, active_at=0.0)  # until it has connected
             work_loop.pause(wakeup, active_at=0.0)
         connection.close()
 

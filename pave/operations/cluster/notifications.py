@@ -42,7 +42,8 @@ class NotificationListener:
     def wait(self, seconds: float, *, payload: str | None = None) -> None:
         """Return when a notification comes, or after ``seconds``; see ``poll_seconds``.
 
-        It may take longer if it has to connect first.
+        It also returns when it has connected, which it may have to: what was sent meanwhile is
+        found by the next poll.
 
         Args:
             seconds: How long to wait for it.
@@ -50,6 +51,8 @@ class NotificationListener:
         """
         if self._connection is None and time.monotonic() >= self._retry_at:
             self._open()
+            if self._connection is not None:
+                return
         if self._connection is None:
             time.sleep(self._poll_seconds)
             return
@@ -110,8 +113,11 @@ class NotificationListener:
 
 
 def notify(channel: str, payload: str = "") -> None:
-    """Send to a channel of PostgreSQL's, with the open transaction's commit."""
-    if connections[DEFAULT_DB_ALIAS].vendor != "postgresql" or not settings.PAVE_LISTEN:
+    """Send to a channel of PostgreSQL's, with the open transaction's commit.
+
+    Also from a process that does not listen itself (PAVE_LISTEN): others may.
+    """
+    if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
         return
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])

@@ -57,7 +57,7 @@ def canary() -> None:
 def _after_task(task: dict[str, Any], **kwargs: Any) -> None:
     global _failed
     _failed = _failed or not task.get("success", True)
-    if task.get("success") and task.get("result") != 0:  # one that found nothing has loaded nothing
+    if task.get("success") and task.get("result"):  # one that found nothing has loaded nothing
         memory_limit.note_loaded(task["func"])
 
 
