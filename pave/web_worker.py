@@ -219,6 +219,17 @@ class BufferingWorker(ThreadWorker):
             req.force_close()
         return super().handle_request(req, conn)
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Return whether another request may follow on the connection.
+
+        gunicorn's own ends it where more than 64 KiB of the body are left unread. What was
+        collected is in memory, and its response has said that the connection is kept.
+        """
+        if self.cfg.is_ssl or not keepalive:
+            return super()._keepalive_after(conn, keepalive)
+        deadline = time.monotonic() + LINGER_SECONDS
+        return bool(conn.parser.finish_body(deadline, max_bytes=2 * BODY_BYTES))
+
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
         if future.cancelled() or future.exception() or future.result():

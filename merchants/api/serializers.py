@@ -61,7 +61,7 @@ class MetadataField(DescribedField, serializers.DictField):
             except serializers.ValidationError as error:
                 errors[name] = [f"As a key: {text}" for text in error.detail]
         stored: set[str] = set()
-        for name in pairs:
+        for name in [name for name in pairs if name not in errors]:  # a long one would take long
             if (kept := masked_value(name)) in stored:
                 errors[name] = ["As a key: masked like a card number, it is the same as another."]
             stored.add(kept)
@@ -78,7 +78,8 @@ class ReferenceField(TextField):
     def to_internal_value(self, data: str) -> str:
         """Return the id, or refuse it."""
         reference: str = super().to_internal_value(data)
-        if holds_card_number(reference):
+        # One that is too long is refused in any case, after a search that would take long.
+        if len(reference) <= REFERENCE_LENGTH and holds_card_number(reference):
             self.fail("card_number")
         return reference
 

@@ -15,6 +15,9 @@ from rest_framework.parsers import BaseParser
 from pave.api.exceptions import BodyTimeout, Overloaded, PayloadTooLarge
 
 Context = Mapping[str, Any] | None
+# More values than any body needs whose texts are full of commas. Each costs as much as a hundred
+# bytes of text, and other threads wait for all of them: the interpreter's lock is held meanwhile.
+MAX_VALUES = 10_000
 _CHUNK = 64 * 1024
 # An upload up to this size is kept in memory.
 _SPOOL = 1024 * 1024
@@ -52,11 +55,13 @@ class JSONParser(BaseParser):
 
         Raises:
             ParseError: The body is not valid JSON; the message says where.
-            PayloadTooLarge: The body is over ``PAVE_MAX_BODY``.
+            PayloadTooLarge: The body is over ``PAVE_MAX_BODY``, or has over ``MAX_VALUES``.
             UnsupportedMediaType: The headers say that the body is not UTF-8.
         """
         check_encoding(media_type, parser_context)
         body = read_bounded(stream, parser_context, settings.PAVE_MAX_BODY)
+        if body.count(b",") > MAX_VALUES:
+            raise PayloadTooLarge(f"The body may have {MAX_VALUES:,} values at most.")
         try:
             # A number stays as text: 12.10 is not 12.1, and 400 digits do not fit into a float.
             return json.loads(

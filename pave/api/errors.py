@@ -21,7 +21,7 @@ from pave.core.card_masking import masked, masked_value
 
 MEDIA_TYPE = "application/problem+json"
 # Errors reported at most: a body may have tens of thousands of wrong members, each to be masked.
-_MAX_ERRORS = 100
+MAX_ERRORS = 100
 # What the sender chose may be as long as a body, and a batch keeps hundreds of errors.
 _MAX_NAME = 100
 _MAX_DETAIL = 300
@@ -127,7 +127,7 @@ def field_errors(detail: Any, *, in_body: bool = True) -> list[dict[str, str]]:
         flattened = chain.from_iterable(
             _flattened(inner, _shown(name)) for name, inner in detail.items()
         )
-    return list(islice(flattened, _MAX_ERRORS))
+    return list(islice(flattened, MAX_ERRORS))
 
 
 def _flattened(detail: Any, pointer: str) -> Iterator[dict[str, str]]:

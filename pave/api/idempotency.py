@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,19 +68,19 @@ def idempotent(handler: Handler | None = None, *, check: Handler | None = None) 
         client = request.user
         if not isinstance(client, Client):
             raise PermissionDenied("An Idempotency-Key is a client's; use an API key.")
-        fingerprint = fingerprint_of(request)
-        used = find_used(client=client, key=key, fingerprint=fingerprint, now=timezone.now())
+        fingerprints = fingerprints_of(request)
+        used = find_used(client=client, key=key, fingerprints=fingerprints, now=timezone.now())
         if used is not None:
             return _replay(used)
         if check is not None:
             args = (check(view, request), *args)
         with transaction.atomic():
             _lock(client, key)
-            used = find_used(client=client, key=key, fingerprint=fingerprint, now=timezone.now())
+            used = find_used(client=client, key=key, fingerprints=fingerprints, now=timezone.now())
             if used is not None:
                 return _replay(used)
             response = handler(view, request, *args, **kwargs)
-            _store(client, key, fingerprint, response)
+            _store(client, key, fingerprints[0], response)
         if isinstance(response, Unfinished):
             # Until then a repeat gets the response as it was without its result.
             response = response.finish()
@@ -117,26 +117,34 @@ def stored_forms(key: str) -> list[str]:
 
     A key may be a card's number, whose plain digest could be guessed.
     """
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    digests = [
-        salted_hmac("pave.idempotency", key, secret=secret, algorithm="sha256").hexdigest()
-        for secret in secrets
-    ]
     # Earlier releases kept keys in clear: the last form can be removed a day after the last of
     # them has been stopped.
-    return [*(f"hmac:{digest}" for digest in digests), key]
+    return [*(f"hmac:{digest}" for digest in _hmacs("pave.idempotency", key)), key]
 
 
-def fingerprint_of(request: Request) -> str:
-    """Return a digest that differs from that of another request with the same key."""
+def fingerprints_of(request: Request) -> list[str]:
+    """Return the stored form of a digest that another request with the same key does not have.
+
+    A body may be a card's number but for what is masked, so its plain digest could be guessed, too.
+    The forms of earlier releases follow, as in ``stored_forms``.
+    """
     data = request.data
     body = data.digest if isinstance(data, Upload) else json.dumps(data, sort_keys=True)
     parts = [request.method or "", request.get_full_path(), body]
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    plain = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return [*_hmacs("pave.idempotency.fingerprint", plain), plain]
+
+
+def _hmacs(salt: str, value: str) -> list[str]:
+    """Return a value's digests by the secret keys, the newest first."""
+    return [
+        salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    ]
 
 
 def find_used(
-    *, client: Client, key: str, fingerprint: str, now: datetime
+    *, client: Client, key: str, fingerprints: Sequence[str], now: datetime
 ) -> IdempotencyKey | None:
     """Return a key's row if the key has been used, and its response is still kept.
 
@@ -151,7 +159,7 @@ def find_used(
         in_progress = row.lease_expires_at is not None and row.lease_expires_at > now
         if row.body is None and not in_progress:
             continue  # its process has died
-        if row.fingerprint != fingerprint:
+        if row.fingerprint not in fingerprints:
             raise Unprocessable("This Idempotency-Key was used for another request. Use a new key.")
         if in_progress:
             raise InProgress

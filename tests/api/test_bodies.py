@@ -74,6 +74,26 @@ def test_a_body_over_256_kib_is_413_before_it_is_read(api, route):
     problem(api.post(route, body, content_type="application/json"), 413)
 
 
+@pytest.mark.parametrize("route", ["/normalize_merchant", "/v1/normalizations", "/v1/webhooks"])
+@pytest.mark.parametrize("values", ["[{}]", '"{}"'])
+def test_a_body_of_very_many_values_is_413(api, route, values):
+    """Each costs others, who wait for the interpreter's lock, more than its bytes."""
+    body = f'{{"description": "A", "more": {values.format(",".join(["1"] * 10_002))}}}'
+    problem(api.post(route, body, content_type="application/json"), 413)
+
+
+def test_a_text_may_be_full_of_commas(api):
+    metadata = {f"{number},": "," * 500 for number in range(16)}
+    body = {"description": "," * 500, "metadata": metadata}
+    assert api.post("/v1/normalizations", body, format="json").status_code == 202
+
+
+def test_of_many_unknown_members_some_are_named(api):
+    body = {f"member{number}": 1 for number in range(9_000)}
+    answer = problem(api.post("/v1/webhooks", body, format="json"), 400)
+    assert len(answer["errors"]) == 100
+
+
 def test_a_body_in_chunks_is_411(api):
     problem(
         api.post(

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,26 @@ def test_a_webhook_is_made_once_and_its_secret_is_kept_encrypted(api, loopback_a
     assert again["idempotency-replayed"] == "true"
     assert len(api.get("/v1/webhooks").json()["data"]) == 1
     assert first.json()["secret"].encode() not in bytes(IdempotencyKey.objects.get().body)
+
+
+def test_what_is_stored_does_not_tell_what_was_masked(api):
+    """Of a card number, of which the other digits are known, a plain digest would tell the rest."""
+    body = {"description": "PAYPAL 4539578763621486"}
+    first = post(api, "k-1", body)
+    row = IdempotencyKey.objects.get()
+    text = f"POST\n/v1/normalizations\n{json.dumps(body, sort_keys=True)}"
+    plain = hashlib.sha256(text.encode()).hexdigest()
+    assert row.fingerprint != plain
+    # The form of earlier releases is known for as long as its rows are kept.
+    IdempotencyKey.objects.update(fingerprint=plain)
+    assert post(api, "k-1", body).content == first.content
+    problem(post(api, "k-1", {"description": "PAYPAL 4539578763621487"}), 422)
+
+
+def test_a_fingerprint_outlives_the_secret_key(api, settings):
+    first = post(api, "k-1")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "n" * 60, [settings.SECRET_KEY]
+    assert post(api, "k-1").content == first.content
 
 
 def test_a_kept_answer_outlives_the_key_that_encrypted_it(api, settings):

@@ -262,6 +262,19 @@ def test_a_request_that_is_not_collected_says_that_its_connection_ends(
     assert b"\r\nConnection: close\r\n" in answer
 
 
+def test_a_connection_that_is_kept_is_kept_though_the_body_is_refused_unread(
+    stack: Stack, key: str
+) -> None:
+    sent = POST.format("Authorization: Api-Key wrong.key\r\nContent-Length: 250000\r\n\r\n")
+    sent += "x" * 250_000
+    with _connect(stack, sent) as connection:
+        for _ in range(2):
+            answer = connection.recv(10_000)
+            assert answer.startswith(b"HTTP/1.1 401")
+            assert b"\r\nConnection: close\r\n" not in answer
+            connection.sendall(sent.encode())
+
+
 def test_a_client_that_is_told_to_go_on_is_answered(stack: Stack, key: str) -> None:
     head = POST.format(f"Authorization: Api-Key {key}\r\nExpect: 100-continue\r\n")
     with _connect(stack, head + "Content-Length: 30\r\n\r\n") as connection:

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
+from pave.api.errors import MAX_ERRORS
 from pave.api.exceptions import Overloaded
 from pave.api.fields import BooleanField, DescribedField, IntegerField, TextField, TimestampField
 from pave.api.query_params import OneOfField, PageQuery
@@ -125,7 +126,7 @@ class StrictSerializer(serializers.Serializer):
             unknown = sorted(str(name) for name in set(data) - set(self.fields))
             if unknown:
                 raise serializers.ValidationError(
-                    {name[:64]: ["There is no such field."] for name in unknown}
+                    {name[:64]: ["There is no such field."] for name in unknown[:MAX_ERRORS]}
                 )
         return super().to_internal_value(data)
 
