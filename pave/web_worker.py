@@ -82,7 +82,10 @@ def size_of(data: bytes | bytearray, seen: int = 0) -> tuple[int, int] | None:
         return None
     length = _LENGTH.search(data, 0, head)
     value = length[1].strip() if length else b""
-    return head, int(value) if value.isdigit() and len(value) < 4_000 else 0
+    try:
+        return head, int(value) if value.isdigit() else 0
+    except ValueError:  # more digits than Python takes
+        return head, 0
 
 
 def _problem(status: HTTPStatus, detail: str = "") -> bytes:
@@ -214,7 +217,12 @@ class BufferingWorker(ThreadWorker):
         It may be refused unread, and nobody can tell when the rest of it comes. (Of what comes by
         gunicorn's own TLS nothing is collected; there it is read for a while.)
         """
-        large = not self.cfg.is_ssl and conn.size and conn.size[1] > BODY_BYTES
+        collected = not self.cfg.is_ssl and conn.size is not None
+        if collected and conn.size[1] != _declared_length(req):
+            raise errors.InvalidHeader(
+                "CONTENT-LENGTH", req=req
+            )  # its thread would wait for the body
+        large = collected and conn.size[1] > BODY_BYTES
         if large or any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             req.force_close()
         return super().handle_request(req, conn)
@@ -402,6 +410,11 @@ class BufferingWorker(ThreadWorker):
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
+
+
+def _declared_length(req: Any) -> int:
+    """Return the length of a request's body by its header, as gunicorn reads it."""
+    return next((int(value) for name, value in req.headers if name == "CONTENT-LENGTH"), 0)
 
 
 def _is_behind(conn: Any) -> bool:

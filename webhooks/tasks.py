@@ -15,11 +15,10 @@ def help_send() -> int:
     return dispatcher.help_send()
 
 
-def recover() -> None:
+def recover() -> int:
     """Advance the running recoveries."""
     with RECOVER.exclusive() as exclusive:
-        if exclusive:
-            recovery.advance_all()
+        return recovery.advance_all() if exclusive else 0
 
 
 def tell_staff() -> int:

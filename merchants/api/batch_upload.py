@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from merchants.api.serializers import TransactionSerializer
-from pave.api.body_parsers import Number
+from pave.api.body_parsers import MAX_VALUES, Number, has_too_many_values
 
 # Longest text of one row. The fields of a row have at most 10,000 characters; a character outside
 # the first plane takes twelve as two \u escapes.
@@ -61,6 +61,9 @@ def read_ndjson(body: IO[bytes]) -> Iterator[Read]:
     for number, line in enumerate(_lines(body), start=1):
         text = line.strip(_SPACE)
         if not text:
+            continue
+        if has_too_many_values(text):
+            yield number, BadRow(f"Has more than {MAX_VALUES:,} values.")
             continue
         try:
             yield number, _DECODER.decode(text)

@@ -78,7 +78,7 @@ class ReferenceField(TextField):
     def to_internal_value(self, data: str) -> str:
         """Return the id, or refuse it."""
         reference: str = super().to_internal_value(data)
-        # One that is too long is refused in any case, after a search that would take long.
+        # One that is too long is refused in any case, and would be searched for long.
         if len(reference) <= REFERENCE_LENGTH and holds_card_number(reference):
             self.fail("card_number")
         return reference

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -15,9 +16,11 @@ from rest_framework.parsers import BaseParser
 from pave.api.exceptions import BodyTimeout, Overloaded, PayloadTooLarge
 
 Context = Mapping[str, Any] | None
-# More values than any body needs whose texts are full of commas. Each costs as much as a hundred
-# bytes of text, and other threads wait for all of them: the interpreter's lock is held meanwhile.
-MAX_VALUES = 10_000
+# Far more values than any body needs, but for batches. Each costs as much as a hundred bytes of
+# text, and other threads wait for all of them: the interpreter's lock is held meanwhile.
+MAX_VALUES = 2_000
+# A text, or what is left of one that does not end.
+_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _CHUNK = 64 * 1024
 # An upload up to this size is kept in memory.
 _SPOOL = 1024 * 1024
@@ -54,22 +57,19 @@ class JSONParser(BaseParser):
         """Return the value of the body.
 
         Raises:
-            ParseError: The body is not valid JSON; the message says where.
-            PayloadTooLarge: The body is over ``PAVE_MAX_BODY``, or has over ``MAX_VALUES``.
+            ParseError: The body is not valid JSON; the message says where. Or it has over
+                ``MAX_VALUES`` values.
+            PayloadTooLarge: The body is over ``PAVE_MAX_BODY``.
             UnsupportedMediaType: The headers say that the body is not UTF-8.
         """
         check_encoding(media_type, parser_context)
         body = read_bounded(stream, parser_context, settings.PAVE_MAX_BODY)
-        if body.count(b",") > MAX_VALUES:
-            raise PayloadTooLarge(f"The body may have {MAX_VALUES:,} values at most.")
         try:
+            text = body.decode("utf-8-sig")
+            if has_too_many_values(text):
+                raise ParseError(f"The body has more than {MAX_VALUES:,} values.")
             # A number stays as text: 12.10 is not 12.1, and 400 digits do not fit into a float.
-            return json.loads(
-                body.decode("utf-8-sig"),
-                parse_float=Number,
-                parse_int=Number,
-                parse_constant=_refuse,
-            )
+            return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse)
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8: byte {error.start} is wrong.") from error
         except json.JSONDecodeError as error:
@@ -141,6 +141,15 @@ class Number(str):
     """A JSON number in its original digits."""
 
     __slots__ = ()
+
+
+def has_too_many_values(text: str) -> bool:
+    """Return whether a JSON text has over ``MAX_VALUES`` values, before it is parsed."""
+    return _separators(text) > MAX_VALUES and _separators(_TEXT.sub("", text)) > MAX_VALUES
+
+
+def _separators(text: str) -> int:
+    return sum(map(text.count, ",[{"))
 
 
 def check_encoding(media_type: str | None, parser_context: Context) -> None:

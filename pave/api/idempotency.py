@@ -123,10 +123,10 @@ def stored_forms(key: str) -> list[str]:
 
 
 def fingerprints_of(request: Request) -> list[str]:
-    """Return the stored form of a digest that another request with the same key does not have.
+    """Return a digest that another request with the same key does not have, as it is stored.
 
-    A body may be a card's number but for what is masked, so its plain digest could be guessed, too.
-    The forms of earlier releases follow, as in ``stored_forms``.
+    What is masked of a body could be guessed from a plain digest. The forms by older secret keys
+    and of earlier releases follow, as in ``stored_forms``.
     """
     data = request.data
     body = data.digest if isinstance(data, Upload) else json.dumps(data, sort_keys=True)

@@ -75,23 +75,27 @@ def test_a_body_over_256_kib_is_413_before_it_is_read(api, route):
 
 
 @pytest.mark.parametrize("route", ["/normalize_merchant", "/v1/normalizations", "/v1/webhooks"])
-@pytest.mark.parametrize("values", ["[{}]", '"{}"'])
-def test_a_body_of_very_many_values_is_413(api, route, values):
+@pytest.mark.parametrize(
+    "values",
+    ["1," * 2_001 + "1", "[" * 800 + "]" * 800 + "".join([",[[[{}]]]"] * 300)],
+    ids=["flat", "nested"],
+)
+def test_a_body_of_very_many_values_is_400(api, route, values):
     """Each costs others, who wait for the interpreter's lock, more than its bytes."""
-    body = f'{{"description": "A", "more": {values.format(",".join(["1"] * 10_002))}}}'
-    problem(api.post(route, body, content_type="application/json"), 413)
+    body = f'{{"description": "A", "more": [{values}]}}'
+    answer = problem(api.post(route, body, content_type="application/json"), 400)
+    assert answer["detail"] == "The body has more than 2,000 values."
 
 
-def test_a_text_may_be_full_of_commas(api):
-    metadata = {f"{number},": "," * 500 for number in range(16)}
-    body = {"description": "," * 500, "metadata": metadata}
-    assert api.post("/v1/normalizations", body, format="json").status_code == 202
+@pytest.mark.parametrize("text", [",", "[", '{"', '\\"[,', "\\"])
+def test_a_text_may_look_like_very_many_values(api, text):
+    body = {"description": "A", "more": text * (20_000 // len(text))}
+    assert api.post("/normalize_merchant", body, format="json").status_code == 202
 
 
-def test_of_many_unknown_members_some_are_named(api):
-    body = {f"member{number}": 1 for number in range(9_000)}
-    answer = problem(api.post("/v1/webhooks", body, format="json"), 400)
-    assert len(answer["errors"]) == 100
+def test_a_text_without_an_end_is_400_at_once(api):
+    body = '{"description": "' + '\\",' * 60_000
+    problem(api.post("/v1/normalizations", body, content_type="application/json"), 400)
 
 
 def test_a_body_in_chunks_is_411(api):
@@ -118,7 +122,7 @@ def test_an_unknown_path_is_404_for_every_method(api, method):
 
 @pytest.mark.parametrize("path", ["/v1/webhooks", "/v1/webhooks/{}/rotate-secret"])
 def test_of_very_many_wrong_members_some_are_told(api, webhook, path):
-    body = {f"k{number}": 1 for number in range(5000)}
+    body = {f"k{number}": 1 for number in range(1500)}
     told = problem(api.post(path.format(webhook.pk), body, format="json"), 400)
     assert len(told["errors"]) == 100
 

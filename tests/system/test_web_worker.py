@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
@@ -51,6 +52,9 @@ UNFINISHED = [
     FORM.format(300_000),
     FORM.format("000000000000000100"),
     FORM.format("100 \t"),
+    FORM.format("0" * 4_100 + "100"),
+    POST + "Content-Length: " + "0" * 4_100 + "100\r\n\r\n{{",
+    "GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + "0" * 4_100 + "1\r\n\r\n",
     "GET /livez HTTP/1.1\r\nHost: localhost\r\n" + ("X-Large: " + "a" * 8_000 + "\r\n") * 5,
     "GET /livez HTTP/1.1\nHost: localhost\n\n",
     "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" + POST,  # behind one that is answered
@@ -265,14 +269,16 @@ def test_a_request_that_is_not_collected_says_that_its_connection_ends(
 def test_a_connection_that_is_kept_is_kept_though_the_body_is_refused_unread(
     stack: Stack, key: str
 ) -> None:
-    sent = POST.format("Authorization: Api-Key wrong.key\r\nContent-Length: 250000\r\n\r\n")
-    sent += "x" * 250_000
-    with _connect(stack, sent) as connection:
+    headers = {"Content-Type": "application/json", "Authorization": "Api-Key wrong.key"}
+    with closing(HTTPConnection(urlsplit(stack.web_url).netloc, timeout=30)) as connection:
+        connection.connect()
+        first = connection.sock
         for _ in range(2):
-            answer = connection.recv(10_000)
-            assert answer.startswith(b"HTTP/1.1 401")
-            assert b"\r\nConnection: close\r\n" not in answer
-            connection.sendall(sent.encode())
+            connection.request("POST", "/v1/normalizations", b"x" * 250_000, headers)
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 401
+            assert connection.sock is first  # else the response said that it is closed
 
 
 def test_a_client_that_is_told_to_go_on_is_answered(stack: Stack, key: str) -> None:

@@ -51,6 +51,7 @@ BAD = {
     "an unknown coding": headers(b"Transfer-Encoding: xchunked") + b"0\r\n\r\n",
     "a length with a sign": headers(b"Content-Length: +30") + BODY,
     "a length in hexadecimal": headers(b"Content-Length: 0x1e") + BODY,
+    "a length of too many digits": headers(b"Content-Length: " + b"0" * 4_400 + b"30") + BODY,
     "a space before the colon": headers(b"Content-Length : 30") + BODY,
     "a NUL in a name": headers(b"X-Bad\x00: 1", b"Content-Length: 30") + BODY,
     "a folded line": headers(b"Foo: bar\r\n folded", b"Content-Length: 30") + BODY,

@@ -87,13 +87,16 @@ def start(*, webhook: Webhook, since: datetime, until: datetime) -> Recovery:
     return recovery
 
 
-def advance_all() -> None:
-    """Advance running recoveries, in any order, for a slice of time."""
+def advance_all() -> int:
+    """Advance running recoveries, in any order, for a slice of time; return by how many steps."""
     end = time.monotonic() + SLICE_SECONDS
+    steps = 0
     for pk in list(_advanceable().order_by("?").values_list("pk", flat=True)):
         while advance(pk):
+            steps += 1
             if time.monotonic() > end or shutdown.requested():
-                return  # the sweep wakes a worker again
+                return steps  # the sweep wakes a worker again
+    return steps
 
 
 def _advanceable() -> QuerySet[Recovery]:
