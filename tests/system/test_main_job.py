@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(180)
 
 HEURISTICS = "tests.system.heuristics"
 # From post to webhook, on two busy cores, with nothing gone wrong.
-PROMPT_SECONDS = 15
+PROMPT_SECONDS = 30
 
 
 def verified(message: Message, secret: str) -> dict[str, Any]:
