@@ -26,6 +26,9 @@ MAX_ROW_CHARACTERS = 192 * 1024
 _PAIRS = "metadata"
 _METADATA = f"{_PAIRS}."
 _CHUNK_CHARACTERS = 64 * 1024
+# How much of a value is looked at first, and then twice as much each time, so that what has very
+# many values is refused early.
+_FIRST_CHARACTERS = 4 * 1024
 _SPACE = " \t\n\r"
 _COLUMNS = {*TransactionSerializer().get_fields(), "client_id"}
 
@@ -115,6 +118,8 @@ def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
 
 def _pairs(cell: str) -> Any:
     """Return the parsed JSON of a cell, or the cell itself, which validation then refuses."""
+    if has_too_many_values(cell):
+        return cell
     try:
         return _DECODER.decode(cell.strip(_SPACE))
     except (ValueError, RecursionError):
@@ -242,6 +247,11 @@ def _lines(body: IO[bytes], newline: str | None = "\n") -> Iterator[str]:
         raise Malformed(f"The body is not UTF-8, at or after line {number + 1}.") from error
 
 
+def _is_cut_off(error: json.JSONDecodeError, text: str) -> bool:
+    """Return whether more text may mend the error."""
+    return error.msg.startswith("Unterminated") or error.pos > len(text) - 16
+
+
 class _Text:
     """JSON text in chunks, read value by value."""
 
@@ -269,30 +279,39 @@ class _Text:
     def value(self) -> Any:
         """Read one value and what marks its end."""
         self._next()
+        size = _FIRST_CHARACTERS
         while True:
+            text = self._buffer[self._at : self._at + size]
+            nothing_follows = self._ended and self._at + size >= len(self._buffer)
             try:
-                value, end = _DECODER.raw_decode(self._buffer, self._at)
+                value, end = _DECODER.raw_decode(text)
             except json.JSONDecodeError as error:
-                problem = f"{error.msg} {self.place(error.pos)}"
-                if self._is_certain(error):
+                if nothing_follows or not _is_cut_off(error, text):
+                    problem = f"{error.msg} {self.place(self._at + error.pos)}"
                     raise Malformed(f"The body is not JSON: {problem}.") from error
             except RecursionError as error:
                 raise Malformed(f"The body is nested too deeply {self.place()}.") from error
             except ValueError as error:
                 raise Malformed(f"The body is not JSON: {error}") from error
             else:
-                # A number may continue in the next chunk.
-                if end < len(self._buffer) or self._ended:
-                    self._at = end
+                # A number may continue after what was looked at: 1 with .5 or e+5.
+                rest = len(text) - end
+                if rest > 2 or (rest and not isinstance(value, Number)) or nothing_follows:
+                    self._at += end
                     return value
-                problem = ""
-            if len(self._buffer) - self._at > MAX_ROW_CHARACTERS:
+            # All of it is one value, which has not ended yet.
+            if has_too_many_values(text):
+                raise Malformed(
+                    f"The body has a value with more than {MAX_VALUES:,} values, {self.place()}."
+                )
+            if len(text) > MAX_ROW_CHARACTERS:
                 raise Malformed(
                     f"The body is not JSON, or has a value of over {MAX_ROW_CHARACTERS:,} "
                     f"characters, {self.place()}."
                 )
-            if not self._more():
-                raise Malformed(f"The body is not JSON: {problem}.")
+            size = min(2 * size, MAX_ROW_CHARACTERS + 1)
+            if len(self._buffer) - self._at < size:
+                self._more()
 
     def end(self) -> None:
         """Refuse anything after the value."""
@@ -302,11 +321,6 @@ class _Text:
     def place(self, at: int | None = None) -> str:
         """Return the reader's position, for display."""
         return f"at character {self._before + (self._at if at is None else at) + 1:,}"
-
-    def _is_certain(self, error: json.JSONDecodeError) -> bool:
-        """Return whether more text cannot fix the error."""
-        cut_off = error.msg.startswith("Unterminated") or error.pos > len(self._buffer) - 16
-        return self._ended or not cut_off
 
     def _next(self) -> str:
         """Step over white space and return the character that follows, "" at the end."""

@@ -19,8 +19,9 @@ Context = Mapping[str, Any] | None
 # Far more values than any body needs, but for batches. Each costs as much as a hundred bytes of
 # text, and other threads wait for all of them: the interpreter's lock is held meanwhile.
 MAX_VALUES = 2_000
-# A text, or what is left of one that does not end.
-_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+# A text, or what is left of one that does not end. It matches wherever a text begins: else each
+# quote of one without an end would be another beginning, each to be followed to the end.
+_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _CHUNK = 64 * 1024
 # An upload up to this size is kept in memory.
 _SPOOL = 1024 * 1024

@@ -93,8 +93,11 @@ def test_a_text_may_look_like_very_many_values(api, text):
     assert api.post("/normalize_merchant", body, format="json").status_code == 202
 
 
-def test_a_text_without_an_end_is_400_at_once(api):
-    body = '{"description": "' + '\\",' * 60_000
+@pytest.mark.parametrize("end", ["", "\\", "\\\\", '"', '\\"', '"\\', "\\\n", ","])
+@pytest.mark.parametrize("unit", ['\\"', '\\"\\', '"', "\\", '",', '\\"['])
+def test_what_does_not_end_is_400_at_once(api, unit, end):
+    """Not after minutes, as it would if each quote could be the beginning of a text."""
+    body = "," * 2_001 + '"' + unit * (240_000 // len(unit)) + end
     problem(api.post("/v1/normalizations", body, content_type="application/json"), 400)
 
 

@@ -4,6 +4,7 @@ as the serializer would."""
 import csv
 import io
 import json
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -157,37 +158,44 @@ def test_a_field_that_is_new_is_neither_dropped_nor_taken_unchecked(more):
     assert judged(Checker(serializer).check) == judged(serializer.run_validation)
 
 
+@contextmanager
+def cut_at(chunk, look):
+    """During the block, read so many characters at once, and look at so many first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_upload, "_CHUNK_CHARACTERS", chunk)
+        patch.setattr(batch_upload, "_FIRST_CHARACTERS", look)
+        yield
+
+
 @BOUNDED
-@given(st.lists(VALUES, max_size=8), st.integers(1, 40), st.sampled_from([None, 1, "\t"]))
-def test_json_is_read_as_if_whole_wherever_it_is_cut(rows, cut, indent):
+@given(
+    st.lists(st.one_of(VALUES, st.floats(allow_nan=False, allow_infinity=False)), max_size=8),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([None, 1, "\t"]),
+)
+def test_json_is_read_as_if_whole_wherever_it_is_cut(rows, cut, look, indent):
     members = {}
     text = json.dumps(
         {"a": 1, "transactions": rows, "deliver": "each", "z": [{}]},
         indent=indent,
         ensure_ascii=bool(indent),
     )
-    before = batch_upload._CHUNK_CHARACTERS
-    batch_upload._CHUNK_CHARACTERS = cut
-    try:
+    with cut_at(cut, look):
         read = list(read_json(body(text.encode("utf-8", "replace")), members.__setitem__))
-    finally:
-        batch_upload._CHUNK_CHARACTERS = before
     whole = json.loads(text.encode("utf-8", "replace"), parse_int=Number, parse_float=Number)
     assert [row for _, row in read] == whole["transactions"]
     assert members == {"a": "1", "deliver": "each", "z": [{}]}
 
 
 @BOUNDED
-@given(st.text(alphabet='{}[]:,"ab1.e- \n\\utransctio', max_size=60), st.integers(1, 9))
-def test_json_is_refused_where_the_standard_library_refuses_it(text, cut):
-    before = batch_upload._CHUNK_CHARACTERS
-    batch_upload._CHUNK_CHARACTERS = cut
-    try:
-        read = [row for _, row in read_json(body(text), {}.__setitem__)]
-    except Malformed:
-        read = None
-    finally:
-        batch_upload._CHUNK_CHARACTERS = before
+@given(st.text(alphabet='{}[]:,"ab1.e- \n\\utransctio', max_size=60), *2 * [st.integers(1, 9)])
+def test_json_is_refused_where_the_standard_library_refuses_it(text, cut, look):
+    with cut_at(cut, look):
+        try:
+            read = [row for _, row in read_json(body(text), {}.__setitem__)]
+        except Malformed:
+            read = None
     try:
         whole = json.loads(text, parse_int=Number, parse_float=Number)
     except ValueError:
@@ -254,6 +262,26 @@ def test_any_bytes_are_read_or_refused(data):
             list(read(io.BytesIO(data)))
         except Malformed:
             pass
+
+
+@pytest.mark.parametrize("value", ["[" + "0," * 90_000 + "0]", "[" + "[]," * 50_000 + "[]]"])
+@pytest.mark.parametrize("text", ['{{"transactions": [{}]}}', '{{"a": {}, "transactions": []}}'])
+def test_a_value_of_very_many_is_refused_before_it_is_read(value, text):
+    """Others wait while it is read."""
+    with pytest.raises(Malformed, match="more than 2,000 values"):
+        list(read_json(body(text.format(value)), {}.__setitem__))
+
+
+def test_many_small_values_are_read():
+    rows = [[number] * 20 for number in range(30_000)]
+    read = read_json(body(json.dumps({"transactions": rows})), {}.__setitem__)
+    assert sum(1 for _ in read) == len(rows)
+
+
+def test_a_line_of_very_many_values_is_refused_by_itself():
+    first, second = read_ndjson(body("[" + "0," * 3_000 + "0]\n{}"))
+    assert str(first[1]) == "Has more than 2,000 values."
+    assert second[1] == {}
 
 
 def test_an_error_in_json_is_placed():
