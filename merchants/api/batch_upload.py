@@ -26,9 +26,10 @@ MAX_ROW_CHARACTERS = 192 * 1024
 _PAIRS = "metadata"
 _METADATA = f"{_PAIRS}."
 _CHUNK_CHARACTERS = 64 * 1024
-# How much of a value is looked at first, and then twice as much each time, so that what has very
-# many values is refused early.
+# How much of a value is looked at first, and how much more each time: so one with very many values
+# is refused before most of them are read.
 _FIRST_CHARACTERS = 4 * 1024
+_MORE_CHARACTERS = 16 * 1024
 _SPACE = " \t\n\r"
 _COLUMNS = {*TransactionSerializer().get_fields(), "client_id"}
 
@@ -297,21 +298,24 @@ class _Text:
                 # A number may continue after what was looked at: 1 with .5 or e+5.
                 rest = len(text) - end
                 if rest > 2 or (rest and not isinstance(value, Number)) or nothing_follows:
+                    self._refuse_too_many(text[:end])
                     self._at += end
                     return value
-            # All of it is one value, which has not ended yet.
-            if has_too_many_values(text):
-                raise Malformed(
-                    f"The body has a value with more than {MAX_VALUES:,} values, {self.place()}."
-                )
+            self._refuse_too_many(text)  # all of it is one value
             if len(text) > MAX_ROW_CHARACTERS:
                 raise Malformed(
                     f"The body is not JSON, or has a value of over {MAX_ROW_CHARACTERS:,} "
                     f"characters, {self.place()}."
                 )
-            size = min(2 * size, MAX_ROW_CHARACTERS + 1)
+            size = min(size + _MORE_CHARACTERS, MAX_ROW_CHARACTERS + 1)
             if len(self._buffer) - self._at < size:
                 self._more()
+
+    def _refuse_too_many(self, text: str) -> None:
+        if len(text) > MAX_VALUES and has_too_many_values(text):
+            raise Malformed(
+                f"The body has a value with more than {MAX_VALUES:,} values, {self.place()}."
+            )
 
     def end(self) -> None:
         """Refuse anything after the value."""

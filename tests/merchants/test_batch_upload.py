@@ -164,6 +164,7 @@ def cut_at(chunk, look):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_upload, "_CHUNK_CHARACTERS", chunk)
         patch.setattr(batch_upload, "_FIRST_CHARACTERS", look)
+        patch.setattr(batch_upload, "_MORE_CHARACTERS", look)
         yield
 
 
@@ -264,7 +265,16 @@ def test_any_bytes_are_read_or_refused(data):
             pass
 
 
-@pytest.mark.parametrize("value", ["[" + "0," * 90_000 + "0]", "[" + "[]," * 50_000 + "[]]"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[" + "0," * 90_000 + "0]",
+        "[" + "[]," * 50_000 + "[]]",
+        '["' + "x" * 130_900 + '",' + "1," * 32_000 + "1]",
+        "[" + "0," * 2_001 + "0]",
+    ],
+    ids=["numbers", "lists", "at its end", "few more"],
+)
 @pytest.mark.parametrize("text", ['{{"transactions": [{}]}}', '{{"a": {}, "transactions": []}}'])
 def test_a_value_of_very_many_is_refused_before_it_is_read(value, text):
     """Others wait while it is read."""

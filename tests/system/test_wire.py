@@ -5,6 +5,7 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from tests.system.stack import Stack
 
@@ -106,6 +107,48 @@ def test_a_huge_body_is_refused_before_it_is_read(stack: Stack) -> None:
         for path in (b"/normalize_merchant", b"/docs", b"/admin/login/", b"/nothing"):
             [status] = send(stack, head.replace(b"/normalize_merchant", path) + BODY)
             assert b" 413 " in status, (path, length)
+
+
+ODD_TYPES = [
+    b"application/json; charset*=4111111111111111''utf-8",
+    b"application/json; charset*=undefined''utf-8",
+    b"a/b; a*0=x; a=y; a*=z",
+    b"a/b; a*" + b"1" * 4_400 + b"=x",
+    b'a/b;"' + b";" * 8_000,
+    b'a/b;x="' + b'\\";' * 2_600,
+    b"application/json; charset=utf-8\xff",
+    b"application/json" + b";" * 8_000,
+]
+
+
+@pytest.mark.parametrize("path", [b"/livez", b"/normalize_merchant", b"/admin/login/", b"/no"])
+def test_an_odd_media_type_is_an_unknown_one(stack: Stack, path: bytes) -> None:
+    for odd in ODD_TYPES:
+        request = headers(b"Content-Type: " + odd, b"Content-Length: 30") + BODY
+        [status] = send(stack, request.replace(b"/normalize_merchant", path))
+        assert b" 50" not in status, (odd, status)
+    logs = stack.logs()
+    assert "Traceback" not in logs
+    assert "4111111111111111" not in logs
+
+
+def test_a_form_with_an_odd_part_is_400(stack: Stack) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        login = f"{stack.web_url}/admin/login/"
+        session.get(login, timeout=20)
+        for odd in (
+            'Content-Disposition: form-data; name="q"; a*0=x; a=y; a*=z',
+            'Content-Disposition: form-data; name="q"\r\nContent-Type: a/b; a*0=x; a=y; a*=z',
+        ):
+            answer = session.post(
+                login,
+                data=f"--b\r\n{odd}\r\n\r\nx\r\n--b--\r\n",
+                headers={"Content-Type": "multipart/form-data; boundary=b", "Referer": login},
+                timeout=20,
+            )
+            assert answer.status_code == 400
+            assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 def test_an_unknown_host_gets_no_answer_of_ours(stack: Stack) -> None:
