@@ -427,6 +427,7 @@ LOGGING = {
         # Lines with a traceback for what strangers send; the first repeats it.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.security.TooManyFieldsSent": {"level": "CRITICAL"},
+        "django.security.TooManyFilesSent": {"level": "CRITICAL"},
         "django.security.DisallowedModelAdminLookup": {"level": "CRITICAL"},
         # One line per task would drown Pave's own lines, which give the outcome of each.
         "django-q": {"level": "WARNING"},

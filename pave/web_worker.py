@@ -12,10 +12,12 @@ import re
 import select
 import selectors
 import socket
+import ssl
 import struct
 import termios
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -246,18 +248,21 @@ class BufferingWorker(ThreadWorker):
             self._end(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer what cannot be parsed; neither log nor answer repeats any of it."""
-        response_invalid = isinstance(
-            exc, errors.InvalidResponseHeader | errors.InvalidResponseHeaderName
-        )
-        if response_invalid or not isinstance(exc, errors.ParseException):
+        """Answer what cannot be parsed, or fails; neither log nor answer repeats any of it."""
+        invalid_response = errors.InvalidResponseHeader | errors.InvalidResponseHeaderName
+        if isinstance(exc, invalid_response | ssl.SSLError):
             super().handle_error(req, client, addr, exc)
             return
-        self.log.warning(
-            "Invalid request from ip=%s: %s", addr[0] if addr else "", type(exc).__name__
-        )
+        name, ip = type(exc).__name__, addr[0] if addr else ""
+        if isinstance(exc, errors.ParseException):
+            self.log.warning("Invalid request from ip=%s: %s", ip, name)
+            status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
+        else:  # the message of an error may repeat what it is about
+            frames = "".join(traceback.format_tb(exc.__traceback__))
+            self.log.error("Error handling a request from ip=%s: %s\n%s", ip, name, frames)
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
         with suppress(OSError):
-            client.sendall(_problem(_STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)))
+            client.sendall(_problem(status))
 
     def murder_pending(self) -> None:
         """End connections that have waited for too long; called at least once a second."""

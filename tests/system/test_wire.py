@@ -2,6 +2,7 @@
 
 import json
 import socket
+from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
@@ -118,15 +119,21 @@ ODD_TYPES = [
     b'a/b;x="' + b'\\";' * 2_600,
     b"application/json; charset=utf-8\xff",
     b"application/json" + b";" * 8_000,
+    b"application/json; charset=hex",
+    b"application/json; charset=idna",
+    b"application/json; charset=utf-8",
+    b"application/json; charset=unicode_escape",
 ]
+QUERIES = [b"", b"?a=4111111111111111", b"?" + 1_001 * b"&", b"?xn--" + 7_000 * b"b"]
 
 
 @pytest.mark.parametrize("path", [b"/livez", b"/normalize_merchant", b"/admin/login/", b"/no"])
 def test_an_odd_media_type_is_an_unknown_one(stack: Stack, path: bytes) -> None:
-    for odd in ODD_TYPES:
-        request = headers(b"Content-Type: " + odd, b"Content-Length: 30") + BODY
-        [status] = send(stack, request.replace(b"/normalize_merchant", path))
-        assert b" 50" not in status, (odd, status)
+    for odd, query in product(ODD_TYPES, QUERIES):
+        lines = (b"Content-Type: " + odd, b"Content-Length: 30", b"Connection: close")
+        request = headers(*lines) + BODY
+        [status] = send(stack, request.replace(b"/normalize_merchant", path + query))
+        assert b" 50" not in status, (odd, query, status)
     logs = stack.logs()
     assert "Traceback" not in logs
     assert "4111111111111111" not in logs
