@@ -221,9 +221,8 @@ class BufferingWorker(ThreadWorker):
         """
         collected = not self.cfg.is_ssl and conn.size is not None
         if collected and conn.size[1] != _declared_length(req):
-            raise errors.InvalidHeader(
-                "CONTENT-LENGTH", req=req
-            )  # its thread would wait for the body
+            # Its thread would wait for the rest of the body.
+            raise errors.InvalidHeader("CONTENT-LENGTH", req=req)
         large = collected and conn.size[1] > BODY_BYTES
         if large or any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             req.force_close()

@@ -14,6 +14,7 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from pave.api.exceptions import BodyTimeout, Overloaded, PayloadTooLarge
+from pave.core.media_types import UTF_8
 
 Context = Mapping[str, Any] | None
 # Far more values than any body needs, but for batches. Each costs as much as a hundred bytes of
@@ -160,7 +161,7 @@ def check_encoding(media_type: str | None, parser_context: Context) -> None:
         UnsupportedMediaType: They do.
     """
     charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
-    if charset.strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
+    if charset.strip('"').lower() not in UTF_8:
         raise UnsupportedMediaType(media_type or "", "The body must be UTF-8.")
     request = (parser_context or {}).get("request")
     if request and request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":

@@ -17,7 +17,7 @@ _PLAIN = re.compile(rf"{_NAME}/{_NAME}[ \t]*+(?:;[ \t]*+(?:{_PARAMETER}[ \t]*+)?
 
 _CHARSET = re.compile(r';[ \t]*charset=("[^"]*"|[^\s;]*)', re.ASCII | re.IGNORECASE)
 # What all of Pave reads in any case.
-_UTF_8 = {"utf-8", "utf8", "us-ascii"}
+UTF_8 = {"utf-8", "utf8", "us-ascii"}
 
 
 def plain_media_type(header: str) -> str:
@@ -30,6 +30,6 @@ def plain_media_type(header: str) -> str:
     if not header:
         return ""
     charsets = {value.strip('"').lower() for value in _CHARSET.findall(header[:MAX_LENGTH])}
-    if len(header) > MAX_LENGTH or not _PLAIN.fullmatch(header) or charsets - _UTF_8:
+    if len(header) > MAX_LENGTH or not _PLAIN.fullmatch(header) or charsets - UTF_8:
         return UNKNOWN
     return _CHARSET.sub("", header)

@@ -13,6 +13,7 @@ from pave.operations.cluster.django_q2 import get_broker
 from pave.operations.cluster.notifications import NotificationListener
 from pave.operations.cluster.wakeup import Wakeup
 from pave.operations.cluster.work_loop import WorkLoop
+from tests.servers import ON_SQLITE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
 
@@ -180,7 +181,7 @@ def awake(wakeup, monkeypatch):
     assert listener._connection is None
 
 
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no notifications")
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no notifications.")
 @pytest.mark.parametrize("wakeup", [WAKEUP, MANY])
 def test_a_worker_that_is_awake_is_told_at_once(wakeup, monkeypatch):
     wakeup.mark_awake()
