@@ -25,6 +25,9 @@ _, _files = resource.getrlimit(resource.RLIMIT_NOFILE)
 worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 2)
 # URLs of lists contain cursors and percent-encoded filters in any script.
 limit_request_line = 8190
+# A proxy on this machine is trusted (forwarded_allow_ips) with X-Forwarded-Proto, not with the path
+# of a request: some pass on what a client sent as SCRIPT_NAME.
+forwarder_headers = ""
 # The longest wait for the database; then the caller gets 503, to try again.
 os.environ.setdefault("PAVE_STATEMENT_TIMEOUT", "15")
 graceful_timeout = 20

@@ -158,6 +158,14 @@ def test_a_form_with_an_odd_part_is_400(stack: Stack) -> None:
             assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+def test_no_header_moves_a_request_to_another_path(stack: Stack) -> None:
+    for path, prefix, status in [(b"/x/livez", b"/x", b" 404 "), (b"/livez", b"\xe9", b" 200 ")]:
+        lines = [b"Host: 127.0.0.1", b"SCRIPT_NAME: " + prefix, b"Connection: close"]
+        request = b"GET " + path + b" HTTP/1.1\r\n" + b"\r\n".join(lines) + b"\r\n\r\n"
+        [line] = send(stack, request)
+        assert status in line, (path, line)
+
+
 def test_an_unknown_host_gets_no_answer_of_ours(stack: Stack) -> None:
     request = b"GET /livez HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     [status] = send(stack, request)
