@@ -424,11 +424,9 @@ LOGGING = {
     "loggers": {
         # In development Django would log each raw path a second time.
         "django": {"level": "INFO"},
-        # Lines with a traceback for what strangers send; the first repeats it.
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
-        "django.security.TooManyFieldsSent": {"level": "CRITICAL"},
-        "django.security.TooManyFilesSent": {"level": "CRITICAL"},
-        "django.security.DisallowedModelAdminLookup": {"level": "CRITICAL"},
+        # Errors with a traceback for what strangers send, which they repeat.
+        "django.security": {"level": "CRITICAL"},
+        "django.security.csrf": {"level": "WARNING"},
         # One line per task would drown Pave's own lines, which give the outcome of each.
         "django-q": {"level": "WARNING"},
         "pave.cache": {"filters": ["away"]},

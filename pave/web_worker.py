@@ -12,7 +12,6 @@ import re
 import select
 import selectors
 import socket
-import ssl
 import struct
 import termios
 import threading
@@ -248,10 +247,6 @@ class BufferingWorker(ThreadWorker):
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what cannot be parsed, or fails; neither log nor answer repeats any of it."""
-        invalid_response = errors.InvalidResponseHeader | errors.InvalidResponseHeaderName
-        if isinstance(exc, invalid_response | ssl.SSLError):
-            super().handle_error(req, client, addr, exc)
-            return
         name, ip = type(exc).__name__, addr[0] if addr else ""
         if isinstance(exc, errors.ParseException):
             self.log.warning("Invalid request from ip=%s: %s", ip, name)

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.core.cache import cache, caches
@@ -14,6 +15,7 @@ from merchants.api import backpressure
 from merchants.catalogue import rulesets
 from pave.clients import api_keys
 from pave.clients.models import Client
+from pave.wsgi import with_plain_headers
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
 from tests.servers import ON_SQLITE, Servers
 from webhooks.delivery.dispatcher import Dispatcher
@@ -31,7 +33,14 @@ class Caller:
     @property
     def api(self) -> APIClient:
         """An HTTP client that sends the key."""
-        return APIClient(HTTP_AUTHORIZATION=f"Api-Key {self.key}")
+        return PlainClient(HTTP_AUTHORIZATION=f"Api-Key {self.key}")
+
+
+class PlainClient(APIClient):
+    """Sends headers as Pave's WSGI application lets Django see them."""
+
+    def request(self, **environ: Any) -> Any:
+        return super().request(**with_plain_headers(environ))
 
 
 def _caller(client_id: str) -> Caller:

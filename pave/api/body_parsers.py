@@ -9,12 +9,11 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from django.conf import settings
-from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from pave.api.exceptions import BodyTimeout, Overloaded, PayloadTooLarge
-from pave.core.media_types import UTF_8
+from pave.core.media_types import OTHER_CHARSET
 
 Context = Mapping[str, Any] | None
 # Far more values than any body needs, but for batches. Each costs as much as a hundred bytes of
@@ -160,8 +159,7 @@ def check_encoding(media_type: str | None, parser_context: Context) -> None:
     Raises:
         UnsupportedMediaType: They do.
     """
-    charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
-    if charset.strip('"').lower() not in UTF_8:
+    if (media_type or "").endswith(f"charset={OTHER_CHARSET}"):
         raise UnsupportedMediaType(media_type or "", "The body must be UTF-8.")
     request = (parser_context or {}).get("request")
     if request and request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":

@@ -123,10 +123,10 @@ def stored_forms(key: str) -> list[str]:
 
 
 def fingerprints_of(request: Request) -> list[str]:
-    """Return a digest that another request with the same key does not have, as it is stored.
+    """Return the digest that is stored of a request: another with the same key has another.
 
-    What is masked of a body could be guessed from a plain digest. The forms by older secret keys
-    and of earlier releases follow, as in ``stored_forms``.
+    What is masked of a body could be guessed from a plain digest. Those by older secret keys and of
+    earlier releases follow, as in ``stored_forms``.
     """
     data = request.data
     body = data.digest if isinstance(data, Upload) else json.dumps(data, sort_keys=True)

@@ -48,7 +48,8 @@ class BoundedBody:
             return problem_page(413, too_large(STRANGERS_FORM))
         try:
             request.POST  # noqa: B018 - the form is parsed
-        except (LookupError, TypeError, ValueError):  # by a part's header; Django knows others
+        except (LookupError, TypeError, ValueError, OSError):
+            # By a part's header, which Django does not expect, or since its sender has gone.
             return problem_page(400, "The form cannot be read.")
         return None
 

@@ -1,35 +1,59 @@
-"""Content-Type headers, before any library parses them.
+"""Content-Type and Accept headers, before any library parses them.
 
-Django parses the header of each request, before any route or key is looked at, by ``email``. Of
-8 KB of semicolons that takes a tenth of a second, and some parameters as in RFC 2231 (``a*0=``)
-raise errors that nobody catches, with the header's text in the log. By a charset it decodes the
-query at once, whatever that costs, and with codecs that are none for texts.
+Django parses the first of each request before any route or key is looked at, and the second where
+the answer depends on it, by ``email``: parameters as in RFC 2231 (``a*0=``) raise errors that
+nobody catches, with the header's text in the log, and 8 KB of semicolons take a tenth of a second.
+By a charset it decodes the query at once, with any codec that Python has. So it gets headers that
+are written anew, of the few things that Pave looks at.
 """
 
 import re
 
-UNKNOWN = "application/octet-stream"
-MAX_LENGTH = 256
-_NAME = r"[\w!#$&^.+-]++"
-_PARAMETER = rf'{_NAME}=(?:[^\s;"*]++|"[^"\\*]*+")'
-_PLAIN = re.compile(rf"{_NAME}/{_NAME}[ \t]*+(?:;[ \t]*+(?:{_PARAMETER}[ \t]*+)?)*+", re.ASCII)
-
-
-_CHARSET = re.compile(r';[ \t]*charset=("[^"]*"|[^\s;]*)', re.ASCII | re.IGNORECASE)
-# What all of Pave reads in any case.
+# What no route takes, as errors name it.
+UNREADABLE = "unreadable"
+# Stands for each charset but UTF-8; no codec has this name.
+OTHER_CHARSET = "other"
 UTF_8 = {"utf-8", "utf8", "us-ascii"}
+MAX_LENGTH = 512
+
+_NAME = r"[\w!#$&^.+-]{1,100}"
+_TYPE = re.compile(rf"({_NAME}/{_NAME})[ \t]*(?:;|$)", re.ASCII)
+_CHARSET = re.compile(r';[ \t]*charset=("[^"]*"|[^\s;]*)', re.ASCII | re.IGNORECASE)
+# RFC 2046, section 5.1.1
+_BOUNDARY = re.compile(
+    r""";[ \t]*boundary=("?)([\w'()+,./:=?-]{1,70})\1[ \t]*(?:;|$)""", re.ASCII | re.IGNORECASE
+)
+_RANGE = re.compile(rf"\s*(\*/\*|{_NAME}/(?:\*|{_NAME}))\s*(?:;|$)", re.ASCII)
+_QUALITY = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
 
 
 def plain_media_type(header: str) -> str:
-    """Return a Content-Type header as any library may have it.
+    """Return a Content-Type header without parameters, but for a form's boundary.
 
     Returns:
-        The header without its charset if it is plain and short, and in UTF-8; or else ``UNKNOWN``,
-        which no route takes.
+        That; with ``OTHER_CHARSET`` if it names another than UTF-8; or ``UNREADABLE`` if it has no
+        type, or is long.
     """
     if not header:
         return ""
-    charsets = {value.strip('"').lower() for value in _CHARSET.findall(header[:MAX_LENGTH])}
-    if len(header) > MAX_LENGTH or not _PLAIN.fullmatch(header) or charsets - UTF_8:
-        return UNKNOWN
-    return _CHARSET.sub("", header)
+    found = _TYPE.match(header)
+    if not found or len(header) > MAX_LENGTH:
+        return UNREADABLE
+    media_type = found[1].lower()
+    if media_type == "multipart/form-data":
+        boundary = _BOUNDARY.search(header)
+        return f'{media_type}; boundary="{boundary[2]}"' if boundary else UNREADABLE
+    charsets = {value.strip('"').lower() for value in _CHARSET.findall(header)}
+    return f"{media_type}; charset={OTHER_CHARSET}" if charsets - UTF_8 else media_type
+
+
+def plain_accept(header: str) -> str:
+    """Return an Accept header's types with their qualities; nothing if it is long."""
+    if len(header) > MAX_LENGTH:
+        return ""
+    ranges = []
+    for part in header.split(","):
+        if found := _RANGE.match(part):
+            quality = _QUALITY.search(part)
+            ranges.append(f"{found[1]};q={quality[1]}" if quality else found[1])
+    return ",".join(ranges)

@@ -12,7 +12,7 @@ MAX_LENGTH = 500
 
 def search(request: HttpRequest, text: str) -> list[SearchResult]:
     """Return the apps' results that the request's user may see."""
-    text = text.strip()[:MAX_LENGTH].replace("\0", "")
+    text = text.strip()[:MAX_LENGTH]
     if not text:
         return []
     results = [

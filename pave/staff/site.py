@@ -7,7 +7,13 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    QueryDict,
+)
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
@@ -70,6 +76,8 @@ class StaffSite(AdminSite):
                         status=503,
                         headers={"Retry-After": "1"},
                     )
+                if "%00" in request.META.get("QUERY_STRING", ""):
+                    request.GET = _without_nul(request.GET)  # type: ignore[assignment]
                 response: HttpResponseBase = view(request, *args, **kwargs)
                 hold_until_sent(response, slots)
                 return response
@@ -155,3 +163,11 @@ class StaffSite(AdminSite):
                 "results": results,
             },
         )
+
+
+def _without_nul(query: QueryDict) -> QueryDict:
+    """Return a query's copy that PostgreSQL, which has no text with a NUL, can search for."""
+    copied = query.copy()
+    for name, values in query.lists():
+        copied.setlist(name, [value.replace("\0", "") for value in values])
+    return copied

@@ -119,3 +119,12 @@ def test_a_list_is_filtered_by_its_own_filters_only(
 ) -> None:
     path = reverse(f"admin:{model}_changelist")
     assert superuser.get(path, {lookup: "1"}).status_code == 400
+
+
+@pytest.mark.parametrize("field", ["rule.merchant", "alias.merchant", "feedback.request"])
+def test_what_a_form_suggests(superuser: Browser, field: str) -> None:
+    model, _, name = field.partition(".")
+    query = {"app_label": "merchants", "model_name": model, "field_name": name}
+    for term in ODD:
+        answer = superuser.get(reverse("admin:autocomplete"), {**query, "term": term})
+        assert answer.status_code < 500

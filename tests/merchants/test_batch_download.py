@@ -42,6 +42,7 @@ def results(api, rows, accept):
     [
         "*/*", NDJSON, "application/json", "text/html", "Application/JSON, text/*;q=0.9",
         "text/*, text/csv;q=0.1, application/x-ndjson;q=0.5", "text/csv;q=0", "text", ";",
+        "text/csv" + ";" * 8_000,
     ],
 )  # fmt: skip
 def test_ndjson_has_the_objects_in_the_order_of_the_input(api, accept):
@@ -70,6 +71,7 @@ def test_no_sign_in_a_text_ends_a_line_of_ndjson(api):
     [
         CSV, "text/csv, */*;q=0.5", "text/*;q=0.1, text/csv", "text/*", "TEXT/CSV", "Text/*",
         "text/csv; charset=UTF-8", "text/csv, */*", "application/json;q=0.5, text/*",
+        "text/csv; charset*=undefined''x, a/b; a*0=x; a=y; a*=z",
     ],
 )  # fmt: skip
 def test_csv_is_given_where_it_is_asked_for(api, accept):

@@ -123,6 +123,9 @@ ODD_TYPES = [
     b"application/json; charset=idna",
     b"application/json; charset=utf-8",
     b"application/json; charset=unicode_escape",
+    b'a/b; x=";charset=utf-8"; y="; ;charset=utf-8 charset=hex;"',
+    b'multipart/form-data; boundary="4111111111111111 "',
+    b"multipart/form-data; boundary=4111111111111111\xe9",
 ]
 QUERIES = [b"", b"?a=4111111111111111", b"?" + 1_001 * b"&", b"?xn--" + 7_000 * b"b"]
 
@@ -134,9 +137,27 @@ def test_an_odd_media_type_is_an_unknown_one(stack: Stack, path: bytes) -> None:
         request = headers(*lines) + BODY
         [status] = send(stack, request.replace(b"/normalize_merchant", path + query))
         assert b" 50" not in status, (odd, query, status)
+    _logged_nothing_of(stack, "4111111111111111")
+
+
+def _logged_nothing_of(stack: Stack, text: str) -> None:
     logs = stack.logs()
     assert "Traceback" not in logs
-    assert "4111111111111111" not in logs
+    assert text not in logs
+
+
+def test_a_strangers_refused_request_is_logged_without_its_text(stack: Stack) -> None:
+    host = b"Host: 127.0.0.1\r\nConnection: close\r\n"
+    forged = b"X-Forwarded-Proto: https\r\nContent-Length: 0\r\nCookie: csrftoken=" + 32 * b"a"
+    for request in (
+        b"POST /admin/logout/ HTTP/1.1\r\nReferer: https://a.example/?q=jane\r\n" + forged,
+        b"POST /admin/logout/ HTTP/1.1\r\nOrigin: https://jane.example\r\n" + forged,
+        b"GET /admin/?jane" + 4_000 * b'"' + b" HTTP/1.1",
+    ):
+        [status] = send(stack, request + b"\r\n" + host + b"\r\n")
+        assert b" 40" in status
+    _logged_nothing_of(stack, "jane")
+    assert "Origin checking failed: /admin/logout/" in stack.logs()
 
 
 def test_a_form_with_an_odd_part_is_400(stack: Stack) -> None:

@@ -245,3 +245,18 @@ def test_what_staff_save_of_a_webhook_that_has_just_been_deleted_is_404(
     assert answer.status_code == 404
     webhook.refresh_from_db()
     assert webhook.description == ""
+
+
+def test_staff_can_do_nothing_with_a_deleted_webhook(admin_client, webhook):
+    services.delete(webhook=webhook)
+    answer = admin_client.get(reverse("admin:webhooks_webhook_change", args=[webhook.pk]))
+    assert answer.context["buttons"] == []
+
+
+def test_staff_are_told_that_a_webhook_was_disabled_already(admin_client, webhook):
+    services.change(webhook=webhook, fields={"enabled": False})
+    url = reverse("admin:webhooks_webhook_do", args=[webhook.pk, "disable"])
+    answer = admin_client.post(url, follow=True)
+    assert "disabled already" in answer.content.decode()
+    webhook.refresh_from_db()
+    assert webhook.disabled_by == "staff"

@@ -286,9 +286,14 @@ class WebhookAdmin(StaffAdmin):
         permission=OPERATE,
         look="danger",
         confirmation="Stop sending to it? Its deliveries are held, and none is lost.",
-        offered=lambda webhook: webhook.disabled_by != Webhook.DisabledBy.STAFF,
+        offered=lambda webhook: (
+            webhook.disabled_by != Webhook.DisabledBy.STAFF and not webhook.deleted_at
+        ),
         bulk="Disable: hold deliveries",
     )
     def disable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
-        enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF, now=timezone.now())
-        return "Disabled; its deliveries are held."
+        changed = enabling.disable(
+            webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF, now=timezone.now()
+        )
+        begin = "Disabled" if changed else "It was disabled already, and only staff enable it now"
+        return f"{begin}; its deliveries are held."

@@ -123,7 +123,7 @@ class Dispatcher:
                     attempts += self._record()
                     loop.touch()
                 else:
-                    loop.pause()
+                    loop.pause(SEND)
             self._wakeup.mark_idle()
             self._wake_next(busy=loop.was_busy)
             for not_suspect in (False, True):

@@ -57,16 +57,20 @@ class WorkLoop:
         """Record that there was something to do."""
         self._active_at = time.monotonic()
 
-    def pause(self) -> None:
-        """Wait before the next poll."""
-        pause(self._wakeup, self._active_at)
+    def pause(self, wakeup: Wakeup | None = None) -> None:
+        """Wait before the next poll, or until the wake-up of the rows is sent.
+
+        Args:
+            wakeup: That of the rows, if another one started the worker.
+        """
+        pause(wakeup or self._wakeup, self._active_at)
 
 
 def pause(wakeup: Wakeup, active_at: float) -> None:
     """Wait before the next poll, or until the wake-up is sent again.
 
     Args:
-        wakeup: The one that started this worker.
+        wakeup: That of the rows that are polled.
         active_at: When there was something to do, in seconds of the monotonic clock.
     """
     busy = time.monotonic() - active_at < BUSY_SECONDS

@@ -58,8 +58,8 @@ class AwayFilter(logging.Filter):
 class RouteFilter(logging.Filter):
     """Replaces the path by the route in Django's log lines about requests.
 
-    A 503 is Pave's own refusal, of which a client can cause thousands: a warning, not an error. A
-    403 needs no traceback.
+    A 503 is Pave's own refusal, of which a client can cause thousands: a warning, not an error.
+    What a client is to blame for needs no traceback, and no reason that repeats what it sent.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -71,11 +71,20 @@ class RouteFilter(logging.Filter):
             if isinstance(record.args, tuple):
                 record.args = tuple(route if value == path else value for value in record.args)
             record.request = f"{request.method} {route}"
-            if getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
+            status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
+            if status == HTTPStatus.SERVICE_UNAVAILABLE:
                 record.levelno, record.levelname = logging.WARNING, "WARNING"
-            if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN:
+            elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                record.msg, record.args = "%s: %s", (_reason(record, status), route)
                 record.exc_info = None
         return True
+
+
+def _reason(record: logging.LogRecord, status: int) -> str:
+    """Return why a request was refused, without what it had in its headers."""
+    if record.name == "django.security.csrf" and isinstance(record.args, tuple):
+        return str(record.args[0]).partition(" - ")[0]  # "Origin checking failed - https://…"
+    return HTTPStatus(status).phrase
 
 
 class PlainFormatter(logging.Formatter):
