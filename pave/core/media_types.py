@@ -8,6 +8,7 @@ are written anew, of the few things that Pave looks at.
 """
 
 import re
+from typing import Any
 
 # What no route takes, as errors name it.
 UNREADABLE = "unreadable"
@@ -25,6 +26,14 @@ _BOUNDARY = re.compile(
 )
 _RANGE = re.compile(rf"\s*(\*/\*|{_NAME}/(?:\*|{_NAME}))\s*(?:;|$)", re.ASCII)
 _QUALITY = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+
+
+def with_plain_headers(environ: dict[str, Any]) -> dict[str, Any]:
+    """Return a request's environment, as Pave lets Django see it."""
+    plain = {"CONTENT_TYPE": plain_media_type(environ.get("CONTENT_TYPE", ""))}
+    if "HTTP_ACCEPT" in environ:
+        plain["HTTP_ACCEPT"] = plain_accept(environ["HTTP_ACCEPT"])
+    return environ | plain
 
 
 def plain_media_type(header: str) -> str:
