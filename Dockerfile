@@ -2,7 +2,7 @@
 
 FROM python:3.12-slim AS build
 COPY requirements.txt /
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -r /requirements.txt
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r /requirements.txt
 
 FROM python:3.12-slim
 ENV PATH=/venv/bin:$PATH \

@@ -118,9 +118,10 @@ sbom: $(AUDIT) ## List Pave's components in var/sbom.json (CycloneDX)
 requirements: $(DEV) ## Compile the pins from the .in files; ARGS=--upgrade for newer ones
 	@$(PIP) install -q uv
 	@for name in requirements requirements-dev requirements-audit requirements-clients \
-		requirements-sqs; do \
-		$(BIN)/uv pip compile -q --python-version 3.11 --no-python-downloads $(ARGS) \
-			--custom-compile-command "make requirements" -o $$name.txt $$name.in || exit 1; \
+		requirements-sqs benchmarks/requirements; do \
+		$(BIN)/uv pip compile -q --python-version 3.11 --no-python-downloads --generate-hashes \
+			$(ARGS) --custom-compile-command "make requirements" -o $$name.txt $$name.in \
+			|| exit 1; \
 	done
 
 clean: ## Remove .venv, caches and the demo's data; what `make run` keeps in var/ stays
