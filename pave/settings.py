@@ -424,9 +424,11 @@ LOGGING = {
     "loggers": {
         # In development Django would log each raw path a second time.
         "django": {"level": "INFO"},
-        # Errors with a traceback for what strangers send, which they repeat.
+        # Errors with a traceback for what strangers send, which they repeat; but for these.
         "django.security": {"level": "CRITICAL"},
         "django.security.csrf": {"level": "WARNING"},
+        "django.security.RequestDataTooBig": {"level": "WARNING"},
+        "django.security.SuspiciousSession": {"level": "WARNING"},
         # One line per task would drown Pave's own lines, which give the outcome of each.
         "django-q": {"level": "WARNING"},
         "pave.cache": {"filters": ["away"]},

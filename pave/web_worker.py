@@ -12,6 +12,7 @@ import re
 import select
 import selectors
 import socket
+import ssl
 import struct
 import termios
 import threading
@@ -248,7 +249,8 @@ class BufferingWorker(ThreadWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what cannot be parsed, or fails; neither log nor answer repeats any of it."""
         name, ip = type(exc).__name__, addr[0] if addr else ""
-        if isinstance(exc, errors.ParseException):
+        ours = errors.InvalidResponseHeader | errors.InvalidResponseHeaderName
+        if isinstance(exc, errors.ParseException | ssl.SSLError) and not isinstance(exc, ours):
             self.log.warning("Invalid request from ip=%s: %s", ip, name)
             status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
         else:  # the message of an error may repeat what it is about

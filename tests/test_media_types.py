@@ -56,7 +56,12 @@ def test_what_cannot_be_read_is_of_no_type(header):
     ("header", "plain"),
     [
         ("*/*", "*/*"),
-        ("text/html, text/csv;q=0.9;a=b, */*; q=0.8", "text/html,text/csv;q=0.9,*/*;q=0.8"),
+        ("text/html, text/csv;q=0.9;a=b, */*; q=.8", "text/html,text/csv;q=0.9;a=b,*/*;q=.8"),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6",
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6",
+        ),
+        ('text/csv;a="b;c=d";e', "text/csv"),
         ("text/csv; charset*=undefined''x, a/b; a*0=x", "text/csv,a/b"),
         ("nonsense, é/b, text/*", "text/*"),
         ("text/csv" + ";" * MAX_LENGTH, ""),

@@ -13,6 +13,7 @@ from merchants.catalogue import feedback as corrections
 from merchants.matching.types import NO_NAME
 from merchants.models import Feedback
 from merchants.requests.events import describe
+from pave.core.card_masking import CARD_REFUSED, holds_card_number
 from pave.staff.buttons import Refused, Result, button
 from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill
@@ -55,7 +56,9 @@ class AcceptForm(forms.Form):
         if sum(given) != 1:
             raise forms.ValidationError("Give exactly one of the three.")
         for name in ("new_name", "text"):
-            if not data.get("keep") and corrections.may_name_person(data.get(name) or ""):
+            if holds_card_number(data.get(name) or ""):
+                self.add_error(name, CARD_REFUSED)
+            elif not data.get("keep") and corrections.may_name_person(data.get(name) or ""):
                 self.add_error(name, PERSON)
         return data
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from pave.api.body_parsers import declared_length, too_large
 from pave.api.errors import problem_page
 from pave.api.throttling import recorded_limits
+from pave.core.media_types import OTHER_CHARSET
 
 # The largest form of who is not logged in, in bytes: there is only the login's.
 STRANGERS_FORM = 8 * 1024
@@ -46,6 +47,8 @@ class BoundedBody:
             return None
         if declared_length(request.META) > STRANGERS_FORM and not request.user.is_authenticated:
             return problem_page(413, too_large(STRANGERS_FORM))
+        if request.META.get("CONTENT_TYPE", "").endswith(f"charset={OTHER_CHARSET}"):
+            return problem_page(415, "The body must be UTF-8.")
         try:
             request.POST  # noqa: B018 - the form is parsed
         except (LookupError, TypeError, ValueError, OSError):

@@ -1,6 +1,7 @@
 """Staff's view of clients and their keys."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -10,7 +11,8 @@ from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 
 from pave.clients import api_keys, quotas
 from pave.clients.models import ApiKey, Client
@@ -120,7 +122,7 @@ class ClientAdmin(StaffAdmin):
 
 
 class KeyList(ChangeList):
-    """URLs contain a key's prefix, since its primary key holds the hash."""
+    """Pages contain a key's prefix, since its primary key holds the hash."""
 
     def url_for_result(self, result: Any) -> str:
         return reverse("admin:clients_apikey_change", args=[result.prefix])
@@ -142,6 +144,14 @@ class ApiKeyAdmin(StaffAdmin):
 
     def url_id(self, obj: ApiKey) -> str:
         return obj.prefix
+
+    def action_checkbox(self, obj: ApiKey) -> SafeString:
+        checkbox: SafeString = super().action_checkbox(obj)
+        return mark_safe(checkbox.replace(conditional_escape(obj.pk), obj.prefix))  # noqa: S308
+
+    def selected_keys(self, selected: Sequence[str]) -> list[str]:
+        prefixes = [prefix for prefix in selected if "\0" not in prefix]
+        return list(self.model.objects.filter(prefix__in=prefixes).values_list("pk", flat=True))
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

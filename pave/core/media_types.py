@@ -15,7 +15,7 @@ UNREADABLE = "unreadable"
 # Stands for each charset but UTF-8; no codec has this name.
 OTHER_CHARSET = "other"
 UTF_8 = {"utf-8", "utf8", "us-ascii"}
-MAX_LENGTH = 512
+MAX_LENGTH = 1024
 
 _NAME = r"[\w!#$&^.+-]{1,100}"
 _TYPE = re.compile(rf"({_NAME}/{_NAME})[ \t]*(?:;|$)", re.ASCII)
@@ -25,7 +25,7 @@ _BOUNDARY = re.compile(
     r""";[ \t]*boundary=("?)([\w'()+,./:=?-]{1,70})\1[ \t]*(?:;|$)""", re.ASCII | re.IGNORECASE
 )
 _RANGE = re.compile(rf"\s*(\*/\*|{_NAME}/(?:\*|{_NAME}))\s*(?:;|$)", re.ASCII)
-_QUALITY = re.compile(r";\s*q=([01](?:\.\d{0,3})?)\s*(?:;|$)", re.ASCII | re.IGNORECASE)
+_PARAMETER = re.compile(rf";\s*({_NAME}=[\w!#$&^.+-]{{1,100}})\s*(?=;|$)", re.ASCII)
 
 
 def with_plain_headers(environ: dict[str, Any]) -> dict[str, Any]:
@@ -57,12 +57,8 @@ def plain_media_type(header: str) -> str:
 
 
 def plain_accept(header: str) -> str:
-    """Return an Accept header's types with their qualities; nothing if it is long."""
+    """Return an Accept header's types with their plain parameters; nothing if it is long."""
     if len(header) > MAX_LENGTH:
         return ""
-    ranges = []
-    for part in header.split(","):
-        if found := _RANGE.match(part):
-            quality = _QUALITY.search(part)
-            ranges.append(f"{found[1]};q={quality[1]}" if quality else found[1])
-    return ",".join(ranges)
+    found = [(_RANGE.match(part), part) for part in header.split(",")]
+    return ",".join(";".join([it[1], *_PARAMETER.findall(part)]) for it, part in found if it)

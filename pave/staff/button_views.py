@@ -160,6 +160,7 @@ class ButtonsMixin:
                 "opts": self.opts,
                 "button": button,
                 "objects": objects,
+                "selected": [self.url_id(obj) for obj in objects],
                 "object": objects[0] if len(objects) == 1 else None,
                 "back": self.object_url(objects[0]) if len(objects) == 1 else "",
                 "form": form,

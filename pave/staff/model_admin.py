@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +15,7 @@ from django.utils.safestring import SafeString
 from pave.staff import audit
 from pave.staff.autocomplete import Autocomplete
 from pave.staff.button_views import ButtonsMixin
+from pave.staff.row_keys import can_be_key
 
 
 class CappedPaginator(Paginator):
@@ -99,11 +101,19 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
             kwargs["widget"] = Autocomplete(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def selected_keys(self, selected: Sequence[str]) -> list[str]:
+        """Return the primary keys of what is selected in a list, by its rows' ids in URLs."""
+        return [key for key in selected if can_be_key(self.model, key)]
+
     # --- Pages ----------------------------------------------------------------------------------
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if selected := request.POST.getlist(ACTION_CHECKBOX_NAME):
+            form = request.POST.copy()
+            form.setlist(ACTION_CHECKBOX_NAME, self.selected_keys(selected))
+            request.POST = form  # type: ignore[assignment]  # ChangeList only reads it
         return super().changelist_view(request, {"purpose": self.purpose, **(extra_context or {})})
 
     def render_change_form(

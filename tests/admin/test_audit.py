@@ -11,12 +11,14 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils.html import escape
 
 from merchants.models import Merchant
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.staff.models import AuditEntry
 from tests.admin.fixtures import LogIn
+from tests.factories import ApiKeyFactory
 from webhooks.models import Delivery, SigningSecret, Webhook
 
 KEY = re.compile(r'<code id="new-secret">([^<]+)</code>')
@@ -155,6 +157,18 @@ def test_a_new_key_is_shown_once_and_stored_nowhere(
     assert key.hashed_key not in _everywhere()
     assert secret not in str(getattr(cache, "_cache", ""))
     assert AuditEntry.objects.get().detail == f"key {key.prefix}, shown once"
+
+
+def test_keys_are_selected_without_their_hashes(superuser: Browser, plain_webhook: Webhook) -> None:
+    keys = [ApiKeyFactory(client=plain_webhook.client) for _ in range(3)]
+    url = reverse("admin:clients_apikey_changelist")
+    data = {"action": "revoke", "_selected_action": [key.prefix for key in keys[:2]]}
+    for page in (superuser.get(url), superuser.post(url, data)):
+        html = page.content.decode()
+        assert f'name="_selected_action" value="{keys[0].prefix}"' in html
+        assert not any(key.hashed_key in html or escape(key.pk) in html for key in keys)
+    superuser.post(url, data | {"confirmed": "yes"})
+    assert [ApiKey.objects.get(pk=key.pk).revoked for key in keys] == [True, True, False]
 
 
 def test_rotating_a_key_ends_the_old_one(superuser: Browser, plain_webhook: Webhook) -> None:

@@ -71,6 +71,15 @@ def test_a_merchant_made_from_feedback_is_shown_once_it_is_published(
     assert "out names of persons" not in superuser.get(url).content.decode()
 
 
+def test_a_card_number_becomes_no_name(superuser: Browser, given: Feedback) -> None:
+    for fields in (
+        {"new_name": "4111111111111111"},
+        {"new_name": NAME, "text": "4111111111111111"},
+    ):
+        assert "looks like a card number" in accept(superuser, given, **fields)
+    assert not Merchant.objects.exists()
+
+
 def test_staff_change_the_name_before_anybody_has_seen_it(
     superuser: Browser, given: Feedback, stranger_api: APIClient
 ) -> None:

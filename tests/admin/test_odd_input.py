@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client as Browser
 from django.urls import reverse
 
 from pave.staff.buttons import buttons_of
+from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +84,17 @@ def test_a_list(superuser: Browser, model_admin: admin.ModelAdmin) -> None:
             assert superuser.get(path, {name: value[:1_000]}).status_code < 500, (name, value)
 
 
+@pytest.mark.storage
+@pytest.mark.parametrize("model_admin", ADMINS, ids=str)
+def test_a_selection_in_a_list(superuser: Browser, model_admin: admin.ModelAdmin) -> None:
+    path = url(model_admin, "changelist")
+    request: Any = superuser.get(path).wsgi_request
+    for action in model_admin.get_actions(request):
+        for value in ODD:
+            data = {"action": action, "_selected_action": value, "confirmed": "yes"}
+            assert superuser.post(path, data).status_code < 500, (action, value[:30])
+
+
 @pytest.mark.parametrize(("model", "button"), WITH_FORMS)
 def test_a_button(superuser: Browser, objects: dict[str, str], model: str, button: str) -> None:
     path = reverse(f"admin:{model.replace('.', '_')}_do", args=[objects[model], button])
@@ -128,3 +141,8 @@ def test_what_a_form_suggests(superuser: Browser, field: str) -> None:
     for term in ODD:
         answer = superuser.get(reverse("admin:autocomplete"), {**query, "term": term})
         assert answer.status_code < 500
+
+
+def test_no_row_has_a_page_elsewhere(superuser: Browser) -> None:
+    of_webhooks = ContentType.objects.get_for_model(Webhook).pk
+    assert superuser.get(f"/admin/r/{of_webhooks}/abc/").status_code == 404

@@ -18,9 +18,11 @@ from django.urls import reverse
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from pave.core.media_types import with_plain_headers
 from pave.staff import logins
 from pave.staff.site import PAGES
 
+FORM_TYPE = "application/x-www-form-urlencoded"
 PASSWORD = "right-horse-battery"
 
 
@@ -207,3 +209,16 @@ def test_nobody_who_is_no_staff_gets_in(db: None) -> None:
     )
     for name in ("admin:index", "admin:search", "admin:merchants_ruleset_try"):
         assert browser.get(reverse(name)).status_code == 302
+
+
+def test_a_form_in_another_charset_is_refused(anna: User) -> None:
+    browser = Browser()
+    browser.force_login(anna)
+    environ = with_plain_headers({"CONTENT_TYPE": f"{FORM_TYPE}; charset=iso-8859-1"})
+    answer = browser.generic(
+        "POST",
+        reverse("admin:clients_client_add"),
+        b"client_id=r27&name=caf%E9&share=1&max_in_flight=1&active=on",
+        content_type=environ["CONTENT_TYPE"],
+    )
+    assert answer.status_code == 415

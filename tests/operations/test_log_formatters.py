@@ -133,13 +133,13 @@ def test_the_line_of_a_submit_ties_both_ids(api, caplog):
 @pytest.mark.parametrize(
     ("path", "shown"),
     [
-        ("/v1/nothing/jane%20doe", "Not Found: a path without a route"),
-        ("/v1/nothing/jane%0A%C3%BC", "Not Found: a path without a route"),
-        ("/v1/merchants?search=jane&jane=1", "Bad Request: /v1/merchants"),
-        ("/v1/batches/jane", "Not Found: a path without a route"),
+        ("/v1/nothing/jane%20doe", "Not Found: GET a path without a route"),
+        ("/v1/nothing/jane%0A%C3%BC", "Not Found: GET a path without a route"),
+        ("/v1/merchants?search=jane&jane=1", "Bad Request: GET /v1/merchants"),
+        ("/v1/batches/jane", "Not Found: GET a path without a route"),
         (
             "/v1/batches/0190c2a4-7e1b-7d3a-9c58-4111111111ab",
-            "Not Found: /v1/batches/<uuid:batch_id>",
+            "Not Found: GET /v1/batches/<uuid:batch_id>",
         ),
     ],
 )

@@ -352,6 +352,21 @@ def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver, send):
     assert DeliveryAttempt.objects.get().response_head == "no such card 411111******1111"
 
 
+@pytest.mark.parametrize("kept", [8, 12, 15])
+def test_a_card_number_is_found_where_an_endpoints_answer_is_cut(
+    api, webhook, receiver, send, kept
+):
+    body = "." * (4_096 - kept) + VISA
+    headers = {"X-Long": "." * (1_024 - kept) + VISA, f"X-{VISA}": "1"}
+    receiver.behaviour = always(Reply(body=body.encode(), headers=headers))
+    answered(api, description="SHOP")
+    send()
+    attempt = DeliveryAttempt.objects.get()
+    assert attempt.response_head == body[: 4_096 - kept] + "411111******1111"[:kept]
+    assert "x-411111******1111" in attempt.response_headers
+    assert VISA[:8] not in str(attempt.response_headers)
+
+
 def test_a_new_client_is_not_called_by_a_card_number():
     with pytest.raises(CommandError, match="card number"):
         call_command("create_client", VISA)

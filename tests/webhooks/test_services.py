@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.factories import SECRET
 from webhooks.api.views import webhook_actions, webhooks
 from webhooks.api.views.webhooks import own_webhook
-from webhooks.endpoints import services
+from webhooks.endpoints import enabling, services
 from webhooks.models import Delivery, SigningSecret, Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -260,3 +260,17 @@ def test_staff_are_told_that_a_webhook_was_disabled_already(admin_client, webhoo
     assert "disabled already" in answer.content.decode()
     webhook.refresh_from_db()
     assert webhook.disabled_by == "staff"
+
+
+def test_a_webhook_that_was_deleted_meanwhile_is_not_said_to_be_disabled(
+    admin_client, webhook, monkeypatch
+):
+    disable = enabling.disable
+
+    def deleted_before(**kwargs):
+        services.delete(webhook=webhook)
+        return disable(**kwargs)
+
+    monkeypatch.setattr(enabling, "disable", deleted_before)
+    url = reverse("admin:webhooks_webhook_do", args=[webhook.pk, "disable"])
+    assert "has been deleted" in admin_client.post(url, follow=True).content.decode()

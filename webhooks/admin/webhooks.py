@@ -295,5 +295,9 @@ class WebhookAdmin(StaffAdmin):
         changed = enabling.disable(
             webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF, now=timezone.now()
         )
-        begin = "Disabled" if changed else "It was disabled already, and only staff enable it now"
-        return f"{begin}; its deliveries are held."
+        if changed:
+            return "Disabled; its deliveries are held."
+        webhook.refresh_from_db()
+        if webhook.deleted_at:
+            raise Refused(str(services.Deleted()))
+        return "It was disabled already; only staff can enable it now."

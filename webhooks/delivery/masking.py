@@ -41,7 +41,9 @@ def without_secrets(outcome: Outcome, headers: Mapping[str, str]) -> Outcome:
     return replace(
         outcome,
         detail=masked(outcome.detail),
-        response_headers={name: masked(value) for name, value in outcome.response_headers.items()},
+        response_headers={
+            masked(name): masked(value) for name, value in outcome.response_headers.items()
+        },
         response_head=masked(outcome.response_head),
     )
 

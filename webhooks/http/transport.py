@@ -28,6 +28,7 @@ from requests.exceptions import InvalidHeader
 from requests.utils import check_header_validity
 from requests_hardened import Config, HTTPSession
 
+from pave.core.card_masking import masked_value
 from webhooks.http.address_policy import AddressPolicy, ascii_host, port_of
 from webhooks.http.connections import DiallingAdapter, NoCookies, Target, TargetedRequest
 from webhooks.http.outcome import ErrorClass, HeaderRefused, Outcome, classify, is_disconnect
@@ -40,6 +41,8 @@ __all__ = ["ErrorClass", "Outcome", "Transport"]
 MAX_HEADERS = 64
 MAX_HEADER_LENGTH = 1024
 MAX_HEADERS_LENGTH = 8192  # of all values together
+# More than a card number is long, with gaps: one is found also where a text is cut.
+_CARD_LENGTH = 64
 _READ_SIZE = 16384
 # Python's own, but for DHE: there the endpoint chooses the prime, and one of 10,000 bits costs us
 # a second of CPU. It concerns TLS 1.2 only.
@@ -238,10 +241,10 @@ class Transport:
             else:
                 raw.close()
             raw.release_conn()
-        return b"".join(parts)[: self._max_kept], failure
+        return b"".join(parts)[: self._max_kept + _CARD_LENGTH], failure
 
-    @staticmethod
     def _outcome(
+        self,
         exchange: Exchange,
         started_at: datetime,
         *,
@@ -259,7 +262,7 @@ class Transport:
             duration_ms=exchange.elapsed_ms(),
             resolved_address=exchange.address,
             response_headers={} if response is None else _stored_headers(response.headers),
-            response_head=head.decode("utf-8", "replace").replace("\0", ""),
+            response_head=_beginning(head.decode("utf-8", "replace"), self._max_kept),
             timings=exchange.timings,
         )
 
@@ -270,12 +273,17 @@ def _stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
     remaining = MAX_HEADERS_LENGTH
     # The short ones first: they are the useful ones, such as Retry-After.
     for name in sorted(headers, key=lambda name: len(headers[name])):
-        value = headers[name].replace("\0", "")[:MAX_HEADER_LENGTH]
+        value = _beginning(headers[name], MAX_HEADER_LENGTH)
         remaining -= len(value)
         if len(stored) == MAX_HEADERS or remaining < 0:
             break
-        stored[name.lower()[:MAX_HEADER_LENGTH]] = value
+        stored[_beginning(name.lower(), MAX_HEADER_LENGTH)] = value
     return mask_headers(stored)
+
+
+def _beginning(text: str, length: int) -> str:
+    """Return the beginning of a text as it may be stored, with card numbers masked."""
+    return masked_value(text[: length + _CARD_LENGTH].replace("\0", ""))[:length]
 
 
 @lru_cache(maxsize=8)

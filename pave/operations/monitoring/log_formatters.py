@@ -26,6 +26,8 @@ RESERVED = {*RESERVED_ATTRS, "taskName", "time", "level", "logger", "event", "re
 AWAY_SECONDS = 10.0
 # Control characters, with all line breaks of Unicode, and what turns the direction of a text.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What Django's check of CSRF tokens says of an Origin or Referer.
+_UNTRUSTED = re.compile(" - .* does not match any trusted origins", re.DOTALL)
 # Values that need no quotes, in a line for people.
 _BARE = re.compile(r"[^\s\"=\x00-\x1f\x7f-\x9f]+")
 
@@ -70,12 +72,12 @@ class RouteFilter(logging.Filter):
             path = request.path.encode("unicode_escape").decode()  # as Django logs it
             if isinstance(record.args, tuple):
                 record.args = tuple(route if value == path else value for value in record.args)
-            record.request = f"{request.method} {route}"
+            record.request = line = f"{request.method} {route}"
             status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
             if status == HTTPStatus.SERVICE_UNAVAILABLE:
                 record.levelno, record.levelname = logging.WARNING, "WARNING"
             elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                record.msg, record.args = "%s: %s", (_reason(record, status), route)
+                record.msg, record.args = "%s: %s", (_reason(record, status), line)
                 record.exc_info = None
         return True
 
@@ -83,7 +85,7 @@ class RouteFilter(logging.Filter):
 def _reason(record: logging.LogRecord, status: int) -> str:
     """Return why a request was refused, without what it had in its headers."""
     if record.name == "django.security.csrf" and isinstance(record.args, tuple):
-        return str(record.args[0]).partition(" - ")[0]  # "Origin checking failed - https://…"
+        return _UNTRUSTED.sub(" - not a trusted origin", str(record.args[0])).rstrip(".")
     return HTTPStatus(status).phrase
 
 
