@@ -352,13 +352,15 @@ def test_what_an_endpoint_answers_is_kept_masked(api, webhook, receiver, send):
     assert DeliveryAttempt.objects.get().response_head == "no such card 411111******1111"
 
 
+@pytest.mark.parametrize("filler", [".", "é"])
 @pytest.mark.parametrize("kept", [8, 12, 15])
 def test_a_card_number_is_found_where_an_endpoints_answer_is_cut(
-    api, webhook, receiver, send, kept
+    api, webhook, receiver, send, kept, filler
 ):
-    body = "." * (4_096 - kept) + VISA
+    body = filler * (4_096 - kept) + VISA
     headers = {"X-Long": "." * (1_024 - kept) + VISA, f"X-{VISA}": "1"}
-    receiver.behaviour = always(Reply(body=body.encode(), headers=headers))
+    sent = body.encode() if filler == "." else b"\0" * 64 + body.encode()
+    receiver.behaviour = always(Reply(body=sent, headers=headers))
     answered(api, description="SHOP")
     send()
     attempt = DeliveryAttempt.objects.get()

@@ -163,7 +163,7 @@ class AttemptSerializer(serializers.Serializer):
     detail = ShownTextField(allow_null=True)
     request_headers = serializers.DictField()
     response_headers = serializers.DictField()
-    response_head = serializers.CharField(help_text="The first 4 KiB of the answer.")
+    response_head = serializers.CharField(help_text="The first 4,096 characters of the answer.")
     timings = serializers.DictField(help_text="Milliseconds of each phase.")
 
 

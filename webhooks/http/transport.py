@@ -83,7 +83,7 @@ class Transport:
         policy: which URLs and addresses may be used.
         timeout: seconds that an exchange may take, from the look-up to the last byte.
         max_body: bytes of a response's body that are read.
-        max_kept: bytes of it that are stored in the outcome.
+        max_kept: characters of it that are stored in the outcome.
         ca_file: PEM file of the certificates to trust in place of the usual public ones.
         hosts: how many hosts keep idle connections.
         per_host: how many idle connections a host keeps; those in use are not limited.
@@ -204,7 +204,7 @@ class Transport:
             return session
 
     def _read(self, raw: Any, *, ok: bool) -> tuple[bytes, tuple[ErrorClass, str] | None]:
-        """The beginning of the body, and the failure while reading the rest.
+        """What could be read of the body, and the failure while reading the rest.
 
         The connection goes back to its pool if the whole body has been read, else it is closed.
 
@@ -241,7 +241,7 @@ class Transport:
             else:
                 raw.close()
             raw.release_conn()
-        return b"".join(parts)[: self._max_kept + _CARD_LENGTH], failure
+        return b"".join(parts), failure
 
     def _outcome(
         self,
@@ -283,7 +283,7 @@ def _stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _beginning(text: str, length: int) -> str:
     """Return the beginning of a text as it may be stored, with card numbers masked."""
-    return masked_value(text[: length + _CARD_LENGTH].replace("\0", ""))[:length]
+    return masked_value(text.replace("\0", "")[: length + _CARD_LENGTH])[:length]
 
 
 @lru_cache(maxsize=8)
