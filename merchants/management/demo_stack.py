@@ -180,7 +180,7 @@ class Demo:
             except queue.Empty:
                 self._check_processes()
                 continue
-            body = message.json if isinstance(message.json, dict) else {}
+            body = message.json if message.verified else {}  # what others send is not looked at
             reference = body.get("data", {}).get("transaction", {}).get("reference")
             posted_at = self._posted_at.get(reference)
             yield ReceivedWebhook(

@@ -124,6 +124,10 @@ class ClientAdmin(StaffAdmin):
 class KeyList(ChangeList):
     """Pages contain a key's prefix, since its primary key holds the hash."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_popup = False  # whose links have the primary key
+
     def url_for_result(self, result: Any) -> str:
         return reverse("admin:clients_apikey_change", args=[result.prefix])
 

@@ -163,7 +163,12 @@ def test_keys_are_selected_without_their_hashes(superuser: Browser, plain_webhoo
     keys = [ApiKeyFactory(client=plain_webhook.client) for _ in range(3)]
     url = reverse("admin:clients_apikey_changelist")
     data = {"action": "revoke", "_selected_action": [key.prefix for key in keys[:2]]}
-    for page in (superuser.get(url), superuser.post(url, data)):
+    pages = [superuser.get(url), superuser.post(url, data)]
+    popups = [superuser.get(url, {"_popup": "1", "_to_field": name}) for name in ("id", "prefix")]
+    for page in popups:
+        html = page.content.decode()
+        assert not any(key.hashed_key in html or escape(key.pk) in html for key in keys)
+    for page in pages:
         html = page.content.decode()
         assert f'name="_selected_action" value="{keys[0].prefix}"' in html
         assert not any(key.hashed_key in html or escape(key.pk) in html for key in keys)

@@ -48,3 +48,10 @@ def test_what_waits_for_an_endpoint_that_is_down_is_not_late(client, client_1234
     delivery.webhook.save()
     assert scrape(client)[age] == 0
     assert scrape(client)["pave_queue_depth", ("queue", "delivery")] == 1
+
+
+@pytest.mark.parametrize("version", ["abc", "1.x", "-1", "1" * 300])
+def test_a_format_of_an_odd_version_is_the_usual_one(client, version):
+    for media_type in ("application/openmetrics-text", "text/plain"):
+        accept = f"{media_type};version={version}"
+        assert client.get("/metrics", headers={"Accept": accept}).status_code == 200

@@ -192,6 +192,16 @@ def test_a_login_without_the_permission_is_forbidden(client_1234):
     problem(post(api), 403)
 
 
+def test_a_login_that_is_not_staffs_any_more_is_forbidden(client_1234):
+    carol = get_user_model().objects.create_superuser("carol")
+    carol.is_staff = False
+    carol.save()
+    api = APIClient()
+    api.force_login(carol, backend=MODEL_BACKEND)
+    problem(post(api, client_id="1234"), 403)
+    assert not Webhook.objects.exists()
+
+
 def test_staff_must_say_whose_it_is(staff_api):
     problem(staff_api.post(URL, {"url": HOOK}, format="json"), 400, "/client_id")
 

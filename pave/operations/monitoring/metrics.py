@@ -82,5 +82,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Return the metrics in the format that the scraper prefers."""
     registry = CollectorRegistry()
     registry.register(PaveCollector())
-    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    try:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    except (TypeError, ValueError):  # a version that is none
+        encode, content_type = choose_encoder("")
     return HttpResponse(encode(registry), content_type=content_type)

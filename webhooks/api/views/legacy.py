@@ -1,6 +1,6 @@
 """``POST /create_webhook``: the seed's route, kept for its clients."""
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError as ModelValidationError
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework.authentication import SessionAuthentication
@@ -27,8 +27,10 @@ class IsClientOrStaff(BasePermission):
         user = request.user
         if isinstance(user, Client):
             return True
-        return isinstance(user, AbstractBaseUser) and user.has_perms(
-            ["webhooks.add_webhook", "clients.add_client"]
+        return (
+            isinstance(user, AbstractUser)
+            and user.is_staff
+            and user.has_perms(["webhooks.add_webhook", "clients.add_client"])
         )
 
 
