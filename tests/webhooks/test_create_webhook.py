@@ -11,6 +11,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from pave.clients.models import Client
+from pave.staff.models import AuditEntry
 from tests.admin.fixtures import MODEL_BACKEND
 from webhooks.endpoints import enabling
 from webhooks.models import SigningSecret, Webhook
@@ -168,6 +169,26 @@ def test_staff_make_an_unknown_client(staff_api):
     assert response.status_code == 201
     assert Client.objects.get().client_id == "new-bank"
     assert Webhook.objects.get().client.client_id == "new-bank"
+
+
+def test_what_staff_do_is_on_record(staff_api, admin):
+    post(staff_api, client_id="new-bank", url="http://127.0.0.1:9000/first")
+    post(staff_api, client_id="new-bank", url="http://127.0.0.1:9000/second")
+    changed, created, client = AuditEntry.objects.order_by("-pk")
+    assert changed.changes["url"] == [
+        "http://127.0.0.1:9000/first",
+        "http://127.0.0.1:9000/second",
+    ]
+    assert created.changes["url"] == ["", "http://127.0.0.1:9000/first"]
+    assert (client.model, client.object_name) == ("clients.client", str(Client.objects.get()))
+    webhook = Webhook.objects.get()
+    for entry in (changed, created):
+        assert (entry.username, entry.object_id) == (admin.get_username(), str(webhook.pk))
+
+
+def test_what_a_client_does_is_not_staffs(api, client_1234):
+    post(api)
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_password_is_not_taken_even_if_it_is_right(admin, client_1234):

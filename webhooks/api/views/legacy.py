@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import transaction
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
@@ -13,10 +14,12 @@ from pave.api.openapi.schema import operation
 from pave.api.views import ClientView
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
+from pave.staff import audit
 from webhooks.api.representations import CreatedWebhookSerializer
 from webhooks.api.serializers import CreateWebhookSerializer
 from webhooks.api.views.webhooks import look_up_context, validated
 from webhooks.endpoints import services
+from webhooks.models import Webhook
 
 
 class IsClientOrStaff(BasePermission):
@@ -30,7 +33,9 @@ class IsClientOrStaff(BasePermission):
         return (
             isinstance(user, AbstractUser)
             and user.is_staff
-            and user.has_perms(["webhooks.add_webhook", "clients.add_client"])
+            and user.has_perms(
+                ["webhooks.add_webhook", "webhooks.change_webhook", "clients.add_client"]
+            )
         )
 
 
@@ -59,22 +64,45 @@ class CreateWebhookView(ClientView):
         """
         data = request.data
         fields = validated(CreateWebhookSerializer(data=data, context=look_up_context(request)))
-        client = _client(request, fields.get("client_id"))
-        webhook, secret = services.create_or_change(client=client, url=fields["url"])
+        if isinstance(request.user, Client):
+            client = request.user
+            webhook, secret = services.create_or_change(client=client, url=fields["url"])
+        else:
+            client = _client(request, fields.get("client_id"))
+            webhook, secret = _create_or_change_for(request, client, fields["url"])
         body = {"client_id": client.client_id, "url": webhook.url, "webhook_id": str(webhook.pk)}
         if secret is None:
             return Response(body)
         return Response({**body, "secret": secret}, status=201)
 
 
+def _create_or_change_for(request: Request, client: Client, url: str) -> tuple[Webhook, str | None]:
+    """Do what staff ask for, and put it on record."""
+    with transaction.atomic():
+        oldest = Webhook.objects.for_client(client).first()
+        webhook, secret = services.create_or_change(client=client, url=url)
+        webhook.refresh_from_db()
+        changed = oldest is not None and oldest.pk == webhook.pk
+        before = audit.snapshot(oldest) if oldest is not None and changed else {}
+        audit.record(
+            request._request,
+            action="changed by /create_webhook" if changed else "created by /create_webhook",
+            obj=webhook,
+            changes=audit.differences(before, audit.snapshot(webhook)),
+        )
+    return webhook, secret
+
+
 def _client(request: Request, client_id: str | None) -> Client:
-    """Return the client that is meant; for staff an unknown one is created."""
-    if isinstance(request.user, Client):
-        return request.user
+    """Return the client that staff mean; an unknown one is created."""
     if client_id is None:
         raise ValidationError({"client_id": "Name the client of the webhook."})
     try:
         Client(client_id=client_id).clean_fields()
     except ModelValidationError as error:
         raise ValidationError({"client_id": error.messages}) from error
-    return Client.objects.get_or_create(client_id=client_id)[0]
+    with transaction.atomic():
+        client, created = Client.objects.get_or_create(client_id=client_id)
+        if created:
+            audit.record(request._request, action="created by /create_webhook", obj=client)
+    return client
