@@ -157,6 +157,7 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
         confirmation="Say what it should have been. A matcher reviews it; once a change is "
         "published, earlier answers are corrected too, and their clients notified.",
         offered=lambda taken: taken.status == Status.COMPLETED,
+        changes=(),
     )
     def wrong(self, request: HttpRequest, taken: NormalizationRequest, data: dict) -> Result:
         correction = feedback.give(

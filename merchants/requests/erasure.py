@@ -34,6 +34,7 @@ from pave.core.along_index import just
 from pave.core.app_config import pave_apps
 from pave.operations.models import Tally
 from pave.operations.retention import Expiry
+from pave.staff import audit
 from pave.staff.models import AuditEntry
 from webhooks.models import Delivery, Event, Webhook
 
@@ -66,6 +67,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     From its first step on none of the client's keys is accepted. It may be repeated, and must be
     if it was interrupted.
     """
+    prefixes = list(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
     with transaction.atomic():
         Client.objects.filter(pk=client.pk).update(active=False)
         api_keys.drop_cached_keys(client=client)
@@ -94,6 +96,8 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         yield from _erase_requests(client)
     # With its other rows: limits, usage, idempotency keys.
     Client.objects.filter(pk=client.pk).delete()
+    for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
+        api_keys.drop_cached(prefix=prefix)
     _forget_statistics()
     logger.info("client.erased", extra={"client": client.client_id})
 
@@ -198,9 +202,7 @@ def _blank(model: type[models.Model], ids: Collection[str]) -> None:
     """Reduce the history of a model's rows to who did what, and when."""
     content_type = ContentType.objects.get_for_model(model)
     LogEntry.objects.filter(content_type=content_type, object_id__in=ids).delete()
-    AuditEntry.objects.filter(model=model._meta.label_lower, object_id__in=ids).update(
-        object_name="erased", changes={}, detail=""
-    )
+    audit.blank(AuditEntry.objects.filter(model=model._meta.label_lower, object_id__in=ids))
 
 
 def _erase_batchwise(

@@ -115,7 +115,13 @@ class ClientAdmin(StaffAdmin):
     def made(self, client: Client) -> str:
         return ago(client.created_at)
 
-    @button("Make a key", permission="clients.add_apikey", form=KeyForm, look="primary")
+    @button(
+        "Make a key",
+        permission="clients.add_apikey",
+        form=KeyForm,
+        look="primary",
+        changes=(),
+    )
     def make_key(self, request: HttpRequest, client: Client, data: dict) -> Result:
         key, secret = api_keys.issue(client=client, name=data["name"])
         return show_key(self, request, client, key, secret)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from pave.core.app_config import pave_apps
 from pave.operations.cluster.django_q2 import Task
+from pave.operations.models import CacheEntry
+from pave.staff.models import AuditEntry
 
 # Rows examined, and removed at most, in one transaction.
 BATCH = 500
@@ -81,7 +84,17 @@ def prune(*, now: datetime | None = None) -> Iterator[int]:
 
 
 def own_expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
-    """Yield what expires in tables that no app of Pave's owns."""
+    """Yield what expires in tables that no other app of Pave's looks after."""
     yield Expiry("sessions", Session.objects.filter(expire_date__lt=now))
     # Tasks that failed, with their tracebacks.
     yield Expiry("task failures", Task.objects.filter(stopped__lt=cutoff))
+    # Django removes those that are read again.
+    yield Expiry("cache entries", CacheEntry.objects.filter(expires__lt=now))
+    # They lock a name for a quarter of an hour.
+    yield Expiry(
+        "failed logins", AccessAttempt.objects.filter(attempt_time__lt=now - timedelta(days=1))
+    )
+    yield Expiry(
+        "audit trail",
+        AuditEntry.objects.filter(at__lt=now - timedelta(days=settings.PAVE_AUDIT_DAYS)),
+    )

@@ -99,6 +99,11 @@ def of_object(obj: Model) -> QuerySet[AuditEntry]:
     return AuditEntry.objects.filter(model=obj._meta.label_lower, object_id=_id_of(obj))
 
 
+def blank(entries: QuerySet[AuditEntry]) -> None:
+    """Reduce entries about what has been erased to who did what, and when."""
+    entries.update(object_name="erased", changes={}, detail="")
+
+
 def as_text(value: Any) -> str:
     """Return a value as recorded, truncated."""
     if value is None or value == "":

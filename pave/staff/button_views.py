@@ -19,6 +19,7 @@ from django.utils.cache import add_never_cache_headers
 from pave.core.card_masking import masked
 from pave.staff import audit
 from pave.staff.buttons import Button, Refused, buttons_of
+from pave.staff.models import AuditEntry
 
 # A bulk action is performed object by object while the browser waits.
 MAX_BULK = 200
@@ -128,7 +129,13 @@ class ButtonsMixin:
         method: Callable[..., str | HttpResponse] = getattr(self, button.name)
         result = method(request, obj, form.cleaned_data if form else {})
         current = type(obj)._base_manager.filter(pk=obj.pk).first()
-        changes = audit.differences(before, audit.snapshot(current)) if current is not None else {}
+        changes = {}
+        if current is not None:
+            changes = {
+                name: values
+                for name, values in audit.differences(before, audit.snapshot(current)).items()
+                if button.changes is None or name in button.changes
+            }
         if form is not None:
             changes |= {
                 f"given: {name}": [
@@ -139,7 +146,11 @@ class ButtonsMixin:
                 if value not in (None, "") and not audit.is_secret_name(name)
             }
         detail = result if isinstance(result, str) else getattr(result, "audit_detail", "")
-        audit.record(request, action=button.label.lower(), obj=obj, changes=changes, detail=detail)
+        entry = audit.record(
+            request, action=button.label.lower(), obj=obj, changes=changes, detail=detail
+        )
+        if current is None:  # perhaps its client was erased meanwhile
+            audit.blank(AuditEntry.objects.filter(pk=entry.pk))
         return result
 
     def ask(

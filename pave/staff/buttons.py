@@ -43,6 +43,8 @@ class Button:
         template: The page that asks.
         atomic: Whether what it does and its line in the audit trail are committed together; not so
             where it waits for the network.
+        changes: The fields of the object that it may change; None for all. Others may change those
+            that are left out, at the same moment, and it is not the staff member's doing.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Button:
     bulk: str = ""
     template: str = "staff/ask.html"
     atomic: bool = True
+    changes: tuple[str, ...] | None = None
 
     @property
     def asks(self) -> bool:
@@ -77,6 +80,7 @@ def button(
     bulk: str = "",
     template: str = "staff/ask.html",
     atomic: bool = True,
+    changes: tuple[str, ...] | None = None,
 ) -> Callable[[Method], Method]:
     """Make a method of a ``StaffAdmin`` a button; the arguments are those of `Button`."""
 
@@ -92,6 +96,7 @@ def button(
             bulk=bulk,
             template=template,
             atomic=atomic,
+            changes=changes,
         )
         return method
 

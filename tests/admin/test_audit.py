@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -14,11 +15,14 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from merchants.models import Merchant
+from merchants.requests import erasure
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.staff.models import AuditEntry
 from tests.admin.fixtures import LogIn
 from tests.factories import ApiKeyFactory
+from webhooks.delivery import endpoint_check
+from webhooks.endpoints import services
 from webhooks.models import Delivery, SigningSecret, Webhook
 
 KEY = re.compile(r'<code id="new-secret">([^<]+)</code>')
@@ -263,3 +267,33 @@ def test_clients_are_not_deleted(superuser: Browser, plain_webhook: Webhook) -> 
     url = reverse("admin:clients_client_delete", args=[plain_webhook.client_id])
     assert superuser.post(url, {"post": "yes"}).status_code == 403
     assert Client.objects.exists()
+
+
+def test_what_others_change_meanwhile_is_not_staffs_doing(
+    superuser: Browser, plain_webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotate_secret = services.rotate_secret
+
+    def moved_before(**kwargs: Any) -> str:
+        Webhook.objects.update(url="https://client.example/moved", enabled=False)
+        return rotate_secret(**kwargs)
+
+    monkeypatch.setattr(services, "rotate_secret", moved_before)
+    url = reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "rotate_secret"])
+    superuser.post(url, {"overlap": "24"})
+    entry = AuditEntry.objects.get()
+    assert entry.action == "rotate the secret"
+    assert set(entry.changes) == {"given: overlap"}
+
+
+def test_of_a_client_that_is_erased_meanwhile_nothing_is_kept(
+    superuser: Browser, plain_webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erased_during(*, webhook: Webhook) -> list[Any]:
+        list(erasure.erase(client=webhook.client))
+        return []
+
+    monkeypatch.setattr(endpoint_check, "check", erased_during)
+    superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "check_receiver"]))
+    entry = AuditEntry.objects.get(action="check the receiver")
+    assert (entry.object_name, entry.changes, entry.detail) == ("erased", {}, "")

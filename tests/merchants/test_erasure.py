@@ -9,6 +9,8 @@ import pytest
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.core import signing
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
@@ -16,7 +18,7 @@ from django.utils import timezone
 
 from merchants.catalogue import feedback
 from merchants.models import Batch, Merchant, NormalizationRequest, Resolution
-from merchants.requests import admission, batches, submission, worker
+from merchants.requests import admission, batches, erasure, submission, worker
 from merchants.requests.batches import Row
 from pave.clients import api_keys
 from pave.clients.models import Client
@@ -100,6 +102,19 @@ def test_its_keys_open_nothing_from_the_first_step_on(client_1234):
     assert client_1234.api.get("/v1/normalizations").status_code == 200
     erase("1234")
     assert client_1234.api.get("/v1/normalizations").status_code == 401
+
+
+@pytest.mark.storage
+def test_who_calls_meanwhile_leaves_nothing_in_the_cache(client_1234):
+    Client.objects.update(name=MARK)
+    name = f"api-key:{client_1234.key.partition('.')[0]}"
+    steps = erasure.erase(client=Client.objects.get())
+    next(steps)
+    cache.delete(name)  # as its marker ends
+    assert api_keys.authenticate(client_1234.key) is None
+    assert MARK in str(signing.loads(cache.get(name), salt=name))
+    list(steps)
+    assert cache.get(name) in (None, "changed")
 
 
 def test_it_can_be_repeated_from_the_log_after_a_restore(client_1234, caplog):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from axes.models import AccessAttempt
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -15,6 +16,8 @@ from merchants.requests.resolutions import lookup
 from merchants.requests.resolutions.keys import StoredKey
 from pave.core.ids import first_id_at
 from pave.operations import retention
+from pave.operations.models import CacheEntry
+from pave.staff.models import AuditEntry
 from tests.factories import (
     DeliveryFactory,
     EventFactory,
@@ -175,6 +178,22 @@ def in_a_thread(work):
         return work()
     finally:
         connection.close()
+
+
+def test_what_no_client_sent_goes_too(settings):
+    now = timezone.now()
+    for age in (timedelta(days=-1), timedelta(days=1)):
+        CacheEntry.objects.create(cache_key=f"{age}", value="", expires=now - age)
+    for age in (timedelta(hours=1), timedelta(days=2)):
+        attempt = AccessAttempt.objects.create(failures_since_start=1, username="jane")
+        AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=now - age)
+    settings.PAVE_AUDIT_DAYS = 30
+    for age in (timedelta(days=29), timedelta(days=31)):
+        entry = AuditEntry.objects.create(username="ann", action="x")
+        AuditEntry.objects.filter(pk=entry.pk).update(at=now - age)
+    prune()
+    left = [model.objects.count() for model in (CacheEntry, AccessAttempt, AuditEntry)]
+    assert left == [1, 1, 1]
 
 
 def test_many_rows_go_in_several_transactions(monkeypatch):

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from pave.clients.models import Client
 from pave.staff.models import AuditEntry
 from tests.admin.fixtures import MODEL_BACKEND
-from webhooks.endpoints import enabling
+from webhooks.endpoints import enabling, services
 from webhooks.models import SigningSecret, Webhook
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +184,24 @@ def test_what_staff_do_is_on_record(staff_api, admin):
     webhook = Webhook.objects.get()
     for entry in (changed, created):
         assert (entry.username, entry.object_id) == (admin.get_username(), str(webhook.pk))
+
+
+def test_the_record_has_what_was_before_when_others_changed_it_at_the_same_time(
+    staff_api, monkeypatch
+):
+    post(staff_api, client_id="new-bank", url="http://127.0.0.1:9000/first")
+    lock = services.lock
+
+    def changed_before(client):
+        Webhook.objects.update(url="http://127.0.0.1:9000/meanwhile")
+        lock(client)
+
+    monkeypatch.setattr(services, "lock", changed_before)
+    post(staff_api, client_id="new-bank", url="http://127.0.0.1:9000/second")
+    assert AuditEntry.objects.latest("pk").changes["url"] == [
+        "http://127.0.0.1:9000/meanwhile",
+        "http://127.0.0.1:9000/second",
+    ]
 
 
 def test_what_a_client_does_is_not_staffs(api, client_1234):

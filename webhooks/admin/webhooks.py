@@ -27,6 +27,8 @@ from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
 
 OPERATE = "webhooks.operate_webhook"
+# What enabling and disabling change.
+SWITCHED = ("enabled", "disabled_by", "disabled_at")
 
 
 @contextmanager
@@ -167,6 +169,7 @@ class WebhookAdmin(StaffAdmin):
         permission=OPERATE,
         offered=lambda webhook: not webhook.deleted_at,
         atomic=False,
+        changes=(),
     )
     def send_test(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         try:
@@ -192,6 +195,7 @@ class WebhookAdmin(StaffAdmin):
         permission=OPERATE,
         offered=lambda webhook: not webhook.deleted_at,
         atomic=False,
+        changes=(),
     )
     def check_receiver(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         with _test_slot(request):
@@ -223,6 +227,7 @@ class WebhookAdmin(StaffAdmin):
         "What has succeeded is not sent twice.",
         template="webhooks/recover.html",
         offered=lambda webhook: not webhook.deleted_at,
+        changes=(),
     )
     def recover(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         if "dry_run" in request.POST:
@@ -249,6 +254,7 @@ class WebhookAdmin(StaffAdmin):
         form=RotateForm,
         confirmation="Make a new signing secret. It is shown once, on the next page.",
         offered=lambda webhook: not webhook.deleted_at,
+        changes=(),
     )
     def rotate_secret(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         try:
@@ -276,6 +282,7 @@ class WebhookAdmin(StaffAdmin):
         confirmation="Send to it again, and release what is held, oldest first, at its own pace?",
         offered=lambda webhook: not webhook.enabled and not webhook.deleted_at,
         bulk="Enable: release what is held",
+        changes=SWITCHED,
     )
     def enable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         released = enabling.enable(webhook=webhook)
@@ -290,6 +297,7 @@ class WebhookAdmin(StaffAdmin):
             webhook.disabled_by != Webhook.DisabledBy.STAFF and not webhook.deleted_at
         ),
         bulk="Disable: hold deliveries",
+        changes=SWITCHED,
     )
     def disable(self, request: HttpRequest, webhook: Webhook, data: dict) -> Result:
         changed = enabling.disable(

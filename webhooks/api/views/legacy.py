@@ -79,7 +79,9 @@ class CreateWebhookView(ClientView):
 def _create_or_change_for(request: Request, client: Client, url: str) -> tuple[Webhook, str | None]:
     """Do what staff ask for, and put it on record."""
     with transaction.atomic():
-        oldest = Webhook.objects.for_client(client).first()
+        services.lock(client)
+        first = Webhook.objects.for_client(client).first()
+        oldest = services.lock_existing(first) if first is not None else None
         webhook, secret = services.create_or_change(client=client, url=url)
         webhook.refresh_from_db()
         changed = oldest is not None and oldest.pk == webhook.pk
