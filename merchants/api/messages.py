@@ -66,5 +66,5 @@ BATCH_UPDATED = message(
     events.BATCH_UPDATED,
     "Corrections changed answers in a batch with one webhook",
     BatchMessageSerializer,
-    _BATCH,
+    {**_BATCH, "data": {**_BATCH["data"], "counts": {**_BATCH["data"]["counts"], "corrected": 1}}},
 )

@@ -162,7 +162,8 @@ def check_encoding(media_type: str | None, parser_context: Context) -> None:
     if (media_type or "").endswith(f"charset={OTHER_CHARSET}"):
         raise UnsupportedMediaType(media_type or "", "The body must be UTF-8.")
     request = (parser_context or {}).get("request")
-    if request and request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+    coding = request.META.get("HTTP_CONTENT_ENCODING", "") if request else ""
+    if coding.lower() not in ("", "identity"):
         raise UnsupportedMediaType(media_type or "", "The body must come without Content-Encoding.")
 
 

@@ -50,6 +50,17 @@ def test_bytes_that_are_not_utf_8_are_400(api, route, body):
     assert not NormalizationRequest.objects.exists()
 
 
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_a_coding_that_is_none_may_be_said(api, coding):
+    response = api.post(
+        "/v1/normalizations",
+        GOOD,
+        content_type="application/json",
+        HTTP_CONTENT_ENCODING=coding,
+    )
+    assert response.status_code == 202
+
+
 def test_a_compressed_body_is_415(api):
     response = api.post(
         "/v1/normalizations",

@@ -1,5 +1,6 @@
 """docs/webhooks.md says what the code does, and its samples run."""
 
+import json
 import re
 import subprocess
 import time
@@ -91,3 +92,22 @@ def test_the_python_sample_verifies(monkeypatch, secret, status):
     request = RequestFactory().post("/", body, content_type="application/json", headers=headers)
     assert names["hook"](request).status_code == status
     assert len(enqueued) == (status == 204)
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_the_receiver_of_the_readme_takes_every_message(client, event_type):
+    readme = (Path(settings.BASE_DIR) / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
+    names = {}
+    exec(code.replace("whsec_...", SECRET), names)  # noqa: S102 - as the document has it
+    example = client.get("/openapi.json").json()["webhooks"][event_type]["post"]["requestBody"][
+        "content"
+    ]
+    [shown] = example["application/json"]["examples"].values()
+    body = json.dumps(shown["value"]).encode()
+    headers = signed_headers(
+        secrets=[SECRET], message_id="msg_1", timestamp=int(time.time()), body=body
+    )
+    assert names["receive"](headers, body) == 204
+    for signature in ("garbage", "v1,a", "v1,AAAA"):
+        assert names["receive"]({**headers, "webhook-signature": signature}, body) == 400

@@ -11,6 +11,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from pave.api.fields import ConstField, TimestampField
+from webhooks.delivery.test_event import NOTE
 from webhooks.event_types import TEST
 
 Described = dict[str, Any]
@@ -47,7 +48,9 @@ def message(
             operation_id=f"on{name}",
             tags=["Webhooks that Pave sends"],
             summary=summary,
-            description=f"{summary}. Sent to webhooks that subscribe to `{event_type}`.",
+            description=f"{summary}. Sent to "
+            + ("it" if event_type == TEST else f"webhooks that subscribe to `{event_type}`")
+            + ".",
             request=type(f"{name}MessageSerializer", (body,), members),
             responses={
                 200: OpenApiResponse(
@@ -62,9 +65,15 @@ def message(
 
 TEST_MESSAGE = message(
     TEST,
-    "A test was requested",
+    "A test of a webhook was requested",
     TestMessageSerializer,
-    {"timestamp": "2026-11-20T09:30:00.000000Z", "data": {}},
+    {
+        "timestamp": "2026-11-20T09:30:00.000000Z",
+        "data": {
+            "webhook": "01970f41-2c3d-7a10-8f00-abcdef012345",
+            "note": NOTE,
+        },
+    },
 )
 
 
