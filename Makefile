@@ -37,10 +37,11 @@ CLIENTS_NODE := $(CLIENTS_ROOM)/node_modules/.package-lock.json
 export PYTHONDONTWRITEBYTECODE =
 
 # Lint uses no real database, and `check --deploy` settings as in production.
-LINT_ENV := DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
-PRODUCTION := $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
-	SECRET_KEY=for-lint-only-Zk3vQ8tYw1LrXb6NcPs0HdUjMgEaFi9o2T5B7RxVqKyW \
-	FIELD_ENCRYPTION_KEYS=Zm9yLWxpbnQtb25seS0wMTIzNDU2Nzg5LWFiY2RlZmc=
+LINT_ENV := DEBUG=true DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
+PRODUCTION = $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
+	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+	FIELD_ENCRYPTION_KEYS="$$($(BIN)/python -c 'from cryptography.fernet import Fernet; \
+		print(Fernet.generate_key().decode())')"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-browser test-pooler test-clients pictures lint fuzz postman bench chaos audit sbom requirements clean npm

@@ -6,6 +6,7 @@ SQLite under ``var/``, keeps its cache in that database and wakes its cluster th
 
 import copy
 import ipaddress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,31 +19,34 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 env = Environment()
 
-INSECURE_SECRET_KEY = "pave-insecure-development-key"  # noqa: S105 - refused when DEBUG is off
-# Encrypts webhook secrets while DEBUG is on and no key is set.
+# While DEBUG is on and none is set. Everybody knows them: with DEBUG off a check refuses them.
+INSECURE_SECRET_KEY = "pave-insecure-development-key"  # noqa: S105
 INSECURE_ENCRYPTION_KEY = "cGF2ZS1pbnNlY3VyZS1kZXZlbG9wbWVudC1rZXktMDA="
 
 # --- Security -------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = env.str("SECRET_KEY", default=INSECURE_SECRET_KEY)
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-if not DEBUG and SECRET_KEY == INSECURE_SECRET_KEY:
+if not DEBUG and not SECRET_KEY:
     raise ImproperlyConfigured(
-        "DEBUG is off and SECRET_KEY is not set. Set SECRET_KEY to a long random value."
+        "SECRET_KEY is not set. Set it to a long random value; or DEBUG=true, on a developer's "
+        "machine."
     )
-if not FIELD_ENCRYPTION_KEYS:
-    if not DEBUG:
-        raise ImproperlyConfigured(
-            "DEBUG is off and FIELD_ENCRYPTION_KEYS is not set. Make a key with: "
-            'python -c "from cryptography.fernet import Fernet; '
-            'print(Fernet.generate_key().decode())"'
-        )
-    FIELD_ENCRYPTION_KEYS = [INSECURE_ENCRYPTION_KEY]
+if not DEBUG and not FIELD_ENCRYPTION_KEYS:
+    raise ImproperlyConfigured(
+        "DEBUG is off and FIELD_ENCRYPTION_KEYS is not set. Make a key with: "
+        'python -c "from cryptography.fernet import Fernet; '
+        'print(Fernet.generate_key().decode())"'
+    )
+SECRET_KEY = SECRET_KEY or INSECURE_SECRET_KEY
+FIELD_ENCRYPTION_KEYS = FIELD_ENCRYPTION_KEYS or [INSECURE_ENCRYPTION_KEY]
+# Checks that are not made, by their ids (pave/operations/checks.py).
+SILENCED_SYSTEM_CHECKS = env.list("SILENCED_SYSTEM_CHECKS", default=[])
 
 # TLS ends at a proxy in front of Pave, which says so in this header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -178,6 +182,10 @@ DATABASES["default"]["CONN_MAX_AGE"] = None
 PAVE_STATEMENT_TIMEOUT = env.float("PAVE_STATEMENT_TIMEOUT", default=0.0)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(exist_ok=True)
+    if DATABASES["default"]["NAME"] != ":memory:":
+        # SQLite makes the files beside it as readable as this one.
+        with suppress(OSError):
+            Path(DATABASES["default"]["NAME"]).touch(mode=0o600)
     # Immediate transactions and WAL: several processes share the file without one
     # "database is locked". Deferred ones that read and then write fail whatever the time-out.
     DATABASES["default"]["OPTIONS"] = {
@@ -395,6 +403,8 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="pave@localhost")
 
+# Whoever has it may see /metrics and the details of /readyz; in development everybody may.
+PAVE_METRICS_TOKEN = env.str("PAVE_METRICS_TOKEN", default="")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 # Where errors and traces are sent (pave/operations/monitoring/telemetry.py).
 SENTRY_DSN = env.str("SENTRY_DSN", default="")

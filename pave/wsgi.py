@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from django.core.checks import Tags
+from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
 
 from pave.core.media_types import with_plain_headers
@@ -10,6 +12,8 @@ from pave.core.media_types import with_plain_headers
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
 
 _django = get_wsgi_application()
+# As each command does, it refuses to start with keys that everybody knows.
+BaseCommand().check(tags=[Tags.security])
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:

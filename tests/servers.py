@@ -29,6 +29,8 @@ from unittest import mock
 import psycopg2
 import redis
 
+# Who starts Pave beside these servers is a developer, unless the environment says otherwise.
+os.environ.setdefault("DEBUG", "true")
 ON_SQLITE = os.environ.get("PAVE_TEST_DATABASE") == "sqlite"
 START_SECONDS = 20
 ROOT = Path(__file__).resolve().parent.parent

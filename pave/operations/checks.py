@@ -2,6 +2,7 @@
 
 import re
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -14,6 +15,7 @@ from pave.operations.monitoring import telemetry
 
 # Of random characters; Django's own are longer.
 SECRET_KEY_LENGTH = 32
+_LOOPBACK = [ip_address("127.0.0.1"), ip_address("::1")]
 
 
 @register(Tags.compatibility)
@@ -102,15 +104,23 @@ def broker_installed(app_configs: Any, **kwargs: Any) -> list[Error]:
 def keys(app_configs: Any, **kwargs: Any) -> list[Error]:
     """Refuse a key that can be guessed, and keys that cannot encrypt."""
     errors = []
-    if not settings.DEBUG and len(settings.SECRET_KEY) < SECRET_KEY_LENGTH:
-        message = f"SECRET_KEY has fewer than {SECRET_KEY_LENGTH} characters, and DEBUG is off."
-        errors.append(Error(message, id="pave.E007"))
+    secrets = {"SECRET_KEY": settings.SECRET_KEY}
+    for number, key in enumerate(settings.SECRET_KEY_FALLBACKS, 1):
+        secrets[f"The key number {number} of SECRET_KEY_FALLBACKS"] = key
+    for name, key in secrets.items():
+        if settings.DEBUG:
+            continue
+        if len(key) < SECRET_KEY_LENGTH or key == settings.INSECURE_SECRET_KEY:
+            message = f"{name} has fewer than {SECRET_KEY_LENGTH} characters, or is public."
+            errors.append(Error(message, id="pave.E007"))
     for number, key in enumerate(settings.FIELD_ENCRYPTION_KEYS, 1):
+        name = f"The key number {number} of FIELD_ENCRYPTION_KEYS"
         try:
             Fernet(key)
         except ValueError:
-            message = f"The key number {number} of FIELD_ENCRYPTION_KEYS is not one of Fernet's."
-            errors.append(Error(message, id="pave.E008"))
+            errors.append(Error(f"{name} is not one of Fernet's.", id="pave.E008"))
+        if not settings.DEBUG and key == settings.INSECURE_ENCRYPTION_KEY:
+            errors.append(Error(f"{name} is public.", id="pave.E008"))
     return errors
 
 
@@ -126,9 +136,29 @@ def redis_url(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 @register(Tags.security)
 def hosts(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """Refuse a host that no request can name, since its requests would get 400 without a word."""
-    return [
+    """Refuse a host that no request can name, since its requests would get 400 without a word.
+
+    And ``*``, with which whoever calls chooses the host in links.
+    """
+    errors = [
         Error(f"{host!r} in ALLOWED_HOSTS is not the name of a host alone.", id="pave.E010")
         for host in settings.ALLOWED_HOSTS
         if not re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[\da-fA-F:.]+\]", host)
+    ]
+    if "*" in settings.ALLOWED_HOSTS and not settings.DEBUG:
+        errors.append(Error("ALLOWED_HOSTS allows all, and DEBUG is off.", id="pave.E011"))
+    return errors
+
+
+@register(Tags.security)
+def networks(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse to let clients' webhooks lead to this machine itself, or anywhere at all."""
+    return [
+        Error(
+            f"PAVE_WEBHOOK_ALLOWED_NETWORKS has {network}, which includes this machine, and DEBUG "
+            "is off.",
+            id="pave.E012",
+        )
+        for network in settings.PAVE_WEBHOOK_ALLOWED_NETWORKS
+        if not settings.DEBUG and any(address in network for address in _LOOPBACK)
     ]

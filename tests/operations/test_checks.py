@@ -1,12 +1,14 @@
 import os
 import subprocess
 import sys
+from ipaddress import ip_network
 
 import pytest
 from cryptography.fernet import Fernet
 
 from pave.operations import checks
 from pave.operations.monitoring import telemetry
+from pave.settings import INSECURE_ENCRYPTION_KEY, INSECURE_SECRET_KEY
 from tests.system.stack import ROOT
 
 
@@ -81,12 +83,32 @@ def test_sqs_without_its_library_is_refused(settings, monkeypatch):
         ("SECRET_KEY", "short", "pave.E007"),
         ("FIELD_ENCRYPTION_KEYS", ["abc"], "pave.E008"),
         ("FIELD_ENCRYPTION_KEYS", [Fernet.generate_key().decode(), "0" * 44], "pave.E008"),
+        ("FIELD_ENCRYPTION_KEYS", [INSECURE_ENCRYPTION_KEY], "pave.E008"),
+        ("SECRET_KEY", INSECURE_SECRET_KEY, "pave.E007"),
+        ("SECRET_KEY_FALLBACKS", ["0" * 50, INSECURE_SECRET_KEY], "pave.E007"),
+        ("SECRET_KEY_FALLBACKS", ["short"], "pave.E007"),
     ],
 )
 def test_keys_that_protect_nothing_are_refused(settings, name, value, id_):
     settings.SECRET_KEY = "0" * checks.SECRET_KEY_LENGTH
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert checks.keys(None) == []
     setattr(settings, name, value)
     assert [error.id for error in checks.keys(None)] == [id_]
+
+
+@pytest.mark.parametrize(
+    ("network", "ids"),
+    [
+        ("0.0.0.0/0", ["pave.E012"]), ("::/0", ["pave.E012"]), ("127.0.0.0/8", ["pave.E012"]),
+        ("::1/128", ["pave.E012"]), ("10.0.0.0/8", []), ("fd00::/8", []),
+    ],
+)  # fmt: skip
+def test_in_production_no_network_holds_this_machine(settings, network, ids):
+    settings.PAVE_WEBHOOK_ALLOWED_NETWORKS = [ip_network(network)]
+    assert [error.id for error in checks.networks(None)] == ids
+    settings.DEBUG = True
+    assert checks.networks(None) == []
 
 
 def test_a_redis_without_a_scheme_is_refused(settings):
@@ -99,7 +121,7 @@ def test_a_redis_without_a_scheme_is_refused(settings):
 @pytest.mark.parametrize(
     ("host", "is_one"),
     [
-        ("pave.example.com", True), (".example.com", True), ("localhost", True), ("*", True),
+        ("pave.example.com", True), (".example.com", True), ("localhost", True),
         ("127.0.0.1", True), ("[::1]", True), ("pave_web", True),
         ("https://pave.example.com", False), ("pave.example.com:443", False), ("'a.b'", False),
         ("a.b/", False), (" a.b", False), ("", False), ("*.a.b", False),
@@ -110,15 +132,41 @@ def test_hosts_that_no_request_can_name_are_refused(settings, host, is_one):
     assert [error.id for error in checks.hosts(None)] == ([] if is_one else ["pave.E010"])
 
 
+def test_in_production_not_all_hosts_are_allowed(settings):
+    settings.ALLOWED_HOSTS = ["localhost", "*"]
+    assert [error.id for error in checks.hosts(None)] == ["pave.E011"]
+    settings.DEBUG = True
+    assert checks.hosts(None) == []
+
+
+def start(*command, **environ):
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+
+
 def test_manage_py_check_and_what_starts_refuse_them():
     for command in ("check", "qcluster"):
-        ran = subprocess.run(
-            [sys.executable, "manage.py", command],
-            cwd=ROOT,
-            env={**os.environ, "PAVE_WORKERS": "0"},
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-        )
+        ran = start("manage.py", command, PAVE_WORKERS="0")
         assert ran.returncode != 0, command
         assert "pave.E001" in ran.stderr, command
+
+
+def test_the_web_server_does_not_start_with_keys_that_protect_nothing():
+    gunicorn = ["-m", "gunicorn", "-c", "python:pave.gunicorn", "pave.wsgi", "-b", "127.0.0.1:0"]
+    keys = Fernet.generate_key().decode()
+    ran = start(*gunicorn, DEBUG="false", SECRET_KEY="short", FIELD_ENCRYPTION_KEYS=keys)
+    assert ran.returncode != 0
+    assert "pave.E007" in ran.stderr
+
+
+def test_the_file_of_sqlite_is_its_owners_alone(tmp_path):
+    path = tmp_path / "pave.sqlite3"
+    start("manage.py", "migrate", "clients", DATABASE_URL=f"sqlite:///{path}", REDIS_URL="")
+    assert path.stat().st_size > 0
+    assert path.stat().st_mode & 0o077 == 0

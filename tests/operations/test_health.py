@@ -9,6 +9,11 @@ from pave.operations.models import ClusterBeat
 from tests.servers import ON_SQLITE
 
 
+@pytest.fixture(autouse=True)
+def development(settings):
+    settings.DEBUG = True
+
+
 def beat(queue, seen_at):
     ClusterBeat.objects.create(host="h", queue=queue, pid=1, started_at=seen_at, seen_at=seen_at)
 

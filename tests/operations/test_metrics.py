@@ -9,10 +9,33 @@ from tests.factories import DeliveryFactory
 from tests.merchants.heuristics import FirstWord
 
 pytestmark = pytest.mark.django_db
+TOKEN = "for-prometheus-alone"
+
+
+@pytest.fixture(autouse=True)
+def token(settings):
+    settings.PAVE_METRICS_TOKEN = TOKEN
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer "}, {"Authorization": "é"}])
+@pytest.mark.parametrize("configured", [TOKEN, ""])
+def test_without_the_token_there_are_none(client, settings, headers, configured):
+    settings.PAVE_METRICS_TOKEN = configured
+    response = client.get("/metrics", headers=headers)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"].startswith("Bearer")
+    assert "pave_" not in response.content.decode()
+    assert set(client.get("/readyz", headers=headers).json()) == {"status"}
+
+
+def test_in_development_no_token_is_needed(client, settings):
+    settings.PAVE_METRICS_TOKEN, settings.DEBUG = "", True
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/readyz").json()["checks"]["database"] == "ok"
 
 
 def scrape(client):
-    response = client.get("/metrics")
+    response = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert response.status_code == 200
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value
@@ -53,5 +76,5 @@ def test_what_waits_for_an_endpoint_that_is_down_is_not_late(client, client_1234
 @pytest.mark.parametrize("version", ["abc", "1.x", "-1", "1" * 300])
 def test_a_format_of_an_odd_version_is_the_usual_one(client, version):
     for media_type in ("application/openmetrics-text", "text/plain"):
-        accept = f"{media_type};version={version}"
-        assert client.get("/metrics", headers={"Accept": accept}).status_code == 200
+        headers = {"Accept": f"{media_type};version={version}", "Authorization": f"Bearer {TOKEN}"}
+        assert client.get("/metrics", headers=headers).status_code == 200

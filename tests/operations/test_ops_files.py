@@ -23,7 +23,8 @@ def expressions():
 
 
 @pytest.mark.django_db
-def test_every_metric_that_is_asked_for_is_there(client):
+def test_every_metric_that_is_asked_for_is_there(client, settings):
+    settings.DEBUG = True
     ResolutionFactory()
     NormalizationRequestFactory()
     DeliveryFactory()

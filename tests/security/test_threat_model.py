@@ -2,12 +2,14 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = sorted(
@@ -31,8 +33,8 @@ def test_production_does_not_start_with_known_keys(missing):
     environ = {
         **os.environ,
         "DEBUG": "false",
-        "SECRET_KEY": "of-nobody-8sXw2Vt6QkYp3ZrLmC9dHfJb",
-        "FIELD_ENCRYPTION_KEYS": "Zm9yLXRlc3RzLW9ubHktMDEyMzQ1Njc4OWFiY2RlZmc=",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
     }
     del environ[missing]
     started = subprocess.run(

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 
 from pave.operations.cluster.wakeup import QUEUES
 from pave.operations.models import ClusterBeat
+from pave.operations.monitoring.access import may_monitor
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Respond with the state of each of Pave's parts.
 
     503 without the database or with migrations missing: then no request can be accepted. Without
-    the cache or a cluster Pave is slower, but accepts requests: "degraded".
+    the cache or a cluster Pave is slower, but accepts requests: "degraded". The parts are named to
+    who has the token of the metrics.
     """
     required = {"database": _passes(_database)}
     required["migrations"] = required["database"] and _passes(_migrations)
@@ -44,9 +46,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     else:
         status = "ok" if all(optional.values()) else "degraded"
     checks = {name: "ok" if passed else "failed" for name, passed in (required | optional).items()}
-    return JsonResponse(
-        {"status": status, "checks": checks}, status=503 if status == "unavailable" else 200
-    )
+    named = {"checks": checks} if may_monitor(request) else {}
+    return JsonResponse({"status": status, **named}, status=503 if status == "unavailable" else 200)
 
 
 def _passes(check: Callable[[], bool]) -> bool:

@@ -20,6 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pave.operations.monitoring import counters
+from pave.operations.monitoring.access import may_monitor
 from pave.operations.monitoring.gauges import gauges
 
 # Names of counters, with the name of their label and their help text.
@@ -79,7 +80,14 @@ def _histogram(
 
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the metrics in the format that the scraper prefers."""
+    """Return the metrics in the format that the scraper prefers; 401 without the token."""
+    if not may_monitor(request):
+        return HttpResponse(
+            "This needs PAVE_METRICS_TOKEN, as Authorization: Bearer …\n",
+            content_type="text/plain; charset=utf-8",
+            status=401,
+            headers={"WWW-Authenticate": 'Bearer realm="metrics"'},
+        )
     registry = CollectorRegistry()
     registry.register(PaveCollector())
     try:
