@@ -12,4 +12,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
     from django.core.management import execute_from_command_line
 
+    from pave.core import clock
+
+    clock.follow_database()
     execute_from_command_line(sys.argv)

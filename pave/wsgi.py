@@ -7,10 +7,12 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
 
+from pave.core import clock
 from pave.core.media_types import with_plain_headers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
 
+clock.follow_database()
 _django = get_wsgi_application()
 # As each command does, it refuses to start with keys that everybody knows.
 BaseCommand().check(tags=[Tags.security])

@@ -161,7 +161,7 @@ class Demo:
         """Post transactions one by one; return them by request_id."""
         posted = {}
         for transaction in transactions:
-            self._posted_at[transaction["reference"]] = time.time()
+            self._posted_at[transaction["reference"]] = time.time()  # noqa: TID251 - as the receiver
             posted[self.post(transaction)] = transaction
         return posted
 

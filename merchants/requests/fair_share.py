@@ -10,7 +10,6 @@ does not hold up the others for much longer than that.
 """
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from django.utils import timezone
 from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from merchants.requests.events import BATCH_COMPLETED, OF_REQUESTS
 from pave.clients.models import Client
+from pave.core import clock
 from pave.core.along_index import exists_along
 from pave.core.locked_rows import update_unlocked
 from webhooks.publishing import MAX_FAN_OUT, fan_out
@@ -134,7 +134,7 @@ def by_use(clients: list[int]) -> list[int]:
     """Return clients, by primary key, in the order of recent use, least first."""
     if len(clients) < 2:
         return clients
-    now = time.time()
+    now = clock.timestamp()
     rows = Client.objects.filter(pk__in=clients).values_list(
         "pk", "share", "heuristicuse__seconds", "heuristicuse__as_of"
     )
@@ -152,7 +152,7 @@ def charge(client: int, seconds: float) -> None:
     afterwards: so several workers serve different clients, and a run that kills its worker has cost
     all of it. If the client's use is locked, it is charged next time.
     """
-    now = time.time()
+    now = clock.timestamp()
     seconds += _outstanding(client, now)
     use = HeuristicUse.objects.filter(client=client)
     with transaction.atomic(savepoint=False):
@@ -173,13 +173,13 @@ def _charge_or_add(client: int, seconds: float) -> None:
     use = HeuristicUse.objects.filter(client=client)
     if not _charge(use, seconds):
         # Another worker may add it at the same moment.
-        none = HeuristicUse(client_id=client, as_of=time.time())
+        none = HeuristicUse(client_id=client, as_of=clock.timestamp())
         HeuristicUse.objects.bulk_create([none], ignore_conflicts=True)
         _charge(use, seconds)
 
 
 def _charge(use: QuerySet[HeuristicUse], seconds: float) -> int:
-    now = time.time()
+    now = clock.timestamp()
     # After sixty half-lives nothing is left, and PostgreSQL refuses smaller powers.
     age = Greatest((F("as_of") - now) / HALF_LIFE, Value(-60.0), output_field=FloatField())
     left = F("seconds") * Power(Value(2.0), age)

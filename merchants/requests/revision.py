@@ -23,7 +23,7 @@ from merchants.requests.resolutions.claims import claim
 from merchants.requests.resolutions.keys import ALONE, StoredKey, key_of
 from merchants.requests.resolutions.lookup import RequestsByKey, find_or_create, lock_answers
 from merchants.wakeups import REVISE
-from pave.core import lock_limit
+from pave.core import clock, lock_limit
 from pave.core.ids import first_id_at
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS
@@ -82,8 +82,9 @@ def requeue(*, worker: str) -> None:
 
 
 def _unclaimed() -> QuerySet[Revision]:
+    ended_by = clock.leases_ended_by(settings.PAVE_RESOLUTION_LEASE)
     return Revision.objects.filter(status=Revision.Status.RUNNING).filter(
-        Q(lease_expires_at=None) | Q(lease_expires_at__lte=timezone.now())
+        Q(lease_expires_at=None) | Q(lease_expires_at__lte=ended_by)
     )
 
 

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
+from pave.core import clock
 
 
 class ClientRequest(Request):
@@ -54,6 +55,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is None:
             raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
         refuse_other_client(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")
+        clock.synchronize()
         api_keys.record_use(key=key)
         request.client = key.client  # type: ignore[attr-defined]  # declared by ClientRequest
         return key.client, key

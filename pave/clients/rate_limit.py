@@ -7,7 +7,6 @@ takes longer to fill than an empty one, whatever is stored.
 
 import logging
 import math
-import time
 from dataclasses import dataclass
 
 import redis
@@ -15,6 +14,7 @@ from django.conf import settings
 from django_redis import get_redis_connection
 
 from pave.clients.models import Client, RateBucket
+from pave.core import clock
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _take_from_row(client: Client, interval: float, size: int) -> tuple[bool, fl
     bucket = RateBucket.objects.filter(client=client)
     pause = interval
     for _ in range(_MAX_TRIES):
-        now = time.time()
+        now = clock.timestamp()
         full_at_before = bucket.values_list("full_at", flat=True).first()
         if full_at_before is None:
             RateBucket.objects.bulk_create(

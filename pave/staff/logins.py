@@ -6,7 +6,6 @@ a limited number of attempts per minute.
 """
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +14,8 @@ from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.forms import TextInput
+
+from pave.core import clock
 
 ATTEMPTS_PER_MINUTE = 20
 # Concurrent logins in a process: one whose password is hashed, and those that wait for that. Each
@@ -58,7 +59,7 @@ def attempt_slot(address: str) -> Iterator[None]:
     Raises:
         LoginLimited: The address has too many attempts, or too many others are logging in.
     """
-    now = time.time()
+    now = clock.timestamp()
     # Counted first: an address over its limit takes no slot from the others.
     if _count_attempt(address, int(now // 60)) > ATTEMPTS_PER_MINUTE:
         pause = 60 - int(now % 60)

@@ -17,6 +17,7 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
+from pave.core import clock
 from pave.core.concurrency import Busy, ConcurrencyLimit, hold_until_sent
 from pave.staff import audit, logins
 from pave.staff.dashboard import home, span_of
@@ -66,6 +67,7 @@ class StaffSite(AdminSite):
 
         @wraps(view)
         def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            clock.synchronize()
             with ExitStack() as slots:
                 try:
                     slots.enter_context(PAGES.slot(request.user.pk))

@@ -1,7 +1,6 @@
 """Staff's view of deliveries: each with the evidence of its attempts."""
 
 import shlex
-import time
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from pave.core import clock
 from pave.staff.buttons import Refused, Result, button
 from pave.staff.filters import ChosenFilter
 from pave.staff.global_search import as_uuid
@@ -172,7 +172,7 @@ def curl(delivery: Delivery, body: bytes) -> str:
     headers = signed_headers(
         secrets=secrets,
         message_id=str(delivery.event_id),
-        timestamp=int(time.time()),
+        timestamp=int(clock.timestamp()),
         body=body,
     )
     own = dict.fromkeys(webhook.headers or {}, MASK)

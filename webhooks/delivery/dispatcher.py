@@ -6,14 +6,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain
 from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
-from pave.core import lock_limit
+from pave.core import clock, lock_limit
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import retry_while_unavailable
 from pave.operations.cluster.wakeup import Wakeup
@@ -347,17 +346,20 @@ class Dispatcher:
 
 def attempt(transport: Transport, claim: Claim) -> AttemptResult:
     """Sign a message and post it once. Never raises: an error of ours is the outcome."""
+    started_at = timezone.now()
     try:
         headers = signed_headers(
             secrets=claim.secrets,
             message_id=str(claim.event_id),
-            timestamp=int(time.time()),
+            timestamp=int(clock.timestamp()),
             body=claim.body,
         )
         outcome = transport.post(claim.url, body=claim.body, headers={**claim.headers, **headers})
     except Exception as error:
         logger.exception("delivery.not_sent", extra={"delivery": claim.delivery_id})
         headers, outcome = {}, interrupted(error)
+    # By the clock that all senders share: one's outcomes are compared with another's.
+    outcome = replace(outcome, started_at=started_at)
     shown = without_secrets(outcome, claim.headers)
     return AttemptResult(claim=claim, headers=headers, outcome=outcome, shown=shown)
 
@@ -381,7 +383,7 @@ def interrupted(error: Exception) -> Outcome:
         status=None,
         error=INTERRUPTED,
         detail=f"Pave could not send it: {type(error).__name__}.",
-        started_at=datetime.now(UTC),
+        started_at=timezone.now(),
         duration_ms=0,
         resolved_address=None,
         response_headers={},

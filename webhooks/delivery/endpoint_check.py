@@ -7,7 +7,6 @@ that fails here is not disabled and not slowed down.
 """
 
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone
 
+from pave.core import clock
 from pave.core.ids import new_id
 from webhooks.delivery import claims
 from webhooks.delivery.dispatcher import interrupted
@@ -131,7 +131,7 @@ class _Checker:
             headers = signed_headers(
                 secrets=secrets,
                 message_id=self._id if message in (GOOD, DUPLICATE) else str(new_id()),
-                timestamp=int(time.time()) - (STALE_SECONDS if message is STALE else 0),
+                timestamp=int(clock.timestamp()) - (STALE_SECONDS if message is STALE else 0),
                 body=body,
             )
         except NoSecret as error:

@@ -3,10 +3,12 @@
 import logging
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from pave.core import clock
 from webhooks.delivery.fair_share import has_due_work
 from webhooks.delivery.results import INTERRUPTED
 from webhooks.endpoints import enabling
@@ -21,8 +23,9 @@ SWEEP_BATCH = 500
 
 def sweep(*, now: datetime | None = None) -> None:
     """Requeue deliveries whose dispatcher died, and wake workers for what is due."""
+    ended_by = now or clock.leases_ended_by(settings.PAVE_DELIVERY_LEASE)
     now = now or timezone.now()
-    _requeue(Delivery.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH], now)
+    _requeue(Delivery.objects.stale(ended_by).order_by("lease_expires_at")[:SWEEP_BATCH], now)
     if Recovery.objects.running().exists():
         RECOVER.send()
     if Webhook.objects.awaiting_alert().exists():

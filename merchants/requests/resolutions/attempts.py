@@ -20,7 +20,7 @@ from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions.answers import MatchedRows, apply_answer
 from merchants.requests.resolutions.claims import lease
 from merchants.wakeups import RESOLVE
-from pave.core import lock_limit
+from pave.core import clock, lock_limit
 from pave.core.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 
@@ -208,8 +208,9 @@ def _release(
 
 def sweep(*, now: datetime | None = None) -> None:
     """End the attempts of dead workers, and wake workers for due resolutions."""
+    ended_by = now or clock.leases_ended_by(settings.PAVE_RESOLUTION_LEASE)
     now = now or timezone.now()
-    _end_abandoned(Resolution.objects.stale(now).order_by("lease_expires_at")[:SWEEP_BATCH])
+    _end_abandoned(Resolution.objects.stale(ended_by).order_by("lease_expires_at")[:SWEEP_BATCH])
     if cache.add("resolutions:without-waiters", "checked", heuristic_queue.CHECK_SECONDS):
         heuristic_queue.restore_missing(now)
     due = Waiter.objects.due(now).order_by()[: settings.PAVE_WORKERS].count()

@@ -37,9 +37,11 @@ def main(queue: str, report_pipe: int, supervisor: int) -> None:
 
     django.setup()
 
+    from pave.core import clock
     from pave.core.app_config import pave_apps
     from pave.operations.cluster import sentinel
 
+    clock.follow_database()
     # Before the workers are forked, so that they share the memory.
     for app in pave_apps():
         app.preload()

@@ -12,6 +12,7 @@ import psutil
 from django.conf import settings
 from django.utils import timezone
 
+from pave.core import clock
 from pave.operations.cluster.process_control import session_of
 from pave.operations.cluster.status_pipe import STALLED, Reports
 from pave.operations.cluster.worker_names import CLUSTER_NAME, new_cluster_name, worker_of
@@ -73,6 +74,7 @@ class ClusterProcess:
             start_new_session=True,
         )
         os.close(write_end)
+        clock.synchronize()
         self.started_at = timezone.now()
         self._reason = ""
         self._started = time.monotonic()

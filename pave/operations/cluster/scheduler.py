@@ -18,7 +18,7 @@ import psutil
 from django import db
 from django.utils import timezone
 
-from pave.core import lock_limit
+from pave.core import clock, lock_limit
 from pave.core.app_config import pave_apps
 from pave.operations.cluster.cluster_process import ClusterProcess
 from pave.operations.cluster.crash_recovery import requeue
@@ -73,6 +73,7 @@ class Scheduler(threading.Thread):
         """Run until stopped."""
         while not self._stopping.is_set():
             now = time.monotonic()
+            self._guarded(clock.synchronize, "synchronize")
             self._guarded(self._handle_losses, "requeue")
             if now - self._swept_at >= SWEEP_INTERVAL:
                 self._swept_at = now
@@ -175,8 +176,10 @@ class Scheduler(threading.Thread):
 
 def _is_running(beat: ClusterBeat) -> bool:
     """Return whether any process of a cluster is left; later ones may have its number."""
+    # Processes are created by this machine's clock.
+    ahead = time.time() - clock.timestamp()  # noqa: TID251
     for process in session_of(beat.pid):
         with suppress(psutil.Error):
-            if process.create_time() <= beat.seen_at.timestamp():
+            if process.create_time() - ahead <= beat.seen_at.timestamp():
                 return True
     return False

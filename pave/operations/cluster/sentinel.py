@@ -19,6 +19,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from pave.core import clock
 from pave.operations.cluster import memory_limit, process_control, shutdown
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import ResilientBroker
@@ -65,6 +66,7 @@ def _before_task(**kwargs: Any) -> None:
     """Requeue what a failed task had claimed; a worker has one task at a time."""
     global _failed
     memory_limit.start()
+    clock.synchronize()
     if _failed:
         _failed = not requeue(worker_name())
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
+from pave.core import clock
 from pave.operations.cluster.wakeup import QUEUES
 from pave.operations.models import ClusterBeat
 from pave.operations.monitoring.access import may_monitor
@@ -38,6 +39,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     the cache or a cluster Pave is slower, but accepts requests: "degraded". The parts are named to
     who has the token of the metrics.
     """
+    clock.synchronize()
     required = {"database": _passes(_database)}
     required["migrations"] = required["database"] and _passes(_migrations)
     optional = {"cache": _passes(_cache), "cluster": required["database"] and _passes(_cluster)}

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import close_old_connections
 from django.utils import timezone
 
+from pave.core import clock
 from pave.operations.cluster.django_q2 import ORM, Conf, OrmQ
 from pave.operations.cluster.notifications import NotificationListener, notify
 
@@ -47,6 +48,7 @@ class ListeningBroker(ORM):
     def dequeue(self) -> list[tuple[Any, str]] | None:
         """Return tasks for this cluster, or None after a while without any."""
         close_old_connections()
+        clock.synchronize()
         waiting = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
         if not waiting.exists():
             self._listener.wait(POLL_SECONDS)
