@@ -30,6 +30,10 @@ SECRET_KEY = env.str("SECRET_KEY", default="")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Networks of proxies whose X-Forwarded-For tells a caller's address.
+PAVE_TRUSTED_PROXIES = [
+    ipaddress.ip_network(network) for network in env.list("PAVE_TRUSTED_PROXIES", default=[])
+]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 if not DEBUG and not SECRET_KEY:
@@ -90,6 +94,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "pave.operations.monitoring.request_ids.RequestIdMiddleware",  # first: every line has the id
+    "pave.api.middleware.CallersAddress",
     "pave.api.middleware.PlainCookies",
     "pave.api.middleware.BoundedBody",
     "pave.api.middleware.FewParameters",

@@ -1,6 +1,7 @@
-"""Middleware of all routes: body length, cookies, parameter count, RateLimit fields."""
+"""Middleware of all routes: addresses, body length, cookies, parameters, RateLimit fields."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from django.conf import settings
@@ -13,8 +14,45 @@ from pave.core.media_types import OTHER_CHARSET
 
 # The largest form of who is not logged in, in bytes: there is only the login's.
 STRANGERS_FORM = 8 * 1024
+# No more addresses of an X-Forwarded-For are looked at.
+MAX_PROXIES = 16
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class CallersAddress:
+    """Takes the caller's address from X-Forwarded-For, where PAVE_TRUSTED_PROXIES wrote it.
+
+    Of several it is the last one that is no trusted proxy's: those before may be made up.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        if settings.PAVE_TRUSTED_PROXIES and forwarded:
+            address = request.META.get("REMOTE_ADDR", "")
+            for named in reversed(forwarded.rsplit(",", MAX_PROXIES)[-MAX_PROXIES:]):
+                if not _is_trusted(address) or _as_address(named) is None:
+                    break
+                address = named.strip()
+            request.META["REMOTE_ADDR"] = address
+        return self._get_response(request)
+
+
+def _is_trusted(address: str) -> bool:
+    parsed = _as_address(address)
+    return parsed is not None and any(
+        parsed in network for network in settings.PAVE_TRUSTED_PROXIES
+    )
+
+
+def _as_address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        return None
 
 
 class BoundedBody:

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from encrypted_fields.fields import EncryptedFieldMixin
@@ -59,20 +61,23 @@ def record(
     model: str = "",
     changes: Mapping[str, Any] | None = None,
     detail: str = "",
+    user: AbstractBaseUser | AnonymousUser | None = None,
 ) -> AuditEntry:
     """Record what the request's user did.
 
     Args:
-        request: Whose user did it.
+        request: Whose user did it, and from which address.
         action: What, in a few words.
         obj: To which object; or ``model`` if it was to no single one.
         model: The label of a model, such as ``merchants.ruleset``.
         changes: Field -> before and after.
         detail: The outcome.
+        user: Who did it, if not the request's user.
     """
+    user = user or request.user
     entry = AuditEntry.objects.create(
-        user_id=request.user.pk,
-        username=request.user.get_username(),
+        user_id=user.pk,
+        username=user.get_username(),
         action=action[:100],
         model=obj._meta.label_lower if obj is not None else model,
         object_id=_id_of(obj) if obj is not None else "",

@@ -14,8 +14,10 @@ from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.forms import TextInput
+from django.http import HttpRequest
 
 from pave.core import clock
+from pave.staff import audit
 
 ATTEMPTS_PER_MINUTE = 20
 # Concurrent logins in a process: one whose password is hashed, and those that wait for that. Each
@@ -85,3 +87,13 @@ def _count_attempt(address: str, minute: int) -> int:
         return cache.incr(key) or 0
     except ValueError:  # it has just expired
         return 0
+
+
+def record(request: HttpRequest) -> None:
+    """Put on record who has logged in, or which account of staff was refused a login."""
+    if isinstance(request.user, User):
+        audit.record(request, action="logged in", obj=request.user)
+        return
+    name = request.POST.get("username", "")
+    if "\0" not in name and (user := User.objects.filter(username=name).first()):
+        audit.record(request, action="was refused a login", obj=user, user=user)

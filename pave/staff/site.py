@@ -95,7 +95,9 @@ class StaffSite(AdminSite):
             return super().login(request, extra_context)
         try:
             with logins.attempt_slot(request.META.get("REMOTE_ADDR", "")):
-                return super().login(request, extra_context)
+                response = super().login(request, extra_context)
+            logins.record(request)
+            return response
         except logins.LoginLimited as error:
             return TemplateResponse(
                 request,
@@ -104,6 +106,12 @@ class StaffSite(AdminSite):
                 status=429,
                 headers={"Retry-After": str(error.pause)},
             )
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """End the session, which is put on record."""
+        if request.method == "POST" and isinstance(request.user, User):
+            audit.record(request, action="logged out", obj=request.user)
+        return super().logout(request, extra_context)
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

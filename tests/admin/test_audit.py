@@ -297,3 +297,19 @@ def test_of_a_client_that_is_erased_meanwhile_nothing_is_kept(
     superuser.post(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "check_receiver"]))
     entry = AuditEntry.objects.get(action="check the receiver")
     assert (entry.object_name, entry.changes, entry.detail) == ("erased", {}, "")
+
+
+def test_logins_are_on_record(db: None) -> None:
+    User.objects.create_superuser("anna", password="right-horse-battery")
+    browser = Browser(REMOTE_ADDR="192.0.2.7")
+    for name, password in [
+        ("anna", "wrong"), ("nobody", "wrong"), ("an\0na", "x"), ("anna", "right-horse-battery"),
+    ]:  # fmt: skip
+        browser.post(reverse("admin:login"), {"username": name, "password": password})
+    browser.post(reverse("admin:logout"))
+    entries = AuditEntry.objects.order_by("pk").values_list("username", "action", "address")
+    assert list(entries) == [
+        ("anna", "was refused a login", "192.0.2.7"),
+        ("anna", "logged in", "192.0.2.7"),
+        ("anna", "logged out", "192.0.2.7"),
+    ]
