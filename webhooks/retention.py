@@ -10,7 +10,8 @@ from pave.core.ids import first_id_at
 from pave.operations.retention import Expiry
 from webhooks.models import Delivery, Event, Recovery, SigningSecret, Webhook
 
-UNFINISHED = (Delivery.Status.PENDING, Delivery.Status.DELIVERING, Delivery.Status.HELD)
+# What is held for a webhook that nobody has enabled for so long is not among them.
+UNFINISHED = (Delivery.Status.PENDING, Delivery.Status.DELIVERING)
 
 
 def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
@@ -27,7 +28,7 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
 
 
 def _delivered(events: QuerySet[Any]) -> QuerySet[Any]:
-    """Leave out events with deliveries that wait or are held."""
+    """Leave out events with deliveries that wait."""
     unfinished = Delivery.objects.filter(event=OuterRef("pk"), status__in=UNFINISHED)
     return events.filter(~Exists(unfinished))
 

@@ -18,18 +18,26 @@ from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
 from merchants.requests import batch_writing, usage
-from merchants.requests.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occurrence
+from merchants.requests.events import (
+    BATCH_COMPLETED,
+    BATCH_UPDATED,
+    COMPLETED,
+    batch_occurrence,
+)
 from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
 from pave.core import advisory_locks, idle_limit, locked_rows
 from pave.core.along_index import exists_along, just
 from pave.core.card_masking import masked_value, without_card_numbers
+from webhooks.endpoints.subscriptions import subscribers
 from webhooks.publishing import publish
 
 logger = logging.getLogger(__name__)
 
 MAX_ROWS = 50_000
+# Of its rows, each to each webhook.
+MAX_DELIVERIES = 250_000
 # Errors that are listed; ``rejected`` counts all rejected rows.
 MAX_ERRORS = 500
 # The CPU time that one batch may take. Plain rows take some seconds; the worst 32 MiB that we know,
@@ -88,6 +96,21 @@ class TooManyRows(Exception):
     """The batch is longer than ``MAX_ROWS``."""
 
 
+class TooManyDeliveries(Exception):
+    """The batch would have more than ``MAX_DELIVERIES``; the message is a sentence for the client.
+
+    Args:
+        webhooks: How many webhooks its rows would be delivered to.
+    """
+
+    def __init__(self, webhooks: int) -> None:
+        super().__init__(
+            f"With deliver=each to {webhooks} webhooks a batch may have "
+            f"{MAX_DELIVERIES // webhooks:,} rows. Nothing was accepted; send fewer at once, or "
+            "with deliver=batch."
+        )
+
+
 class TooMuchWork(Exception):
     """The batch takes more than ``MAX_CPU_SECONDS`` to read."""
 
@@ -107,6 +130,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     Raises:
         NothingTaken: No row is valid.
         TooManyRows: There are more than ``MAX_ROWS``.
+        TooManyDeliveries: They would be more than ``MAX_DELIVERIES``.
         TooMuchWork: Reading them takes more than ``MAX_CPU_SECONDS``.
         AnotherInProgress: Another batch of the client is being accepted.
         Client.DoesNotExist: The client is no longer active.
@@ -134,6 +158,10 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         if not batch.accepted:
             raise NothingTaken(errors)
         batch.deliver = (options or {}).get("deliver", Batch.Deliver.BATCH)
+        if batch.deliver == Batch.Deliver.EACH:
+            wanting = [one for one in subscribers({client.pk})[client.pk] if one.wants(COMPLETED)]
+            if batch.accepted * len(wanting) > MAX_DELIVERIES:
+                raise TooManyDeliveries(len(wanting))
         batch.errors = errors
         batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
         # Last, since it locks the row in which the client's other posts are counted.

@@ -385,3 +385,18 @@ def test_errors_do_not_repeat_long_names(api, name):
     assert len(response.json()["errors"]) == 5
     assert len(response.content) < 5_000
     assert "4111" not in response.text
+
+
+def test_rows_times_webhooks_are_limited(api, client_1234, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_DELIVERIES", 5)
+    WebhookFactory.create_batch(2, client=client_1234.client)
+    WebhookFactory(client=client_1234.client, enabled=False, disabled_by="client")
+    WebhookFactory(client=client_1234.client, events=["batch.*"])
+    rows = [{"description": "A"}, {"description": "B"}]
+    refused = post(api, rows, query="?deliver=each")
+    assert refused.status_code == 413
+    assert "to 3 webhooks a batch may have 1 rows" in refused.json()["detail"]
+    assert not Batch.objects.exists()
+    assert not NormalizationRequest.objects.exists()
+    assert post(api, rows[:1], query="?deliver=each").status_code == 202
+    assert post(api, rows).status_code == 202

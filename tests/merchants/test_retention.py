@@ -79,17 +79,23 @@ def test_a_request_without_an_end_stays_however_old_it_is(status):
     assert prune() == 0
 
 
-@pytest.mark.parametrize(
-    "status", [Delivery.Status.HELD, Delivery.Status.PENDING, Delivery.Status.DELIVERING]
-)
+@pytest.mark.parametrize("status", [Delivery.Status.PENDING, Delivery.Status.DELIVERING])
 def test_what_has_still_to_be_delivered_stays_with_its_request(status):
     delivery_of(request_of(OLD), status)
     prune()
     assert Delivery.objects.count() == NormalizationRequest.objects.count() == 1
 
 
-def test_what_is_young_stays():
-    delivery_of(request_of(timedelta(days=80)), Delivery.Status.SUCCEEDED)
+def test_what_is_held_goes_when_it_is_as_old():
+    delivery_of(request_of(OLD), Delivery.Status.HELD)
+    prune()
+    assert not Delivery.objects.exists()
+    assert not NormalizationRequest.objects.exists()
+
+
+@pytest.mark.parametrize("status", [Delivery.Status.SUCCEEDED, Delivery.Status.HELD])
+def test_what_is_young_stays(status):
+    delivery_of(request_of(timedelta(days=80)), status)
     assert prune() == 0
 
 

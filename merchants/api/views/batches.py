@@ -129,6 +129,8 @@ class BatchesView(APIView):  # no ClientView: its body is read only once it has 
             raise ParseError(str(error)) from error
         except batches.TooManyRows as error:
             raise PayloadTooLarge(f"A batch may have {batches.MAX_ROWS:,} rows at most.") from error
+        except batches.TooManyDeliveries as error:
+            raise PayloadTooLarge(str(error)) from error
         except batches.TooMuchWork as error:
             raise PayloadTooLarge(
                 "Rows with so many errors, or so much that looks like card numbers, take too long "
