@@ -10,9 +10,15 @@ if __name__ == "__main__":
     # good; commands take seconds until they handle it themselves.
     signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(128 + signum))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
+    if sys.argv[1:2] == ["demo"]:
+        os.environ["DEBUG"] = "true"  # it is for trying Pave, on keys that everybody knows
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     from pave.core import clock
 
     clock.follow_database()
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

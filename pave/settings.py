@@ -6,7 +6,6 @@ SQLite under ``var/``, keeps its cache in that database and wakes its cluster th
 
 import copy
 import ipaddress
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -187,10 +186,6 @@ DATABASES["default"]["CONN_MAX_AGE"] = None
 PAVE_STATEMENT_TIMEOUT = env.float("PAVE_STATEMENT_TIMEOUT", default=0.0)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(exist_ok=True)
-    if DATABASES["default"]["NAME"] != ":memory:":
-        # SQLite makes the files beside it as readable as this one.
-        with suppress(OSError):
-            Path(DATABASES["default"]["NAME"]).touch(mode=0o600)
     # Immediate transactions and WAL: several processes share the file without one
     # "database is locked". Deferred ones that read and then write fail whatever the time-out.
     DATABASES["default"]["OPTIONS"] = {
@@ -238,7 +233,7 @@ if REDIS_URL:
 else:
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "BACKEND": "pave.core.database_cache.DatabaseCache",
             "LOCATION": "pave_cache",  # pave.operations.models.CacheEntry
             "VERSION": _CACHE_VERSION,
             "OPTIONS": {"MAX_ENTRIES": 10_000},

@@ -1,5 +1,6 @@
 """The clock that all processes share."""
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122
@@ -11,15 +12,21 @@ from django.db.backends.signals import connection_created
 from django.urls import reverse
 from django.utils import timezone
 
-from merchants.models import HeuristicUse
-from merchants.requests import fair_share
+from merchants.models import AdmissionClaim, HeuristicUse, Revision
+from merchants.requests import admission, fair_share, revision
+from merchants.requests.resolutions import attempts
 from pave.clients import rate_limit
 from pave.clients.models import RateBucket
 from pave.core import clock, ids
+from pave.core.database_cache import DatabaseCache
 from pave.operations.cluster import sentinel
 from pave.operations.cluster.brokers.postgres import ListeningBroker
-from tests.factories import MerchantFactory
+from pave.operations.cluster.process_control import session_of
+from pave.operations.cluster.scheduler import _is_running
+from pave.operations.models import CacheEntry, ClusterBeat
+from tests.factories import DeliveryFactory, MerchantFactory, ResolutionFactory, RulesetFactory
 from tests.servers import ON_SQLITE
+from webhooks.delivery import housekeeping
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 of_postgresql = pytest.mark.skipif(ON_SQLITE, reason="There it is the machine's in any case.")
@@ -119,6 +126,57 @@ def test_while_others_may_not_know_that_it_was_set_forward_leases_last_longer(mo
     assert is_close(clock.leases_ended_by(90), now - set_by)
     monkeypatch.setattr(clock, "_step", (clock._step[0], clock._step[1] - 2))
     assert abs(clock.leases_ended_by(90) - now) < timedelta(seconds=1)
+
+
+@of_postgresql
+def test_what_others_wrote_by_the_time_before_it_was_set_forward_is_left_to_them(monkeypatch):
+    """Each sweep would take it for that of a dead worker."""
+    clock.follow_database()
+    before = present() - timedelta(minutes=5)
+    monkeypatch.setattr(clock, "_reading", (before.timestamp(), clock._since_boot()))
+    delivery = DeliveryFactory(
+        status="delivering", claimed_by="w", lease_expires_at=before + timedelta(seconds=60)
+    )
+    resolution = ResolutionFactory(
+        status="running", claimed_by="w", lease_expires_at=before + timedelta(seconds=60)
+    )
+    revised = Revision.objects.create(
+        ruleset=RulesetFactory(),
+        since=before,
+        claimed_by="w",
+        lease_expires_at=before + timedelta(seconds=60),
+    )
+    claim = AdmissionClaim.objects.create(created_at=before, worker="w", requests=[])
+    clock.synchronize(at_once=True)
+    housekeeping.sweep()
+    attempts.sweep()
+    revision.revise()
+    admission.sweep()
+    for row in (delivery, resolution, revised):
+        row.refresh_from_db()
+        assert row.claimed_by == "w"
+    assert AdmissionClaim.objects.get() == claim
+    begun = min(process.create_time() for process in session_of(os.getsid(0)))
+    seen_at = datetime.fromtimestamp(begun, UTC) - timedelta(minutes=4)
+    assert _is_running(ClusterBeat(pid=os.getsid(0), seen_at=seen_at))
+
+
+@of_postgresql
+def test_steps_add_up_while_others_may_know_of_none(monkeypatch):
+    clock.follow_database()
+    for ahead in (HOURS, timedelta(seconds=2)):
+        monkeypatch.setattr(
+            clock, "_reading", ((present() - ahead).timestamp(), clock._since_boot())
+        )
+        clock.synchronize(at_once=True)
+    assert is_close(clock.leases_ended_by(90), present() - HOURS - timedelta(seconds=2))
+
+
+def test_an_entry_of_the_cache_expires_by_the_clock_that_reads_it(monkeypatch):
+    ahead = present() + HOURS
+    monkeypatch.setattr(clock, "_reading", (ahead.timestamp(), clock._since_boot()))
+    DatabaseCache("pave_cache", {}).set("k", "v", 60)
+    assert is_close(CacheEntry.objects.get().expires, ahead + timedelta(seconds=60))
 
 
 @of_postgresql

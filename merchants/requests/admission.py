@@ -23,6 +23,7 @@ from merchants.models import (
 )
 from merchants.requests import admission_claims, batches, fair_share
 from merchants.requests.admission_claims import (
+    LEASE,
     claim_queued,
     claim_suspect,
     end_claims,
@@ -40,6 +41,7 @@ from merchants.requests.resolutions.keys import (
 )
 from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
+from pave.core import clock
 from pave.core.along_index import exists_along
 from pave.core.bulk_update import update_each
 from pave.operations.cluster import memory_limit
@@ -291,8 +293,7 @@ def _set_aside(unkeyed: Sequence[NormalizationRequest]) -> list[NormalizationReq
 
 def sweep(*, now: datetime | None = None) -> None:
     """Wake admission for requests that wait, and release the claims of dead workers."""
-    now = now or timezone.now()
-    end_stale(now)
+    end_stale(now or clock.leases_ended_by(LEASE.total_seconds()))
     if fair_share.is_any_admissible():
         ADMIT.send()
     if exists_along(NormalizationRequest.objects.suspect(), "id"):

@@ -84,16 +84,20 @@ def synchronize(*, at_once: bool = False) -> None:
 def leases_ended_by(seconds: float) -> datetime:
     """Return a moment before which a lease must end to have ended, whoever wrote it.
 
-    It is the present, but for a while after the database's clock was set forward: until the others
-    have read it again they write leases that look as if they had ended.
+    It is the present, but for a while after this process saw the database's clock set forward:
+    until the others have read it again they write leases that look as if they had ended.
 
     Args:
         seconds: How long the leases are.
     """
     synchronize(at_once=True)
+    return now() - timedelta(seconds=seconds_in_doubt(seconds))
+
+
+def seconds_in_doubt(seconds: float) -> float:
+    """Return by how much others' times may be behind, which they wrote within ``seconds``."""
     ahead, noticed_at = _step
-    in_doubt = _since_boot() - noticed_at < READ_EVERY + seconds
-    return now() - timedelta(seconds=ahead if in_doubt else 0)
+    return ahead if _since_boot() - noticed_at < READ_EVERY + seconds else 0.0
 
 
 def _connected(connection: Any, **kwargs: Any) -> None:
@@ -113,7 +117,7 @@ def _read(connection: Any) -> None:
         round_trip = ended - begun
         off = 0.0 if _reading is None else read + round_trip / 2 - timestamp()
         if off > round_trip / 2 + MAX_ROUND_TRIP:
-            _step = off, ended
+            _step = off + seconds_in_doubt(0.0), ended
         if _reading is None or round_trip <= MAX_ROUND_TRIP or abs(off) > round_trip / 2:
             _reading = read, (begun + ended) / 2
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
-from pave.core import app_config, idle_limit
+from pave.core import app_config, idle_limit, private_file
 
 
 class OperationsConfig(app_config.PaveAppConfig):
@@ -20,6 +20,7 @@ class OperationsConfig(app_config.PaveAppConfig):
 
         connection_created.connect(db_retry.classify_lost_connections)
         connection_created.connect(idle_limit.limit_all)
+        connection_created.connect(private_file.keep_private)
         telemetry.start()
 
     def sweeps(self) -> Iterable[Callable[[], object]]:

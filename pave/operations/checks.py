@@ -2,7 +2,7 @@
 
 import re
 from importlib.util import find_spec
-from ipaddress import ip_address
+from ipaddress import ip_network
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -15,7 +15,11 @@ from pave.operations.monitoring import telemetry
 
 # Of random characters; Django's own are longer.
 SECRET_KEY_LENGTH = 32
-_LOOPBACK = [ip_address("127.0.0.1"), ip_address("::1")]
+# Addresses of the machine itself.
+_ITSELF = [
+    ip_network(network)
+    for network in ("127.0.0.0/8", "0.0.0.0/8", "::1", "::", "::ffff:127.0.0.0/104")
+]
 
 
 @register(Tags.compatibility)
@@ -160,5 +164,6 @@ def networks(app_configs: Any, **kwargs: Any) -> list[Error]:
             id="pave.E012",
         )
         for network in settings.PAVE_WEBHOOK_ALLOWED_NETWORKS
-        if not settings.DEBUG and any(address in network for address in _LOOPBACK)
+        if not settings.DEBUG
+        and any(one.version == network.version and network.overlaps(one) for one in _ITSELF)
     ]

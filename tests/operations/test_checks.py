@@ -101,7 +101,8 @@ def test_keys_that_protect_nothing_are_refused(settings, name, value, id_):
     ("network", "ids"),
     [
         ("0.0.0.0/0", ["pave.E012"]), ("::/0", ["pave.E012"]), ("127.0.0.0/8", ["pave.E012"]),
-        ("::1/128", ["pave.E012"]), ("10.0.0.0/8", []), ("fd00::/8", []),
+        ("::1/128", ["pave.E012"]), ("0.0.0.0/8", ["pave.E012"]), ("127.0.0.2/31", ["pave.E012"]),
+        ("::ffff:127.0.0.0/104", ["pave.E012"]), ("10.0.0.0/8", []), ("fd00::/8", []),
     ],
 )  # fmt: skip
 def test_in_production_no_network_holds_this_machine(settings, network, ids):
@@ -169,4 +170,11 @@ def test_the_file_of_sqlite_is_its_owners_alone(tmp_path):
     path = tmp_path / "pave.sqlite3"
     start("manage.py", "migrate", "clients", DATABASE_URL=f"sqlite:///{path}", REDIS_URL="")
     assert path.stat().st_size > 0
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_sqlite_that_others_may_read_is_taken_from_them(tmp_path):
+    path = tmp_path / "pave.sqlite3"
+    path.touch(mode=0o644)
+    start("manage.py", "showmigrations", DATABASE_URL=f"sqlite:///{path}", REDIS_URL="")
     assert path.stat().st_mode & 0o077 == 0

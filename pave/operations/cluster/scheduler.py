@@ -112,7 +112,9 @@ class Scheduler(threading.Thread):
         """
         beats = ClusterBeat.objects.filter(host=socket.gethostname())
         if self._recovered:  # before, none is of this supervisor
-            quiet_since = timezone.now() - timedelta(seconds=2 * HEARTBEAT_INTERVAL)
+            quiet_since = clock.leases_ended_by(2 * HEARTBEAT_INTERVAL) - timedelta(
+                seconds=2 * HEARTBEAT_INTERVAL
+            )
             beats = beats.exclude(supervisor=os.getpid()).filter(seen_at__lt=quiet_since)
         dead = [beat for beat in beats if not _is_running(beat)]
         names = {beat.pk: beat.name or old_cluster_name(beat.pid) for beat in dead}
@@ -178,8 +180,9 @@ def _is_running(beat: ClusterBeat) -> bool:
     """Return whether any process of a cluster is left; later ones may have its number."""
     # Processes are created by this machine's clock.
     ahead = time.time() - clock.timestamp()  # noqa: TID251
+    in_doubt = clock.seconds_in_doubt(HEARTBEAT_INTERVAL)
     for process in session_of(beat.pid):
         with suppress(psutil.Error):
-            if process.create_time() - ahead <= beat.seen_at.timestamp():
+            if process.create_time() - ahead <= beat.seen_at.timestamp() + in_doubt:
                 return True
     return False
