@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 class Cluster:
     queue = "quick"
-    pid = 4711
+    pid = 2**22 + 4711  # no process has such a number
     name = "host/live/"
     restarts = 3
     started_at = timezone.now()
@@ -78,7 +78,7 @@ def test_what_could_not_be_requeued_is_tried_again(scheduler, monkeypatch):
 def test_a_heartbeat_shows_a_running_cluster_and_is_removed_with_its_supervisor(scheduler):
     scheduler._heartbeat()
     beat = ClusterBeat.objects.get()
-    assert (beat.queue, beat.pid, beat.restarts) == ("quick", 4711, 3)
+    assert (beat.queue, beat.pid, beat.restarts) == ("quick", Cluster.pid, 3)
     assert beat.supervisor == os.getpid()
     scheduler._remove_heartbeats()
     assert not ClusterBeat.objects.exists()
@@ -97,7 +97,7 @@ def test_heartbeats_of_a_dead_supervisor_are_removed_in_time(scheduler):
         host="gone", queue="quick", pid=1, started_at=long_ago, seen_at=long_ago
     )
     scheduler._heartbeat()
-    assert [beat.pid for beat in ClusterBeat.objects.all()] == [4711]
+    assert [beat.pid for beat in ClusterBeat.objects.all()] == [Cluster.pid]
 
 
 @pytest.mark.parametrize("error", [OperationalError("away"), ValueError("a bug")])

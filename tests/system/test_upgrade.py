@@ -10,6 +10,8 @@ import pytest
 from tests.system.databases import PostgresDatabase, SQLiteDatabase
 from tests.system.stack import ROOT
 
+pytestmark = pytest.mark.timeout(240)
+
 BEFORE = {
     "clients": "0002_limits",
     "merchants": "0005_ruleset_content_is_deferred",
