@@ -48,8 +48,6 @@ if not DEBUG and not FIELD_ENCRYPTION_KEYS:
     )
 SECRET_KEY = SECRET_KEY or INSECURE_SECRET_KEY
 FIELD_ENCRYPTION_KEYS = FIELD_ENCRYPTION_KEYS or [INSECURE_ENCRYPTION_KEY]
-# Checks that are not made, by their ids (pave/operations/checks.py).
-SILENCED_SYSTEM_CHECKS = env.list("SILENCED_SYSTEM_CHECKS", default=[])
 
 # TLS ends at a proxy in front of Pave, which says so in this header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -66,7 +64,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # The proxy redirects to https; doing it here too would break health checks inside the network.
-SILENCED_SYSTEM_CHECKS = ["security.W008"]
+SILENCED_SYSTEM_CHECKS = ["security.W008", *env.list("SILENCED_SYSTEM_CHECKS", default=[])]
 
 # --- Applications ---------------------------------------------------------------------------
 
@@ -146,6 +144,7 @@ AUTHENTICATION_BACKENDS = [
 # addresses are the proxy's, so the name is locked for everybody.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_CLIENT_IP_CALLABLE = "pave.staff.logins.address_of"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

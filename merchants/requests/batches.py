@@ -21,7 +21,6 @@ from merchants.requests import batch_writing, usage
 from merchants.requests.events import (
     BATCH_COMPLETED,
     BATCH_UPDATED,
-    COMPLETED,
     batch_occurrence,
 )
 from merchants.wakeups import ADMIT
@@ -159,9 +158,10 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
             raise NothingTaken(errors)
         batch.deliver = (options or {}).get("deliver", Batch.Deliver.BATCH)
         if batch.deliver == Batch.Deliver.EACH:
-            wanting = [one for one in subscribers({client.pk})[client.pk] if one.wants(COMPLETED)]
-            if batch.accepted * len(wanting) > MAX_DELIVERIES:
-                raise TooManyDeliveries(len(wanting))
+            # Whatever they subscribe to now.
+            webhooks = len(subscribers({client.pk})[client.pk])
+            if batch.accepted * webhooks > MAX_DELIVERIES:
+                raise TooManyDeliveries(webhooks)
         batch.errors = errors
         batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
         # Last, since it locks the row in which the client's other posts are counted.

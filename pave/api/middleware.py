@@ -34,9 +34,10 @@ class CallersAddress:
         if settings.PAVE_TRUSTED_PROXIES and forwarded:
             address = request.META.get("REMOTE_ADDR", "")
             for named in reversed(forwarded.rsplit(",", MAX_PROXIES)[-MAX_PROXIES:]):
-                if not _is_trusted(address) or _as_address(named) is None:
+                parsed = _as_address(named)
+                if not _is_trusted(address) or parsed is None:
                     break
-                address = named.strip()
+                address = str(parsed)
             request.META["REMOTE_ADDR"] = address
         return self._get_response(request)
 
@@ -49,10 +50,13 @@ def _is_trusted(address: str) -> bool:
 
 
 def _as_address(text: str) -> IPv4Address | IPv6Address | None:
+    if "%" in text:  # a zone of IPv6 means something to another machine only
+        return None
     try:
-        return ip_address(text.strip())
+        address = ip_address(text.strip())
     except ValueError:
         return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 class BoundedBody:

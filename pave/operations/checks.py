@@ -167,3 +167,13 @@ def networks(app_configs: Any, **kwargs: Any) -> list[Error]:
         if not settings.DEBUG
         and any(one.version == network.version and network.overlaps(one) for one in _ITSELF)
     ]
+
+
+@register(Tags.security)
+def proxies(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse to believe anybody what a caller's address is."""
+    return [
+        Error(f"PAVE_TRUSTED_PROXIES has {network}, which is everybody.", id="pave.E013")
+        for network in settings.PAVE_TRUSTED_PROXIES
+        if network.prefixlen == 0
+    ]

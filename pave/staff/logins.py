@@ -8,13 +8,17 @@ a limited number of attempts per minute.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from ipaddress import ip_address, ip_network
 
+from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.forms import TextInput
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from pave.core import clock
 from pave.staff import audit
@@ -26,6 +30,7 @@ MAX_CONCURRENT = 3
 # How long they wait, in seconds: for two others, on a busy machine.
 WAIT_SECONDS = 5.0
 
+REFUSED = "was refused a login"
 _BUSY = "Others are logging in. Try again in a moment."
 
 _slots = threading.Semaphore(MAX_CONCURRENT)
@@ -89,11 +94,31 @@ def _count_attempt(address: str, minute: int) -> int:
         return 0
 
 
-def record(request: HttpRequest) -> None:
-    """Put on record who has logged in, or which account of staff was refused a login."""
-    if isinstance(request.user, User):
+def record(request: HttpRequest, response: HttpResponse) -> None:
+    """Put on record who has logged in, or which account of staff was refused a login.
+
+    Of refusals one in a quarter of an hour for each account and address: anybody can cause more.
+    """
+    if response.status_code == HTTPStatus.FOUND and isinstance(request.user, User):
         audit.record(request, action="logged in", obj=request.user)
         return
-    name = request.POST.get("username", "")
-    if "\0" not in name and (user := User.objects.filter(username=name).first()):
-        audit.record(request, action="was refused a login", obj=user, user=user)
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    name = getattr(form, "cleaned_data", {}).get("username")  # without blanks, as axes counts it
+    user = User.objects.filter(username=name).first() if name else None
+    if user is None:
+        return
+    recent = timezone.now() - settings.AXES_COOLOFF_TIME
+    address = request.META.get("REMOTE_ADDR", "")
+    known = audit.of_object(user).filter(action=REFUSED, address=address, at__gt=recent)
+    if not known.exists():
+        audit.record(request, action=REFUSED, obj=user, user=user)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return what counts as one caller's address: of IPv6, the network that one machine has."""
+    address = request.META.get("REMOTE_ADDR", "")
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((parsed, 64), strict=False)[0]) if parsed.version == 6 else address

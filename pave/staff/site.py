@@ -94,9 +94,9 @@ class StaffSite(AdminSite):
         if request.method != "POST":
             return super().login(request, extra_context)
         try:
-            with logins.attempt_slot(request.META.get("REMOTE_ADDR", "")):
+            with logins.attempt_slot(logins.address_of(request)):
                 response = super().login(request, extra_context)
-            logins.record(request)
+            logins.record(request, response)
             return response
         except logins.LoginLimited as error:
             return TemplateResponse(

@@ -303,7 +303,8 @@ def test_logins_are_on_record(db: None) -> None:
     User.objects.create_superuser("anna", password="right-horse-battery")
     browser = Browser(REMOTE_ADDR="192.0.2.7")
     for name, password in [
-        ("anna", "wrong"), ("nobody", "wrong"), ("an\0na", "x"), ("anna", "right-horse-battery"),
+        ("anna ", "wrong"), ("anna", "wrong"), ("nobody", "wrong"), ("an\0na", "x"),
+        ("anna", "right-horse-battery"), ("anna", "wrong"),
     ]:  # fmt: skip
         browser.post(reverse("admin:login"), {"username": name, "password": password})
     browser.post(reverse("admin:logout"))
@@ -313,3 +314,10 @@ def test_logins_are_on_record(db: None) -> None:
         ("anna", "logged in", "192.0.2.7"),
         ("anna", "logged out", "192.0.2.7"),
     ]
+
+
+def test_who_guesses_anothers_password_has_not_logged_in(superuser: Browser) -> None:
+    User.objects.create_superuser("anna", password="right-horse-battery")
+    superuser.post(reverse("admin:login"), {"username": "anna", "password": "wrong"})
+    entry = AuditEntry.objects.get()
+    assert (entry.username, entry.action) == ("anna", "was refused a login")

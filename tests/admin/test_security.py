@@ -222,3 +222,13 @@ def test_a_form_in_another_charset_is_refused(anna: User) -> None:
         content_type=environ["CONTENT_TYPE"],
     )
     assert answer.status_code == 415
+
+
+def test_a_machines_many_addresses_of_ipv6_count_as_one(anna: User) -> None:
+    def browser(number: int) -> Browser:
+        return Browser(REMOTE_ADDR=f"2001:db8:1:1::{number:x}")
+
+    for number in range(settings.AXES_FAILURE_LIMIT):
+        _log_in(browser(number), "wrong")
+    assert _log_in(browser(99), PASSWORD) == 429
+    assert _log_in(Browser(REMOTE_ADDR="2001:db8:1:2::1"), PASSWORD) == 302

@@ -395,7 +395,7 @@ def test_rows_times_webhooks_are_limited(api, client_1234, monkeypatch):
     rows = [{"description": "A"}, {"description": "B"}]
     refused = post(api, rows, query="?deliver=each")
     assert refused.status_code == 413
-    assert "to 3 webhooks a batch may have 1 rows" in refused.json()["detail"]
+    assert "to 4 webhooks a batch may have 1 rows" in refused.json()["detail"]
     assert not Batch.objects.exists()
     assert not NormalizationRequest.objects.exists()
     assert post(api, rows[:1], query="?deliver=each").status_code == 202

@@ -178,3 +178,20 @@ def test_a_file_of_sqlite_that_others_may_read_is_taken_from_them(tmp_path):
     path.touch(mode=0o644)
     start("manage.py", "showmigrations", DATABASE_URL=f"sqlite:///{path}", REDIS_URL="")
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_not_everybody_is_a_trusted_proxy(settings):
+    settings.PAVE_TRUSTED_PROXIES = [ip_network("10.0.0.0/8"), ip_network("::/0")]
+    assert [error.id for error in checks.proxies(None)] == ["pave.E013"]
+
+
+def test_a_refusal_that_ops_accept_is_lifted():
+    environ = {
+        "DEBUG": "false",
+        "SECRET_KEY": "0" * 50,
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "PAVE_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    assert "pave.E012" in start("manage.py", "check", **environ).stderr
+    lifted = start("manage.py", "check", **environ, SILENCED_SYSTEM_CHECKS="pave.E012")
+    assert lifted.returncode == 0, lifted.stderr
