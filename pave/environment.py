@@ -1,5 +1,6 @@
 """Settings from environment variables, which are refused where they are not what they seem."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 import environ
@@ -36,6 +37,17 @@ class Environment(environ.Env):
         """
         try:
             return super().get_value(var, *args, **kwargs)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var}: {error}.") from error
+
+    def networks(self, var: str, default: list[str]) -> list[IPv4Network | IPv6Network]:
+        """Return the networks of a variable.
+
+        Raises:
+            ImproperlyConfigured: One of its words is none; the message names the variable.
+        """
+        try:
+            return [ip_network(word) for word in self.list(var, default=default)]
         except ValueError as error:
             raise ImproperlyConfigured(f"{var}: {error}.") from error
 

@@ -5,7 +5,6 @@ SQLite under ``var/``, keeps its cache in that database and wakes its cluster th
 """
 
 import copy
-import ipaddress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,7 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Networks of proxies whose X-Forwarded-For tells a caller's address.
-PAVE_TRUSTED_PROXIES = [
-    ipaddress.ip_network(network) for network in env.list("PAVE_TRUSTED_PROXIES", default=[])
-]
+PAVE_TRUSTED_PROXIES = env.networks("PAVE_TRUSTED_PROXIES", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 if not DEBUG and not SECRET_KEY:
@@ -140,8 +137,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it refuses whoever is locked out
     "django.contrib.auth.backends.ModelBackend",
 ]
-# The number of wrong passwords after which a name is locked for an address. Behind a proxy all
-# addresses are the proxy's, so the name is locked for everybody.
+# The number of wrong passwords after which a name is locked for an address.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_CLIENT_IP_CALLABLE = "pave.staff.logins.address_of"
@@ -263,10 +259,7 @@ PAVE_WEBHOOK_RETRY_SCHEDULE = env.list(
     cast=float,
     default=[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
 )
-PAVE_WEBHOOK_ALLOWED_NETWORKS = [
-    ipaddress.ip_network(network)
-    for network in env.list("PAVE_WEBHOOK_ALLOWED_NETWORKS", default=[])
-]
+PAVE_WEBHOOK_ALLOWED_NETWORKS = env.networks("PAVE_WEBHOOK_ALLOWED_NETWORKS", default=[])
 PAVE_WEBHOOK_ALLOW_HTTP = env.bool("PAVE_WEBHOOK_ALLOW_HTTP", default=True)
 PAVE_MAX_WAITING = env.int("PAVE_MAX_WAITING", default=8)
 PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)

@@ -10,7 +10,7 @@ from pave.core.ids import first_id_at
 from pave.operations.retention import Expiry
 from webhooks.models import Delivery, Event, Recovery, SigningSecret, Webhook
 
-# What is held for a webhook that nobody has enabled for so long is not among them.
+# What is held for a disabled webhook is not among them: it goes when its event is old.
 UNFINISHED = (Delivery.Status.PENDING, Delivery.Status.DELIVERING)
 
 

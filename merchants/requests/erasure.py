@@ -13,7 +13,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
 from merchants.catalogue import feedback
 from merchants.models import (
@@ -29,7 +28,7 @@ from merchants.requests import cancellation
 from merchants.requests.resolutions.keys import ALL_CLIENTS
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
-from pave.core import advisory_locks
+from pave.core import advisory_locks, clock
 from pave.core.along_index import just
 from pave.core.app_config import pave_apps
 from pave.operations.models import Tally
@@ -119,13 +118,13 @@ def _is_in_flight(client: Client) -> bool:
 
     One whose lease has ended counts no more, for a restored database has some and no cluster runs.
     """
-    now = timezone.now()
+    ended_by = clock.leases_ended_by(clock.LONGEST_LEASE)
     return (
         Delivery.objects.in_flight()
-        .filter(webhook__client=client, lease_expires_at__gt=now)
+        .filter(webhook__client=client, lease_expires_at__gt=ended_by)
         .exists()
         or Resolution.objects.filter(
-            client=client, status=Resolution.Status.RUNNING, lease_expires_at__gt=now
+            client=client, status=Resolution.Status.RUNNING, lease_expires_at__gt=ended_by
         ).exists()
     )
 

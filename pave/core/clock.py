@@ -7,8 +7,8 @@ its machine has booted, a clock that nobody sets. On SQLite all processes are on
 have its clock.
 
 Nothing helps where the database's own clock is set back, or a server takes over that is behind:
-what was due before waits until it is due again. If it is set forward, leases are judged late for a
-while.
+what was due before waits until it is due again. If it is set forward, those who run meanwhile judge
+leases late for a while; who starts just then does not know of it.
 
 ``django.utils.timezone.now`` is replaced, since fields with ``auto_now``, django-q2's broker and
 other libraries ask that, too.
@@ -28,6 +28,9 @@ READ_EVERY = 60.0
 # A reading that took longer than this, in seconds, may be as wrong; it is not used if there is one
 # that it does not contradict.
 MAX_ROUND_TRIP = 0.5
+
+# No lease is longer, in seconds.
+LONGEST_LEASE = 3600.0
 
 # What the database's clock said, in seconds since 1970, and the seconds since boot at that moment.
 _reading: tuple[float, float] | None = None
@@ -117,7 +120,7 @@ def _read(connection: Any) -> None:
         round_trip = ended - begun
         off = 0.0 if _reading is None else read + round_trip / 2 - timestamp()
         if off > round_trip / 2 + MAX_ROUND_TRIP:
-            _step = off + seconds_in_doubt(0.0), ended
+            _step = off + seconds_in_doubt(LONGEST_LEASE), ended
         if _reading is None or round_trip <= MAX_ROUND_TRIP or abs(off) > round_trip / 2:
             _reading = read, (begun + ended) / 2
 

@@ -17,4 +17,6 @@ class DatabaseCache(db.DatabaseCache):
     def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> float | None:
         """Return when an entry expires, in seconds since 1970; None for never."""
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
-        return None if seconds is None else clock.timestamp() + seconds
+        if seconds is None:
+            return None
+        return clock.timestamp() + seconds if seconds else -1  # at once
