@@ -67,7 +67,8 @@ def test_the_default_on_the_page_is_the_real_one(name: str) -> None:
 @pytest.mark.parametrize(
     ("method", "text"),
     [
-        ("networks", "10.0.0.5/8"), ("networks", "10.0.0.0/8,x"), ("float", "1m"), ("float", "60s"), ("float", "1,5"), ("float", ""),
+        ("networks", "10.0.0.5/8"), ("networks", "10.0.0.0/8,x"),
+        ("float", "1m"), ("float", "60s"), ("float", "1,5"), ("float", ""),
         ("int", "2x"), ("int", ""), ("bool", "flase"), ("bool", "none"),
     ],
 )  # fmt: skip
