@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 from merchants.catalogue import rulesets
 from merchants.models import NormalizationRequest, Resolution, Waiter
 from merchants.requests import admission, cancellation, erasure, revision, submission, worker
-from merchants.requests.heuristic_run import run
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
 from tests.factories import ClientFactory, WebhookFactory
@@ -100,7 +99,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(claimed=consumes(held))
     def finish(self, claimed: Any) -> None:
-        self._work_on(claimed[1])
+        worker.work(claimed[1])
 
     @rule(target=held, claimed=consumes(held), late=st.booleans())
     def lose(self, claimed: Any, late: bool) -> Any:
@@ -144,17 +143,6 @@ class Life(RuleBasedStateMachine):
         )
         list(erasure.erase(client=self.clients[1]))
         self.erased = True
-
-    def _work_on(self, claimed: Any) -> None:
-        for one in claimed:
-            if len(claimed) > 1 and not attempts.begin(one.resolution):
-                continue
-            try:
-                answer = run(one.resolution, one.transaction)
-            except RuntimeError as error:
-                attempts.fail(one.resolution, str(error))
-            else:
-                attempts.finish([(one.resolution, answer)])
 
     # --- What always holds ----------------------------------------------------------------------
 
