@@ -18,7 +18,7 @@ VAR_DIR = BASE_DIR / "var"
 env = Environment()
 
 # While DEBUG is on and none is set. Everybody knows them: with DEBUG off a check refuses them.
-INSECURE_SECRET_KEY = "pave-insecure-development-key"  # noqa: S105
+INSECURE_SECRET_KEY = "pave-insecure-development-key"  # noqa: S105 - a check refuses it
 INSECURE_ENCRYPTION_KEY = "cGF2ZS1pbnNlY3VyZS1kZXZlbG9wbWVudC1rZXktMDA="
 
 # --- Security -------------------------------------------------------------------------------

@@ -18,11 +18,7 @@ from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
 from merchants.requests import batch_writing, usage
-from merchants.requests.events import (
-    BATCH_COMPLETED,
-    BATCH_UPDATED,
-    batch_occurrence,
-)
+from merchants.requests.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occurrence
 from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client

@@ -29,7 +29,7 @@ READ_EVERY = 60.0
 # that it does not contradict.
 MAX_ROUND_TRIP = 0.5
 
-# No lease is longer, in seconds.
+# Longer than leases are, with the default time limits, in seconds.
 LONGEST_LEASE = 3600.0
 
 # What the database's clock said, in seconds since 1970, and the seconds since boot at that moment.
@@ -59,7 +59,7 @@ def now() -> datetime:
 def timestamp() -> float:
     """Return the present in seconds since 1970."""
     if (reading := _reading) is None:
-        return time.time()  # noqa: TID251
+        return time.time()  # noqa: TID251 - there is no other yet
     read, since_boot = reading
     return read + _since_boot() - since_boot
 

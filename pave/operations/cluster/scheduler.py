@@ -178,8 +178,7 @@ class Scheduler(threading.Thread):
 
 def _is_running(beat: ClusterBeat) -> bool:
     """Return whether any process of a cluster is left; later ones may have its number."""
-    # Processes are created by this machine's clock.
-    ahead = time.time() - clock.timestamp()  # noqa: TID251
+    ahead = time.time() - clock.timestamp()  # noqa: TID251 - processes are created by this one
     in_doubt = clock.seconds_in_doubt(HEARTBEAT_INTERVAL)
     for process in session_of(beat.pid):
         with suppress(psutil.Error):
