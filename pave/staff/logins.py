@@ -121,4 +121,5 @@ def address_of(request: HttpRequest) -> str:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(ip_network((parsed, 64), strict=False)[0]) if parsed.version == 6 else address
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    return str(ip_network((parsed, 64), strict=False)[0]) if parsed.version == 6 else str(parsed)

@@ -232,3 +232,9 @@ def test_a_machines_many_addresses_of_ipv6_count_as_one(anna: User) -> None:
         _log_in(browser(number), "wrong")
     assert _log_in(browser(99), PASSWORD) == 429
     assert _log_in(Browser(REMOTE_ADDR="2001:db8:1:2::1"), PASSWORD) == 302
+
+
+def test_addresses_of_ipv4_that_are_mapped_count_each(anna: User) -> None:
+    for number in range(settings.AXES_FAILURE_LIMIT):
+        _log_in(Browser(REMOTE_ADDR=f"::ffff:192.0.2.{number}"), "wrong")
+    assert _log_in(Browser(REMOTE_ADDR="::ffff:198.51.100.7"), PASSWORD) == 302
