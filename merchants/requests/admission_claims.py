@@ -39,13 +39,15 @@ class Claimed:
 
 
 def claim_queued(limit: int) -> Claimed:
-    """Claim queued requests, shared evenly among clients.
+    """Claim queued requests, shared evenly among clients; none while another worker claims.
 
     Args:
         limit: How many at most.
     """
     with transaction.atomic():
-        _take_turn()
+        idle_limit.limit_this(IDLE_SECONDS)
+        if advisory_locks.is_taken(advisory_locks.Lock.CLAIMING_REQUESTS):
+            return Claimed((), AdmissionClaim())  # of one row that woke both, nothing would be left
         # Read claims before requests: a claim that ends in between has left no request queued.
         claimed, alone = _claimed_elsewhere()
         # While a request is admitted alone, which may take a while, its client's others wait.

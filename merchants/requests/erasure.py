@@ -7,11 +7,12 @@ nothing that was read from a transaction.
 import logging
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import Exists, OuterRef
 
 from merchants.catalogue import feedback
@@ -63,8 +64,8 @@ def count(*, client: Client) -> dict[str, int]:
 def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     """Erase ``client``; yield the kind and number of rows that each step erased.
 
-    From its first step on none of the client's keys is accepted. It may be repeated, and must be
-    if it was interrupted.
+    From a second after its first step on none of the client's keys is accepted. It may be
+    repeated, and must be if it was interrupted.
     """
     prefixes = list(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
     with transaction.atomic():
@@ -91,10 +92,14 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     yield "webhooks", _erase(webhooks)
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
     _forget_history_of_what_is_gone()
-    while requests.exists():  # posted with a key that was accepted before, and committed since
-        yield from _erase_requests(client)
-    # With its other rows: limits, usage, idempotency keys.
-    Client.objects.filter(pk=client.pk).delete()
+    is_left = True
+    while is_left:
+        while requests.exists():  # posted with a key that was accepted before, and committed since
+            yield from _erase_requests(client)
+        with suppress(IntegrityError):  # one more was posted just now
+            # With its other rows: limits, usage, idempotency keys.
+            Client.objects.filter(pk=client.pk).delete()
+            is_left = False
     for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
         api_keys.drop_cached(prefix=prefix)
     _forget_statistics()

@@ -217,7 +217,7 @@ class ApiKeyAdmin(StaffAdmin):
         "Revoke",
         permission="clients.change_apikey",
         look="danger",
-        confirmation="Revoke it at once and for good? Calls with it get 401 from now on.",
+        confirmation="Revoke it for good? In a second from now, calls with it get 401.",
         offered=lambda key: not key.revoked,
         bulk="Revoke for good",
     )

@@ -24,11 +24,12 @@ def take(lock: Lock, *, shared: bool = False) -> None:
         lock: Which one.
         shared: Whether to share it with other shared holders.
     """
-    # SQLite allows only one writing transaction anyway.
-    if connection.vendor == "postgresql":
-        name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {name}(%s)", [lock.value])
+    _call("pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock", lock.value)
+
+
+def is_taken(lock: Lock) -> bool:
+    """Return whether another holds a lock; else hold it until the open transaction ends."""
+    return _call("pg_try_advisory_xact_lock", lock.value) is False
 
 
 def take_for(lock: Lock, owner_pk: int) -> None:
@@ -38,7 +39,7 @@ def take_for(lock: Lock, owner_pk: int) -> None:
         lock: Which one.
         owner_pk: The primary key of the lock's owner.
     """
-    _call("pg_advisory_xact_lock", lock, owner_pk)
+    _call("pg_advisory_xact_lock", lock.value, owner_pk & 0x7FFF_FFFF)
 
 
 def is_taken_for(lock: Lock, owner_pk: int) -> bool:
@@ -48,13 +49,15 @@ def is_taken_for(lock: Lock, owner_pk: int) -> bool:
         lock: Which one.
         owner_pk: The primary key of the lock's owner.
     """
-    return _call("pg_try_advisory_xact_lock", lock, owner_pk) is False
+    return _call("pg_try_advisory_xact_lock", lock.value, owner_pk & 0x7FFF_FFFF) is False
 
 
-def _call(function: str, lock: Lock, owner_pk: int) -> bool | None:
+def _call(function: str, *key: int) -> bool | None:
+    """Call one of PostgreSQL's functions; return what it says, if anything."""
+    # SQLite allows only one writing transaction anyway.
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [lock.value, owner_pk & 0x7FFF_FFFF])
-        is_taken: bool | None = cursor.fetchone()[0]
-        return is_taken
+        cursor.callproc(function, key)
+        said: bool | None = cursor.fetchone()[0]
+        return said

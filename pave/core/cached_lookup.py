@@ -1,6 +1,8 @@
 """Cached values that only Pave can have written, and look-ups with immediate invalidation."""
 
 import logging
+import math
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +22,10 @@ _CHANGED = "changed"
 _UNREADABLE = (signing.BadSignature, ValidationError, LookupError, TypeError, ValueError)
 # Longer than any request that has read the old row but not cached it yet.
 _CHANGED_SECONDS = 30
+# For how long a process uses what it has read without looking into the cache again, and how many
+# such values it keeps.
+_REMEMBERED_SECONDS = 1.0
+_MOST_REMEMBERED = 10_000
 
 
 def read_cached(name: str, restore: Callable[[Any], Value], *, seconds: int) -> Value | None:
@@ -54,11 +60,12 @@ def _restored(
 
 
 class CachedLookup(Generic[Value]):
-    """One kind of look-up by a key, answered from the cache if possible.
+    """One kind of look-up by a key, answered from memory or from the cache if possible.
 
     ``invalidate`` replaces the value by a marker for a while. It sends readers to the database, and
     since values are stored only where the cache is empty, a slow reader cannot restore the old
-    value.
+    value. Other processes may use what they remember for a second more. All threads of a process
+    get the same value, so nobody may change it.
 
     Args:
         name: Prefix of the cache's keys.
@@ -83,9 +90,25 @@ class CachedLookup(Generic[Value]):
         self._dump = dump
         self._restore = restore
         self._seconds = seconds
+        # The values that this process has read, and when; seconds of the monotonic clock.
+        self._remembered: dict[str, tuple[float, Value]] = {}
+        self._invalidations = 0
 
     def get(self, key: str) -> Value | None:
         """Return the value for ``key``, or None."""
+        begun = time.monotonic()
+        read_at, value = self._remembered.get(key, (-math.inf, None))
+        if begun - read_at < _REMEMBERED_SECONDS:
+            return value
+        invalidations = self._invalidations
+        value = self._read(key)
+        if value is not None and invalidations == self._invalidations:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = begun, value
+        return value
+
+    def _read(self, key: str) -> Value | None:
         name = self._cache_key(key)
         stored = cache.get(name)
         if stored == _CHANGED:
@@ -103,6 +126,8 @@ class CachedLookup(Generic[Value]):
         """Send readers of ``key`` to the database, now and again after the open transaction."""
 
         def mark() -> None:
+            self._invalidations += 1
+            self._remembered.pop(key, None)
             name = self._cache_key(key)
             cache.set(name, _CHANGED, _CHANGED_SECONDS)
             # Redis that is full takes nothing, but removes; a read-only one does neither, nor does

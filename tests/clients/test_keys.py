@@ -1,3 +1,5 @@
+import copy
+import time
 from datetime import timedelta
 
 import pytest
@@ -40,6 +42,7 @@ def test_a_used_key_is_looked_up_in_the_cache(issued, django_assert_num_queries,
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     _, secret = issued
     api_keys.authenticate(secret)
+    api_keys._by_prefix._remembered.clear()
     with django_assert_num_queries(0):
         assert api_keys.authenticate(secret)
 
@@ -54,6 +57,24 @@ def test_a_revoked_key_stops_working_at_once(issued):
     key, secret = issued
     assert api_keys.authenticate(secret)
     api_keys.revoke(key=key)
+    assert api_keys.authenticate(secret) is None
+
+
+def test_a_key_that_another_process_revokes_is_not_used_for_more_than_a_second(
+    issued, monkeypatch, django_assert_num_queries
+):
+    key, secret = issued
+    another = copy.copy(api_keys._by_prefix)
+    another._remembered = {}
+    assert api_keys.authenticate(secret)
+    with monkeypatch.context() as patch:
+        patch.setattr(api_keys, "_by_prefix", another)
+        api_keys.revoke(key=key)
+        assert api_keys.authenticate(secret) is None
+    with django_assert_num_queries(0):
+        assert api_keys.authenticate(secret)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 1)
     assert api_keys.authenticate(secret) is None
 
 

@@ -13,6 +13,7 @@ from django.core import signing
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.signals import pre_delete
 from django.urls import reverse
 from django.utils import timezone
 
@@ -25,6 +26,7 @@ from pave.clients.models import Client
 from pave.staff.models import AuditEntry
 from tests.factories import DeliveryFactory, EventFactory
 from tests.merchants.heuristics import FirstWord
+from tests.servers import ON_SQLITE
 from webhooks.endpoints import services
 from webhooks.models import Webhook
 
@@ -336,3 +338,29 @@ def test_no_id_of_it_is_left_in_the_statistics(client_1234, stranger):
         erase("1234")
         cursor.execute(kept, [f"%{erased}%"])
         assert cursor.fetchall() == []
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_what_is_posted_in_the_last_moment_is_erased_as_well(client_1234):
+    client = client_1234.client
+    posting = [
+        threading.Thread(
+            target=submission.submit, kwargs={"client": client, "fields": {"description": MARK}}
+        )
+    ]
+
+    def post(**kwargs):
+        while posting:
+            thread = posting.pop()
+            thread.start()
+            thread.join()
+
+    pre_delete.connect(post, sender=Client)
+    try:
+        dict(erasure.erase(client=client))
+    finally:
+        pre_delete.disconnect(post, sender=Client)
+    assert not posting
+    assert not Client.objects.exists()
+    assert MARK not in everything_stored()

@@ -118,12 +118,22 @@ def test_many_in_a_row_do_not_crowd_out_the_others():
 
 
 @pytest.mark.parametrize("wakeup", [WAKEUP, ONCE])
-def test_one_that_met_a_full_queue_is_sent_when_there_is_capacity(wakeup):
+def test_one_that_met_a_full_queue_is_sent_when_there_is_capacity(wakeup, monkeypatch):
     fill()
     wakeup.send()
     OrmQ.objects.all().delete()
+    later(monkeypatch)
     wakeup.send()
     assert OrmQ.objects.count() == 1
+
+
+def test_while_no_cluster_runs_sending_twice_in_a_moment_costs_one_query(
+    django_assert_num_queries, settings
+):
+    fill()
+    WAKEUP.send()
+    with django_assert_num_queries(0):
+        WAKEUP.send()
 
 
 def test_exclusive_work_has_one_worker():

@@ -154,7 +154,7 @@ class Life(RuleBasedStateMachine):
         Delivery.objects.filter(status="pending").update(next_attempt_at=timezone.now())
         Webhook.objects.update(paused_until=None, breaker_opened_at=None, breaker_failures=0)
 
-    @precondition(lambda self: self.published)
+    @precondition(lambda self: self.made)
     @rule(place=st.integers(0, 30), cancel=st.booleans())
     def ask_for_one(self, place: int, cancel: bool) -> None:
         pks = list(Delivery.objects.order_by("id").values_list("pk", flat=True))

@@ -193,17 +193,21 @@ def _claim_shares(
         ]
         if not ids:
             return []
-        Delivery.objects.waiting().filter(pk__in=ids).update_in_order(
+        deliveries = list(
+            Delivery.objects.waiting()
+            .filter(pk__in=ids)
+            .select_related("event")
+            .select_for_update(no_key=True, of=("self",))
+            .order_by("id")
+        )
+        Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
             status=Delivery.Status.DELIVERING,
             attempts=F("attempts") + 1,
             lease_expires_at=now + timedelta(seconds=settings.PAVE_DELIVERY_LEASE),
             claimed_by=worker,
         )
-        deliveries = list(
-            Delivery.objects.in_flight()
-            .filter(pk__in=ids, claimed_by=worker)
-            .select_related("event")
-        )
+        for delivery in deliveries:
+            delivery.attempts += 1
         return _build_claims(deliveries, webhooks, secrets, steady)
 
 

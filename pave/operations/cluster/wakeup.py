@@ -103,20 +103,15 @@ class Wakeup:
                 broker.purge_queue()
                 waiting = 0
             if waiting >= limit:
-                self._reset()
+                cache.delete(self._key)  # another process may find room; this one soon tries again
             for _ in range(min(times, limit - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
             _away_until[self.queue] = time.monotonic() + AWAY_SECONDS
             with suppress(Exception):
-                self._reset()
+                cache.delete(self._key)
             # The rows are committed; the sweep sends it again when the broker is back.
             logger.warning("wakeup.not_sent", extra={"task": self.task}, exc_info=True)
-
-    def _reset(self) -> None:
-        """Let the next one be sent, since this one was not."""
-        _quiet_until.pop(self.task, None)
-        cache.delete(self._key)
 
     def mark_awake(self) -> None:
         """Mark a worker as polling, so that no wake-up needs to be sent for a while."""
