@@ -7,12 +7,11 @@ nothing that was read from a transaction.
 import logging
 import time
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import IntegrityError, connection, models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
 
 from merchants.catalogue import feedback
@@ -32,6 +31,7 @@ from pave.clients.models import ApiKey, Client
 from pave.core import advisory_locks, clock
 from pave.core.along_index import just
 from pave.core.app_config import pave_apps
+from pave.core.cached_lookup import PROCESS_SECONDS
 from pave.operations.models import Tally
 from pave.operations.retention import Expiry
 from pave.staff import audit
@@ -64,8 +64,8 @@ def count(*, client: Client) -> dict[str, int]:
 def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     """Erase ``client``; yield the kind and number of rows that each step erased.
 
-    From a second after its first step on none of the client's keys is accepted. It may be
-    repeated, and must be if it was interrupted.
+    From its first step on none of the client's keys is accepted. It may be repeated, and must be
+    if it was interrupted.
     """
     prefixes = list(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
     with transaction.atomic():
@@ -74,12 +74,28 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         Webhook.objects.filter(client=client).update(
             enabled=False, disabled_by=Webhook.DisabledBy.STAFF
         )
+    time.sleep(PROCESS_SECONDS)
     with transaction.atomic():
         # Waits for a batch that is being accepted; from here on none is.
         advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)
     _forget_history(client)
+    yield from _erase_rows(client)
+    while NormalizationRequest.objects.filter(client=client).exists():
+        # Posted with a key that was accepted before, and committed since.
+        yield from _erase_rows(client)
+    _forget_history_of_what_is_gone()
+    _forget_history(client)  # staff may have saved its page since
+    # With its other rows: limits, usage, idempotency keys.
+    Client.objects.filter(pk=client.pk).delete()
+    for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
+        api_keys.drop_cached(prefix=prefix)
+    _forget_statistics()
+    logger.info("client.erased", extra={"client": client.client_id})
+
+
+def _erase_rows(client: Client) -> Iterator[tuple[str, int]]:
+    """Erase all that refers to the client, or was derived from what it sent."""
     yield from _erase_proposals(client)
-    requests = NormalizationRequest.objects.filter(client=client)
     yield from _erase_requests(client)
     yield from _erase_batchwise("answers", Resolution, client)
     # Shared free text (PAVE_SHARE_UNKNOWN) that no remaining client has sent.
@@ -91,19 +107,6 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     Tally.objects.filter(subject__in=[str(webhook.pk) for webhook in webhooks]).delete()
     yield "webhooks", _erase(webhooks)
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
-    _forget_history_of_what_is_gone()
-    is_left = True
-    while is_left:
-        while requests.exists():  # posted with a key that was accepted before, and committed since
-            yield from _erase_requests(client)
-        with suppress(IntegrityError):  # one more was posted just now
-            # With its other rows: limits, usage, idempotency keys.
-            Client.objects.filter(pk=client.pk).delete()
-            is_left = False
-    for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
-        api_keys.drop_cached(prefix=prefix)
-    _forget_statistics()
-    logger.info("client.erased", extra={"client": client.client_id})
 
 
 def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:
@@ -183,7 +186,7 @@ def _forget_history_of_what_is_gone() -> None:
     erased.
     """
     # Merchants that were proposed, and merged since; rules for them; webhooks that were deleted.
-    for model in (*_MADE_OF_TEXTS, Merchant, Rule, Webhook):
+    for model in (*_MADE_OF_TEXTS, Merchant, Rule, Webhook, ApiKey):
         entries = AuditEntry.objects.filter(model=model._meta.label_lower).exclude(object_id="")
         ids = set(entries.values_list("object_id", flat=True))
         existing = model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)

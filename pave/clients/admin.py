@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
-from pave.clients import api_keys, quotas
+from pave.clients import activation, api_keys, quotas
 from pave.clients.models import ApiKey, Client
 from pave.core.app_config import pave_apps
 from pave.staff.button_views import shown_once
@@ -52,7 +52,7 @@ class ClientAdmin(StaffAdmin):
     search_fields = ("client_id", "name")
     search_help_text = "Part of its id or name."
     fieldsets = (
-        (None, {"fields": ("client_id", "name", "active", "notes")}),
+        (None, {"fields": ("client_id", "name", "notes")}),
         ("Limits", {"fields": ("requests_per_minute", "burst", "monthly_quota", "share")}),
     )
     panels_above = ("clients/client_keys.html",)
@@ -94,7 +94,8 @@ class ClientAdmin(StaffAdmin):
         return context | {"panels_above": panels}
 
     def save(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
-        obj.save()
+        # One that was erased meanwhile stays erased.
+        obj.save(force_update=change)
         api_keys.drop_cached_keys(client=obj)
         changed = sorted(form.changed_data)
         logger.info("client.changed", extra={"client": obj.client_id, "changed": changed})
@@ -125,6 +126,31 @@ class ClientAdmin(StaffAdmin):
     def make_key(self, request: HttpRequest, client: Client, data: dict) -> Result:
         key, secret = api_keys.issue(client=client, name=data["name"])
         return show_key(self, request, client, key, secret)
+
+    # Not in the form, where a page that was opened before would undo it.
+    @button(
+        "Deactivate",
+        permission="clients.change_client",
+        look="danger",
+        confirmation="Refuse its calls? In a second from now, all its keys get 401. "
+        "What it has sent is answered all the same.",
+        offered=lambda client: client.active,
+        changes=("active",),
+    )
+    def deactivate(self, request: HttpRequest, client: Client, data: dict) -> Result:
+        activation.deactivate(client=client)
+        return "Deactivated; its calls get 401."
+
+    @button(
+        "Activate",
+        permission="clients.change_client",
+        confirmation="Accept its calls again?",
+        offered=lambda client: not client.active,
+        changes=("active",),
+    )
+    def activate(self, request: HttpRequest, client: Client, data: dict) -> Result:
+        activation.activate(client=client)
+        return "Active; its keys are accepted."
 
 
 class KeyList(ChangeList):
@@ -206,7 +232,7 @@ class ApiKeyAdmin(StaffAdmin):
     @button(
         "Rotate",
         permission="clients.change_apikey",
-        confirmation="Make a new key of the same name, and revoke this one at once?",
+        confirmation="Make a new key of the same name, and revoke this one?",
         offered=lambda key: not key.revoked,
     )
     def rotate(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
@@ -223,7 +249,7 @@ class ApiKeyAdmin(StaffAdmin):
     )
     def revoke(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
         api_keys.revoke(key=key)
-        return "Revoked; it is no longer accepted."
+        return "Revoked; in a second at most, nobody accepts it."
 
 
 def show_key(

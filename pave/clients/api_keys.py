@@ -27,7 +27,7 @@ def issue(*, client: Client, name: str = "default") -> tuple[ApiKey, str]:
 
 
 def revoke(*, key: ApiKey) -> None:
-    """Revoke ``key`` immediately and permanently."""
+    """Revoke ``key`` for good; other processes may accept it for ``PROCESS_SECONDS`` more."""
     ApiKey.objects.filter(pk=key.pk).update(revoked=True)
     drop_cached(prefix=key.prefix)
     logger.info("api_key.revoked", extra={"client": key.client.client_id, "prefix": key.prefix})
@@ -54,7 +54,7 @@ def drop_cached_keys(*, client: Client) -> None:
 def authenticate(secret: str) -> ApiKey | None:
     """Return the key for ``secret``, with its client; None if it is not valid.
 
-    Costs a cache hit or one query by a unique index.
+    Costs a look into memory or the cache, or one query by a unique index.
     """
     prefix, dot, _ = secret.partition(".")
     # The prefix becomes part of a cache key, so only what Pave issues may get there.

@@ -1,6 +1,7 @@
 """PostgreSQL's advisory locks, for work that must not run concurrently."""
 
 from enum import IntEnum
+from typing import Any
 
 from django.db import connection
 
@@ -39,7 +40,7 @@ def take_for(lock: Lock, owner_pk: int) -> None:
         lock: Which one.
         owner_pk: The primary key of the lock's owner.
     """
-    _call("pg_advisory_xact_lock", lock.value, owner_pk & 0x7FFF_FFFF)
+    _call("pg_advisory_xact_lock", lock.value, _half(owner_pk))
 
 
 def is_taken_for(lock: Lock, owner_pk: int) -> bool:
@@ -49,15 +50,20 @@ def is_taken_for(lock: Lock, owner_pk: int) -> bool:
         lock: Which one.
         owner_pk: The primary key of the lock's owner.
     """
-    return _call("pg_try_advisory_xact_lock", lock.value, owner_pk & 0x7FFF_FFFF) is False
+    return _call("pg_try_advisory_xact_lock", lock.value, _half(owner_pk)) is False
 
 
-def _call(function: str, *key: int) -> bool | None:
-    """Call one of PostgreSQL's functions; return what it says, if anything."""
+def _half(owner_pk: int) -> int:
+    """Return the half of a lock's key that is its owner's."""
+    return owner_pk & 0x7FFF_FFFF
+
+
+def _call(function: str, *key: int) -> Any:
+    """Call one of PostgreSQL's functions, and return its result."""
     # SQLite allows only one writing transaction anyway.
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
-        cursor.callproc(function, key)
-        said: bool | None = cursor.fetchone()[0]
-        return said
+        # Not callproc, which passes by what counts a connection's errors (db_retry).
+        cursor.execute(f"SELECT {function}({', '.join(['%s'] * len(key))})", key)
+        return cursor.fetchone()[0]

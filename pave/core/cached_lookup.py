@@ -1,4 +1,4 @@
-"""Cached values that only Pave can have written, and look-ups with immediate invalidation."""
+"""Cached values that only Pave can have written, and look-ups that can be invalidated."""
 
 import logging
 import math
@@ -22,10 +22,10 @@ _CHANGED = "changed"
 _UNREADABLE = (signing.BadSignature, ValidationError, LookupError, TypeError, ValueError)
 # Longer than any request that has read the old row but not cached it yet.
 _CHANGED_SECONDS = 30
-# For how long a process uses what it has read without looking into the cache again, and how many
-# such values it keeps.
-_REMEMBERED_SECONDS = 1.0
-_MOST_REMEMBERED = 10_000
+# For how long a process uses what it has read without looking into the cache again, in seconds, and
+# how many such values it keeps.
+PROCESS_SECONDS = 1.0
+_PROCESS_LIMIT = 10_000
 
 
 def read_cached(name: str, restore: Callable[[Any], Value], *, seconds: int) -> Value | None:
@@ -64,8 +64,8 @@ class CachedLookup(Generic[Value]):
 
     ``invalidate`` replaces the value by a marker for a while. It sends readers to the database, and
     since values are stored only where the cache is empty, a slow reader cannot restore the old
-    value. Other processes may use what they remember for a second more. All threads of a process
-    get the same value, so nobody may change it.
+    value. Other processes may use what they have read for ``PROCESS_SECONDS`` more. All threads of
+    a process get the same value, so nobody may change it.
 
     Args:
         name: Prefix of the cache's keys.
@@ -91,21 +91,21 @@ class CachedLookup(Generic[Value]):
         self._restore = restore
         self._seconds = seconds
         # The values that this process has read, and when; seconds of the monotonic clock.
-        self._remembered: dict[str, tuple[float, Value]] = {}
+        self._in_process: dict[str, tuple[float, Value]] = {}
         self._invalidations = 0
 
     def get(self, key: str) -> Value | None:
         """Return the value for ``key``, or None."""
         begun = time.monotonic()
-        read_at, value = self._remembered.get(key, (-math.inf, None))
-        if begun - read_at < _REMEMBERED_SECONDS:
+        read_at, value = self._in_process.get(key, (-math.inf, None))
+        if begun - read_at < PROCESS_SECONDS:
             return value
         invalidations = self._invalidations
         value = self._read(key)
         if value is not None and invalidations == self._invalidations:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = begun, value
+            if len(self._in_process) >= _PROCESS_LIMIT:
+                self._in_process.clear()
+            self._in_process[key] = begun, value
         return value
 
     def _read(self, key: str) -> Value | None:
@@ -127,7 +127,7 @@ class CachedLookup(Generic[Value]):
 
         def mark() -> None:
             self._invalidations += 1
-            self._remembered.pop(key, None)
+            self._in_process.pop(key, None)
             name = self._cache_key(key)
             cache.set(name, _CHANGED, _CHANGED_SECONDS)
             # Redis that is full takes nothing, but removes; a read-only one does neither, nor does

@@ -16,11 +16,13 @@ from django.utils import timezone
 from benchmarks.staff_rows import fill_with
 from merchants.models import Batch, Feedback, Merchant, Rule
 from pave.clients import api_keys
+from pave.clients.models import Client
 from pave.core.ids import new_id
 from pave.operations.models import ClusterBeat, Tally
 from pave.staff.model_admin import CappedPaginator
 from pave.staff.models import AuditEntry
 from tests.factories import RulesetFactory
+from tests.fixtures import Caller
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, DeliveryAttempt, Event, Recovery, Webhook
 
@@ -194,3 +196,17 @@ def test_a_merchant_with_odd_lists_is_refused_with_the_reason(
     page = superuser.post(reverse("admin:merchants_merchant_add"), data)
     assert "Must be" in page.content.decode()
     assert not Merchant.objects.filter(name="Odd").exists()
+
+
+def test_a_client_is_deactivated_by_a_button_and_not_by_a_page_opened_before(
+    superuser: Browser, client_1234: Caller
+) -> None:
+    pk, api = client_1234.client.pk, client_1234.api
+    superuser.post(reverse("admin:clients_client_do", args=[pk, "deactivate"]))
+    assert api.get("/v1/usage").status_code == 401
+    page = reverse("admin:clients_client_change", args=[pk])
+    superuser.post(page, {"name": "Bank", "active": "on", "share": "2"})
+    assert Client.objects.get().share == 2
+    assert api.get("/v1/usage").status_code == 401
+    superuser.post(reverse("admin:clients_client_do", args=[pk, "activate"]))
+    assert api.get("/v1/usage").status_code == 200

@@ -5,6 +5,7 @@ from django.db import connection
 from django.db.utils import DatabaseError, InterfaceError, OperationalError
 
 from merchants.requests import submission
+from tests.servers import ON_SQLITE
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +37,23 @@ def test_a_connection_that_ends_without_a_word_is_503(api, client_1234):
 
     with connection.execute_wrapper(lost):
         assert post(api).status_code == 503
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no such locks")
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_ends_at_a_lock_is_503(api, client_1234):
+    post(api)
+
+    def lost(execute, sql, *args):
+        if "advisory" in sql:
+            raise DatabaseError("server closed the connection unexpectedly")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(lost):
+        answer = api.post(
+            "/v1/normalizations", {"description": "A"}, format="json", HTTP_IDEMPOTENCY_KEY="a"
+        )
+    assert answer.status_code == 503
 
 
 def test_a_statement_that_takes_too_long_is_503(api, monkeypatch):

@@ -42,7 +42,7 @@ def test_a_used_key_is_looked_up_in_the_cache(issued, django_assert_num_queries,
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     _, secret = issued
     api_keys.authenticate(secret)
-    api_keys._by_prefix._remembered.clear()
+    api_keys._by_prefix._in_process.clear()
     with django_assert_num_queries(0):
         assert api_keys.authenticate(secret)
 
@@ -65,7 +65,7 @@ def test_a_key_that_another_process_revokes_is_not_used_for_more_than_a_second(
 ):
     key, secret = issued
     another = copy.copy(api_keys._by_prefix)
-    another._remembered = {}
+    another._in_process = {}
     assert api_keys.authenticate(secret)
     with monkeypatch.context() as patch:
         patch.setattr(api_keys, "_by_prefix", another)

@@ -103,7 +103,7 @@ class Wakeup:
                 broker.purge_queue()
                 waiting = 0
             if waiting >= limit:
-                cache.delete(self._key)  # another process may find room; this one soon tries again
+                cache.delete(self._key)  # it was not sent: others may, and the sweep does
             for _ in range(min(times, limit - waiting)):
                 async_task(self.task, cluster=self.queue, save=False)
         except Exception:
