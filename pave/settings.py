@@ -211,7 +211,7 @@ _CACHE_VERSION = 2
 if REDIS_URL:
     CACHES: dict[str, dict[str, Any]] = {
         "default": {
-            "BACKEND": "pave.core.redis_cache.RedisCache",
+            "BACKEND": "pave.core.caching.redis_cache.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "pave",
             "VERSION": _CACHE_VERSION,
@@ -228,7 +228,7 @@ if REDIS_URL:
 else:
     CACHES = {
         "default": {
-            "BACKEND": "pave.core.database_cache.DatabaseCache",
+            "BACKEND": "pave.core.caching.database_cache.DatabaseCache",
             "LOCATION": "pave_cache",  # pave.operations.models.CacheEntry
             "VERSION": _CACHE_VERSION,
             "OPTIONS": {"MAX_ENTRIES": 10_000},

@@ -7,8 +7,8 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
 
+from pave.api.media_types import with_plain_headers
 from pave.core import clock
-from pave.core.media_types import with_plain_headers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
 

@@ -13,9 +13,9 @@ from rest_framework.test import APIClient
 
 from merchants.api import backpressure
 from merchants.catalogue import rulesets
+from pave.api.media_types import with_plain_headers
 from pave.clients import api_keys
 from pave.clients.models import Client
-from pave.core.media_types import with_plain_headers
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
 from tests.servers import ON_SQLITE, Servers
 from webhooks.delivery.dispatcher import Dispatcher

@@ -88,7 +88,7 @@ def lengths(beginning: str) -> set[int]:
 
 
 def masked(text: str) -> str:
-    """Return what ``pave.core.card_masking.masked`` has to."""
+    """Return what ``pave.core.card_numbers.masking.masked`` has to."""
     shown, read = list(text), plain(text)
     for run in RUN.finditer(read):
         places = [place for place in range(*run.span()) if read[place].isdigit()]
@@ -100,7 +100,7 @@ def masked(text: str) -> str:
 
 
 def holds_card_number(text: str) -> bool:
-    """Return what ``pave.core.card_masking.holds_card_number`` has to."""
+    """Return what ``pave.core.card_numbers.masking.holds_card_number`` has to."""
     read = TRACK.sub(" ", plain(text))
     if (
         ALONE.fullmatch(read)
@@ -161,7 +161,7 @@ def printed(run: str) -> list[Span]:
 
 
 def plain(text: str) -> str:
-    """Return a text in ASCII, as ``pave.core.card_masking`` reads it."""
+    """Return a text in ASCII, as ``pave.core.card_numbers.masking`` reads it."""
     if sum(map(str.isdigit, text)) < 13:
         return ""
     return "".join(map(_plain, text))

@@ -7,8 +7,8 @@ from django.db import DataError, connection, transaction
 
 from merchants.catalogue.rulesets import current
 from merchants.models import Resolution
-from pave.core import bulk_update
-from pave.core.bulk_update import update_each
+from pave.core.database import bulk_update
+from pave.core.database.bulk_update import update_each
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 MOMENT = datetime(2026, 11, 25, 8, 30, 0, 123456, tzinfo=UTC)

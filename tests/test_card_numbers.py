@@ -11,8 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pave.core import luhn
-from pave.core.card_masking import holds_card_number, masked, masked_value, without_card_numbers
+from pave.core.card_numbers import luhn
+from pave.core.card_numbers.masking import (
+    holds_card_number,
+    masked,
+    masked_value,
+    without_card_numbers,
+)
 from tests import slow_card_numbers
 
 # Numbers that card schemes and payment providers publish for testing.

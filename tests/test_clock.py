@@ -18,7 +18,7 @@ from merchants.requests.resolutions import attempts
 from pave.clients import rate_limit
 from pave.clients.models import RateBucket
 from pave.core import clock, ids
-from pave.core.database_cache import DatabaseCache
+from pave.core.caching.database_cache import DatabaseCache
 from pave.operations.cluster import sentinel
 from pave.operations.cluster.brokers.postgres import ListeningBroker
 from pave.operations.cluster.process_control import session_of

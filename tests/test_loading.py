@@ -13,7 +13,7 @@ from pytest_django import Settings
 from merchants.catalogue import draft, preview, rulesets
 from merchants.matching.types import Match, Transaction
 from pave.api.openapi.views import description
-from pave.core.loading import load_once
+from pave.core.caching.loading import load_once
 from tests.factories import NormalizationRequestFactory
 
 THREADS = 8

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pave.core.media_types import MAX_LENGTH, UNREADABLE, plain_accept, plain_media_type
+from pave.api.media_types import MAX_LENGTH, UNREADABLE, plain_accept, plain_media_type
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from merchants.catalogue import feedback as corrections
 from merchants.matching.types import NO_NAME
 from merchants.models import Feedback
 from merchants.requests.events import describe
-from pave.core.card_masking import CARD_REFUSED, holds_card_number
+from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number
 from pave.staff.buttons import Refused, Result, button
 from pave.staff.model_admin import ReadOnlyAdmin
 from pave.staff.templatetags.staff import ago, pill

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from merchants.catalogue import merge
 from merchants.matching.categories import all_categories, primary_title
 from merchants.models import Alias, Feedback, Merchant, Resolution
-from pave.core import advisory_locks
+from pave.core.database import advisory_locks
 from pave.staff.autocomplete import Autocomplete
 from pave.staff.buttons import Refused, Result, button
 from pave.staff.global_search import as_uuid

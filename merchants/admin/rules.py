@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from merchants.admin.merchants import UNPUBLISHED, DraftAdmin
 from merchants.models import Rule
-from pave.core import advisory_locks
+from pave.core.database import advisory_locks
 from pave.staff.templatetags.staff import ago, pill
 
 

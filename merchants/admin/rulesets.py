@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from merchants.catalogue import draft, rulesets
 from merchants.matching.types import Transaction
 from merchants.models import Merchant, Revision, Ruleset
-from pave.core import lock_limit
+from pave.core.database import lock_limit
 from pave.staff import audit
 from pave.staff.buttons import Refused, Result, button
 from pave.staff.model_admin import ReadOnlyAdmin

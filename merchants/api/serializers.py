@@ -19,7 +19,7 @@ from pave.api.fields import (
     mcc_field,
 )
 from pave.api.query_params import CreatedQuery, IdField, OneOfField, PageQuery
-from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked_value
+from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number, masked_value
 
 DESCRIPTION_LENGTH = 500
 CITY_LENGTH = 100

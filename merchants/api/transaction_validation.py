@@ -18,7 +18,7 @@ from merchants.api.serializers import (
     SeedTransactionSerializer,
 )
 from pave.api.fields import COUNTRIES, CURRENCIES, TextField, mccs
-from pave.core.card_masking import holds_card_number
+from pave.core.card_numbers.masking import holds_card_number
 
 _CODES = {"currency": CURRENCIES, "mcc": mccs(), "country": COUNTRIES}
 # Amounts that are stored as sent. ("007" and "1e3" are amounts too, but are rewritten.)

@@ -14,9 +14,9 @@ from merchants.catalogue.rulesets import CatalogueHeuristic
 from merchants.matching.heuristic import PaveHeuristic
 from merchants.matching.types import CatalogueMerchant, Key, Match, MatchRule, Transaction
 from merchants.models import Alias, Merchant, Rule, Ruleset
-from pave.core import advisory_locks, lock_limit
-from pave.core.cached_lookup import read_cached, write_cached
-from pave.core.loading import load_once
+from pave.core.caching.cached_lookup import read_cached, write_cached
+from pave.core.caching.loading import load_once
+from pave.core.database import advisory_locks, lock_limit
 
 # A preview takes seconds of CPU, and publishing after it must not wait again.
 _PREVIEW_CACHE_SECONDS = 3600

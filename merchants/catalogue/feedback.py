@@ -9,8 +9,8 @@ from merchants.matching.heuristic import parse_transaction
 from merchants.matching.text.normalize import words_of
 from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
 from pave.clients.models import Client
-from pave.core import advisory_locks
-from pave.core.card_masking import masked
+from pave.core.card_numbers.masking import masked
+from pave.core.database import advisory_locks
 
 # A shorter alias would match too many texts: such a descriptor becomes an exact rule instead.
 SHORTEST_ALIAS = 5

@@ -13,7 +13,7 @@ from merchants.catalogue.sources.shipped import load_shipped
 from merchants.matching.heuristic import Heuristic
 from merchants.matching.types import CatalogueMerchant
 from merchants.models import Alias, Merchant
-from pave.core import advisory_locks, lock_limit
+from pave.core.database import advisory_locks, lock_limit
 
 # Ids of imported merchants derive from their keys in the source, so that every installation and
 # every import has the same ones.

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from merchants.models import Alias, Feedback, Merchant, Rule
-from pave.core import advisory_locks
+from pave.core.database import advisory_locks
 
 logger = logging.getLogger(__name__)
 

@@ -30,9 +30,9 @@ from merchants.models import (
     Ruleset,
 )
 from merchants.wakeups import REVISE
-from pave.core import advisory_locks, lock_limit
-from pave.core.card_masking import masked
-from pave.core.loading import load_once, without_garbage_collection
+from pave.core.caching.loading import load_once, without_garbage_collection
+from pave.core.card_numbers.masking import masked
+from pave.core.database import advisory_locks, lock_limit
 
 # How long a publication waits for a lock, in seconds: all answers wait behind it meanwhile.
 LOCK_SECONDS = 5.0

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from django.db import migrations, transaction
 
-from pave.core.bulk_update import update_each
+from pave.core.database.bulk_update import update_each
 
 BATCH = 2000
 # Keys of what the catalogue or a rule answers: they held no text before, and are the same now.

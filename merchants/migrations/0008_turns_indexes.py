@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from pave.core.concurrent_indexes import AddIndexAside, RemoveIndexAside
+from pave.core.database.concurrent_indexes import AddIndexAside, RemoveIndexAside
 
 
 class Migration(migrations.Migration):

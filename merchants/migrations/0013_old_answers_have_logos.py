@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from pave.core.bulk_update import update_each
+from pave.core.database.bulk_update import update_each
 
 BATCH = 2000
 

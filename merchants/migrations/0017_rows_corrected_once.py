@@ -1,7 +1,7 @@
 from django.db import migrations, models
 from django.db.models import F
 
-from pave.core.concurrent_indexes import AddIndexAside, RemoveIndexAside
+from pave.core.database.concurrent_indexes import AddIndexAside, RemoveIndexAside
 
 
 def count_corrections(apps, schema_editor):

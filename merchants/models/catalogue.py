@@ -9,7 +9,7 @@ from django.db.models import Q, Value
 from merchants.matching.categories import choices
 from merchants.matching.rules import InvalidRegex, compile_regex
 from merchants.matching.text.uris import as_uri
-from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked
+from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number, masked
 from pave.core.ids import new_id
 
 

@@ -11,7 +11,7 @@ from merchants.matching.reading import Reading, read
 from merchants.matching.types import TRANSACTION_FIELDS, Transaction
 from merchants.models.resolution import Resolution
 from pave.clients.models import Client
-from pave.core.along_index import just
+from pave.core.database.along_index import just
 from pave.core.ids import new_id
 
 # What a client sends of a transaction, and has back with the answer.

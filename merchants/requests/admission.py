@@ -42,8 +42,8 @@ from merchants.requests.resolutions.keys import (
 from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
 from pave.core import clock
-from pave.core.along_index import exists_along
-from pave.core.bulk_update import update_each
+from pave.core.database.along_index import exists_along
+from pave.core.database.bulk_update import update_each
 from pave.operations.cluster import memory_limit
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop, listening

@@ -14,8 +14,8 @@ from merchants.models import AdmissionClaim, NormalizationRequest
 from merchants.requests import fair_share
 from merchants.requests.resolutions.keys import ALONE
 from merchants.wakeups import SUSPECTS
-from pave.core import advisory_locks, idle_limit
-from pave.core.locked_rows import LockedRows
+from pave.core.database import advisory_locks, idle_limit
+from pave.core.database.locked_rows import LockedRows
 from pave.operations.cluster.worker_names import worker_name
 
 logger = logging.getLogger(__name__)

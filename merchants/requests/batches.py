@@ -22,9 +22,9 @@ from merchants.requests.events import BATCH_COMPLETED, BATCH_UPDATED, batch_occu
 from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
-from pave.core import advisory_locks, idle_limit, locked_rows
-from pave.core.along_index import exists_along, just
-from pave.core.card_masking import masked_value, without_card_numbers
+from pave.core.card_numbers.masking import masked_value, without_card_numbers
+from pave.core.database import advisory_locks, idle_limit, locked_rows
+from pave.core.database.along_index import exists_along, just
 from webhooks.endpoints.subscriptions import subscribers
 from webhooks.publishing import publish
 

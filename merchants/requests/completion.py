@@ -26,8 +26,8 @@ from merchants.models import (
 from merchants.requests import batches, fair_share, heuristic_queue
 from merchants.requests.events import COMPLETED, FAILED, UPDATED, occurrence
 from merchants.wakeups import ADMIT
-from pave.core import locked_rows
-from pave.core.bulk_update import update_each
+from pave.core.database import locked_rows
+from pave.core.database.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 from webhooks.publishing import publish
 

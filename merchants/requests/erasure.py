@@ -28,10 +28,11 @@ from merchants.requests import cancellation
 from merchants.requests.resolutions.keys import ALL_CLIENTS
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
-from pave.core import advisory_locks, clock
-from pave.core.along_index import just
+from pave.core import clock
 from pave.core.app_config import pave_apps
-from pave.core.cached_lookup import PROCESS_SECONDS
+from pave.core.caching.cached_lookup import PROCESS_SECONDS
+from pave.core.database import advisory_locks
+from pave.core.database.along_index import just
 from pave.operations.models import Tally
 from pave.operations.retention import Expiry
 from pave.staff import audit

@@ -26,8 +26,8 @@ from merchants.models import Batch, HeuristicUse, NormalizationRequest, Waiter
 from merchants.requests.events import BATCH_COMPLETED, OF_REQUESTS
 from pave.clients.models import Client
 from pave.core import clock
-from pave.core.along_index import exists_along
-from pave.core.locked_rows import update_unlocked
+from pave.core.database.along_index import exists_along
+from pave.core.database.locked_rows import update_unlocked
 from webhooks.publishing import MAX_FAN_OUT, fan_out
 
 logger = logging.getLogger(__name__)

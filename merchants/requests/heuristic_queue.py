@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from merchants.models import NormalizationRequest, Resolution, Waiter
-from pave.core import lock_limit
+from pave.core.database import lock_limit
 
 # How often the sweep looks for resolutions without waiters, in seconds, and at how many.
 CHECK_SECONDS = 60

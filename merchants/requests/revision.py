@@ -23,7 +23,8 @@ from merchants.requests.resolutions.claims import claim
 from merchants.requests.resolutions.keys import ALONE, StoredKey, key_of
 from merchants.requests.resolutions.lookup import RequestsByKey, find_or_create, lock_answers
 from merchants.wakeups import REVISE
-from pave.core import clock, lock_limit
+from pave.core import clock
+from pave.core.database import lock_limit
 from pave.core.ids import first_id_at
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS

@@ -12,7 +12,7 @@ from merchants.models import (
 from merchants.requests import usage
 from merchants.wakeups import ADMIT
 from pave.clients.models import Client
-from pave.core.card_masking import without_card_numbers
+from pave.core.card_numbers.masking import without_card_numbers
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 from merchants.models import NormalizationRequest
 from pave.clients import quotas
 from pave.clients.models import Client
-from pave.core.cached_lookup import read_cached, write_cached
+from pave.core.caching.cached_lookup import read_cached, write_cached
 from pave.core.ids import first_id_at
 
 # The counts of a client with very many requests take a second or so.

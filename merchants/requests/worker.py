@@ -23,7 +23,7 @@ from merchants.requests.heuristic_run import Answer, run
 from merchants.requests.resolutions.attempts import begin, fail, finish, release
 from merchants.requests.resolutions.claims import Claim, charge_actual, claim
 from merchants.wakeups import RESOLVE
-from pave.core.along_index import exists_along
+from pave.core.database.along_index import exists_along
 from pave.core.time_limit import TimeUp
 from pave.operations.cluster import memory_limit, shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable

@@ -13,7 +13,7 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from pave.api.exceptions import BodyTimeout, Overloaded, PayloadTooLarge
-from pave.core.media_types import OTHER_CHARSET
+from pave.api.media_types import OTHER_CHARSET
 
 Context = Mapping[str, Any] | None
 # Far more values than any body needs, but for batches. Each costs as much as a hundred bytes of

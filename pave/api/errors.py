@@ -17,7 +17,7 @@ from rest_framework.views import exception_handler
 from pave.api.exceptions import ParameterError
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
-from pave.core.card_masking import masked, masked_value
+from pave.core.card_numbers.masking import masked, masked_value
 
 MEDIA_TYPE = "application/problem+json"
 # Errors reported at most: a body may have tens of thousands of wrong members, each to be masked.

@@ -33,7 +33,7 @@ from pave.api.exceptions import Conflict, InProgress, ParameterError, Unprocessa
 from pave.api.models import KEY_LENGTH, IdempotencyKey
 from pave.api.prefer_wait import Unfinished
 from pave.clients.models import Client
-from pave.core import advisory_locks
+from pave.core.database import advisory_locks
 
 RETENTION = timedelta(hours=24)
 _SWEEP_EVERY = 60

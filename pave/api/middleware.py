@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 
 from pave.api.body_parsers import declared_length, too_large
 from pave.api.errors import problem_page
+from pave.api.media_types import OTHER_CHARSET
 from pave.api.throttling import recorded_limits
-from pave.core.media_types import OTHER_CHARSET
 
 # The largest form of who is not logged in, in bytes: there is only the login's.
 STRANGERS_FORM = 8 * 1024

@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from pave.clients.models import ApiKey, Client
-from pave.core.cached_lookup import CachedLookup, row_as_json, row_from_json
-from pave.core.card_masking import masked
+from pave.core.caching.cached_lookup import CachedLookup, row_as_json, row_from_json
+from pave.core.card_numbers.masking import masked
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from rest_framework_api_key.models import AbstractAPIKey
 
-from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked
+from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number, masked
 
 
 class Client(models.Model):

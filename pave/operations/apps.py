@@ -4,7 +4,8 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
-from pave.core import app_config, idle_limit, private_file
+from pave.core import app_config, private_file
+from pave.core.database import idle_limit
 
 
 class OperationsConfig(app_config.PaveAppConfig):

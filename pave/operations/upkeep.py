@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.core.cache import cache
 from django.utils import timezone
 
-from pave.core.cached_lookup import read_cached, write_cached
+from pave.core.caching.cached_lookup import read_cached, write_cached
 from pave.operations import retention
 from pave.operations.monitoring import counters
 

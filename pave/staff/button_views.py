@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.cache import add_never_cache_headers
 
-from pave.core.card_masking import masked
+from pave.core.card_numbers.masking import masked
 from pave.staff import audit
 from pave.staff.buttons import Button, Refused, buttons_of
 from pave.staff.models import AuditEntry

@@ -18,7 +18,7 @@ from django.urls import reverse
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from pave.core.media_types import with_plain_headers
+from pave.api.media_types import with_plain_headers
 from pave.staff import logins
 from pave.staff.site import PAGES
 

@@ -13,7 +13,7 @@ from merchants.catalogue import draft, feedback, importer, merge, rulesets
 from merchants.catalogue.sources.records import MerchantRecord
 from merchants.models import Feedback, Merchant, Rule
 from merchants.requests import erasure
-from pave.core import advisory_locks, lock_limit
+from pave.core.database import advisory_locks, lock_limit
 from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
 from tests.merchants.test_cancellation import another_connection
 

@@ -21,7 +21,7 @@ from merchants.requests import (
 )
 from merchants.requests.batches import Row
 from merchants.requests.resolutions.keys import KeyLimits
-from pave.core import advisory_locks
+from pave.core.database import advisory_locks
 from tests.factories import (
     ClientFactory,
     WebhookFactory,

@@ -42,7 +42,7 @@ from merchants.requests import (
 )
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
-from pave.core import advisory_locks, lock_limit, locked_rows
+from pave.core.database import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
 from tests.locks import wait_until_somebody_waits
 from tests.merchants.batching import post

@@ -17,7 +17,7 @@ from merchants.models import Batch, NormalizationRequest
 from merchants.requests import batches, submission
 from pave.api.models import IdempotencyKey
 from pave.clients import api_keys, quotas
-from pave.core import advisory_locks
+from pave.core.database import advisory_locks
 from tests.api.problems import problem
 from tests.fixtures import Caller
 from tests.merchants.batching import JSON, NDJSON, post

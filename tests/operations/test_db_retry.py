@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from pave.clients.models import Client
-from pave.core import idle_limit
+from pave.core.database import idle_limit
 from pave.operations.cluster import db_retry
 from tests.servers import ON_SQLITE
 

@@ -7,7 +7,7 @@ from django.db.migrations.loader import MigrationLoader
 from django_migration_linter import MigrationLinter
 
 from merchants.models import NormalizationRequest
-from pave.core.concurrent_indexes import AddIndexAside
+from pave.core.database.concurrent_indexes import AddIndexAside
 from tests.servers import ON_SQLITE
 
 # The last migration of each app that was applied before Pave had rows to lock, and old code to

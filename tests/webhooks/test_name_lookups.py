@@ -238,7 +238,7 @@ def test_without_the_cache_it_still_works(
     settings.CACHES = {
         "default": {
             **settings.CACHES["default"],
-            "BACKEND": "pave.core.redis_cache.RedisCache",
+            "BACKEND": "pave.core.caching.redis_cache.RedisCache",
             "LOCATION": "redis://127.0.0.1:1/0",
             "OPTIONS": {"IGNORE_EXCEPTIONS": True},
         }

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from pave.core.along_index import exists_along
+from pave.core.database.along_index import exists_along
 from webhooks.delivery.fair_share import (
     Candidate,
     Capacity,

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from pave.core import clock, lock_limit
+from pave.core import clock
+from pave.core.database import lock_limit
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import retry_while_unavailable
 from pave.operations.cluster.wakeup import Wakeup

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from pave.core.along_index import exists_along
+from pave.core.database.along_index import exists_along
 from webhooks.models import Delivery, Webhook, claim_queries
 
 # The most webhooks and deliveries of one claim.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from heapq import nlargest
 from urllib.parse import quote, quote_plus
 
-from pave.core.card_masking import masked_value
+from pave.core.card_numbers.masking import masked_value
 from webhooks.http.outcome import Outcome
 from webhooks.http.signing import MASK
 

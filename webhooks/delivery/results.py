@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from pave.core import lock_limit
-from pave.core.bulk_update import update_each
+from pave.core.database import lock_limit
+from pave.core.database.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 from webhooks.delivery.claims import Claim
 from webhooks.endpoints import health

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from pave.core.along_index import just
+from pave.core.database.along_index import just
 from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook, claim_queries
 from webhooks.wakeups import ALERT_STAFF, SEND
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.db.models.functions import Greatest, Least
 
-from pave.core.bulk_update import update_each
+from pave.core.database.bulk_update import update_each
 from webhooks.endpoints import enabling
 from webhooks.http.outcome import Outcome
 from webhooks.models import Webhook

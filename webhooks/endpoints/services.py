@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from pave.clients.models import Client
-from pave.core.card_masking import CARD_REFUSED, holds_card_number, masked, masked_value
+from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number, masked, masked_value
 from webhooks.endpoints import enabling
 from webhooks.http.address_policy import AddressError, AddressPolicy
 from webhooks.http.signing import MASK, generate_secret

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from pave.clients.models import Client
-from pave.core.cached_lookup import read_cached, write_cached
+from pave.core.caching.cached_lookup import read_cached, write_cached
 from pave.core.time_limit import TimeUp, time_limit
 from webhooks.models import Delivery, Webhook
 

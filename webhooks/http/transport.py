@@ -28,7 +28,7 @@ from requests.exceptions import InvalidHeader
 from requests.utils import check_header_validity
 from requests_hardened import Config, HTTPSession
 
-from pave.core.card_masking import masked_value
+from pave.core.card_numbers.masking import masked_value
 from webhooks.http.address_policy import AddressPolicy, ascii_host, port_of
 from webhooks.http.connections import DiallingAdapter, NoCookies, Target, TargetedRequest
 from webhooks.http.outcome import ErrorClass, HeaderRefused, Outcome, classify, is_disconnect

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from pave.core.card_masking import CARD_REFUSED, holds_card_number
+from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number
 
 MAX_HEADERS = 20
 MAX_NAME = 100

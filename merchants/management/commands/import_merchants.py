@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from merchants.catalogue import importer
 from merchants.catalogue.sources.name_suggestion_index import read_records
 from merchants.catalogue.sources.shipped import load_shipped, load_supplement, merge
-from pave.core import lock_limit
+from pave.core.database import lock_limit
 
 
 class Command(BaseCommand):

@@ -31,7 +31,7 @@ from merchants.matching.types import TRANSACTION_FIELDS, Transaction
 from merchants.models import Merchant
 from merchants.requests.events import found
 from merchants.requests.resolutions.answers import as_json
-from pave.core.card_masking import without_card_numbers
+from pave.core.card_numbers.masking import without_card_numbers
 
 ADDED_COLUMNS = [
     "merchant",

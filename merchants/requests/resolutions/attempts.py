@@ -20,8 +20,9 @@ from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions.answers import MatchedRows, apply_answer
 from merchants.requests.resolutions.claims import lease
 from merchants.wakeups import RESOLVE
-from pave.core import clock, lock_limit
-from pave.core.bulk_update import update_each
+from pave.core import clock
+from pave.core.database import lock_limit
+from pave.core.database.bulk_update import update_each
 from pave.operations.monitoring.counters import Counter
 
 logger = logging.getLogger(__name__)

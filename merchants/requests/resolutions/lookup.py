@@ -14,7 +14,7 @@ from merchants.requests import heuristic_queue
 from merchants.requests.resolutions.keys import IN_A_BATCH, StoredKey, key_of
 from merchants.wakeups import RESOLVE
 from pave.clients.models import Client
-from pave.core.card_masking import without_card_numbers
+from pave.core.card_numbers.masking import without_card_numbers
 
 # How long a failed resolution is not reopened: a client that sends its key again within this time
 # gets the same failure, so that a transaction that kills workers cannot kill one after the other.

@@ -8,7 +8,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
-from pave.core.loading import load_once
+from pave.core.caching.loading import load_once
 
 
 @load_once()

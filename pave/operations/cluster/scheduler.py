@@ -18,8 +18,9 @@ import psutil
 from django import db
 from django.utils import timezone
 
-from pave.core import clock, lock_limit
+from pave.core import clock
 from pave.core.app_config import pave_apps
+from pave.core.database import lock_limit
 from pave.operations.cluster.cluster_process import ClusterProcess
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import first_line

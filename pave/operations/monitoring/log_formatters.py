@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonFormatter
 
-from pave.core.card_masking import holds_card_number, masked_value
+from pave.core.card_numbers.masking import holds_card_number, masked_value
 
 EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 # What each line has by itself.

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
-from pave.core.card_masking import holds_card_number
+from pave.core.card_numbers.masking import holds_card_number
 
 HEADER = "X-Request-Id"
 # Other values might break a log line, or flood the log.

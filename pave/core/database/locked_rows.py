@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
-from pave.core import lock_limit
+from pave.core.database import lock_limit
 
 # Seconds to leave a row alone: the first time, and at most. Most locks last for milliseconds.
 FIRST_PAUSE = 0.05

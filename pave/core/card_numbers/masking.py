@@ -16,7 +16,7 @@ from itertools import compress
 from typing import Any
 from unicodedata import digit, normalize
 
-from pave.core import luhn
+from pave.core.card_numbers import luhn
 
 # The message where such a number is refused.
 CARD_REFUSED = "This looks like a card number, which Pave must not keep."
