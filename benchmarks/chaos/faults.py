@@ -188,6 +188,11 @@ def postgres_sessions_only_read(scene: Scene) -> bool:
     return True
 
 
+def postgres_failed_over(scene: Scene) -> bool:
+    scene.plant.servers.fail_over()
+    return True
+
+
 def redis_restarted(scene: Scene) -> bool:
     scene.plant.servers.redis.kill()
     time.sleep(scene.dice.uniform(1, 4))
@@ -282,6 +287,7 @@ FAULTS: dict[str, Fault] = {
     "PostgreSQL process killed": postgres_backend_killed,
     "PostgreSQL frozen": postgres_frozen,
     "PostgreSQL sessions only read": postgres_sessions_only_read,
+    "PostgreSQL failed over": postgres_failed_over,
     "Redis restarted": redis_restarted,
     "Redis flushed": redis_flushed,
     "Redis frozen": redis_frozen,
