@@ -84,7 +84,12 @@ class Stack:
                 pass_fds=[number],
             )  # fmt: skip
         self.wait_for(self._web_answers, START_SECONDS)
+        self._web = psutil.Process(web.pid)
         return web
+
+    def web_workers(self) -> list[psutil.Process]:
+        """Return the processes that answer, of the web server that was started last."""
+        return self._web.children()
 
     def start_cluster(self) -> subprocess.Popen[bytes]:
         """Start ``manage.py qcluster``."""

@@ -20,6 +20,13 @@ WAIT_SECONDS = 6
 # On two busy cores; nobody who was kept out would be answered in this time.
 PROMPT_SECONDS = 4
 PASSWORD = "right-horse-battery"
+MAKE_CLIENTS = """
+from pave.clients import api_keys
+from pave.clients.models import Client
+for number in range(24):
+    client = Client.objects.create(client_id=f"uploads {number}", name="Uploads")
+    print(api_keys.issue(client=client)[1])
+"""
 BOUND = 2  # of those who wait, in each of two processes
 
 
@@ -230,8 +237,10 @@ def test_nothing_is_taken_of_a_body_that_breaks_off(
     assert status == [b"400", b"202"]
 
 
-def upload_batch(stack: Stack, key: str, body: bytes) -> requests.Response:
-    headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/x-ndjson"}
+def upload_batch(
+    stack: Stack, key: str, body: bytes, media_type: str = "application/x-ndjson"
+) -> requests.Response:
+    headers = {"Authorization": f"Api-Key {key}", "Content-Type": media_type}
     return requests.post(f"{stack.web_url}/v1/batches", data=body, headers=headers, timeout=50)
 
 
@@ -265,6 +274,29 @@ def test_those_who_upload_what_looks_like_card_numbers_keep_nobody_out(
     assert {202, 429} <= statuses
     refused = [answer for answer in answers if answer.status_code != 202]
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
+def test_many_clients_that_upload_as_much_as_they_may_do_not_fill_the_memory(
+    stack: Stack, key: str
+) -> None:
+    made = stack.manage("shell", "--no-imports", "-c", MAKE_CLIENTS)
+    senders = made.split()
+    unknown = ", ".join(f'"member {number}": "{"x" * 90}"' for number in range(1_500))
+    row = f'{{"description": "A", {unknown}}}'
+    body = f'{{"transactions": [{", ".join([row] * 180)}], {unknown}}}'.encode()
+    [worker] = stack.web_workers()
+    peak = before = worker.memory_full_info().uss
+    with ThreadPoolExecutor(len(senders)) as pool:
+        uploads = [
+            pool.submit(upload_batch, stack, sender, body, "application/json") for sender in senders
+        ]
+        while not all(upload.done() for upload in uploads):
+            peak = max(peak, worker.memory_full_info().uss)
+            time.sleep(0.02)
+    statuses = {upload.result().status_code for upload in uploads}
+    assert statuses == {202, 503}
+    assert peak - before < 4 * len(body)
 
 
 @pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
