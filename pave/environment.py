@@ -41,13 +41,13 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var}: {error}.") from error
 
     def networks(self, var: str, default: list[str]) -> list[IPv4Network | IPv6Network]:
-        """Return the networks of a variable.
+        """Return the networks of a variable; one of IPv4 that is written as IPv6 is of IPv4.
 
         Raises:
             ImproperlyConfigured: One of its words is none; the message names the variable.
         """
         try:
-            return [ip_network(word) for word in self.list(var, default=default)]
+            return [_unmapped(ip_network(word)) for word in self.list(var, default=default)]
         except ValueError as error:
             raise ImproperlyConfigured(f"{var}: {error}.") from error
 
@@ -62,3 +62,9 @@ class Environment(environ.Env):
             raise ImproperlyConfigured("DATABASE_URL is not the URL of a database.")
         config: dict[str, Any] = super().db_url_config(url, engine)
         return config
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if isinstance(network, IPv6Network) and (mapped := network[0].ipv4_mapped):
+        return IPv4Network((mapped, network.prefixlen - 96))
+    return network

@@ -100,3 +100,11 @@ def test_what_is_no_database_is_refused_and_not_repeated(
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL") as refused:
         Environment().db("DATABASE_URL", default="sqlite://:memory:")
     assert "hidden" not in str(refused.value)
+
+
+def test_a_network_of_ipv4_may_be_written_as_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAVE_TRIED", "::ffff:10.0.0.0/104,192.0.2.0/24,2001:db8::/32,::/0")
+    networks = Environment().networks("PAVE_TRIED", default=[])
+    assert [str(network) for network in networks] == [
+        "10.0.0.0/8", "192.0.2.0/24", "2001:db8::/32", "::/0",
+    ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Middleware of all routes: addresses, body length, cookies, parameters, RateLimit fields."""
 
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -16,6 +17,8 @@ from pave.api.throttling import recorded_limits
 STRANGERS_FORM = 8 * 1024
 # No more addresses of an X-Forwarded-For are looked at.
 MAX_PROXIES = 16
+
+_WITH_PORT = re.compile(r"\s*(?:([\d.]+)|\[([\da-fA-F:.]+)\]):\d+\s*", re.ASCII)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -52,8 +55,9 @@ def _is_trusted(address: str) -> bool:
 def _as_address(text: str) -> IPv4Address | IPv6Address | None:
     if "%" in text:  # a zone of IPv6 means something to another machine only
         return None
+    with_port = _WITH_PORT.fullmatch(text)  # as some proxies write it
     try:
-        address = ip_address(text.strip())
+        address = ip_address(with_port[1] or with_port[2] if with_port else text.strip())
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

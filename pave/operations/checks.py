@@ -15,6 +15,7 @@ from pave.operations.monitoring import telemetry
 
 # Of random characters; Django's own are longer.
 SECRET_KEY_LENGTH = 32
+MIN_TOKEN_LENGTH = 16
 # Addresses of the machine itself.
 _ITSELF = [
     ip_network(network)
@@ -176,4 +177,17 @@ def proxies(app_configs: Any, **kwargs: Any) -> list[Error]:
         Error(f"PAVE_TRUSTED_PROXIES has {network}, which is everybody.", id="pave.E013")
         for network in settings.PAVE_TRUSTED_PROXIES
         if network.prefixlen == 0
+    ]
+
+
+@register(Tags.security)
+def metrics_token(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse a token that can be guessed: nothing limits how often who tries."""
+    length = len(settings.PAVE_METRICS_TOKEN)
+    if settings.DEBUG or not 0 < length < MIN_TOKEN_LENGTH:
+        return []
+    return [
+        Error(
+            f"PAVE_METRICS_TOKEN has {length} characters, not {MIN_TOKEN_LENGTH}.", id="pave.E014"
+        )
     ]

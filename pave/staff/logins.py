@@ -18,7 +18,6 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.forms import TextInput
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from pave.core import clock
 from pave.staff import audit
@@ -107,10 +106,8 @@ def record(request: HttpRequest, response: HttpResponse) -> None:
     user = User.objects.filter(username=name).first() if name else None
     if user is None:
         return
-    recent = timezone.now() - settings.AXES_COOLOFF_TIME
-    address = request.META.get("REMOTE_ADDR", "")
-    known = audit.of_object(user).filter(action=REFUSED, address=address, at__gt=recent)
-    if not known.exists():
+    seconds = settings.AXES_COOLOFF_TIME.total_seconds()
+    if cache.add(f"logins:refused:{user.pk}:{address_of(request)}", "on record", seconds):
         audit.record(request, action=REFUSED, obj=user, user=user)
 
 

@@ -195,3 +195,11 @@ def test_a_refusal_that_ops_accept_is_lifted():
     assert "pave.E012" in start("manage.py", "check", **environ).stderr
     lifted = start("manage.py", "check", **environ, SILENCED_SYSTEM_CHECKS="pave.E012")
     assert lifted.returncode == 0, lifted.stderr
+
+
+def test_a_token_that_can_be_guessed_is_refused(settings):
+    settings.DEBUG, settings.PAVE_METRICS_TOKEN = False, "x" * 15
+    assert [error.id for error in checks.metrics_token(None)] == ["pave.E014"]
+    for token in ("", "x" * 16):
+        settings.PAVE_METRICS_TOKEN = token
+        assert not checks.metrics_token(None)
