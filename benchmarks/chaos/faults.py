@@ -12,7 +12,7 @@ import psutil
 from benchmarks.chaos.callers import Callers
 from benchmarks.chaos.heuristic import DEAF, EXITS, HANGS, LEAKS, RAISES
 from benchmarks.chaos.plant import CLIENTS, Plant
-from benchmarks.chaos.receiver import BUSY, ERROR, HANG, REFUSE, RESET, WELL
+from benchmarks.chaos.receiver import BUSY, ENDLESS, ERROR, GONE, HANG, REFUSE, RESET, WELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +251,28 @@ def _endpoint(how: str) -> Fault:
     return fault
 
 
+def endpoint_gone(scene: Scene) -> bool:
+    """Have webhooks disabled by 410, of which the mail to staff goes nowhere, and enable them."""
+    scene.plant.endpoint.behave(GONE)
+    time.sleep(scene.dice.uniform(2, 5))
+    scene.plant.calm()
+    return True
+
+
+def recoveries_asked_for(scene: Scene) -> bool:
+    """Ask for many recoveries, as a loop that somebody forgot does."""
+    client_id = scene.dice.choice(CLIENTS)
+    route = f"webhooks/{scene.plant.webhooks[client_id]}/recover"
+    for _ in range(100):
+        scene.plant.call(client_id, "POST", route, {"since": "2026-01-01T00:00:00Z"})
+    return True
+
+
+def clock_set(scene: Scene) -> bool:
+    scene.plant.clock.set(scene.dice.choice([-10_800, -90, 0, 90, 10_800]))
+    return True
+
+
 def _poison(word: str) -> Fault:
     def fault(scene: Scene) -> bool:
         description = f"{word} {scene.dice.randrange(10**9)}"
@@ -299,6 +321,10 @@ FAULTS: dict[str, Fault] = {
     "endpoint resets": _endpoint(RESET),
     "endpoint answers 500": _endpoint(ERROR),
     "endpoint answers 429": _endpoint(BUSY),
+    "endpoint answers without end": _endpoint(ENDLESS),
+    "endpoint is gone": endpoint_gone,
+    "recoveries asked for": recoveries_asked_for,
+    "clock of a machine set": clock_set,
     "heuristic raises": _poison(RAISES),
     "heuristic hangs": _poison(HANGS),
     "heuristic hears no alarm": _poison(DEAF),

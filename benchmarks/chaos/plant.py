@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from cryptography.fernet import Fernet
 from benchmarks.chaos.receiver import Endpoint
 from benchmarks.chaos.servers import FragileServers
 from tests.system.databases import Database, Databases
+from tests.system.fake_clock import FakeClock
 from tests.system.stack import ROOT, Stack
 
 CLIENTS = ("acme", "bolt", "coda")
@@ -51,6 +53,7 @@ class Plant:
         self.servers = FragileServers()
         self.broker = broker
         self.keys: dict[str, str] = {}
+        self.webhooks: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
         self._supervisors: dict[str, subprocess.Popen[bytes]] = {}
         self._watch = threading.Event()
@@ -71,13 +74,22 @@ class Plant:
         folder = self.servers.folder / "logs"
         folder.mkdir()
         self.endpoint = Endpoint(self.servers.folder)
-        environ = {**ENVIRON, "PAVE_BROKER": self.broker}
+        # It takes connections, and says nothing.
+        self._mail_server = socket.create_server(("127.0.0.1", 0))
+        mail_port = self._mail_server.getsockname()[1]
+        environ = {
+            **ENVIRON,
+            "PAVE_BROKER": self.broker,
+            "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}",
+        }
         self.stack = Stack(folder, self.database, self.servers.redis.url, environ)
         self.stack.environ["REDIS_URL"] = self.servers.redis.url
+        self.clock = FakeClock(folder / "clock")
         self.stack.start_web()
         for client_id in CLIENTS:
             made = self.stack.create_client(client_id, self.endpoint.url(client_id))
             self.keys[client_id] = made["api_key"]
+            self.webhooks[client_id] = made["webhook"]["id"]
             self.secrets[client_id] = made["webhook"]["secret"]
         self.endpoint.know(self.secrets)
         for name in self.supervisors:
@@ -96,8 +108,11 @@ class Plant:
     # --- Processes ----------------------------------------------------------------------------
 
     def start_supervisor(self, name: str) -> None:
-        """Start ``manage.py qcluster``."""
-        self._supervisors[name] = self.stack.start(f"cluster-{name}", "manage.py", "qcluster")
+        """Start ``manage.py qcluster``; on the last machine by a clock that can be set."""
+        environ = self.clock.environ if name == self.supervisors[-1] else {}
+        self._supervisors[name] = self.stack.start(
+            f"cluster-{name}", "manage.py", "qcluster", environ=environ
+        )
 
     def supervisor(self, name: str) -> subprocess.Popen[bytes]:
         """Return the process of a supervisor."""
@@ -167,9 +182,25 @@ class Plant:
             " WHERE status = 'pending' AND next_attempt_at > now()"
         )
 
+    def call(self, client_id: str, method: str, route: str, body: dict[str, Any]) -> int:
+        """Call the API as a client; return the status, 0 if there was no answer."""
+        try:
+            response = self.session().request(
+                method,
+                f"{self.stack.web_url}/v1/{route}",
+                json=body,
+                headers={"Authorization": f"Api-Key {self.keys[client_id]}"},
+                timeout=15,
+            )
+        except requests.RequestException:
+            return 0
+        return response.status_code
+
     def calm(self) -> None:
-        """Let the endpoint answer well, and be trusted again."""
+        """Let the endpoint answer well, and be trusted again; enable what 410 has disabled."""
         self.endpoint.behave("well")
+        for client_id, webhook in self.webhooks.items():
+            self.call(client_id, "PATCH", f"webhooks/{webhook}", {"enabled": True})
         self.rows("UPDATE webhooks_webhook SET paused_until = NULL WHERE paused_until > now()")
 
     def stop_clusters(self) -> list[psutil.Process]:

@@ -5,6 +5,7 @@ one word a line, and ends with it.
 """
 
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
@@ -19,12 +20,25 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from webhooks.receiver.application import Message, Receiver, Reply
 
 WELL, ERROR, HANG, RESET, REFUSE, BUSY = "well", "error", "hang", "reset", "refuse", "busy"
+GONE, ENDLESS = "gone", "endless"
+
+
+class _Endless:
+    """An answer whose body does not end; each connection gets one of its own."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        yield from itertools.repeat(1000 * b"x")
+
+
 _REPLIES = {
     WELL: Reply(),
     ERROR: Reply(status=500),
     HANG: Reply(hang=True),
     RESET: Reply(reset=True),
     BUSY: Reply(status=429, headers={"retry-after": "2"}),
+    GONE: Reply(status=410),
+    ENDLESS: Reply(raw=_Endless(), pause=0.01),
 }
 # Milliseconds would flatter an endpoint on the same machine.
 _DELAY = 0.005
@@ -114,7 +128,7 @@ class _Notes:
                 "type": body.get("type"),
                 "request": body.get("request_id"),
                 "digest": hashlib.sha256(message.body).hexdigest(),
-                "answer": 0 if reply.hang or reply.reset else reply.status,
+                "answer": 0 if reply.hang or reply.reset or reply.raw else reply.status,
             }
         )
         with self._lock:

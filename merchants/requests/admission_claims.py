@@ -57,8 +57,9 @@ def claim_queued(limit: int) -> Claimed:
         if not ids:
             return Claimed((), AdmissionClaim(), more)
         claim = _write_claim(ids)
-    requests = NormalizationRequest.objects.filter(pk__in=ids).order_by("id")
-    return Claimed(list(requests), claim, more)
+    # In the order in which they were chosen: what is left at the end of a batch's time is the last.
+    requests = NormalizationRequest.objects.in_bulk(ids)
+    return Claimed([requests[pk] for pk in ids if pk in requests], claim, more)
 
 
 def claim_suspect() -> Claimed | None:

@@ -26,6 +26,7 @@ from merchants.models import (
 )
 from merchants.requests import cancellation
 from merchants.requests.resolutions.keys import ALL_CLIENTS
+from pave.api.models import IdempotencyKey
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import clock
@@ -68,9 +69,11 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     From its first step on none of the client's keys is accepted. It may be repeated, and must be
     if it was interrupted.
     """
-    prefixes = list(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
+    prefixes = set(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
     with transaction.atomic():
         Client.objects.filter(pk=client.pk).update(active=False)
+        # Also those of a client that staff activate meanwhile.
+        ApiKey.objects.filter(client=client).update(revoked=True)
         api_keys.drop_cached_keys(client=client)
         Webhook.objects.filter(client=client).update(
             enabled=False, disabled_by=Webhook.DisabledBy.STAFF
@@ -81,17 +84,29 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)
     _forget_history(client)
     yield from _erase_rows(client)
-    while NormalizationRequest.objects.filter(client=client).exists():
-        # Posted with a key that was accepted before, and committed since.
+    while not _erase_if_nothing_is_left(client):
+        prefixes |= set(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
         yield from _erase_rows(client)
-    _forget_history_of_what_is_gone()
-    _forget_history(client)  # staff may have saved its page since
-    # With its other rows: limits, usage, idempotency keys.
-    Client.objects.filter(pk=client.pk).delete()
     for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
         api_keys.drop_cached(prefix=prefix)
     _forget_statistics()
     logger.info("client.erased", extra={"client": client.client_id})
+
+
+def _erase_if_nothing_is_left(client: Client) -> bool:
+    """Erase the client itself, unless it has got something since; return whether it is erased."""
+    with transaction.atomic():
+        # Who posts, or changes the client, waits for the lock, and finds no client then.
+        of_client = Client.objects.select_for_update().filter(pk=client.pk)
+        of_client.first()
+        made = (NormalizationRequest, Webhook, ApiKey)
+        if any(model._default_manager.filter(client=client).exists() for model in made):
+            return False
+        _forget_history_of_what_is_gone()
+        _forget_history(client)
+        # With its other rows: limits, usage.
+        of_client.delete()
+        return True
 
 
 def _erase_rows(client: Client) -> Iterator[tuple[str, int]]:
@@ -108,6 +123,7 @@ def _erase_rows(client: Client) -> Iterator[tuple[str, int]]:
     Tally.objects.filter(subject__in=[str(webhook.pk) for webhook in webhooks]).delete()
     yield "webhooks", _erase(webhooks)
     yield "API keys", _erase(ApiKey.objects.filter(client=client))
+    yield from _erase_batchwise("idempotency keys", IdempotencyKey, client)
 
 
 def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:

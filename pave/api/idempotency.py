@@ -106,7 +106,8 @@ def key_of(request: Request) -> str | None:
         raise ParameterError(
             {
                 "Idempotency-Key": f"Must be one string of 1 to {KEY_LENGTH} visible ASCII "
-                'characters, in quotes or not, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".'
+                'characters, such as "8e03978e-40d5-43dd-bc93-6894a57f9324"; in quotes if it has a '
+                "comma, quote or backslash (the last two with a backslash before them)."
             }
         )
     return re.sub(r"\\(.)", r"\1", header[1:-1]) if header.startswith('"') else header

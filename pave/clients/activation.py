@@ -21,4 +21,7 @@ def deactivate(*, client: Client) -> None:
 def _set(client: Client, *, active: bool) -> None:
     Client.objects.filter(pk=client.pk).update(active=active)
     api_keys.drop_cached_keys(client=client)
-    logger.info("client.changed", extra={"client": client.client_id, "changed": ["active"]})
+    logger.info(
+        "client.changed",
+        extra={"client": client.client_id, "changed": ["active"], "active": active},
+    )

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import conditional_escape
@@ -94,8 +94,13 @@ class ClientAdmin(StaffAdmin):
         return context | {"panels_above": panels}
 
     def save(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
-        # One that was erased meanwhile stays erased.
-        obj.save(force_update=change)
+        if change:
+            if not Client.objects.select_for_update().filter(pk=obj.pk).exists():
+                raise Http404  # erased meanwhile
+            # Whether it is active is changed by buttons.
+            obj.save(update_fields=form.changed_data)
+        else:
+            obj.save()
         api_keys.drop_cached_keys(client=obj)
         changed = sorted(form.changed_data)
         logger.info("client.changed", extra={"client": obj.client_id, "changed": changed})

@@ -149,7 +149,7 @@ class ButtonsMixin:
         entry = audit.record(
             request, action=button.label.lower(), obj=obj, changes=changes, detail=detail
         )
-        if current is None and not button.atomic:  # its client may have been erased meanwhile
+        if current is None:  # its client was erased meanwhile
             audit.blank(AuditEntry.objects.filter(pk=entry.pk))
         return result
 

@@ -26,6 +26,8 @@ BUTTONS = {
     ("webhooks.delivery", "retry"): {"support", "admin"},
     ("webhooks.delivery", "cancel"): {"support", "admin"},
     ("clients.client", "make_key"): {"admin"},
+    ("clients.client", "deactivate"): {"admin"},
+    ("clients.client", "activate"): {"admin"},
     ("clients.apikey", "rotate"): {"admin"},
     ("clients.apikey", "revoke"): {"admin"},
     ("merchants.normalizationrequest", "wrong"): {"support", "matcher", "admin"},
@@ -96,7 +98,7 @@ def test_a_button_is_shown_only_to_those_who_may_press_it(
         assert response.status_code == 403
     elif role not in BUTTONS[model, name]:
         assert url not in response.content.decode()
-    elif name not in ("enable", "cancel"):  # not possible in the state that they are in
+    elif name not in ("enable", "cancel", "activate"):  # not possible in the state that they are in
         assert url in response.content.decode()
 
 

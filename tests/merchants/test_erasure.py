@@ -22,7 +22,7 @@ from merchants.catalogue import feedback
 from merchants.models import Batch, Merchant, NormalizationRequest, Resolution
 from merchants.requests import admission, batches, erasure, submission, worker
 from merchants.requests.batches import Row
-from pave.clients import api_keys
+from pave.clients import activation, api_keys
 from pave.clients.models import Client
 from pave.staff.models import AuditEntry
 from tests.factories import DeliveryFactory, EventFactory
@@ -376,3 +376,60 @@ def test_no_process_accepts_a_key_after_the_first_step(client_1234):
     next(erasure.erase(client=client_1234.client))
     with mock.patch.object(api_keys, "_by_prefix", another):
         assert api_keys.authenticate(secret) is None
+
+
+def test_staff_who_activate_it_meanwhile_do_not_let_its_keys_in(client_1234, superuser):
+    steps = erasure.erase(client=client_1234.client)
+    next(steps)
+    url = reverse("admin:clients_client_do", args=[client_1234.client.pk, "activate"])
+    assert superuser.post(url).status_code == 302
+    assert client_1234.api.get("/v1/usage").status_code == 401
+    list(steps)
+    assert not Client.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["deactivate", "activate", "make_key"])
+@pytest.mark.parametrize("late", [False, True])
+def test_what_staff_do_to_it_in_the_last_moment_leaves_no_trace(
+    client_1234, superuser, name, late, monkeypatch
+):
+    client = client_1234.client
+    Client.objects.filter(pk=client.pk).update(name=MARK, active=name == "deactivate")
+    url = reverse("admin:clients_client_do", args=[client.pk, name])
+    forget = erasure._forget_history_of_what_is_gone
+    calls = []
+
+    def press_first():
+        if not calls:
+            calls.append(name)
+            superuser.post(url, {"name": MARK})
+        forget()
+
+    if late:  # after it was looked whether anything is left
+        monkeypatch.setattr(erasure, "_forget_history_of_what_is_gone", press_first)
+        list(erasure.erase(client=client))
+    else:
+        steps = erasure.erase(client=client)
+        while next(steps)[0] != "webhooks":
+            pass
+        superuser.post(url, {"name": MARK})
+        list(steps)
+    assert not Client.objects.exists()
+    assert MARK not in everything_stored()
+
+
+def test_a_button_whose_client_is_erased_under_it_leaves_no_trace(
+    client_1234, superuser, monkeypatch
+):
+    client = client_1234.client
+    Client.objects.filter(pk=client.pk).update(name=MARK)
+    deactivate = activation.deactivate
+
+    def erase_first(**kwargs):
+        list(erasure.erase(client=client))
+        deactivate(**kwargs)
+
+    monkeypatch.setattr(activation, "deactivate", erase_first)
+    superuser.post(reverse("admin:clients_client_do", args=[client.pk, "deactivate"]))
+    assert not Client.objects.exists()
+    assert MARK not in everything_stored()

@@ -200,6 +200,18 @@ def test_who_holds_admission_up_waits_for_the_next_batch():
     }
 
 
+def test_a_clients_single_transactions_are_read_before_the_rows_of_its_batches(monkeypatch):
+    monkeypatch.setattr(admission, "KEYING_SECONDS", -1)  # as if each took long
+    client = ClientFactory()
+    rows = [Row(number, None, {"description": f"ROW {number}"}) for number in range(5)]
+    batches.accept(client=client, rows=rows)
+    [single] = submit(client, "SINGLE")
+    admission.admit_batch()
+    single.refresh_from_db()
+    assert single.status == "processing"
+    assert NormalizationRequest.objects.filter(status="queued").count() == 5
+
+
 def test_two_admissions_at_a_time_share_one_clients_backlog():
     submit(ClientFactory(), *(f"M{number}" for number in range(30)))
     first, second, third = (admission_claims.claim_queued(12).requests for _ in range(3))

@@ -73,15 +73,19 @@ class Stack:
 
     # --- Processes ----------------------------------------------------------------------------
 
-    def start_web(self) -> subprocess.Popen[bytes]:
-        """Start gunicorn on a free port, wait until it answers, and return it."""
+    def start_web(self, environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start gunicorn on a free port, wait until it answers, and return it.
+
+        Args:
+            environ: Settings that it has beside those of all.
+        """
         with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
             self.web_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             number = listening.fileno()
             web = self.start(
                 "web", "-m", "gunicorn", "-c", "python:pave.gunicorn", f"--bind=fd://{number}",
                 "pave.wsgi",
-                pass_fds=[number],
+                pass_fds=[number], environ=environ,
             )  # fmt: skip
         self.wait_for(self._web_answers, START_SECONDS)
         self._web = psutil.Process(web.pid)
@@ -96,14 +100,25 @@ class Stack:
         return self.start("cluster", "manage.py", "qcluster")
 
     def start(
-        self, name: str, *arguments: str, pass_fds: list[int] | None = None
+        self,
+        name: str,
+        *arguments: str,
+        pass_fds: list[int] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start Python with ``arguments``, as the leader of a process group; log to ``name``."""
+        """Start Python with ``arguments``, as the leader of a process group.
+
+        Args:
+            name: Of its log.
+            arguments: Python's.
+            pass_fds: Files that it inherits.
+            environ: Settings that it has beside those of all.
+        """
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
-                env=self.environ,
+                env={**self.environ, **(environ or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

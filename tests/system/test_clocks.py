@@ -2,14 +2,13 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import distribution
 
 import psutil
 import pytest
 
 from tests.servers import ON_SQLITE
+from tests.system.fake_clock import FakeClock
 from tests.system.stack import Stack
 from webhooks.receiver.application import Receiver, Reply, always
 
@@ -18,9 +17,6 @@ pytestmark = [
     pytest.mark.skipif(ON_SQLITE, reason="There all processes are on one machine."),
 ]
 
-LIBRARY = distribution("libfaketime").locate_file(
-    "libfaketime/vendor/libfaketime/src/libfaketime.so.1"
-)
 PROMPT_SECONDS = 60
 POSTS = 6
 
@@ -34,37 +30,20 @@ class OtherMachine:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._offset = stack.folder / "clock"
+        self._clock = FakeClock(stack.folder / "clock")
+        self.set_clock = self._clock.set
         self._started: list[subprocess.Popen[bytes]] = []
-
-    def set_clock(self, ahead: int) -> None:
-        """Set its clock, by so many seconds ahead of the others'."""
-        self._offset.write_text(f"{ahead:+d}")
 
     def start_cluster(self) -> None:
         """Start a cluster."""
-        with self._environment():
-            self._started.append(self._stack.start("other_machine", "manage.py", "qcluster"))
+        environ = self._clock.environ
+        self._started.append(
+            self._stack.start("other_machine", "manage.py", "qcluster", environ=environ)
+        )
 
     def start_web(self) -> None:
         """Start a web server, to which is posted from now on."""
-        with self._environment():
-            self._started.append(self._stack.start_web())
-
-    @contextmanager
-    def _environment(self) -> Iterator[None]:
-        own = self._stack.environ
-        self._stack.environ = {
-            **own,
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._offset),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        try:
-            yield
-        finally:
-            self._stack.environ = own
+        self._started.append(self._stack.start_web(environ=self._clock.environ))
 
     def switch_off(self) -> None:
         """End its processes without a word."""

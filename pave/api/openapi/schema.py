@@ -73,7 +73,7 @@ def location(*answers: int) -> OpenApiParameter:
 IDEMPOTENCY_KEY = header(
     "Idempotency-Key",
     "Makes it safe to repeat the request: the first response is replayed for 24 hours. 1 to "
-    f"{KEY_LENGTH} visible characters, in quotes or not.",
+    f"{KEY_LENGTH} visible characters, in quotes if it has a comma, quote or backslash.",
     example="8e03978e-40d5-43dd-bc93-6894a57f9324",
     pattern=f"^({KEY_PATTERN})$",
 )
