@@ -78,7 +78,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
         Webhook.objects.filter(client=client).update(
             enabled=False, disabled_by=Webhook.DisabledBy.STAFF
         )
-    time.sleep(PROCESS_SECONDS)
+    time.sleep(PROCESS_SECONDS)  # until no process uses what it has read of them
     with transaction.atomic():
         # Waits for a batch that is being accepted; from here on none is.
         advisory_locks.take_for(advisory_locks.Lock.TAKING_BATCHES, client.pk)
