@@ -69,11 +69,8 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     From its first step on none of the client's keys is accepted. It may be repeated, and must be
     if it was interrupted.
     """
-    prefixes = set(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
     with transaction.atomic():
-        Client.objects.filter(pk=client.pk).update(active=False)
-        # Also those of a client that staff activate meanwhile.
-        ApiKey.objects.filter(client=client).update(revoked=True)
+        Client.objects.filter(pk=client.pk).update(active=False, erasing=True)
         api_keys.drop_cached_keys(client=client)
         Webhook.objects.filter(client=client).update(
             enabled=False, disabled_by=Webhook.DisabledBy.STAFF
@@ -85,10 +82,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     _forget_history(client)
     yield from _erase_rows(client)
     while not _erase_if_nothing_is_left(client):
-        prefixes |= set(ApiKey.objects.filter(client=client).values_list("prefix", flat=True))
         yield from _erase_rows(client)
-    for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
-        api_keys.drop_cached(prefix=prefix)
     _forget_statistics()
     logger.info("client.erased", extra={"client": client.client_id})
 
@@ -122,7 +116,11 @@ def _erase_rows(client: Client) -> Iterator[tuple[str, int]]:
     webhooks = Webhook.objects.filter(client=client)
     Tally.objects.filter(subject__in=[str(webhook.pk) for webhook in webhooks]).delete()
     yield "webhooks", _erase(webhooks)
-    yield "API keys", _erase(ApiKey.objects.filter(client=client))
+    keys = ApiKey.objects.filter(client=client)
+    prefixes = list(keys.values_list("prefix", flat=True))
+    yield "API keys", _erase(keys)
+    for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
+        api_keys.drop_cached(prefix=prefix)
     yield from _erase_batchwise("idempotency keys", IdempotencyKey, client)
 
 

@@ -63,6 +63,7 @@ def describe(client: Client, *, now: datetime) -> dict[str, Any]:
     start, end = quotas.month_of(now)
     numbers = counts(client, now=now)
     quota = client.monthly_quota
+    remaining = left(client, now=now)
     used = numbers["total"] if quota is None else quotas.used(client=client, now=now)
     rate = client.requests_per_minute
     return {
@@ -72,7 +73,7 @@ def describe(client: Client, *, now: datetime) -> dict[str, Any]:
         "quota": {
             "limit": quota,
             "used": used,
-            "remaining": None if quota is None else max(0, quota - used),
+            "remaining": remaining,
         },
         "rate": {
             "requests_per_minute": rate,

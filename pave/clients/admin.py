@@ -1,7 +1,8 @@
 """Staff's view of clients and their keys."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
@@ -18,7 +19,7 @@ from pave.clients import activation, api_keys, quotas
 from pave.clients.models import ApiKey, Client
 from pave.core.app_config import pave_apps
 from pave.staff.button_views import shown_once
-from pave.staff.buttons import Result, button
+from pave.staff.buttons import Refused, Result, button
 from pave.staff.model_admin import StaffAdmin
 from pave.staff.templatetags.staff import ago, pill
 
@@ -34,6 +35,14 @@ class KeyForm(forms.Form):
         initial="default",
         help_text="What it is for, such as “production” or “Anna's laptop”.",
     )
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except activation.Erasing as error:
+        raise Refused(str(error)) from error
 
 
 def key_state(key: ApiKey) -> str:
@@ -126,6 +135,7 @@ class ClientAdmin(StaffAdmin):
         permission="clients.add_apikey",
         form=KeyForm,
         look="primary",
+        offered=lambda client: not client.erasing,
         changes=(),
     )
     def make_key(self, request: HttpRequest, client: Client, data: dict) -> Result:
@@ -143,18 +153,20 @@ class ClientAdmin(StaffAdmin):
         changes=("active",),
     )
     def deactivate(self, request: HttpRequest, client: Client, data: dict) -> Result:
-        activation.deactivate(client=client)
+        with _refused():
+            activation.deactivate(client=client)
         return "Deactivated; its calls get 401."
 
     @button(
         "Activate",
         permission="clients.change_client",
         confirmation="Accept its calls again?",
-        offered=lambda client: not client.active,
+        offered=lambda client: not client.active and not client.erasing,
         changes=("active",),
     )
     def activate(self, request: HttpRequest, client: Client, data: dict) -> Result:
-        activation.activate(client=client)
+        with _refused():
+            activation.activate(client=client)
         return "Active; its keys are accepted."
 
 

@@ -29,6 +29,12 @@ class Client(models.Model):
     active = models.BooleanField(
         default=True, help_text="If unticked, none of the client's keys is accepted."
     )
+    erasing = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Its erasure has begun: it is not activated again, and gets no key.",
+    )
     requests_per_minute = models.PositiveIntegerField(
         null=True,
         blank=True,

@@ -54,7 +54,7 @@ def remaining(
     start, _ = month_of(now)
     if not MonthlyUse.objects.filter(client=client, month=start.date()).exists():
         _start_counting(client, start, count_since)
-    return max(0, client.monthly_quota - used(client=client, now=now))
+    return max(0, client.monthly_quota - (used(client=client, now=now) or 0))
 
 
 def charge(
@@ -90,7 +90,7 @@ def charge(
         _start_counting(client, start, count_since)
         if within_quota.update(used=F("used") + number):
             return
-    raise QuotaExceeded(max(0, quota - used(client=client, now=now)), end)
+    raise QuotaExceeded(max(0, quota - (used(client=client, now=now) or 0)), end)
 
 
 def _start_counting(
@@ -102,8 +102,11 @@ def _start_counting(
     )
 
 
-def used(*, client: Client, now: datetime.datetime) -> int:
-    """Return how many transactions count against the quota in this month."""
+def used(*, client: Client, now: datetime.datetime) -> int | None:
+    """Return how many transactions count against the quota in this month.
+
+    None where the count of a new quota, or of a new month, has not begun.
+    """
     start, _ = month_of(now)
     uses = MonthlyUse.objects.filter(client=client, month=start.date())
-    return uses.values_list("used", flat=True).first() or 0
+    return uses.values_list("used", flat=True).first()

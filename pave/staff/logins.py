@@ -18,6 +18,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.forms import TextInput
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from pave.core import clock
 from pave.staff import audit
@@ -26,6 +27,8 @@ ATTEMPTS_PER_MINUTE = 20
 # Concurrent logins in a process: one whose password is hashed, and those that wait for that. Each
 # holds a thread of the web server (pave/gunicorn.py).
 MAX_CONCURRENT = 3
+# Of an account, in a quarter of an hour.
+MAX_ON_RECORD = 100
 # How long they wait, in seconds: for two others, on a busy machine.
 WAIT_SECONDS = 5.0
 
@@ -96,7 +99,8 @@ def _count_attempt(address: str, minute: int) -> int:
 def record(request: HttpRequest, response: HttpResponse) -> None:
     """Put on record who has logged in, or which account of staff was refused a login.
 
-    Of refusals one in a quarter of an hour for each account and address: anybody can cause more.
+    Of refusals one in a quarter of an hour for each account and address, and for an account no more
+    than ``MAX_ON_RECORD``: anybody can cause more.
     """
     if response.status_code == HTTPStatus.FOUND and isinstance(request.user, User):
         audit.record(request, action="logged in", obj=request.user)
@@ -106,17 +110,24 @@ def record(request: HttpRequest, response: HttpResponse) -> None:
     user = User.objects.filter(username=name).first() if name else None
     if user is None:
         return
-    seconds = settings.AXES_COOLOFF_TIME.total_seconds()
-    if cache.add(f"logins:refused:{user.pk}:{address_of(request)}", "on record", seconds):
+    recent = timezone.now() - settings.AXES_COOLOFF_TIME
+    refused = audit.of_object(user).filter(action=REFUSED, at__gt=recent)
+    addresses = list(refused.values_list("address", flat=True)[:MAX_ON_RECORD])
+    known = address_of(request) in map(network_of, addresses)
+    if not known and len(addresses) < MAX_ON_RECORD:
         audit.record(request, action=REFUSED, obj=user, user=user)
 
 
 def address_of(request: HttpRequest) -> str:
     """Return what counts as one caller's address: of IPv6, the network that one machine has."""
-    address = request.META.get("REMOTE_ADDR", "")
+    return network_of(request.META.get("REMOTE_ADDR", ""))
+
+
+def network_of(address: str | None) -> str:
+    """Return an address of IPv4, or the network of one of IPv6; what is neither as it is."""
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(address or "")
     except ValueError:
-        return address
+        return address or ""
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return str(ip_network((parsed, 64), strict=False)[0]) if parsed.version == 6 else str(parsed)

@@ -316,6 +316,17 @@ def test_logins_are_on_record(db: None) -> None:
     ]
 
 
+def test_refused_logins_on_record_are_few_also_without_redis_and_by_network(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_superuser("anna", password="right-horse-battery")
+    monkeypatch.setattr(cache, "add", lambda *args, **kwargs: True)  # as while Redis is away
+    for number in range(4):
+        browser = Browser(REMOTE_ADDR=f"2001:db8::{number}")
+        browser.post(reverse("admin:login"), {"username": "anna", "password": "wrong"})
+    assert AuditEntry.objects.count() == 1
+
+
 def test_who_guesses_anothers_password_has_not_logged_in(superuser: Browser) -> None:
     User.objects.create_superuser("anna", password="right-horse-battery")
     superuser.post(reverse("admin:login"), {"username": "anna", "password": "wrong"})

@@ -120,6 +120,14 @@ def test_what_was_sent_before_the_quota_was_set_counts(api, limited):
     assert [answer.status_code for answer in answers] == [202, 429]
 
 
+def test_what_was_sent_before_the_quota_was_set_is_shown_as_used(api, limited):
+    for _ in range(3):
+        api.post("/v1/normalizations", BODY, format="json")
+    limited(monthly_quota=5)
+    usage = api.get("/v1/usage").json()
+    assert usage["quota"] == {"limit": 5, "used": 3, "remaining": 2}
+
+
 def test_a_request_that_fails_costs_nothing_of_the_quota(limited, monkeypatch):
     client = limited(monthly_quota=5)
     submission.submit(client=client, fields=BODY)

@@ -22,8 +22,8 @@ from merchants.catalogue import feedback
 from merchants.models import Batch, Merchant, NormalizationRequest, Resolution
 from merchants.requests import admission, batches, erasure, submission, worker
 from merchants.requests.batches import Row
-from pave.clients import activation, api_keys
-from pave.clients.models import Client
+from pave.clients import api_keys
+from pave.clients.models import ApiKey, Client
 from pave.staff.models import AuditEntry
 from tests.factories import DeliveryFactory, EventFactory
 from tests.merchants.heuristics import FirstWord
@@ -381,8 +381,11 @@ def test_no_process_accepts_a_key_after_the_first_step(client_1234):
 def test_staff_who_activate_it_meanwhile_do_not_let_its_keys_in(client_1234, superuser):
     steps = erasure.erase(client=client_1234.client)
     next(steps)
-    url = reverse("admin:clients_client_do", args=[client_1234.client.pk, "activate"])
-    assert superuser.post(url).status_code == 302
+    for name in ("activate", "make_key"):
+        url = reverse("admin:clients_client_do", args=[client_1234.client.pk, name])
+        superuser.post(url, {"name": "new"})
+    assert not Client.objects.get().active
+    assert ApiKey.objects.count() == 1
     assert client_1234.api.get("/v1/usage").status_code == 401
     list(steps)
     assert not Client.objects.exists()
@@ -423,13 +426,14 @@ def test_a_button_whose_client_is_erased_under_it_leaves_no_trace(
 ):
     client = client_1234.client
     Client.objects.filter(pk=client.pk).update(name=MARK)
-    deactivate = activation.deactivate
+    key, _ = api_keys.issue(client=client, name=MARK)
+    revoke = api_keys.revoke
 
     def erase_first(**kwargs):
         list(erasure.erase(client=client))
-        deactivate(**kwargs)
+        revoke(**kwargs)
 
-    monkeypatch.setattr(activation, "deactivate", erase_first)
-    superuser.post(reverse("admin:clients_client_do", args=[client.pk, "deactivate"]))
+    monkeypatch.setattr(api_keys, "revoke", erase_first)
+    superuser.post(reverse("admin:clients_apikey_do", args=[key.prefix, "revoke"]))
     assert not Client.objects.exists()
     assert MARK not in everything_stored()
