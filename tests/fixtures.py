@@ -118,6 +118,7 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     rulesets.changes_between.cache_clear()
     rulesets._changed_by.cache_clear()
     monkeypatch.setattr("pave.clients.api_keys._last_recorded", {})
+    api_keys._by_prefix._in_process.clear()
     # Nobody looks at the queue's depth within a test, but for those about that.
     monkeypatch.setattr("merchants.api.backpressure.depth", lambda most, **of: 0)
     monkeypatch.setattr("merchants.api.backpressure._of_clients", {})

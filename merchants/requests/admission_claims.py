@@ -20,7 +20,8 @@ from pave.operations.cluster.worker_names import worker_name
 
 logger = logging.getLogger(__name__)
 
-# How long nothing may happen while the lock on claims is held: all others wait for it.
+# How long nothing may happen while the lock on claims is held, since all others wait for it: who is
+# frozen meanwhile loses it.
 IDLE_SECONDS = 5.0
 # An older claim belongs to a dead worker: the limits for keys are much shorter.
 LEASE = timedelta(seconds=60)
@@ -65,7 +66,8 @@ def claim_queued(limit: int) -> Claimed:
 def claim_suspect() -> Claimed | None:
     """Claim one request that is to be admitted alone, and count the attempt."""
     with transaction.atomic():
-        _take_turn()
+        idle_limit.limit_this(IDLE_SECONDS)
+        advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
         suspects = NormalizationRequest.objects.suspect().exclude(pk__in=LOCKED.current())
@@ -80,12 +82,6 @@ def claim_suspect() -> Claimed | None:
                 fair_share.charge(client, ALONE.wall)
                 return Claimed([request], _write_claim([request.pk], alone=True))
     return None
-
-
-def _take_turn() -> None:
-    """Wait for the lock on claims; who is frozen while holding it loses it soon."""
-    idle_limit.limit_this(IDLE_SECONDS)
-    advisory_locks.take(advisory_locks.Lock.CLAIMING_REQUESTS)
 
 
 def _claimed_elsewhere() -> tuple[set[UUID], set[UUID]]:

@@ -204,8 +204,9 @@ def _forget_history_of_what_is_gone() -> None:
     for model in (*_MADE_OF_TEXTS, Merchant, Rule, Webhook, ApiKey):
         entries = AuditEntry.objects.filter(model=model._meta.label_lower).exclude(object_id="")
         ids = set(entries.values_list("object_id", flat=True))
-        existing = model._default_manager.filter(pk__in=ids).values_list("pk", flat=True)
-        _blank(model, ids - {str(pk) for pk in existing})
+        field = "prefix" if model is ApiKey else "pk"  # as in the trail (ApiKey.audit_id)
+        rows = model._default_manager.filter(**{f"{field}__in": ids})
+        _blank(model, ids - {str(one) for one in rows.values_list(field, flat=True)})
 
 
 def _forget_statistics() -> None:

@@ -63,8 +63,8 @@ def describe(client: Client, *, now: datetime) -> dict[str, Any]:
     start, end = quotas.month_of(now)
     numbers = counts(client, now=now)
     quota = client.monthly_quota
-    remaining = left(client, now=now)
-    used = numbers["total"] if quota is None else quotas.used(client=client, now=now)
+    left(client, now=now)  # begins the count of a new quota
+    used = numbers["total"] if quota is None else quotas.used(client=client, now=now) or 0
     rate = client.requests_per_minute
     return {
         "client_id": client.client_id,
@@ -73,7 +73,7 @@ def describe(client: Client, *, now: datetime) -> dict[str, Any]:
         "quota": {
             "limit": quota,
             "used": used,
-            "remaining": remaining,
+            "remaining": None if quota is None else max(0, quota - used),
         },
         "rate": {
             "requests_per_minute": rate,

@@ -18,7 +18,7 @@ STRANGERS_FORM = 8 * 1024
 # No more addresses of an X-Forwarded-For are looked at.
 MAX_PROXIES = 16
 
-_WITH_PORT = re.compile(r"\s*(?:([\d.]+)|\[([\da-fA-F:.]+)\]):\d+\s*", re.ASCII)
+_WITH_PORT = re.compile(r"\s*(?:([\d.]+):\d+|\[([\da-fA-F:.]+)\](?::\d+)?)\s*", re.ASCII)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 

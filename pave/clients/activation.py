@@ -8,15 +8,11 @@ from pave.clients.models import Client
 logger = logging.getLogger(__name__)
 
 
-class Erasing(Exception):
-    """The client is being erased, or has been."""
-
-
 def activate(*, client: Client) -> None:
     """Accept the client's keys again, but for those that are revoked.
 
     Raises:
-        Erasing: It stays inactive.
+        api_keys.Erasing: It stays inactive.
     """
     _set(client, active=True)
 
@@ -25,14 +21,14 @@ def deactivate(*, client: Client) -> None:
     """Accept none of the client's keys, from a second later on in each process.
 
     Raises:
-        Erasing: It is inactive in any case.
+        api_keys.Erasing: It is inactive in any case.
     """
     _set(client, active=False)
 
 
 def _set(client: Client, *, active: bool) -> None:
     if not Client.objects.filter(pk=client.pk, erasing=False).update(active=active):
-        raise Erasing("This client is being erased.")
+        raise api_keys.Erasing
     api_keys.drop_cached_keys(client=client)
     logger.info(
         "client.changed",

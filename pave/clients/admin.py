@@ -41,8 +41,15 @@ class KeyForm(forms.Form):
 def _refused() -> Iterator[None]:
     try:
         yield
-    except activation.Erasing as error:
+    except api_keys.Erasing as error:
         raise Refused(str(error)) from error
+
+
+def client_state(client: Client) -> str:
+    """Return a client's state: active, inactive or being erased."""
+    if client.erasing:
+        return "being erased"
+    return "active" if client.active else "inactive"
 
 
 def key_state(key: ApiKey) -> str:
@@ -83,7 +90,7 @@ class ClientAdmin(StaffAdmin):
         return False
 
     def status_of(self, obj: Client) -> SafeString:
-        return pill("active" if obj.active else "inactive")
+        return pill(client_state(obj))
 
     def panel_context(self, request: HttpRequest, obj: Client) -> dict[str, Any]:
         now = timezone.now()
@@ -108,6 +115,8 @@ class ClientAdmin(StaffAdmin):
                 raise Http404  # erased meanwhile
             # Whether it is active is changed by buttons.
             obj.save(update_fields=form.changed_data)
+            if form.initial.get("monthly_quota") is None:
+                quotas.begin_anew(client=obj)
         else:
             obj.save()
         api_keys.drop_cached_keys(client=obj)
@@ -116,7 +125,7 @@ class ClientAdmin(StaffAdmin):
 
     @admin.display(description="state", ordering="active")
     def state(self, client: Client) -> SafeString:
-        return pill("active" if client.active else "inactive")
+        return pill(client_state(client))
 
     @admin.display(description="live keys")
     def live_keys(self, client: Client) -> int:
@@ -139,7 +148,8 @@ class ClientAdmin(StaffAdmin):
         changes=(),
     )
     def make_key(self, request: HttpRequest, client: Client, data: dict) -> Result:
-        key, secret = api_keys.issue(client=client, name=data["name"])
+        with _refused():
+            key, secret = api_keys.issue(client=client, name=data["name"])
         return show_key(self, request, client, key, secret)
 
     # Not in the form, where a page that was opened before would undo it.
@@ -253,7 +263,8 @@ class ApiKeyAdmin(StaffAdmin):
         offered=lambda key: not key.revoked,
     )
     def rotate(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
-        replacement, secret = api_keys.rotate(key=key)
+        with _refused():
+            replacement, secret = api_keys.rotate(key=key)
         return show_key(self, request, key.client, replacement, secret)
 
     @button(

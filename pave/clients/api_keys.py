@@ -19,8 +19,21 @@ LAST_USED_EVERY = timedelta(minutes=1)
 _last_recorded: dict[str, float] = {}
 
 
+class Erasing(Exception):
+    """The client is being erased, or has been; the message is a sentence."""
+
+    def __init__(self) -> None:
+        super().__init__("This client is being erased.")
+
+
 def issue(*, client: Client, name: str = "default") -> tuple[ApiKey, str]:
-    """Create a key for ``client``; return its row and the key itself, which is not stored."""
+    """Create a key for ``client``; return its row and the key itself, which is not stored.
+
+    Raises:
+        Erasing: The client gets no more keys.
+    """
+    if not Client.objects.filter(pk=client.pk, erasing=False).exists():
+        raise Erasing
     row, key = ApiKey.objects.create_key(client=client, name=masked(name))
     assert isinstance(row, ApiKey)  # noqa: S101 - the library's manager is typed for its own model
     return row, key
@@ -34,7 +47,11 @@ def revoke(*, key: ApiKey) -> None:
 
 
 def rotate(*, key: ApiKey) -> tuple[ApiKey, str]:
-    """Replace ``key`` by a new one of the same client and name, and revoke it."""
+    """Replace ``key`` by a new one of the same client and name, and revoke it.
+
+    Raises:
+        Erasing: The client gets no more keys.
+    """
     replacement = issue(client=key.client, name=key.name)
     revoke(key=key)
     return replacement

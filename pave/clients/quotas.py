@@ -102,6 +102,11 @@ def _start_counting(
     )
 
 
+def begin_anew(*, client: Client) -> None:
+    """Have what was sent without a quota count against one that the client has now."""
+    MonthlyUse.objects.filter(client=client).delete()
+
+
 def used(*, client: Client, now: datetime.datetime) -> int | None:
     """Return how many transactions count against the quota in this month.
 

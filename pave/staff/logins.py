@@ -33,6 +33,7 @@ MAX_ON_RECORD = 100
 WAIT_SECONDS = 5.0
 
 REFUSED = "was refused a login"
+_LAST = "More of this account's are not recorded for a while."
 _BUSY = "Others are logging in. Try again in a moment."
 
 _slots = threading.Semaphore(MAX_CONCURRENT)
@@ -115,7 +116,8 @@ def record(request: HttpRequest, response: HttpResponse) -> None:
     addresses = list(refused.values_list("address", flat=True)[:MAX_ON_RECORD])
     known = address_of(request) in map(network_of, addresses)
     if not known and len(addresses) < MAX_ON_RECORD:
-        audit.record(request, action=REFUSED, obj=user, user=user)
+        last = len(addresses) == MAX_ON_RECORD - 1
+        audit.record(request, action=REFUSED, obj=user, user=user, detail=_LAST if last else "")
 
 
 def address_of(request: HttpRequest) -> str:

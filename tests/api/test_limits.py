@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from merchants.models import NormalizationRequest
@@ -126,6 +127,16 @@ def test_what_was_sent_before_the_quota_was_set_is_shown_as_used(api, limited):
     limited(monthly_quota=5)
     usage = api.get("/v1/usage").json()
     assert usage["quota"] == {"limit": 5, "used": 3, "remaining": 2}
+
+
+def test_what_was_sent_between_two_quotas_counts(api, limited, superuser, client_1234):
+    page = reverse("admin:clients_client_change", args=[client_1234.client.pk])
+    for quota, number in (("100", 1), ("", 5), ("7", 1)):
+        superuser.post(page, {"share": "1", "monthly_quota": quota})
+        for _ in range(number):
+            assert api.post("/v1/normalizations", BODY, format="json").status_code == 202
+    assert api.get("/v1/usage").json()["quota"] == {"limit": 7, "used": 7, "remaining": 0}
+    assert api.post("/v1/normalizations", BODY, format="json").status_code == 429
 
 
 def test_a_request_that_fails_costs_nothing_of_the_quota(limited, monkeypatch):

@@ -437,3 +437,40 @@ def test_a_button_whose_client_is_erased_under_it_leaves_no_trace(
     superuser.post(reverse("admin:clients_apikey_do", args=[key.prefix, "revoke"]))
     assert not Client.objects.exists()
     assert MARK not in everything_stored()
+
+
+def test_the_command_erases_a_client_that_has_used_every_route(client_1234, settings):
+    settings.PAVE_HEURISTIC = "merchants.catalogue.rulesets.CatalogueHeuristic"
+    post = client_1234.api.post
+    for key in ("a", "b"):
+        made = post(
+            "/v1/normalizations", {"description": MARK}, format="json", HTTP_IDEMPOTENCY_KEY=key
+        )
+        assert made.status_code == 202
+    post("/v1/webhooks", {"url": "https://example.com/hook"}, format="json")
+    post("/v1/batches", {"transactions": [{"description": MARK}]}, format="json")
+    work()
+    call_command("erase_client", "1234", "--yes", stdout=io.StringIO())
+    assert not Client.objects.exists()
+    assert MARK not in everything_stored()
+
+
+def test_the_history_of_other_clients_keys_stays(client_1234, stranger, superuser):
+    key, _ = api_keys.issue(client=stranger.client, name="prod")
+    superuser.post(reverse("admin:clients_apikey_do", args=[key.prefix, "revoke"]))
+    before = AuditEntry.objects.values().get()
+    list(erasure.erase(client=client_1234.client))
+    assert AuditEntry.objects.values().get() == before
+
+
+def test_a_client_that_is_being_erased_gets_no_key(client_1234):
+    key, _ = api_keys.issue(client=client_1234.client)
+    next(erasure.erase(client=client_1234.client))
+    for give in (
+        lambda: api_keys.issue(client=client_1234.client),
+        lambda: api_keys.rotate(key=key),
+    ):
+        with pytest.raises(api_keys.Erasing):
+            give()
+    with pytest.raises(CommandError, match="being erased"):
+        call_command("create_client", "1234", stdout=io.StringIO())

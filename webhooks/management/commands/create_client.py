@@ -42,6 +42,8 @@ class Command(BaseCommand):
                 webhook, secret = self._webhook(client, url) if url else (None, None)
         except AddressError as error:
             raise CommandError(f"--webhook-url: {error}") from error
+        except api_keys.Erasing as error:
+            raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
         created = {
@@ -52,10 +54,12 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(created) if options["json"] else _as_text(created))
 
     def _client(self, client_id: str, name: str) -> Client:
-        client = Client.objects.filter(client_id=client_id).first() or Client(client_id=client_id)
+        # Locked, since one that is being erased or deactivated must not be written again.
+        existing = Client.objects.select_for_update().filter(client_id=client_id).first()
+        client = existing or Client(client_id=client_id)
         client.name = name or client.name
         client.full_clean(validate_unique=client._state.adding)
-        client.save()
+        client.save(update_fields=["name"] if existing else None)
         return client
 
     def _webhook(self, client: Client, url: str) -> tuple[Webhook, str]:
