@@ -114,4 +114,5 @@ class ByName(Pages):
 
 
 def _cursor(link: str | None) -> str | None:
-    return parse_qs(urlsplit(link).query)["cursor"][0] if link else None
+    """Return the cursor of a link; the link to the first page has an empty one, or none."""
+    return parse_qs(urlsplit(link or "").query).get("cursor", [None])[0]

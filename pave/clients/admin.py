@@ -116,7 +116,7 @@ class ClientAdmin(StaffAdmin):
             # Whether it is active is changed by buttons.
             obj.save(update_fields=form.changed_data)
             if form.initial.get("monthly_quota") is None:
-                quotas.begin_anew(client=obj)
+                quotas.begin_anew(client=obj, now=timezone.now())
         else:
             obj.save()
         api_keys.drop_cached_keys(client=obj)

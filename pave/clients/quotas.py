@@ -7,9 +7,11 @@ accepts the client's transactions, so that both commit or neither.
 import datetime
 from collections.abc import Callable
 
+from django.db import transaction
 from django.db.models import F
 
 from pave.clients.models import Client, MonthlyUse
+from pave.core.database import advisory_locks
 
 
 class QuotaExceeded(Exception):
@@ -96,15 +98,20 @@ def charge(
 def _start_counting(
     client: Client, start: datetime.datetime, count_since: Callable[[datetime.datetime], int]
 ) -> None:
-    MonthlyUse.objects.bulk_create(
-        [MonthlyUse(client=client, month=start.date(), used=count_since(start))],
-        ignore_conflicts=True,
-    )
+    with transaction.atomic():
+        # One counts, which takes a while, and the others find what it has counted.
+        advisory_locks.take_for(advisory_locks.Lock.STARTING_COUNT, client.pk)
+        if not MonthlyUse.objects.filter(client=client, month=start.date()).exists():
+            MonthlyUse.objects.bulk_create(
+                [MonthlyUse(client=client, month=start.date(), used=count_since(start))],
+                ignore_conflicts=True,
+            )
 
 
-def begin_anew(*, client: Client) -> None:
-    """Have what was sent without a quota count against one that the client has now."""
-    MonthlyUse.objects.filter(client=client).delete()
+def begin_anew(*, client: Client, now: datetime.datetime) -> None:
+    """Have what was sent this month without a quota count against one that the client has now."""
+    start, _ = month_of(now)
+    MonthlyUse.objects.filter(client=client, month=start.date()).delete()
 
 
 def used(*, client: Client, now: datetime.datetime) -> int | None:

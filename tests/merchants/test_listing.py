@@ -118,6 +118,14 @@ def test_a_wrong_parameter_is_named(api, name, value):
     problem(api.get(PATH, {name: value}), 400, name)
 
 
+@pytest.mark.parametrize("path", [PATH, "/v1/batches", "/v1/webhooks", "/v1/merchants"])
+@pytest.mark.parametrize("cursor", [b"o=1&r=1", b"o=1000&r=1", b"o=1000", b"r=1"])
+def test_a_cursor_that_somebody_has_made_up_leads_to_an_empty_page(api, path, cursor):
+    page = api.get(path, {"cursor": b64encode(cursor).decode()})
+    assert page.status_code == 200
+    assert page.json()["data"] == []
+
+
 def test_a_parameter_that_is_there_twice_is_named(api):
     problem(api.get(f"{PATH}?status=failed&status=queued"), 400, "status")
 

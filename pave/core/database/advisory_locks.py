@@ -16,6 +16,7 @@ class Lock(IntEnum):
     DRAFT = 7_283_004
     # An Idempotency-Key; the owner is a digest.
     USING_KEY = 7_283_005
+    STARTING_COUNT = 7_283_006
 
 
 def take(lock: Lock, *, shared: bool = False) -> None:
