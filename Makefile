@@ -15,6 +15,8 @@ PART =
 SECONDS = 600
 SEED = 20261124
 BROKER = orm
+# For make soak.
+MINUTES = 60
 # For make fuzz.
 EXAMPLES = 500
 
@@ -44,7 +46,7 @@ PRODUCTION = $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
 		print(Fernet.generate_key().decode())')"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-browser test-pooler test-clients pictures lint fuzz postman bench chaos audit sbom requirements clean npm
+.PHONY: help setup demo run test test-browser test-pooler test-clients pictures lint fuzz postman bench soak chaos audit sbom requirements clean npm
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -103,6 +105,10 @@ postman: $(DEV) ## Renew docs/pave.postman_collection.json
 bench: $(DEV) ## Measure Pave and what it is compared with; PART=fairness for one part
 	@$(PIP) install -q -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks $(PART) $(ARGS)
+
+soak: $(DEV) ## Run Pave at half of what this machine takes for MINUTES, and see that nothing grows
+	@$(PIP) install -q -r benchmarks/requirements.txt
+	@PAVE_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m benchmarks soak $(ARGS)
 
 chaos: $(DEV) ## Break everything for SECONDS and check that nothing is lost; SEED, BROKER=redis, ARGS
 	@$(BIN)/python -m benchmarks.chaos --seconds $(SECONDS) --seed $(SEED) --broker $(BROKER) $(ARGS)

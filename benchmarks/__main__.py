@@ -28,7 +28,9 @@ PARTS = (
     "quick",
 )
 # Long, or in need of large tables: only when named.
-ON_DEMAND = ("backlog", "claim", "cost", "growth", "pages", "retention", "revision", "servers")
+ON_DEMAND = (
+    "backlog", "claim", "cost", "growth", "pages", "retention", "revision", "servers", "soak"
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).parent / "baseline.json"
 # What moved by more than this since the baseline is mentioned; noise here is a tenth or so.

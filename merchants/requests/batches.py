@@ -160,8 +160,10 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
                 raise TooManyDeliveries(webhooks)
         batch.errors = errors
         batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
-        # Last, since it locks the row in which the client's other posts are counted.
-        usage.charge(client, batch.accepted, now=now)
+        # By the quota of this moment, which may be a new one. Last, since it locks the row in which
+        # the client's other posts are counted.
+        client = Client.objects.get(pk=client.pk)
+        usage.charge(client, batch.accepted, now=now, written=batch.accepted)
         ADMIT.send()
     logger.info(
         "batch.accepted",

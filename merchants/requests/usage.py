@@ -27,14 +27,24 @@ def left(client: Client, *, now: datetime) -> int | None:
     )
 
 
-def charge(client: Client, number: int, *, now: datetime) -> None:
+def charge(client: Client, number: int, *, now: datetime, written: int = 0) -> None:
     """Count transactions against the client's quota, late in the accepting transaction.
+
+    Args:
+        client: Who sends them.
+        number: How many.
+        now: The present.
+        written: How many of these the open transaction has written already.
 
     Raises:
         QuotaExceeded: The quota has fewer left.
     """
     quotas.charge(
-        client=client, number=number, now=now, count_since=lambda start: count_since(client, start)
+        client=client,
+        number=number,
+        now=now,
+        count_since=lambda start: count_since(client, start),
+        written=written,
     )
 
 

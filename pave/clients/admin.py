@@ -111,7 +111,8 @@ class ClientAdmin(StaffAdmin):
 
     def save(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         if change:
-            if not Client.objects.select_for_update().filter(pk=obj.pk).exists():
+            # Not its key, which the client's posts lock when they have been counted.
+            if not Client.objects.select_for_update(no_key=True).filter(pk=obj.pk).exists():
                 raise Http404  # erased meanwhile
             # Whether it is active is changed by buttons.
             obj.save(update_fields=form.changed_data)

@@ -65,6 +65,7 @@ def charge(
     number: int,
     now: datetime.datetime,
     count_since: Callable[[datetime.datetime], int],
+    written: int = 0,
 ) -> None:
     """Count ``number`` transactions against the client's quota, if it has one.
 
@@ -76,6 +77,7 @@ def charge(
         number: How many.
         now: The present.
         count_since: Returns the number of transactions since a time, for a new quota.
+        written: How many of these the open transaction has written already.
 
     Raises:
         QuotaExceeded: The quota does not allow them; nothing is counted.
@@ -89,7 +91,7 @@ def charge(
     if within_quota.update(used=F("used") + number):
         return
     if not uses.exists():
-        _start_counting(client, start, count_since)
+        _start_counting(client, start, lambda start: count_since(start) - written)
         if within_quota.update(used=F("used") + number):
             return
     raise QuotaExceeded(max(0, quota - (used(client=client, now=now) or 0)), end)

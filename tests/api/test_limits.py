@@ -3,15 +3,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from merchants.models import NormalizationRequest
-from merchants.requests import submission
+from merchants.requests import submission, usage
 from pave.clients import api_keys, quotas, rate_limit
-from pave.clients.models import MonthlyUse
+from pave.clients.models import Client, MonthlyUse
 from tests.api.problems import problem
+from tests.locks import wait_until_somebody_waits
+from tests.servers import ON_SQLITE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -137,6 +139,31 @@ def test_what_was_sent_between_two_quotas_counts(api, limited, superuser, client
             assert api.post("/v1/normalizations", BODY, format="json").status_code == 202
     assert api.get("/v1/usage").json()["quota"] == {"limit": 7, "used": 7, "remaining": 0}
     assert api.post("/v1/normalizations", BODY, format="json").status_code == 429
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_quota_is_given_beside_the_clients_posts(client_1234, superuser):
+    client = client_1234.client
+    now = timezone.now()
+    MonthlyUse.objects.create(client=client, month=now.date().replace(day=1), used=0)
+    page = reverse("admin:clients_client_change", args=[client.pk])
+
+    def give():
+        try:
+            return superuser.post(page, {"share": "1", "monthly_quota": "5"}).status_code
+        finally:
+            connection.close()
+
+    client.monthly_quota = 9  # as a process knows it that has read it before it was taken away
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            usage.charge(client, 1, now=now)
+            NormalizationRequest.objects.create(client=client, created_at=now, description="A")
+            given = pool.submit(give)
+            wait_until_somebody_waits()
+        assert given.result(30) == 302
+    assert Client.objects.get().monthly_quota == 5
 
 
 def test_a_request_that_fails_costs_nothing_of_the_quota(limited, monkeypatch):

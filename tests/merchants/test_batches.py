@@ -9,7 +9,10 @@ from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
 from merchants.requests import admission, batches, worker
+from merchants.requests.batches import Row
 from merchants.requests.resolutions import claims
+from pave.clients.models import Client, MonthlyUse
+from pave.clients.quotas import QuotaExceeded
 from tests.api.problems import problem
 from tests.factories import SigningSecretFactory, WebhookFactory
 from tests.merchants.batching import CSV, JSON, MEDIA_TYPES, NDJSON, post
@@ -335,6 +338,23 @@ def test_rows_are_written_in_few_statements(api):
         post(api, [{"description": f"X {number}"} for number in range(500)])
     inserts = [one for one in captured if "merchants_normalizationrequest" in one["sql"]]
     assert len(inserts) <= (1 if connection.vendor == "postgresql" else 20)
+
+
+@pytest.mark.parametrize(("quota", "used"), [(10, 3), (2, None)])
+def test_a_quota_that_is_given_meanwhile_counts_the_rows_once(client_1234, quota, used):
+    client = client_1234.client
+
+    def rows():
+        yield Row(0, None, {"description": "A"})
+        Client.objects.filter(pk=client.pk).update(monthly_quota=quota)
+        yield from (Row(number, None, {"description": "A"}) for number in (1, 2))
+
+    if used is None:
+        with pytest.raises(QuotaExceeded):
+            batches.accept(client=client, rows=rows())
+    else:
+        batches.accept(client=client, rows=rows())
+        assert MonthlyUse.objects.get().used == used
 
 
 def test_the_quota_counts_rows_and_takes_all_or_none(api, client_1234):

@@ -95,6 +95,11 @@ class Stack:
         """Return the processes that answer, of the web server that was started last."""
         return self._web.children()
 
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes that were started and have not ended."""
+        running = [process for process in self._processes if process.poll() is None]
+        return [psutil.Process(process.pid) for process in running]
+
     def start_cluster(self) -> subprocess.Popen[bytes]:
         """Start ``manage.py qcluster``."""
         return self.start("cluster", "manage.py", "qcluster")

@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def _client(self, client_id: str, name: str) -> Client:
         # Locked, since one that is being erased or deactivated must not be written again.
-        existing = Client.objects.select_for_update().filter(client_id=client_id).first()
+        existing = Client.objects.select_for_update(no_key=True).filter(client_id=client_id).first()
         client = existing or Client(client_id=client_id)
         client.name = name or client.name
         client.full_clean(validate_unique=client._state.adding)
