@@ -40,7 +40,7 @@ def issue(*, client: Client, name: str = "default") -> tuple[ApiKey, str]:
 
 
 def revoke(*, key: ApiKey) -> None:
-    """Revoke ``key`` for good; other processes may accept it for ``PROCESS_SECONDS`` more."""
+    """Revoke ``key`` for good; others may accept it for ``cached_lookup.PROCESS_SECONDS`` more."""
     ApiKey.objects.filter(pk=key.pk).update(revoked=True)
     drop_cached(prefix=key.prefix)
     logger.info("api_key.revoked", extra={"client": key.client.client_id, "prefix": key.prefix})

@@ -1,7 +1,8 @@
 """The four roles of staff: what each may do.
 
 A role is a group of Django's, made by a migration. Its permissions can be changed in the admin;
-``make_roles`` adds what is missing and takes nothing away.
+``make_roles`` adds what is missing and takes nothing away: what is new here needs a new migration
+that calls it.
 """
 
 from collections.abc import Iterable

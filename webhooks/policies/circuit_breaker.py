@@ -22,6 +22,7 @@ from webhooks.policies.retry import parse_retry_after
 # Attempts without a response, in a row, that open the breaker.
 FAILURE_THRESHOLD = 3
 FIRST_PAUSE = timedelta(seconds=10)
+# Also where the endpoint asks for more (Retry-After); the message itself waits for as long.
 LONGEST_PAUSE = timedelta(minutes=10)
 # The pause for an endpoint that says it is overloaded without saying for how long.
 BUSY_PAUSE = timedelta(seconds=2)

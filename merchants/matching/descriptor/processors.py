@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from merchants.matching.text.word_lists import word_set
 
+# Where a new processor goes; and to ``_UNSTARRED`` if it prints no star, to ``ONLINE`` if only web
+# shops use it.
 # Processor -> what it prints before a star; compared without spaces, punctuation and case.
 STARRED: dict[str, str] = {
     "Square": "SQ GOSQ SQU SQUARE SQUAREUP",

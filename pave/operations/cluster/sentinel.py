@@ -1,4 +1,4 @@
-"""django-q2's sentinel, hardened: it also watches that its cluster makes progress.
+"""django-q2's sentinel, hardened: it ends workers that hang, and a cluster without progress.
 
 django-q2 reads the queue's name from the environment, once, when it is imported; so import this
 module only when it is set (``pave.operations.cluster`` does).
@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from pave.core import clock
 from pave.operations.cluster import memory_limit, process_control, shutdown
+from pave.operations.cluster.cluster_progress import Progress
 from pave.operations.cluster.crash_recovery import requeue
 from pave.operations.cluster.db_retry import ResilientBroker
 from pave.operations.cluster.django_q2 import (
@@ -32,7 +33,6 @@ from pave.operations.cluster.django_q2 import (
     pre_execute,
     worker,
 )
-from pave.operations.cluster.stall_detector import Progress
 from pave.operations.cluster.status_pipe import STALLED, Reporter
 from pave.operations.cluster.worker_names import worker_name
 

@@ -1,6 +1,6 @@
 """Whether a cluster makes progress, with time passed in."""
 
-from pave.operations.cluster.stall_detector import IDLE_SECONDS, UNFETCHED_SECONDS, Progress
+from pave.operations.cluster.cluster_progress import IDLE_SECONDS, UNFETCHED_SECONDS, Progress
 
 LONGEST = 60.0
 IDLE, BUSY = {1}, set()

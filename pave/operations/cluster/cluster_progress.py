@@ -1,4 +1,7 @@
-"""Detects from counters whether a cluster makes progress. Pure."""
+"""Detects from counters whether a cluster makes progress. Pure.
+
+A single worker that hangs is noticed in ``sentinel``.
+"""
 
 from dataclasses import dataclass, field
 
