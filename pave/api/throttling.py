@@ -66,12 +66,11 @@ class RateThrottle(BaseThrottle):
 def quota_exceeded(request: Request, error: QuotaExceeded, now: datetime) -> LimitExceeded:
     """Return the error for a client whose quota does not suffice."""
     seconds = math.ceil((error.until - now).total_seconds())
-    quota = request.user.monthly_quota  # type: ignore[union-attr]  # a client
-    record_limit(request, "quota", quota, _month_seconds(error.until), error.left, seconds)
+    record_limit(request, "quota", error.quota, _month_seconds(error.until), error.left, seconds)
     return LimitExceeded(
         seconds,
-        f"The quota of {quota:,} transactions a month does not suffice: {error.left:,} are left "
-        f"until {error.until:%Y-%m-%d}. Nothing was taken.",
+        f"The quota of {error.quota:,} transactions a month does not suffice: "
+        f"{error.left:,} are left until {error.until:%Y-%m-%d}. Nothing was taken.",
     )
 
 

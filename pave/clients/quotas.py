@@ -18,12 +18,14 @@ class QuotaExceeded(Exception):
     """The client's quota does not allow so many transactions in this month.
 
     Args:
+        quota: The quota.
         left: How many it allows.
         until: When the next month begins.
     """
 
-    def __init__(self, left: int, until: datetime.datetime) -> None:
+    def __init__(self, quota: int, left: int, until: datetime.datetime) -> None:
         super().__init__("quota exceeded")
+        self.quota = quota
         self.left = left
         self.until = until
 
@@ -91,10 +93,11 @@ def charge(
     if within_quota.update(used=F("used") + number):
         return
     if not uses.exists():
-        _start_counting(client, start, lambda start: count_since(start) - written)
-        if within_quota.update(used=F("used") + number):
-            return
-    raise QuotaExceeded(max(0, quota - (used(client=client, now=now) or 0)), end)
+        _start_counting(client, start, lambda start: max(0, count_since(start) - written))
+    # Also where another has begun the count since the first look.
+    if within_quota.update(used=F("used") + number):
+        return
+    raise QuotaExceeded(quota, max(0, quota - (used(client=client, now=now) or 0)), end)
 
 
 def _start_counting(

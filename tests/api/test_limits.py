@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from merchants.models import NormalizationRequest
+from merchants.models import Batch, NormalizationRequest
 from merchants.requests import submission, usage
 from pave.clients import api_keys, quotas, rate_limit
 from pave.clients.models import Client, MonthlyUse
@@ -164,6 +165,34 @@ def test_a_quota_is_given_beside_the_clients_posts(client_1234, superuser):
             wait_until_somebody_waits()
         assert given.result(30) == 302
     assert Client.objects.get().monthly_quota == 5
+
+
+def test_a_post_is_taken_whose_months_count_another_begins(limited, monkeypatch):
+    client = limited(monthly_quota=5)
+    exists = QuerySet.exists
+
+    def begun_meanwhile(rows):
+        if rows.model is MonthlyUse:
+            month = timezone.now().date().replace(day=1)
+            MonthlyUse.objects.get_or_create(client=client, month=month, defaults={"used": 1})
+        return exists(rows)
+
+    monkeypatch.setattr(QuerySet, "exists", begun_meanwhile)
+    submission.submit(client=client, fields=BODY)
+    assert MonthlyUse.objects.get().used == 2
+
+
+def test_a_batch_that_is_too_large_for_a_quota_that_is_given_meanwhile_is_429(api, monkeypatch):
+    save = Batch.save
+
+    def give(batch, **kwargs):
+        Client.objects.update(monthly_quota=2)
+        save(batch, **kwargs)
+
+    monkeypatch.setattr(Batch, "save", give)
+    refused = api.post("/v1/batches", {"transactions": [BODY] * 3}, format="json")
+    assert "The quota of 2 transactions" in problem(refused, 429)["detail"]
+    assert not NormalizationRequest.objects.exists()
 
 
 def test_a_request_that_fails_costs_nothing_of_the_quota(limited, monkeypatch):
