@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -230,6 +231,7 @@ def outcome(ok: bool) -> Outcome:
     )
 
 
+@override_settings(PAVE_WEBHOOK_RETRY_SCHEDULE=[3600.0] * 9)  # not by the time that a run takes
 def test_whatever_happens_each_delivery_ends_and_is_not_repeated_unasked() -> None:
     run_state_machine_as_test(
         Life, settings=settings(max_examples=15, stateful_step_count=40, deadline=None)
