@@ -60,6 +60,7 @@ def count(*, client: Client) -> dict[str, int]:
         "events": Event.objects.filter(client=client).count(),
         "webhooks": Webhook.objects.filter(client=client).count(),
         "API keys": ApiKey.objects.filter(client=client).count(),
+        "idempotency keys": IdempotencyKey.objects.filter(client=client).count(),
     }
 
 

@@ -41,6 +41,5 @@ class Command(BaseCommand):
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bars = {name: progress.add_task(name, total=number) for name, number in counts.items()}
             for name, erased in erasure.erase(client=client):
-                if name in bars:
-                    progress.advance(bars[name], erased)
+                progress.advance(bars[name], erased)
         self.stdout.write(f"Erased {client_id} with {summary}.")
