@@ -17,7 +17,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # results, 3 logins and 6 other pages of staff (pave/staff/), 4 uploads and 4 downloads of batches
 # (merchants/api/transfer_limits.py), and 8 of all other routes (pave/api/views.py) except a
 # single post and reading its answer, which are short. These are fewer than there are threads.
-worker_class = "pave.web_worker.BufferingWorker"
+worker_class = "pave.web_server.worker.BufferingWorker"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "36"))
 backlog = 1024
 # What a process holds, where it may have as many files; who has waited the longest goes first.
@@ -40,8 +40,8 @@ control_socket_disable = True
 # It would pass by the worker's socket, which lets few threads wait for slow readers.
 sendfile = False
 
-# How long a request of up to 256 KiB may take to arrive (pave/web_worker.py); and for how long a
-# client may send nothing of a larger one before it loses its thread.
+# How long a request of up to 256 KiB may take to arrive (pave/web_server/worker.py); and for how
+# long a client may send nothing of a larger one before it loses its thread.
 STALLED_SECONDS = int(os.environ.get("PAVE_WEB_STALLED_SECONDS", "20"))
 
 

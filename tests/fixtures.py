@@ -13,10 +13,13 @@ from rest_framework.test import APIClient
 
 from merchants.api import backpressure
 from merchants.catalogue import rulesets
+from merchants.models import NormalizationRequest
+from merchants.requests import submission
 from pave.api.media_types import with_plain_headers
 from pave.clients import api_keys
 from pave.clients.models import Client
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
+from tests.merchants.heuristics import FirstWord
 from tests.servers import ON_SQLITE, Servers
 from webhooks.delivery.dispatcher import Dispatcher
 from webhooks.models import Webhook
@@ -104,6 +107,25 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         return Dispatcher(threads=threads).run(seconds=10)
 
     return send
+
+
+@pytest.fixture
+def first_word(settings: Settings) -> None:
+    """Answer by the heuristic ``FirstWord``, which counts its runs."""
+    settings.PAVE_HEURISTIC = f"{FirstWord.__module__}.FirstWord"
+    FirstWord.runs = 0
+
+
+@pytest.fixture
+def submit(client_1234: Caller) -> Callable[..., NormalizationRequest]:
+    """Submit a transaction of client 1234."""
+
+    def submit(description: str, **fields: Any) -> NormalizationRequest:
+        return submission.submit(
+            client=client_1234.client, fields={"description": description, **fields}
+        )
+
+    return submit
 
 
 @pytest.fixture(autouse=True)

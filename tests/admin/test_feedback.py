@@ -11,9 +11,9 @@ from rest_framework.test import APIClient
 
 from merchants.catalogue import merge, rulesets
 from merchants.models import Alias, Feedback, Merchant, Rule
-from merchants.requests import admission, worker
 from tests.factories import MerchantFactory
 from tests.fixtures import Caller
+from tests.merchants.cluster import run_cluster
 
 pytestmark = pytest.mark.django_db
 
@@ -26,16 +26,11 @@ def given(client_1234: Caller) -> Feedback:
     """Client 1234's word that an answer is wrong."""
     api = client_1234.api
     response = api.post("/v1/normalizations", {"description": TEXT}, format="json")
-    work()
+    run_cluster()
     body = {"merchant": NAME}
     path = f"/v1/normalizations/{response.json()['request_id']}/feedback"
     assert api.post(path, body, format="json").status_code == 201
     return Feedback.objects.get()
-
-
-def work() -> None:
-    while admission.admit_batch() or worker.resolve_due():
-        pass
 
 
 def accept(browser: Browser, feedback: Feedback, **fields: Any) -> str:

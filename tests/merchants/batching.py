@@ -9,6 +9,11 @@ from typing import Any
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 MEDIA_TYPES = [JSON, NDJSON, CSV]
 Row = dict[str, Any]
+ROWS = [
+    {"description": "NETFLIX.COM 1", "amount": "12.99", "currency": "USD", "reference": "a"},
+    {"description": "SPOTIFY 2", "date": "2026-11-20", "mcc": "5815", "country": "SE"},
+    {"description": "NETFLIX.COM 3", "city": "Oakland", "reference": "c"},
+]
 
 
 def encoded(rows: Sequence[Row], media_type: str) -> bytes:

@@ -9,9 +9,9 @@ import pytest
 from merchants.api import batch_download
 from merchants.api.transfer_limits import DOWNLOADS
 from merchants.models import NormalizationRequest
-from merchants.requests import admission, worker
 from tests.api.problems import problem
 from tests.merchants.batching import CSV, NDJSON, post
+from tests.merchants.cluster import run_cluster
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -19,14 +19,8 @@ ROWS = [{"description": f"NETFLIX {number}", "reference": f"r-{number}"} for num
 
 
 @pytest.fixture(autouse=True)
-def heuristic(settings, monkeypatch):
-    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
+def small_chunks(first_word, monkeypatch):
     monkeypatch.setattr(batch_download, "_CHUNK_ROWS", 3)
-
-
-def run_cluster():
-    while admission.admit_batch() or worker.resolve_due():
-        pass
 
 
 def results(api, rows, accept):

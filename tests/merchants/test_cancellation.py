@@ -8,25 +8,16 @@ from merchants import tasks
 from merchants.models import Feedback, NormalizationRequest, Resolution, Waiter
 from merchants.requests import admission, cancellation, submission, worker
 from tests.api.problems import problem
+from tests.merchants.cluster import run_cluster
 from tests.merchants.row_counts import rows_read
 from webhooks.models import Event
 
-pytestmark = [pytest.mark.django_db, pytest.mark.storage]
-
-
-@pytest.fixture(autouse=True)
-def heuristic(settings):
-    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
+pytestmark = [pytest.mark.django_db, pytest.mark.storage, pytest.mark.usefixtures("first_word")]
 
 
 @pytest.fixture
 def path(api):
     return api.post("/v1/normalizations", {"description": "NETFLIX 1"}, format="json")["location"]
-
-
-def run_cluster():
-    while admission.admit_batch() or worker.resolve_due():
-        pass
 
 
 @pytest.mark.parametrize("admitted", [False, True])

@@ -31,13 +31,11 @@ from tests.merchants.row_counts import rows_read
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
-
-
-@pytest.fixture(autouse=True)
-def heuristic(settings):
-    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
-    FirstWord.runs = 0
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.storage,
+    pytest.mark.usefixtures("first_word"),
+]
 
 
 def submit(client, *descriptions):

@@ -30,13 +30,11 @@ from tests.factories import (
 from tests.merchants.heuristics import FirstWord
 from tests.merchants.row_counts import rows_read
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.storage]
-
-
-@pytest.fixture(autouse=True)
-def heuristic(settings):
-    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
-    FirstWord.runs = 0
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.storage,
+    pytest.mark.usefixtures("first_word"),
+]
 
 
 def submit(client, *descriptions):

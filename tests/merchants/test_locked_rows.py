@@ -46,6 +46,7 @@ from pave.core.database import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
 from tests.locks import wait_until_somebody_waits
 from tests.merchants.batching import post
+from tests.merchants.cluster import run_cluster
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, Event
 
@@ -91,11 +92,6 @@ def submit(client_1234, stranger):
         return submission.submit(client=client, fields={"description": description})
 
     return submit
-
-
-def run_cluster():
-    while admission.admit_batch() or worker.resolve_due():
-        pass
 
 
 def statuses(**conditions):

@@ -20,6 +20,7 @@ from merchants.requests import admission, cancellation, revision, submission, wo
 from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions import attempts, claims
 from merchants.requests.resolutions.keys import ALONE, key_of
+from tests.merchants.cluster import run_cluster
 from webhooks.models import Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -48,11 +49,6 @@ def answered(submit, netflix, webhook):
     requests = [submit("NETFLIX.COM 866-579-7172 CA"), submit("NETFLIX.COM"), submit(COFFEE)]
     run_cluster()
     return requests
-
-
-def run_cluster():
-    while admission.admit_batch() or worker.resolve_due():
-        pass
 
 
 def run_revision():

@@ -15,6 +15,7 @@ from merchants.matching.heuristic import PaveHeuristic, Transaction
 from merchants.models import Alias, Merchant, NormalizationRequest, Resolution
 from merchants.requests import admission, cancellation, revision, submission, worker
 from merchants.requests.resolutions import claims
+from tests.merchants.cluster import run_cluster
 from tests.merchants.test_erasure import erase, everything_stored
 from webhooks.models import Event
 
@@ -127,11 +128,6 @@ def test_a_shared_key_and_its_answer_hold_no_word_of_the_text(whole, template, n
 # --- Two clients -----------------------------------------------------------------------------
 
 
-def work():
-    while admission.admit_batch() or worker.resolve_due():
-        pass
-
-
 def readable(caller):
     """Return all that a client can read, as one text."""
     api = caller.api
@@ -182,9 +178,9 @@ def test_nothing_of_one_client_is_in_anything_that_another_can_read(client_1234,
     rulesets.publish(note="Two", by="test")
     first, second = words_of(1, 60), words_of(2, 60)
     post_all(client_1234, first, seed=3)
-    work()
+    run_cluster()
     post_all(stranger, second, seed=4)
-    work()
+    run_cluster()
     # One of them complains, and staff agree.
     wrong = NormalizationRequest.objects.filter(
         client=client_1234.client, description__startswith="NETFLIX "
@@ -193,7 +189,7 @@ def test_nothing_of_one_client_is_in_anything_that_another_can_read(client_1234,
     feedback.accept(feedback=given, merchant=netflix, by="staff")
     rulesets.publish(note="Corrected", by="staff")
     while revision.revise():
-        work()
+        run_cluster()
     done = NormalizationRequest.objects.filter(status="completed")
     assert done.count() == 1000
     for caller, own, others in ((client_1234, first, second), (stranger, second, first)):
@@ -216,7 +212,7 @@ def test_the_descriptor_is_read_from_the_clients_own_text(
 ):
     for caller, text in ((client_1234, first), (stranger, second)):
         caller.api.post("/v1/normalizations", {"description": text}, format="json")
-        work()
+        run_cluster()
     mine = stranger.api.get("/v1/normalizations").json()["data"][0]
     assert (
         mine["match"]["descriptor"].startswith(descriptor)
@@ -237,7 +233,7 @@ def test_the_ruleset_of_an_answer_tells_not_when_another_client_asked(
     newest = rulesets.publish(note="Two", by="test").number
     assert newest > first
     while revision.revise():
-        work()
+        run_cluster()
     assert post(stranger, "NETFLIX.COM")["match"]["ruleset"] == newest
     assert post(stranger, "STARBUCKS 1")["match"]["ruleset"] == newest
     assert Resolution.objects.filter(ruleset=first).exists()  # the answer is shared all the same
@@ -253,7 +249,7 @@ def test_the_ruleset_of_an_answer_tells_not_when_another_client_asked(
 
 def post(caller, description):
     sent = caller.api.post("/v1/normalizations", {"description": description}, format="json")
-    work()
+    run_cluster()
     return caller.api.get(sent["location"]).json()
 
 
@@ -261,7 +257,7 @@ def post(caller, description):
 def test_what_is_in_no_catalogue_is_asked_anew_by_each_client(client_1234, stranger, settings):
     def ask(caller):
         caller.api.post("/v1/normalizations", {"description": "ZANZI BORP"}, format="json")
-        work()
+        run_cluster()
         return NormalizationRequest.objects.filter(client=caller.client).first().resolution
 
     mine, theirs, again = ask(client_1234), ask(stranger), ask(client_1234)
@@ -282,7 +278,7 @@ def test_an_erased_client_leaves_nothing_of_its_texts(client_1234, stranger, web
     erase("1234")
     stored = everything_stored().upper()
     assert not [word for word in own if word in stored]
-    work()
+    run_cluster()
     assert NormalizationRequest.objects.exclude(status="completed").count() == 0
     assert Resolution.objects.filter(status="pending").count() == 0
 
@@ -295,7 +291,7 @@ def test_feedback_writes_the_words_of_the_transaction_it_is_about(client_1234, s
     for caller, text in ((stranger, "NETFLIX JOHN SMITH"), (client_1234, "NETFLIX MARIA GARCIA")):
         fields = {"description": text}
         requests.append(submission.submit(client=caller.client, fields=fields))
-        work()
+        run_cluster()
     given = feedback.give(request=requests[1], merchant="Netflix")
     feedback.accept(feedback=given, merchant=netflix, by="staff", allow_person_name=True)
     alias = Alias.objects.get()

@@ -5,11 +5,8 @@ connections waits up to two seconds for each client that leaves a finished one o
 seventy silent sockets, or forty connections that are not closed, nobody else was answered.
 """
 
-import errno
 import fcntl
-import json
 import re
-import select
 import selectors
 import socket
 import ssl
@@ -27,86 +24,22 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from pave.gunicorn import STALLED_SECONDS
+from pave.web_server.framing import TIMEOUT, Refused, problem_response, size_of
+from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
 
-# Requests with a head and a body up to these sizes are collected before a thread is taken. A larger
-# head is refused; larger bodies are batches, of which a client may send one at a time.
-HEAD_BYTES = 32 * 1024
+# Requests with a body up to this size are collected before a thread is taken; larger bodies are
+# batches, of which a client may send one at a time.
 BODY_BYTES = 256 * 1024
 # Who has more than this of earlier responses to read gets no thread for another: it would wait.
 UNREAD_BYTES = 16 * 1024
-# How long a thread waits for a slow reader to read some more: a third of the kernel's buffer.
-SEND_SECONDS = 60
 # How long to wait for the end of what a client still sends after its last response, so that it can
 # read this (RFC 9112, section 9.6), and how much of it is read.
 LINGER_SECONDS = 2
 LINGER_BYTES = 64 * 1024
 _RECEIVED_BYTES = 64 * 1024
 _ACCEPTED_AT_ONCE = 50
-_HEAD_END = b"\r\n\r\n"
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_LENGTH = re.compile(rb"\ncontent-length:([^\r\n]*)", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _MODERN = re.compile(rb"\S+ \S+ HTTP/1\.1\r\n")
-
-
-class Refused(Exception):
-    """A request's head is larger than ``HEAD_BYTES``, or one whose end gunicorn would not see.
-
-    Args:
-        response: What is sent.
-    """
-
-    def __init__(self, response: bytes) -> None:
-        super().__init__(response)
-        self.response = response
-
-
-def size_of(data: bytes | bytearray, seen: int = 0) -> tuple[int, int] | None:
-    """Return the sizes of a request's head and body; None while its head is incomplete.
-
-    A length that is not valid counts as no body: gunicorn refuses such a request.
-
-    Args:
-        data: What has come of the request so far.
-        seen: How much of it an earlier call has seen.
-
-    Raises:
-        Refused: No thread may have the request.
-    """
-    end = data.find(_HEAD_END, max(0, seen - len(_HEAD_END) + 1)) + len(_HEAD_END)
-    complete = end >= len(_HEAD_END)
-    head = end if complete else len(data)
-    if head > HEAD_BYTES:
-        raise Refused(_TOO_LARGE)
-    if _BARE_LINE_FEED.search(data, seen, head):
-        raise Refused(_MALFORMED)
-    if not complete:
-        return None
-    length = _LENGTH.search(data, 0, head)
-    value = length[1].strip() if length else b""
-    try:
-        return head, int(value) if value.isdigit() else 0
-    except ValueError:  # more digits than Python takes
-        return head, 0
-
-
-def _problem(status: HTTPStatus, detail: str = "") -> bytes:
-    """Return a response for what no view ever sees."""
-    detail = detail or f"{status.description}."
-    problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
-    body = json.dumps(problem)
-    again = "Retry-After: 1\r\n" if status is HTTPStatus.REQUEST_TIMEOUT else ""
-    return (
-        f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\n{again}"
-        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
-
-
-_TIMEOUT = _problem(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
-_TOO_LARGE = _problem(
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head may have {HEAD_BYTES:,} bytes."
-)
-_MALFORMED = _problem(HTTPStatus.BAD_REQUEST, "Lines of the head end with CR and LF.")
 # What gunicorn's parser finds; anything else is a 400.
 _STATUSES = {
     errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
@@ -114,49 +47,6 @@ _STATUSES = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
 }
-
-
-class ResponseSocket(socket.socket):
-    """A connection whose responses keep few threads waiting.
-
-    What fits into the kernel's buffer is sent at once. For the rest a thread waits, if not too many
-    do already; else the connection is reset, as is one whose client reads nearly nothing.
-
-    Args:
-        accepted: The accepted connection, which this one replaces.
-        slots: One for each thread that may wait.
-    """
-
-    def __init__(self, accepted: socket.socket, slots: threading.Semaphore) -> None:
-        super().__init__(fileno=accepted.detach())
-        self._slots = slots
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send all of ``data``.
-
-        Raises:
-            ConnectionResetError: The client is too slow, or too many are.
-        """
-        rest = self._send_what_fits(memoryview(data).cast("B"))
-        if not rest:
-            return
-        if not self._slots.acquire(blocking=False):
-            raise ConnectionResetError(errno.ECONNRESET, "too many slow readers")
-        try:
-            writable = select.poll()
-            writable.register(self, select.POLLOUT)
-            while rest:
-                if not writable.poll(1000 * SEND_SECONDS):
-                    raise ConnectionResetError(errno.ECONNRESET, "the client does not read")
-                rest = self._send_what_fits(rest)
-        finally:
-            self._slots.release()
-
-    def _send_what_fits(self, data: memoryview) -> memoryview:
-        with suppress(BlockingIOError):
-            while data:
-                data = data[self.send(data, socket.MSG_DONTWAIT) :]
-        return data
 
 
 class BufferingWorker(ThreadWorker):
@@ -258,7 +148,7 @@ class BufferingWorker(ThreadWorker):
             self.log.error("Error handling a request from ip=%s: %s\n%s", ip, name, frames)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
         with suppress(OSError):
-            client.sendall(_problem(status))
+            client.sendall(problem_response(status))
 
     def murder_pending(self) -> None:
         """End connections that have waited for too long; called at least once a second."""
@@ -341,7 +231,7 @@ class BufferingWorker(ThreadWorker):
     def _time_out(self, conn: Any) -> None:
         if conn.collected:
             self._unpoll(conn)
-            self._refuse(conn, _TIMEOUT)
+            self._refuse(conn, TIMEOUT)
         else:
             self._close(conn)
 

@@ -1,0 +1,54 @@
+"""The accepted connections of the web server, whose responses keep few threads waiting."""
+
+import errno
+import select
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+# How long a thread waits for a slow reader to read some more: a third of the kernel's buffer.
+SEND_SECONDS = 60
+
+
+class ResponseSocket(socket.socket):
+    """A connection whose responses keep few threads waiting.
+
+    What fits into the kernel's buffer is sent at once. For the rest a thread waits, if not too many
+    do already; else the connection is reset, as is one whose client reads nearly nothing.
+
+    Args:
+        accepted: The accepted connection, which this one replaces.
+        slots: One for each thread that may wait.
+    """
+
+    def __init__(self, accepted: socket.socket, slots: threading.Semaphore) -> None:
+        super().__init__(fileno=accepted.detach())
+        self._slots = slots
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of ``data``.
+
+        Raises:
+            ConnectionResetError: The client is too slow, or too many are.
+        """
+        rest = self._send_what_fits(memoryview(data).cast("B"))
+        if not rest:
+            return
+        if not self._slots.acquire(blocking=False):
+            raise ConnectionResetError(errno.ECONNRESET, "too many slow readers")
+        try:
+            writable = select.poll()
+            writable.register(self, select.POLLOUT)
+            while rest:
+                if not writable.poll(1000 * SEND_SECONDS):
+                    raise ConnectionResetError(errno.ECONNRESET, "the client does not read")
+                rest = self._send_what_fits(rest)
+        finally:
+            self._slots.release()
+
+    def _send_what_fits(self, data: memoryview) -> memoryview:
+        with suppress(BlockingIOError):
+            while data:
+                data = data[self.send(data, socket.MSG_DONTWAIT) :]
+        return data

@@ -1,0 +1,29 @@
+"""The cluster's work, done in the process of the test."""
+
+from collections.abc import Callable
+from typing import Any
+
+from merchants.models import NormalizationRequest
+from merchants.requests import admission, worker
+
+
+def run_cluster() -> None:
+    """Admit and answer whatever is due."""
+    while admission.admit_batch() or worker.resolve_due():
+        pass
+
+
+class Died(BaseException):
+    """Stands for the end of the process."""
+
+
+def die_for(description: str) -> Callable[..., None]:
+    """Return what to put in place of ``admission._key``: it dies of one text."""
+    key = admission._key
+
+    def called(request: NormalizationRequest, *arguments: Any) -> None:
+        if request.description == description:
+            raise Died
+        key(request, *arguments)
+
+    return called
