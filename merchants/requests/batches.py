@@ -148,7 +148,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         for chunk in _in_chunks(good):
             batch.accepted += len(chunk)
             if left is not None and batch.accepted > left:
-                raise quotas.QuotaExceeded(client.monthly_quota or 0, left, quotas.month_of(now)[1])
+                raise quotas.QuotaExceeded(client.monthly_quota or 0, left, quotas.month_of(now))
             batch_writing.write(chunk, batch=batch, now=now)
         if not batch.accepted:
             raise NothingTaken(errors)

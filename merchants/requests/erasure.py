@@ -83,6 +83,7 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     _forget_history(client)
     yield from _erase_rows(client)
     while not _erase_if_nothing_is_left(client):
+        time.sleep(LOOK_EVERY)
         yield from _erase_rows(client)
     _forget_statistics()
     logger.info("client.erased", extra={"client": client.client_id})
@@ -97,11 +98,21 @@ def _erase_if_nothing_is_left(client: Client) -> bool:
         made = (NormalizationRequest, Webhook, ApiKey)
         if any(model._default_manager.filter(client=client).exists() for model in made):
             return False
+        # One that has locked some, such as the count of its quota, waits for the client's row.
+        if not all(_lock_all(relation, client) for relation in Client._meta.related_objects):
+            return False
         _forget_history_of_what_is_gone()
         _forget_history(client)
         # With its other rows: limits, usage.
         of_client.delete()
         return True
+
+
+def _lock_all(relation: models.ForeignObjectRel, client: Client) -> bool:
+    """Lock the rows that refer to a client; return whether nobody else has locked any."""
+    rows = relation.related_model._base_manager.filter(**{relation.field.name: client})
+    locked = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
+    return len(locked) == rows.count()
 
 
 def _erase_rows(client: Client) -> Iterator[tuple[str, int]]:

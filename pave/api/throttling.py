@@ -65,12 +65,15 @@ class RateThrottle(BaseThrottle):
 
 def quota_exceeded(request: Request, error: QuotaExceeded, now: datetime) -> LimitExceeded:
     """Return the error for a client whose quota does not suffice."""
-    seconds = math.ceil((error.until - now).total_seconds())
-    record_limit(request, "quota", error.quota, _month_seconds(error.until), error.left, seconds)
+    start, end = error.month
+    # The month may have ended while the transactions were read.
+    seconds = max(1, math.ceil((end - now).total_seconds()))
+    window = int((end - start).total_seconds())
+    record_limit(request, "quota", error.quota, window, error.left, seconds)
     return LimitExceeded(
         seconds,
         f"The quota of {error.quota:,} transactions a month does not suffice: "
-        f"{error.left:,} are left until {error.until:%Y-%m-%d}. Nothing was taken.",
+        f"{error.left:,} are left until {end:%Y-%m-%d}. Nothing was taken.",
     )
 
 
@@ -85,14 +88,6 @@ def record_limit(
 def recorded_limits(request: HttpRequest) -> list[Field]:
     """Return the limits recorded for the response to a request."""
     return request.__dict__.get(_ATTRIBUTE, [])
-
-
-def _month_seconds(end: datetime) -> int:
-    last = end.replace(day=1)
-    start = last.replace(
-        year=last.year - (last.month == 1), month=12 if last.month == 1 else last.month - 1
-    )
-    return int((last - start).total_seconds())
 
 
 @contextmanager

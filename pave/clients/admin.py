@@ -101,7 +101,9 @@ class ClientAdmin(StaffAdmin):
                 {"key": key, "state": key_state(key), "may_change": may_change and not key.revoked}
                 for key in obj.api_keys.order_by("revoked", "-created")[:20]
             ],
-            "quota_used": quotas.used(client=obj, now=now) if obj.monthly_quota else None,
+            "quota_used": quotas.used(client=obj, now=now)
+            if obj.monthly_quota is not None
+            else None,
         }
         panels = list(self.panels_above)
         for template, more in filter(None, (app.client_panel(request, obj) for app in pave_apps())):

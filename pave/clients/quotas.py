@@ -13,6 +13,8 @@ from django.db.models import F
 from pave.clients.models import Client, MonthlyUse
 from pave.core.database import advisory_locks
 
+Month = tuple[datetime.datetime, datetime.datetime]
+
 
 class QuotaExceeded(Exception):
     """The client's quota does not allow so many transactions in this month.
@@ -20,17 +22,17 @@ class QuotaExceeded(Exception):
     Args:
         quota: The quota.
         left: How many it allows.
-        until: When the next month begins.
+        month: Start and end of the month.
     """
 
-    def __init__(self, quota: int, left: int, until: datetime.datetime) -> None:
+    def __init__(self, quota: int, left: int, month: Month) -> None:
         super().__init__("quota exceeded")
         self.quota = quota
         self.left = left
-        self.until = until
+        self.month = month
 
 
-def month_of(moment: datetime.datetime) -> tuple[datetime.datetime, datetime.datetime]:
+def month_of(moment: datetime.datetime) -> Month:
     """Return the start and the end of the calendar month (UTC) of ``moment``."""
     start = moment.astimezone(datetime.UTC).replace(
         day=1, hour=0, minute=0, second=0, microsecond=0
@@ -87,7 +89,7 @@ def charge(
     quota = client.monthly_quota
     if quota is None:
         return
-    start, end = month_of(now)
+    month = start, _ = month_of(now)
     uses = MonthlyUse.objects.filter(client=client, month=start.date())
     within_quota = uses.filter(used__lte=quota - number)
     if within_quota.update(used=F("used") + number):
@@ -97,7 +99,7 @@ def charge(
     # Also where another has begun the count since the first look.
     if within_quota.update(used=F("used") + number):
         return
-    raise QuotaExceeded(quota, max(0, quota - (used(client=client, now=now) or 0)), end)
+    raise QuotaExceeded(quota, max(0, quota - (used(client=client, now=now) or 0)), month)
 
 
 def _start_counting(

@@ -198,6 +198,12 @@ def test_a_merchant_with_odd_lists_is_refused_with_the_reason(
     assert not Merchant.objects.filter(name="Odd").exists()
 
 
+def test_a_quota_of_none_at_all_is_shown(superuser: Browser, client_1234: Caller) -> None:
+    Client.objects.update(monthly_quota=0)
+    page = superuser.get(reverse("admin:clients_client_change", args=[client_1234.client.pk]))
+    assert "Quota of 0 transactions a month" in page.content.decode()
+
+
 def test_a_client_is_deactivated_by_a_button_and_not_by_a_page_opened_before(
     superuser: Browser, client_1234: Caller
 ) -> None:

@@ -1,7 +1,8 @@
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -237,6 +238,25 @@ def test_the_quota_counts_rows_and_takes_all_or_none(api, client_1234):
     problem(post(api, ROWS), 429)
     assert NormalizationRequest.objects.count() == 3
     assert post(api, ROWS[:1]).status_code == 202
+
+
+def test_a_quota_that_ends_with_the_month_meanwhile_says_when_to_try_again(
+    api, client_1234, monkeypatch
+):
+    Client.objects.update(monthly_quota=1)
+    good = batches._good
+    with time_machine.travel(datetime(2026, 11, 30, 23, 59, tzinfo=UTC), tick=False) as clock:
+
+        def over_midnight(*arguments):
+            for row in good(*arguments):
+                yield row
+                clock.shift(timedelta(minutes=2))
+
+        monkeypatch.setattr(batches, "_good", over_midnight)
+        answer = post(api, ROWS)
+    assert answer.status_code == 429
+    assert answer["Retry-After"] == "1"
+    assert answer["RateLimit"] == '"quota";r=1;t=1'
 
 
 def test_batches_are_listed_newest_first(api, stranger_api):

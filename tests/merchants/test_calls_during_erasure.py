@@ -14,12 +14,13 @@ from django.db import connection
 from django.urls import reverse
 
 from merchants.models import Batch
-from merchants.requests import batches, erasure, submission
+from merchants.requests import batches, erasure, submission, usage
 from merchants.requests.batches import Row
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from tests.merchants.cluster import run_cluster
 from tests.merchants.erasing import erase, everything_stored
+from tests.servers import ON_SQLITE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_word")]
 
@@ -189,3 +190,48 @@ def test_a_client_that_is_being_erased_gets_no_key(client_1234):
             give()
     with pytest.raises(CommandError, match="being erased"):
         call_command("create_client", "1234", stdout=io.StringIO())
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="There a post waits until the erasure has ended.")
+@pytest.mark.django_db(transaction=True)
+def test_a_post_that_is_counted_by_its_quota_meanwhile_goes_with_the_client(
+    client_1234, monkeypatch
+):
+    """It has locked its count, and locks its client's row in the end."""
+    client = client_1234.client
+    Client.objects.update(monthly_quota=10)
+    client.refresh_from_db()
+    submission.submit(client=client, fields={"description": "SHOP"})
+    charge, forget = usage.charge, erasure._forget_history_of_what_is_gone
+    counted, ending, statuses = threading.Event(), threading.Event(), []
+
+    def charge_and_wait(*arguments, **more):
+        charge(*arguments, **more)
+        counted.set()
+        ending.wait(20)
+
+    def forget_and_go_on():
+        ending.set()
+        forget()
+
+    def post():
+        try:
+            made = client_1234.api.post("/v1/normalizations", {"description": MARK}, format="json")
+            statuses.append(made.status_code)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(usage, "charge", charge_and_wait)
+    monkeypatch.setattr(erasure, "_forget_history_of_what_is_gone", forget_and_go_on)
+    monkeypatch.setattr(erasure, "LOOK_EVERY", 0.05)
+    posting = threading.Thread(target=post)
+    posting.start()
+    assert counted.wait(20)
+    erasing = threading.Timer(2 * erasure.PROCESS_SECONDS, ending.set)
+    erasing.start()
+    list(erasure.erase(client=client))
+    posting.join()
+    erasing.join()
+    assert statuses == [202]
+    assert not Client.objects.exists()
+    assert MARK not in everything_stored()

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
@@ -45,6 +46,7 @@ def page_context(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     attach_last_attempts([*undelivered, *recent])
     return {
         "now": now,
+        "retention_days": settings.PAVE_RETENTION_DAYS,
         "webhook": webhook,
         "span": span,
         "spans": SPANS.values(),

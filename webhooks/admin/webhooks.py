@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -292,7 +293,8 @@ class WebhookAdmin(StaffAdmin):
         "Disable",
         permission=OPERATE,
         look="danger",
-        confirmation="Stop sending to it? Its deliveries are held, and none is lost.",
+        confirmation="Stop sending to it? Its deliveries are held, each for "
+        f"{settings.PAVE_RETENTION_DAYS} days.",
         offered=lambda webhook: (
             webhook.disabled_by != Webhook.DisabledBy.STAFF and not webhook.deleted_at
         ),

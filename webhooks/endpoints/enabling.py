@@ -1,4 +1,4 @@
-"""Disabling and enabling: what waits for a disabled webhook is held, and none of it is lost."""
+"""Disabling and enabling: what waits for a disabled webhook is held until it expires."""
 
 import logging
 import random

@@ -102,7 +102,10 @@ def _send(client: Client, webhooks: Sequence[Webhook]) -> None:
     parts = [_described(webhook) for webhook in webhooks[:_LISTED]]
     if number > _LISTED:
         parts.append(f"And {number - _LISTED} more.\n")
-    parts.append("Nothing is lost: enabling a webhook releases what is held.\n")
+    parts.append(
+        "Enabling a webhook releases what is held. Each delivery is held for "
+        f"{settings.PAVE_RETENTION_DAYS} days.\n"
+    )
     to = recipients()
     connection = get_connection()
     try:

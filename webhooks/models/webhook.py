@@ -88,7 +88,8 @@ class Webhook(models.Model):
         help_text="How many messages may be in flight to it at the same time.",
     )
     enabled = models.BooleanField(
-        default=True, help_text="While it is disabled, deliveries are held, and none is lost."
+        default=True,
+        help_text="While it is disabled, deliveries are held, as long as transactions are kept.",
     )
     disabled_by = models.CharField(max_length=16, choices=DisabledBy.choices, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
