@@ -149,7 +149,7 @@ def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr("pave.operations.cluster.wakeup._quiet_until", {})
     monkeypatch.setattr("pave.operations.cluster.wakeup._away_until", {})
-    monkeypatch.setattr("webhooks.endpoints.staff_alerts._unavailable_until", 0.0)
+    monkeypatch.setattr("webhooks.endpoints.mail._unavailable_until", 0.0)
     # A busy machine needs longer for a batch's keys, and would leave the rest for the next one.
     monkeypatch.setattr("merchants.requests.admission.KEYING_SECONDS", 20.0)
 

@@ -1,8 +1,8 @@
 """Entry points for django-q2 and the supervisor."""
 
 from webhooks.delivery import dispatcher, recovery
-from webhooks.endpoints import staff_alerts
-from webhooks.wakeups import ALERT_STAFF, RECOVER
+from webhooks.endpoints import contact_mails, staff_alerts
+from webhooks.wakeups import RECOVER, SEND_MAILS
 
 
 def send() -> int:
@@ -22,6 +22,6 @@ def recover() -> int:
 
 
 def tell_staff() -> int:
-    """Alert staff about webhooks that were disabled automatically."""
-    with ALERT_STAFF.exclusive() as exclusive:
-        return staff_alerts.send_alerts() if exclusive else 0
+    """Alert staff about webhooks that were disabled automatically, and tell clients of changes."""
+    with SEND_MAILS.exclusive() as exclusive:
+        return staff_alerts.send_alerts() + contact_mails.send_due() if exclusive else 0

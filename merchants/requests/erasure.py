@@ -185,6 +185,7 @@ def _erase_proposals(client: Client) -> Iterator[tuple[str, int]]:
 
 def _forget_history(client: Client) -> None:
     """Take the client out of the admin's history and the audit trail."""
+    audit.erase_client(client.client_id)
     for model, rows in (
         (Client, Client.objects.filter(pk=client.pk)),
         (ApiKey, ApiKey.objects.filter(client=client)),

@@ -68,7 +68,7 @@ class ClientAdmin(StaffAdmin):
     search_fields = ("client_id", "name")
     search_help_text = "Part of its id or name."
     fieldsets = (
-        (None, {"fields": ("client_id", "name", "notes")}),
+        (None, {"fields": ("client_id", "name", "contact_email", "notes")}),
         ("Limits", {"fields": ("requests_per_minute", "burst", "monthly_quota", "share")}),
     )
     panels_above = ("clients/client_keys.html",)

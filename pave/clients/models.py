@@ -26,6 +26,12 @@ class Client(models.Model):
         help_text="The client's id in the API, such as 1234.",
     )
     name = models.CharField(max_length=200, blank=True, help_text="For display; it may change.")
+    contact_email = models.EmailField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Who is told by mail when a webhook's URL or secret is changed. Empty: nobody.",
+    )
     active = models.BooleanField(
         default=True, help_text="If unticked, none of the client's keys is accepted."
     )

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from encrypted_fields.fields import EncryptedFieldMixin
+from rest_framework.request import Request
 
 from pave.staff.models import AuditEntry
 
@@ -17,6 +20,9 @@ logger = logging.getLogger(__name__)
 # In place of secrets.
 MASK = "***"
 MAX_LENGTH = 300
+# Who did something, if it was a client: followed by its id. No account has a blank in its name.
+BY_CLIENT = "client "
+MAX_OF_CLIENT = 500
 
 _SECRET_WORDS = ("password", "secret", "hashed_key", "token")
 
@@ -75,7 +81,8 @@ def record(
         user: Who did it, if not the request's user.
     """
     user = user or request.user
-    entry = AuditEntry.objects.create(
+    return _record(
+        "staff.did",
         user_id=user.pk,
         username=user.get_username(),
         action=action[:100],
@@ -86,9 +93,51 @@ def record(
         detail=detail[:1000],
         address=request.META.get("REMOTE_ADDR", ""),
     )
-    # Without texts, which may be a client's. A backup that is restored lacks the entry.
+
+
+def record_of_client(
+    request: Request, *, client_id: str, action: str, obj: Model, changes: Mapping[str, Any]
+) -> None:
+    """Record what a client did through the API to an object of its own.
+
+    In a day no more than ``MAX_OF_CLIENT``, since it can do so as often as it likes; of others the
+    log has what was done.
+
+    Args:
+        request: The client's.
+        client_id: The client's id in the API.
+        action: What, in a few words.
+        obj: To which object.
+        changes: Field -> before and after.
+    """
+    day = timezone.now() - timedelta(days=1)
+    of_client = AuditEntry.objects.filter(username=f"{BY_CLIENT}{client_id}", at__gt=day)
+    if of_client.count() < MAX_OF_CLIENT:
+        _record(
+            "client.did",
+            username=f"{BY_CLIENT}{client_id}",
+            action=action,
+            model=obj._meta.label_lower,
+            object_id=_id_of(obj),
+            object_name=str(obj)[:300],
+            changes=dict(changes),
+            address=request.META.get("REMOTE_ADDR", ""),
+        )
+
+
+def is_by_client(entry: AuditEntry) -> bool:
+    """Return whether a client did it, not staff."""
+    return entry.username.startswith(BY_CLIENT)
+
+
+def _record(event: str, **fields: Any) -> AuditEntry:
+    """Record something and log it.
+
+    Without texts, which may be a client's. A backup that is restored lacks the entry.
+    """
+    entry = AuditEntry.objects.create(**fields)
     logger.info(
-        "staff.did",
+        event,
         extra={
             "user": entry.username,
             "action": entry.action,
@@ -97,6 +146,13 @@ def record(
         },
     )
     return entry
+
+
+def erase_client(client_id: str) -> None:
+    """Take a client's id and texts out of the entries of what it did."""
+    entries = AuditEntry.objects.filter(username=f"{BY_CLIENT}{client_id}")
+    blank(entries)
+    entries.update(username=BY_CLIENT.strip())
 
 
 def of_object(obj: Model) -> QuerySet[AuditEntry]:

@@ -1,11 +1,11 @@
-"""The audit trail of staff."""
+"""The audit trail of staff, and of clients."""
 
 from django.conf import settings
 from django.db import models
 
 
 class AuditEntry(models.Model):
-    """One action of one person, with the values before and after. Never a secret."""
+    """One action of a person or a client, with the values before and after. Never a secret."""
 
     at = models.DateTimeField(auto_now_add=True)
     user = models.ForeignKey(
@@ -16,7 +16,7 @@ class AuditEntry(models.Model):
         db_index=False,
     )
     username = models.CharField(
-        "who", max_length=150, help_text="Stays when the account is deleted."
+        "who", max_length=150, help_text="An account, which may be deleted, or a client."
     )
     action = models.CharField("what", max_length=100)
     model = models.CharField(max_length=100, help_text="Such as webhooks.webhook.")
@@ -26,7 +26,7 @@ class AuditEntry(models.Model):
         default=dict, blank=True, help_text="Values before and after, by field."
     )
     detail = models.CharField("outcome", max_length=1000, blank=True)
-    address = models.CharField(max_length=64, blank=True, help_text="The browser's address.")
+    address = models.CharField(max_length=64, blank=True, help_text="The caller's address.")
 
     class Meta:
         ordering = ["-id"]

@@ -18,7 +18,7 @@ from tests.factories import WebhookFactory
 from tests.servers import ON_SQLITE
 from webhooks import tasks
 from webhooks.delivery.housekeeping import sweep
-from webhooks.endpoints import enabling, services, staff_alerts
+from webhooks.endpoints import enabling, mail, services, staff_alerts
 from webhooks.models import Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -79,11 +79,11 @@ def test_a_mail_server_that_is_unavailable_is_tried_again_later(
 ):
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
     with monkeypatch.context() as patch:
-        patch.setattr(staff_alerts, "send_mail", Mock(side_effect=OSError("no route")))
+        patch.setattr(mail, "send_mail", Mock(side_effect=OSError("no route")))
         assert staff_alerts.send_alerts() == 0
     cache.clear()
     assert staff_alerts.send_alerts() == 0  # not so soon after the failure, with a cache or without
-    monkeypatch.setattr(staff_alerts, "_unavailable_until", 0.0)
+    monkeypatch.setattr(mail, "_unavailable_until", 0.0)
     with a_minute_later():
         assert staff_alerts.send_alerts() == 1
     assert len(mailoutbox) == 1
@@ -143,7 +143,10 @@ def test_two_workers_make_one_mail_about_two_webhooks_of_a_client(client_1234, s
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             awaiting = Webhook.objects.awaiting_alert()
-            claimed, _ = staff_alerts._claim(client_1234.client, awaiting)
+            minute = timedelta(minutes=1)
+            claimed, _ = mail.claim(
+                client_1234.client, awaiting, field="staff_alert_due_at", pause=minute
+            )
             assert claimed == [first]
             # One more is disabled before the first claim is committed.
             pool.submit(in_a_session, enabling.disable, webhook_id=second.pk, by=DisabledBy.GONE)
@@ -192,7 +195,7 @@ def told_by(behave, over, settings):
 
 
 def test_a_mail_server_that_says_something_now_and_then_does_no_more(settings, staff, monkeypatch):
-    monkeypatch.setattr(staff_alerts, "MAIL_SECONDS", 1.0)
+    monkeypatch.setattr(mail, "MAIL_SECONDS", 1.0)
     enabling.disable(webhook_id=WebhookFactory().pk, by=DisabledBy.GONE)
     over = threading.Event()
 
@@ -209,7 +212,7 @@ def test_a_mail_server_that_says_something_now_and_then_does_no_more(settings, s
 
 
 def test_a_mail_that_was_taken_is_not_sent_again_for_a_slow_good_bye(settings, staff, monkeypatch):
-    monkeypatch.setattr(staff_alerts, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(mail, "CLOSE_SECONDS", 0.2)
     enabling.disable(webhook_id=WebhookFactory().pk, by=DisabledBy.GONE)
     over = threading.Event()
 
@@ -236,7 +239,7 @@ def test_a_mail_that_was_taken_is_not_sent_again_for_a_slow_good_bye(settings, s
 
 def test_the_sweep_wakes_a_worker_until_staff_are_alerted(webhook, monkeypatch):
     wakeup = Mock()
-    monkeypatch.setattr("webhooks.delivery.housekeeping.ALERT_STAFF", wakeup)
+    monkeypatch.setattr("webhooks.delivery.housekeeping.SEND_MAILS", wakeup)
     enabling.disable(webhook_id=webhook.pk, by=DisabledBy.GONE)
     sweep()
     wakeup.send.assert_called_once()

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from pave.core.database.along_index import just
 from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook, claim_queries
-from webhooks.wakeups import ALERT_STAFF, SEND
+from webhooks.wakeups import SEND, SEND_MAILS
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def disable(
         if not changed:
             return False
         if by in Webhook.DISABLED_AUTOMATICALLY:
-            ALERT_STAFF.send()
+            SEND_MAILS.send()
         transaction.on_commit(lambda: _log(webhook, held))
     return True
 

@@ -83,7 +83,9 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         lock(client)
         if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
             raise LimitReached(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
-        webhook = Webhook.objects.create(client=client, url=url, **fields)
+        webhook = Webhook.objects.create(
+            client=client, url=url, contact_due_at=timezone.now(), **fields
+        )
         SigningSecret.objects.create(webhook=webhook, secret=secret)
     logger.info("webhook.created", extra={"webhook": webhook.pk, "client": client.client_id})
     return webhook, secret
@@ -129,9 +131,10 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> bool:
             return False
         for name, value in _without_card_numbers(fields).items():
             if name == "url" and value != stored.url:
+                webhook.contact_due_at = timezone.now()
                 webhook.health = EndpointHealth()
                 webhook.failing_since, webhook.failing_days, webhook.failed_on = None, 0, None
-                names += Webhook.HEALTH_FIELDS
+                names += ["contact_due_at", *Webhook.HEALTH_FIELDS]
             if name == "headers":
                 value = _unmasked(value, stored.headers or {})
             setattr(webhook, name, value)
@@ -169,7 +172,9 @@ def delete(*, webhook: Webhook) -> None:
     """Take a webhook out of use for good; its deliveries stay on record, waiting ones canceled."""
     now = timezone.now()
     with transaction.atomic():
-        Webhook.objects.existing().filter(pk=webhook.pk).update(enabled=False, deleted_at=now)
+        Webhook.objects.existing().filter(pk=webhook.pk).update(
+            enabled=False, deleted_at=now, contact_due_at=now
+        )
         webhook.secrets.all().delete()
         enabling.cancel_unsent(webhook.pk, now=now)
     logger.info("webhook.deleted", extra={"webhook": webhook.pk})
@@ -201,5 +206,6 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
                 "or wait until one of them ends."
             )
         SigningSecret.objects.create(webhook=webhook, secret=secret)
+        Webhook.objects.filter(pk=webhook.pk).update(contact_due_at=now)
     logger.info("webhook.secret_rotated", extra={"webhook": webhook.pk})
     return secret

@@ -104,6 +104,15 @@ class Webhook(models.Model):
         editable=False,
         help_text="When to try that again, unless the attempt since succeeds.",
     )
+    contact_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When to tell its client's contact what was changed of it; empty: told.",
+    )
+    contact_told_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its client's contact was last told."
+    )
     failing_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when there have been only failures."
     )
@@ -152,6 +161,12 @@ class Webhook(models.Model):
                 fields=["disabled_at"],
                 name="webhook_disabled",
                 condition=Q(enabled=False, deleted_at=None),
+            ),
+            # Those whose client's contact is to be told of a change.
+            models.Index(
+                fields=["contact_due_at"],
+                name="webhook_contact_due",
+                condition=Q(contact_due_at__isnull=False),
             ),
         ]
 

@@ -17,7 +17,7 @@ from pave.clients.models import Client
 from pave.staff import audit
 from webhooks.api.representations import CreatedWebhookSerializer
 from webhooks.api.serializers import CreateWebhookSerializer
-from webhooks.api.views.webhooks import look_up_context, validated
+from webhooks.api.views.webhooks import look_up_context, record, validated
 from webhooks.endpoints import services
 from webhooks.models import Webhook
 
@@ -66,18 +66,17 @@ class CreateWebhookView(ClientView):
         fields = validated(CreateWebhookSerializer(data=data, context=look_up_context(request)))
         if isinstance(request.user, Client):
             client = request.user
-            webhook, secret = services.create_or_change(client=client, url=fields["url"])
         else:
             client = _client(request, fields.get("client_id"))
-            webhook, secret = _create_or_change_for(request, client, fields["url"])
+        webhook, secret = _create_or_change(request, client, fields["url"])
         body = {"client_id": client.client_id, "url": webhook.url, "webhook_id": str(webhook.pk)}
         if secret is None:
             return Response(body)
         return Response({**body, "secret": secret}, status=201)
 
 
-def _create_or_change_for(request: Request, client: Client, url: str) -> tuple[Webhook, str | None]:
-    """Do what staff ask for, and put it on record."""
+def _create_or_change(request: Request, client: Client, url: str) -> tuple[Webhook, str | None]:
+    """Do what the client or staff ask for, and put it on record."""
     with transaction.atomic():
         services.lock(client)
         first = Webhook.objects.for_client(client).first()
@@ -86,12 +85,12 @@ def _create_or_change_for(request: Request, client: Client, url: str) -> tuple[W
         webhook.refresh_from_db()
         changed = oldest is not None and oldest.pk == webhook.pk
         before = audit.snapshot(oldest) if oldest is not None and changed else {}
-        audit.record(
-            request._request,
-            action="changed by /create_webhook" if changed else "created by /create_webhook",
-            obj=webhook,
-            changes=audit.differences(before, audit.snapshot(webhook)),
-        )
+        action = "changed by /create_webhook" if changed else "created by /create_webhook"
+        if isinstance(request.user, Client):
+            record(request, action, webhook, before)
+        else:
+            changes = audit.differences(before, audit.snapshot(webhook))
+            audit.record(request._request, action=action, obj=webhook, changes=changes)
     return webhook, secret
 
 

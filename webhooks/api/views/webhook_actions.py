@@ -22,7 +22,7 @@ from webhooks.api.representations import (
     WebhookWithSecretSerializer,
 )
 from webhooks.api.serializers import EmptySerializer, RecoverSerializer, RotateSecretSerializer
-from webhooks.api.views.webhooks import own_webhook, validated
+from webhooks.api.views.webhooks import own_webhook, recorded, validated
 from webhooks.delivery import endpoint_check, recovery, test_event
 from webhooks.endpoints import services
 from webhooks.models import Recovery
@@ -50,7 +50,8 @@ class RotateSecretView(ClientView):
         webhook = own_webhook(request, webhook_id)
         hours = validated(RotateSecretSerializer(data=request.data))["overlap_hours"]
         try:
-            secret = services.rotate_secret(webhook=webhook, overlap=hours * services.HOUR)
+            with recorded(request, "gave a new secret to", webhook):
+                secret = services.rotate_secret(webhook=webhook, overlap=hours * services.HOUR)
         except services.LimitReached as error:
             raise Conflict(str(error)) from error
         except services.Deleted as error:

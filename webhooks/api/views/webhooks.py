@@ -1,5 +1,7 @@
 """``/v1/webhooks``: creating, reading, changing and deleting webhooks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -20,12 +22,15 @@ from pave.api.query_params import PageQuery, read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from pave.clients.models import Client
+from pave.staff import audit
 from webhooks.api.representations import WebhookSerializer, WebhookWithSecretSerializer
 from webhooks.api.serializers import NewWebhookSerializer, WebhookChangesSerializer
 from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
 
 _TAG = "Webhooks"
+# Of what a client does to a webhook.
+_ON_RECORD = ("url", "description", "events", "max_in_flight", "enabled", "deleted_at")
 
 
 def own_webhook(request: ClientRequest, webhook_id: UUID) -> Webhook:
@@ -53,6 +58,36 @@ def look_up_context(request: Request) -> dict[str, str]:
     """Return a serializer's context: the caller that waits for a look-up."""
     kind = "client" if isinstance(request.user, Client) else "staff"
     return {"caller": f"{kind}-{request.user.pk}"}
+
+
+@contextmanager
+def recorded(request: ClientRequest, action: str, webhook: Webhook) -> Iterator[None]:
+    """Put on record what the block does to a webhook of the calling client."""
+    with transaction.atomic():
+        before = audit.snapshot(webhook)
+        yield
+        record(request, action, Webhook.objects.get(pk=webhook.pk), before)
+
+
+def record(
+    request: Request, action: str, webhook: Webhook, before: audit.Snapshot | None = None
+) -> None:
+    """Put on record what the calling client has done to its webhook.
+
+    Args:
+        request: The client's.
+        action: What it did.
+        webhook: As it is now.
+        before: As it was; None if it is new.
+    """
+    changes = audit.differences(before or {}, audit.snapshot(webhook))
+    audit.record_of_client(
+        request,
+        client_id=webhook.client.client_id,
+        action=action,
+        obj=webhook,
+        changes={name: changes[name] for name in _ON_RECORD if name in changes},
+    )
 
 
 def _new_webhook(view: ClientView, request: ClientRequest) -> dict[str, Any]:
@@ -95,7 +130,9 @@ class WebhooksView(ClientView):
     def post(self, request: ClientRequest, fields: dict[str, Any]) -> Response:
         """Create a webhook; return it with its secret, which is not shown again."""
         try:
-            webhook, secret = services.create(client=request.client, **fields)
+            with transaction.atomic():
+                webhook, secret = services.create(client=request.client, **fields)
+                record(request, "created", webhook)
         except services.LimitReached as error:
             raise Conflict(str(error)) from error
         return Response(
@@ -129,7 +166,7 @@ class WebhookView(ClientView):
         context = look_up_context(request)
         fields = validated(WebhookChangesSerializer(webhook, data=request.data, context=context))
         enabled = fields.pop("enabled", None)
-        with transaction.atomic():
+        with recorded(request, "changed", webhook):
             if enabled is True:
                 try:
                     enabling.enable(webhook=webhook, by_client=True)
@@ -149,5 +186,7 @@ class WebhookView(ClientView):
     )
     def delete(self, request: ClientRequest, webhook_id: UUID) -> Response:
         """Delete the webhook; waiting deliveries are canceled, and past ones stay on record."""
-        services.delete(webhook=own_webhook(request, webhook_id))
+        webhook = own_webhook(request, webhook_id)
+        with recorded(request, "deleted", webhook):
+            services.delete(webhook=webhook)
         return Response(status=204)

@@ -1,0 +1,177 @@
+"""A client's contact is told of changes of where its results go, whoever made them."""
+
+from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
+from unittest.mock import Mock
+
+import pytest
+import time_machine
+from django.urls import reverse
+from django.utils import timezone
+
+from pave.clients.models import Client
+from pave.staff import audit
+from pave.staff.models import AuditEntry
+from tests.factories import WebhookFactory
+from webhooks import tasks
+from webhooks.delivery.housekeeping import sweep
+from webhooks.endpoints import contact_mails, enabling, mail, services
+from webhooks.models import Webhook
+
+pytestmark = [pytest.mark.django_db, pytest.mark.storage]
+
+URL = "https://8.8.8.8/hook"
+
+
+@pytest.fixture(autouse=True)
+def contact(client_1234):
+    Client.objects.update(contact_email="ops@bank.example")
+
+
+def later(**passed):
+    return time_machine.travel(timezone.now() + timedelta(**passed))
+
+
+def create(api, url=URL):
+    return api.post("/v1/webhooks", {"url": url}, format="json").json()["id"]
+
+
+def test_a_mail_tells_what_was_changed_and_by_whom(api, mailoutbox):
+    path = f"/v1/webhooks/{create(api)}"
+    assert tasks.tell_staff() == 1
+    with later(minutes=11):
+        api.patch(path, {"url": "https://9.9.9.9/"}, format="json")
+        api.post(f"{path}/rotate-secret", {}, format="json")
+        assert tasks.tell_staff() == 1
+        assert tasks.tell_staff() == 0
+    first, second = mailoutbox
+    assert first.to == second.to == ["ops@bank.example"]
+    assert first.subject == "Webhooks of 1234 were changed"
+    assert f"by an API key of yours: created:  -> {URL}" in first.body
+    assert f"changed: {URL} -> https://9.9.9.9/" in second.body
+    assert "gave a new secret to" in second.body
+    assert "created" not in second.body
+
+
+def test_what_staff_change_is_told_too_without_their_names(superuser, client_1234, mailoutbox):
+    webhook = WebhookFactory(client=client_1234.client)
+    page = reverse("admin:webhooks_webhook_do", args=[webhook.pk, "rotate_secret"])
+    assert superuser.post(page, {"overlap": "24"}).status_code in (200, 302)
+    assert tasks.tell_staff() == 1
+    assert "by our staff: rotate the secret" in mailoutbox[0].body
+    assert superuser.user.username not in mailoutbox[0].body
+
+
+def test_mails_of_a_client_come_ten_minutes_apart(api, mailoutbox):
+    """It can change its webhooks as often as it likes."""
+    pk = create(api)
+    for minutes, mails in ((0, 1), (4, 1), (8, 1), (11, 2), (15, 2)):
+        with later(minutes=minutes):
+            api.patch(f"/v1/webhooks/{pk}", {"url": f"https://8.8.8.8/{minutes}"}, format="json")
+            tasks.tell_staff()
+        assert len(mailoutbox) == mails
+    assert "8.8.8.8/4" in mailoutbox[1].body
+    assert "8.8.8.8/8" in mailoutbox[1].body
+
+
+def test_a_webhook_that_was_deleted_is_told_of(api, mailoutbox):
+    pk = create(api)
+    api.delete(f"/v1/webhooks/{pk}")
+    assert tasks.tell_staff() == 1
+    assert f"Webhook {pk} (deleted)" in mailoutbox[0].body
+
+
+def test_nobody_is_told_of_other_changes_or_without_a_contact(api, mailoutbox):
+    pk = create(api)
+    tasks.tell_staff()
+    with later(minutes=11):
+        api.patch(f"/v1/webhooks/{pk}", {"description": "new"}, format="json")
+        enabling.disable(webhook_id=pk, by=Webhook.DisabledBy.CLIENT)
+        assert tasks.tell_staff() == 0
+        Client.objects.update(contact_email="")
+        api.patch(f"/v1/webhooks/{pk}", {"url": "https://9.9.9.9/"}, format="json")
+        assert tasks.tell_staff() == 0
+    assert len(mailoutbox) == 1
+
+
+def test_a_mail_that_could_not_be_sent_is_sent_later(api, mailoutbox, monkeypatch):
+    create(api)
+    with monkeypatch.context() as patch:
+        patch.setattr(mail, "send_mail", Mock(side_effect=OSError("no route")))
+        assert tasks.tell_staff() == 0
+    assert tasks.tell_staff() == 0
+    monkeypatch.setattr(mail, "_unavailable_until", 0.0)
+    with later(minutes=11):
+        assert tasks.tell_staff() == 1
+
+
+def test_an_address_that_is_refused_keeps_no_other_mail_back(
+    api, client_1234, stranger, mailoutbox, monkeypatch
+):
+    Client.objects.update(contact_email="ops@bank.example")
+    create(api)
+    create(stranger.api)
+    send_mail = mail.send_mail
+    refuse = [True]
+
+    def refused_once(*arguments, **more):
+        if refuse.pop() if refuse else False:
+            raise SMTPRecipientsRefused({})
+        send_mail(*arguments, **more)
+
+    monkeypatch.setattr(mail, "send_mail", refused_once)
+    assert tasks.tell_staff() == 1
+    assert mailoutbox[0].subject == "Webhooks of stranger were changed"
+
+
+def test_what_is_changed_while_the_mail_goes_is_told_of_by_the_next(api, mailoutbox, monkeypatch):
+    pk = create(api)
+    send_mail = mail.send_mail
+
+    def change_first(*arguments, **more):
+        services.change(webhook=Webhook.objects.get(pk=pk), fields={"url": "https://9.9.9.9/"})
+        send_mail(*arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mail, "send_mail", change_first)
+        assert tasks.tell_staff() == 1
+    with later(minutes=11):
+        assert contact_mails.due().exists()
+
+
+def test_the_sweep_wakes_a_worker_until_the_contact_is_told(api, monkeypatch):
+    wakeup = Mock()
+    monkeypatch.setattr("webhooks.delivery.housekeeping.SEND_MAILS", wakeup)
+    create(api)
+    for _ in range(2):
+        sweep()
+        tasks.tell_staff()
+    wakeup.send.assert_called_once()
+
+
+def test_what_a_client_does_is_on_record_with_its_address(api, client_1234):
+    pk = create(api)
+    api.patch(f"/v1/webhooks/{pk}", {"enabled": False}, format="json", REMOTE_ADDR="192.0.2.7")
+    api.post("/create_webhook", {"url": "https://9.9.9.9/"}, format="json")
+    api.delete(f"/v1/webhooks/{pk}")
+    entries = AuditEntry.objects.filter(username="client 1234", object_id=pk).order_by("id")
+    assert [entry.action for entry in entries] == [
+        "created", "changed", "changed by /create_webhook", "deleted",
+    ]  # fmt: skip
+    assert entries[1].address == "192.0.2.7"
+    assert entries[1].changes == {"enabled": ["True", "False"]}
+    assert entries[2].changes["url"] == [URL, "https://9.9.9.9/"]
+
+
+def test_a_client_does_not_fill_the_audit_trail(api, monkeypatch):
+    monkeypatch.setattr(audit, "MAX_OF_CLIENT", 3)
+    pk = create(api)
+    for number in range(5):
+        api.patch(f"/v1/webhooks/{pk}", {"description": str(number)}, format="json")
+    assert AuditEntry.objects.count() == 3
+
+
+def test_a_refused_change_is_not_on_record(api):
+    pk = create(api)
+    assert api.patch(f"/v1/webhooks/{pk}", {"url": "x"}, format="json").status_code == 400
+    assert AuditEntry.objects.filter(object_id=pk).count() == 1
