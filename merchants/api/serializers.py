@@ -10,6 +10,7 @@ from merchants.models import Batch, NormalizationRequest
 from merchants.requests.batches import MAX_ROWS
 from pave.api.fields import (
     ANY_TEXT,
+    NOT_AN_OBJECT,
     AmountField,
     DateField,
     DescribedField,
@@ -88,6 +89,8 @@ class ReferenceField(TextField):
 class SeedTransactionSerializer(serializers.Serializer):
     """A transaction, as Pave's first version takes it."""
 
+    default_error_messages = NOT_AN_OBJECT
+
     description = TextField(
         max_length=DESCRIPTION_LENGTH, help_text="The descriptor, as on the card statement."
     )
@@ -139,6 +142,8 @@ class TransactionSerializer(SeedTransactionSerializer):
 )
 class FeedbackSerializer(serializers.Serializer):
     """A correction of an answer."""
+
+    default_error_messages = NOT_AN_OBJECT
 
     merchant = TextField(max_length=200, help_text="The right name.")
     comment = TextField(required=False, allow_null=True, allow_blank=True, max_length=1000)

@@ -35,7 +35,7 @@ class NamesPerson(ValueError):
 def give(
     *, request: NormalizationRequest, merchant: str, comment: str = "", by: str = ""
 ) -> Feedback:
-    """Add a correction to the review list.
+    """Add a correction to the review list, or replace the one that this caller has there.
 
     Args:
         request: The request whose answer is wrong.
@@ -43,9 +43,16 @@ def give(
         comment: Anything else.
         by: The staff member who gives it; empty for the client.
     """
-    return Feedback.objects.create(
-        request=request, merchant_name=masked(merchant), comment=masked(comment), given_by=by
-    )
+    with transaction.atomic():
+        # Those who correct one answer do so one after the other.
+        list(NormalizationRequest.objects.select_for_update(no_key=True).filter(pk=request.pk))
+        open_ones = Feedback.objects.filter(
+            request=request, given_by=by, status=Feedback.Status.OPEN
+        )
+        feedback = open_ones.first() or Feedback(request=request, given_by=by)
+        feedback.merchant_name, feedback.comment = masked(merchant), masked(comment)
+        feedback.save()
+    return feedback
 
 
 def accept(

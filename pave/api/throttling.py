@@ -27,7 +27,7 @@ Field = tuple[str, int, int, int, int]
 
 
 class LimitExceeded(Throttled):
-    """The client has reached its rate limit or its quota."""
+    """The client has reached its rate limit, its quota, or another limit of its own."""
 
     problem_type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
@@ -95,7 +95,7 @@ def limit_errors() -> Iterator[None]:
     """Answer 429 if the client's concurrency limit is reached in the block, 503 if that of all is.
 
     Raises:
-        Throttled: The client is at its limit.
+        LimitExceeded: The client is at its limit.
         Overloaded: The limit of all clients is reached.
     """
     try:
@@ -103,4 +103,4 @@ def limit_errors() -> Iterator[None]:
     except concurrency.Full as error:
         raise Overloaded(_SLOT_RETRY_SECONDS, str(error)) from error
     except concurrency.Busy as error:
-        raise Throttled(_SLOT_RETRY_SECONDS, str(error)) from error
+        raise LimitExceeded(_SLOT_RETRY_SECONDS, str(error)) from error

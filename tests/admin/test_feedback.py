@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from merchants.catalogue import merge, rulesets
+from merchants.catalogue import feedback, merge, rulesets
 from merchants.models import Alias, Feedback, Merchant, Rule
 from tests.factories import MerchantFactory
 from tests.fixtures import Caller
@@ -64,6 +64,21 @@ def test_a_merchant_made_from_feedback_is_shown_once_it_is_published(
     assert names(stranger_api) == names(api) == [NAME]
     assert stranger_api.get(f"/v1/merchants/{made.pk}").json()["aliases"] == []
     assert "out names of persons" not in superuser.get(url).content.decode()
+
+
+def test_who_corrects_an_answer_again_replaces_the_correction(
+    client_1234: Caller, given: Feedback
+) -> None:
+    path = f"/v1/normalizations/{given.request_id}/feedback"
+    again = client_1234.api.post(path, {"merchant": "Other"}, format="json")
+    assert (again.status_code, again.json()["id"]) == (201, str(given.pk))
+    assert Feedback.objects.get().merchant_name == "Other"
+    feedback.reject(feedback=given, by="ann")
+    client_1234.api.post(path, {"merchant": "Third"}, format="json")
+    feedback.give(request=given.request, merchant="Fourth", by="ann")
+    assert [one.merchant_name for one in Feedback.objects.order_by("id")] == [
+        "Other", "Third", "Fourth",
+    ]  # fmt: skip
 
 
 def test_a_card_number_becomes_no_name(superuser: Browser, given: Feedback) -> None:

@@ -43,7 +43,7 @@ def policy(*networks: str, allow_http: bool = True, look_up: Any = unknown) -> A
         "https://bücher.example/größe",
         "https://my_host.example/",
         f"https://{PUBLIC}/",
-        "https://[2606:4700:4700::1111]:444/",
+        "https://[2606:4700:4700::1111]:4443/",
         "http://example.com/",
     ],
 )
@@ -183,9 +183,29 @@ def test_nor_by_way_of_the_resolver(host: str) -> None:
 )
 def test_a_name_for_an_address_that_is_not_public_is_blocked(address: str) -> None:
     with pytest.raises(Blocked) as caught:
-        policy(look_up=answers(address)).check_resolves("https://example.com/")
+        policy(look_up=answers(address)).resolve("example.com", 443)
     assert caught.value.address == address
     assert address not in str(caught.value)
+
+
+def test_a_client_cannot_ask_which_names_our_own_network_has() -> None:
+    told = set()
+    for look_up in (answers("10.0.0.1"), unknown):
+        with pytest.raises(AddressError) as caught:
+            policy(look_up=look_up).check_resolves("https://db.internal.example/")
+        told.add(str(caught.value))
+    assert told == {"The host name db.internal.example has no public address."}
+
+
+@pytest.mark.parametrize("port", [1, 22, 25, 444, 1023])
+def test_the_ports_of_a_hosts_own_services_are_refused_unless_its_network_is_allowed(
+    port: int,
+) -> None:
+    for host, address in (("example.com", PUBLIC), (PUBLIC, PUBLIC)):
+        url = f"https://{host}:{port}/"
+        with pytest.raises(AddressError, match="Ports below 1024"):
+            policy(look_up=answers(address)).check_resolves(url)
+        policy(f"{address}/32", look_up=answers(address)).check_resolves(url)
 
 
 def test_one_bad_address_among_good_ones_blocks() -> None:

@@ -187,7 +187,7 @@ def test_what_is_answered_is_followed_by_the_next_at_once(db: None, resolver: Re
     resolver.gives_up.set()
     for _ in range(3):
         check("client-1", GOOD)
-        with pytest.raises(Unresolved, match=r"could not be resolved\.$"):
+        with pytest.raises(Unresolved, match=r"has no public address\.$"):
             check("client-1", SILENT)
 
 

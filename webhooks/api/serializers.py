@@ -8,12 +8,19 @@ from uuid import UUID
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import Throttled
 
 from pave.api.errors import MAX_ERRORS
 from pave.api.exceptions import Overloaded
-from pave.api.fields import BooleanField, DescribedField, IntegerField, TextField, TimestampField
+from pave.api.fields import (
+    NOT_AN_OBJECT,
+    BooleanField,
+    DescribedField,
+    IntegerField,
+    TextField,
+    TimestampField,
+)
 from pave.api.query_params import OneOfField, PageQuery
+from pave.api.throttling import LimitExceeded
 from webhooks.api import examples
 from webhooks.endpoints import name_lookups
 from webhooks.endpoints.services import (
@@ -119,6 +126,7 @@ class StrictSerializer(serializers.Serializer):
     """Refuses unknown fields, so that typing errors are noticed."""
 
     strict = True
+    default_error_messages = NOT_AN_OBJECT
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the fields' values."""
@@ -144,7 +152,7 @@ class ResolvedURLSerializer(serializers.Serializer):
         endpoint that is still to be made.
 
         Raises:
-            Throttled: The caller has another look-up in progress.
+            LimitExceeded: The caller has another look-up in progress.
             Overloaded: Other callers have too many.
         """
         if "url" in attrs:
@@ -155,7 +163,7 @@ class ResolvedURLSerializer(serializers.Serializer):
             except name_lookups.Full as error:
                 raise Overloaded(ceil(name_lookups.SECONDS), str(error)) from error
             except name_lookups.Busy as error:
-                raise Throttled(ceil(name_lookups.SECONDS), str(error)) from error
+                raise LimitExceeded(ceil(name_lookups.SECONDS), str(error)) from error
         return attrs
 
 

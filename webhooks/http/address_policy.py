@@ -20,6 +20,8 @@ from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 MAX_URL_LENGTH = 2048
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# Below are the services of a host itself, such as mail, which a request might be misread by.
+_FIRST_FREE_PORT = 1024
 
 # The only IPv6 range ever handed out as public unicast (IANA, RFC 4291 section 2.4). Outside it
 # lie the IPv4-compatible and NAT64 forms, which hide an IPv4 address from a naive check.
@@ -121,16 +123,17 @@ class AddressPolicy:
         """`check_url`, and one look-up: what is asked when a webhook is made or changed.
 
         Raises:
-            AddressError: as `check_url`; `Blocked` if the host resolves to an address not to be
-                dialled, `Unresolved` if to none.
+            AddressError: as `check_url`; `Unresolved` if the host resolves to no address that may
+                be dialled.
         """
         self.check_url(url)
         parts = _split(url)
         host = ascii_host(parts)
         try:
             self.resolve(host, port_of(parts))
-        except socket.gaierror:
-            raise Unresolved(f"The host name {host} could not be resolved.") from None
+        except (socket.gaierror, Blocked):
+            # One sentence for both, else a client could ask which names our own network has.
+            raise Unresolved(f"The host name {host} has no public address.") from None
 
     def resolve(self, host: str, port: int) -> Resolved:
         """Look the host up, once, and check every address that it has.
@@ -140,6 +143,7 @@ class AddressPolicy:
 
         Raises:
             Blocked: one of the addresses may not be dialled.
+            AddressError: the port may not.
             socket.gaierror: the look-up failed, or gave no address.
         """
         host = host.strip("[]")
@@ -150,17 +154,27 @@ class AddressPolicy:
         targets = tuple((int(family), tuple(address)) for family, _, _, _, address in results)
         if not targets:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        for _, address in targets:
-            if reason := self._refusal(ipaddress.ip_address(address[0])):
-                raise Blocked(f"{host} leads to an address that is {reason}.", str(address[0]))
+        low_port = port < _FIRST_FREE_PORT and port not in DEFAULT_PORTS.values()
+        for _, found in targets:
+            address = ipaddress.ip_address(found[0])
+            if reason := self._refusal(address):
+                raise Blocked(f"{host} leads to an address that is {reason}.", str(found[0]))
+            if low_port and not self._is_allowed(address):
+                raise AddressError("Ports below 1024, except 80 and 443, are not permitted.")
         return Resolved(targets)
+
+    def _is_allowed(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether ops allow the network of an address."""
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        # The kernel dials the IPv4 address inside.
+        return any((mapped or address) in network for network in self.allowed_networks)
 
     def _refusal(self, address: IPv4Address | IPv6Address) -> str | None:
         """Why the address may not be dialled, as the end of a sentence; None if it may."""
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped  # the kernel dials the IPv4 address inside
-        if any(address in network for network in self.allowed_networks):
+        if self._is_allowed(address):
             return None
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
         public = (
             address.is_global
             and not address.is_multicast

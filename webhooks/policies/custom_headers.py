@@ -14,10 +14,13 @@ NAME_PATTERN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 VALUE_PATTERN = r"[!-~]([ -~\t]*[!-~])?"
 _NAME = re.compile(NAME_PATTERN)
 _VALUE = re.compile(VALUE_PATTERN)
-# Pave's own headers, and those that frame or route a message: setting them would break it.
+# Pave's own headers, and those that frame or route a message, or say where it comes from: setting
+# them would break it, or pretend to be somebody's proxy.
 _RESERVED = frozenset(
     {
         "accept-encoding",
+        "cf-connecting-ip",
+        "client-ip",
         "connection",
         "content-encoding",
         "content-length",
@@ -33,9 +36,15 @@ _RESERVED = frozenset(
         "te",
         "trailer",
         "transfer-encoding",
+        "true-client-ip",
         "upgrade",
         "user-agent",
         "via",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-original-url",
+        "x-real-ip",
+        "x-rewrite-url",
     }
 )
 _RESERVED_PREFIXES = ("webhook-", "proxy-", "sec-", "x-forwarded-")
@@ -51,18 +60,20 @@ def problem_with(headers: Mapping[str, object]) -> tuple[str, str] | None:
     seen: set[str] = set()
     for name, value in headers.items():
         lowered = name.lower()
+        # Many servers read an underscore as a hyphen.
+        read_as = lowered.replace("_", "-")
         if len(name) > MAX_NAME or not _NAME.fullmatch(name):
             return name, f"This is no header's name; {MAX_NAME} characters at most."
-        if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):
+        if read_as in _RESERVED or read_as.startswith(_RESERVED_PREFIXES):
             return name, "This header is reserved."
         if holds_card_number(name):
             return name, CARD_REFUSED
-        if lowered in seen:
+        if read_as in seen:
             return name, "This header is named twice; upper and lower case make no difference."
         if type(value) is not str or len(value) > MAX_VALUE or not _VALUE.fullmatch(value):
             return name, (
                 f"The value must be 1 to {MAX_VALUE} visible ASCII characters, with spaces only "
                 "between them."
             )
-        seen.add(lowered)
+        seen.add(read_as)
     return None

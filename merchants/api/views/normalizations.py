@@ -202,7 +202,8 @@ class FeedbackView(ClientView):
         "giveFeedback",
         _TAG,
         "Report a wrong answer",
-        description="Staff review it. `normalization.updated` announces each corrected answer.",
+        description="Staff review it; another one for the same answer replaces it until then. "
+        "`normalization.updated` announces each corrected answer.",
         request=FeedbackSerializer,
         responses={201: OpenApiResponse(GivenFeedbackSerializer, "Staff will review it.")},
     )
