@@ -89,6 +89,7 @@ def _run(
     evidence = verdict.gather(plant, callers.notes)
     report.promises = [
         *verdict.judge(plant, evidence),
+        verdict.promise("Clients are told of new URLs", verdict.mails_left(plant)),
         verdict.promise("Each fault could be done", undone),
         verdict.promise("No process outlives its supervisor", left),
         verdict.promise("No key, secret or card number is kept", verdict.secrets_found(plant)),
@@ -100,6 +101,7 @@ def _run(
         + sum(rows for _, rows in callers.notes.batches.values()),
         "messages received": len(evidence.messages),
         "duplicates, with the same webhook-id": verdict.duplicates(evidence),
+        "mails taken": plant.mail_server.taken,
         "slowest answer to a post, in seconds": round(callers.notes.slowest, 2),
         "seconds until all was done, once nothing was broken": round(settled, 1),
     }
@@ -129,6 +131,7 @@ def _settle(plant: Plant, watcher: Watcher) -> float:
         "        WHERE status IN ('queued', 'processing'))"
         " + (SELECT count(*) FROM webhooks_delivery WHERE status IN ('pending', 'delivering'))"
         " + (SELECT count(*) FROM merchants_batch WHERE status = 'processing')"
+        " + (SELECT count(*) FROM webhooks_webhook WHERE contact_due_at IS NOT NULL)"
     )
     while time.monotonic() - begun < SETTLING_SECONDS:
         if plant.rows(unfinished)[0][0] == 0:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import psutil
 
@@ -252,11 +253,29 @@ def _endpoint(how: str) -> Fault:
 
 
 def endpoint_gone(scene: Scene) -> bool:
-    """Have webhooks disabled by 410, of which the mail to staff goes nowhere, and enable them."""
+    """Have webhooks disabled by 410, of which a mail tells staff, and enable them."""
     scene.plant.endpoint.behave(GONE)
     time.sleep(scene.dice.uniform(2, 5))
     scene.plant.calm()
     return True
+
+
+def mail_server_silent(scene: Scene) -> bool:
+    """Change a webhook's URL, of which a mail is to tell its client, and let nobody take it."""
+    mail_server, client_id = scene.plant.mail_server, scene.dice.choice(CLIENTS)
+    url = f"{scene.plant.endpoint.url(client_id)}?{scene.dice.randrange(10**9)}"
+    mail_server.silent, before = True, mail_server.kept_waiting
+    try:
+        route = f"webhooks/{scene.plant.webhooks[client_id]}"
+        changed = scene.plant.call(client_id, "PATCH", route, {"url": url})
+        scene.plant.hasten()
+        end = time.monotonic() + 10
+        while mail_server.kept_waiting == before and time.monotonic() < end:
+            time.sleep(0.1)
+        # Else a mail could not be sent shortly before, and none was tried.
+        return changed == HTTPStatus.OK and mail_server.kept_waiting > before
+    finally:
+        mail_server.silent = False
 
 
 def recoveries_asked_for(scene: Scene) -> bool:
@@ -323,6 +342,7 @@ FAULTS: dict[str, Fault] = {
     "endpoint answers 429": _endpoint(BUSY),
     "endpoint answers without end": _endpoint(ENDLESS),
     "endpoint is gone": endpoint_gone,
+    "mail server silent": mail_server_silent,
     "recoveries asked for": recoveries_asked_for,
     "clock of a machine set": clock_set,
     "heuristic raises": _poison(RAISES),

@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ import psycopg2
 import requests
 from cryptography.fernet import Fernet
 
+from benchmarks.chaos.mail_server import MailServer
 from benchmarks.chaos.receiver import Endpoint
 from benchmarks.chaos.servers import FragileServers
 from tests.system.databases import Database, Databases
@@ -74,14 +74,9 @@ class Plant:
         folder = self.servers.folder / "logs"
         folder.mkdir()
         self.endpoint = Endpoint(self.servers.folder)
-        # It takes connections, and says nothing.
-        self._mail_server = socket.create_server(("127.0.0.1", 0))
-        mail_port = self._mail_server.getsockname()[1]
-        environ = {
-            **ENVIRON,
-            "PAVE_BROKER": self.broker,
-            "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}",
-        }
+        self.mail_server = MailServer()
+        self.mail_server.start()
+        environ = {**ENVIRON, "PAVE_BROKER": self.broker, "EMAIL_URL": self.mail_server.url}
         self.stack = Stack(folder, self.database, self.servers.redis.url, environ)
         self.stack.environ["REDIS_URL"] = self.servers.redis.url
         self.clock = FakeClock(folder / "clock")
@@ -92,6 +87,7 @@ class Plant:
             self.webhooks[client_id] = made["webhook"]["id"]
             self.secrets[client_id] = made["webhook"]["secret"]
         self.endpoint.know(self.secrets)
+        self.rows("UPDATE clients_client SET contact_email = 'ops@client.example'")
         for name in self.supervisors:
             self.start_supervisor(name)
         self._restarter = threading.Thread(target=self._restart_dead, daemon=True)
@@ -175,7 +171,11 @@ class Plant:
         return session
 
     def hasten(self) -> None:
-        """Make every attempt that waits for its time due now."""
+        """Make every attempt that waits for its time due now, mails too."""
+        self.rows(
+            "UPDATE webhooks_webhook SET contact_due_at = now(), contact_told_at = NULL"
+            " WHERE contact_due_at IS NOT NULL"
+        )
         self.rows("UPDATE merchants_waiter SET due_at = now() WHERE due_at > now()")
         self.rows(
             "UPDATE webhooks_delivery SET next_attempt_at = now()"

@@ -112,7 +112,7 @@ class _Notes:
         return _REPLIES.get(self.how, Reply(delay=_DELAY))
 
     def note(self, message: Message, reply: Reply) -> None:
-        client_id = message.path.strip("/")
+        client_id = message.path.partition("?")[0].strip("/")
         try:
             self.verifiers[client_id].verify(message.body, message.headers)
             verified = True

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,6 +189,11 @@ def _of_rows(plant: Plant, evidence: Evidence) -> Iterable[Promise]:
             " WHERE status <> 'completed' OR accepted <> completed + failed + canceled"
         ),
     )
+
+
+def mails_left(plant: Plant) -> Sequence[object]:
+    """Return webhooks with a change of which no mail has told yet."""
+    return plant.rows("SELECT id FROM webhooks_webhook WHERE contact_due_at IS NOT NULL")
 
 
 def secrets_found(plant: Plant) -> list[str]:

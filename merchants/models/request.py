@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import models
@@ -32,6 +33,27 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def for_client(self, client: Client) -> "BatchQuerySet":
         """The client's, newest first."""
         return self.filter(client=client).order_by("-id")
+
+    def with_first_errors(self, number: int) -> "BatchQuerySet":
+        """Read only the first of each one's errors, as ``first_errors``: all may be very long."""
+        return self.defer("errors").annotate(first_errors=_First("errors", number))
+
+
+class _First(models.Func):
+    """The first elements of a JSON array."""
+
+    output_field = models.JSONField()
+    template = "jsonb_path_query_array(%(expressions)s, '$[0 to %(last)d]')"
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(name, last=number - 1)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        template = (
+            "(SELECT json_group_array(json(value)) FROM"
+            " (SELECT value FROM json_each(%(expressions)s) WHERE key <= %(last)d ORDER BY key))"
+        )
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 class Batch(models.Model):
@@ -70,6 +92,9 @@ class Batch(models.Model):
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    # Where ``with_first_errors`` has read it.
+    first_errors: list[dict[str, Any]]
 
     objects = BatchQuerySet.as_manager()
 

@@ -37,6 +37,8 @@ class ClientView(APIView):
 
     http_method_names = METHODS
     short: Collection[str] = ()
+    # Methods with a body that is read only when the request has a place among others of its kind.
+    uploads: Collection[str] = ()
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer a request, within the client's concurrency limit."""
@@ -51,14 +53,16 @@ class ClientView(APIView):
 
         Raises:
             PermissionDenied: The body names another client than the key's.
-            Throttled: The client has reached its limit of concurrent requests.
+            LimitExceeded: The client has reached its limit of concurrent requests.
             Overloaded: The limit of all clients is reached.
         """
         super().initial(request, *args, **kwargs)
-        if isinstance(request.user, Client) and request.method not in self.short:
+        method = str(request.method)
+        uploads = method in self.uploads
+        if isinstance(request.user, Client) and not uploads and method not in self.short:
             with limit_errors():
                 self._slot.enter_context(GENERAL.slot(request.user.pk))
-        if request.method in SAFE_METHODS or not hasattr(self, str(request.method).lower()):
+        if uploads or method in SAFE_METHODS or not hasattr(self, method.lower()):
             return
         # A large body is spooled, and checked as it is read.
         if isinstance(request.user, Client) and isinstance(request.data, dict):

@@ -3,16 +3,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
 from merchants.requests import submission, usage
+from pave.api.views import GENERAL
 from pave.clients import api_keys, quotas, rate_limit
 from pave.clients.models import Client, MonthlyUse
 from tests.api.problems import problem
+from tests.factories import WebhookFactory
 from tests.locks import wait_until_somebody_waits
 from tests.servers import ON_SQLITE
 
@@ -245,3 +249,31 @@ def test_a_month_ends_where_the_next_begins(month):
     start, end = quotas.month_of(datetime(2026, month, 15, 5, tzinfo=UTC))
     assert quotas.month_of(end - timedelta(microseconds=1)) == (start, end)
     assert quotas.month_of(end)[0] == end
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/normalizations",
+        "/v1/batches",
+        "/v1/batches/{batch}",
+        "/v1/webhooks",
+        "/v1/webhooks/{webhook}",
+        "/v1/webhooks/{webhook}/deliveries",
+        "/v1/merchants",
+        "/v1/usage",
+    ],
+)
+def test_a_request_counts_as_in_progress_until_its_answer_is_sent(client_1234, path):
+    """Whoever reads slowly holds memory, and a thread, until then."""
+    client = client_1234.client
+    batch = Batch.objects.create(client=client, created_at=timezone.now())
+    path = path.format(batch=batch.pk, webhook=WebhookFactory(client=client).pk)
+    key = f"Api-Key {client_1234.key}"
+    response = WSGIHandler().get_response(RequestFactory(HTTP_AUTHORIZATION=key).get(path))
+    try:
+        assert response.status_code == 200
+        assert GENERAL._callers == [client.pk]
+    finally:
+        response.close()
+    assert GENERAL._callers == []

@@ -169,3 +169,16 @@ def test_rows_times_webhooks_are_limited(api, client_1234, monkeypatch):
     assert not NormalizationRequest.objects.exists()
     assert post(api, rows[:1], query="?deliver=each").status_code == 202
     assert post(api, rows).status_code == 202
+
+
+def test_a_list_has_the_first_errors_of_each_batch(api):
+    """A page of batches with all their errors would be tens of megabytes."""
+    rows = [{"description": "SHOP"}, *({"amount": f"{number}x"} for number in range(20))]
+    made = post(api, rows, NDJSON).json()
+    none = post(api, rows[:1]).json()
+    listed = api.get("/v1/batches").json()["data"]
+    assert [batch["id"] for batch in listed] == [none["id"], made["id"]]
+    assert listed[0]["errors"] == []
+    assert listed[1]["errors"] == made["errors"][:10]
+    assert api.get(f"/v1/batches/{made['id']}").json()["errors"] == made["errors"]
+    assert len(made["errors"]) > 10

@@ -13,7 +13,6 @@ from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiRespons
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
-from rest_framework.views import APIView
 
 from merchants.api import batch_download, batch_upload, examples, transfer_limits
 from merchants.api.backpressure import refuse_if_full
@@ -33,7 +32,7 @@ from pave.api.openapi.schema import location, operation
 from pave.api.pagination import NewestFirst
 from pave.api.query_params import PageQuery, read_query
 from pave.api.throttling import limit_errors
-from pave.api.views import GENERAL, METHODS, ClientView
+from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest, refuse_other_client
 from pave.clients.quotas import QuotaExceeded
 from pave.core.concurrency import Busy
@@ -41,6 +40,8 @@ from pave.core.concurrency import Busy
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 _TAG = "Batches"
+# A page of two hundred batches with all their errors would be tens of megabytes.
+LISTED_ERRORS = 10
 
 
 class JSONUpload(UploadParser):
@@ -61,10 +62,10 @@ class CSVUpload(UploadParser):
     media_type = CSV
 
 
-class BatchesView(APIView):  # no ClientView: its body is read only once it has a slot
+class BatchesView(ClientView):
     """``/v1/batches``."""
 
-    http_method_names = METHODS
+    uploads = ("POST",)
     parser_classes = [JSONUpload, NDJSONUpload, CSVUpload]
     pagination_class = NewestFirst
 
@@ -72,6 +73,7 @@ class BatchesView(APIView):  # no ClientView: its body is read only once it has 
         "listBatches",
         _TAG,
         "List batches",
+        description=f"Of each batch's `errors` the first {LISTED_ERRORS}; get the batch for all.",
         parameters=[PageQuery],
         responses=BatchSerializer(many=True),
     )
@@ -79,9 +81,11 @@ class BatchesView(APIView):  # no ClientView: its body is read only once it has 
         """Answer a page of the client's batches, newest first."""
         read_query(request, PageQuery)
         pages = self.pagination_class()
-        with limit_errors(), GENERAL.slot(request.client.pk):
-            page = pages.paginate_queryset(Batch.objects.for_client(request.client), request)
-            return pages.get_paginated_response(batch_objects(page or ()))
+        own = Batch.objects.for_client(request.client).with_first_errors(LISTED_ERRORS)
+        page = pages.paginate_queryset(own, request) or ()
+        for batch in page:
+            batch.errors = batch.first_errors
+        return pages.get_paginated_response(batch_objects(page))
 
     @operation(
         "createBatch",
