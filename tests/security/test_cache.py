@@ -14,7 +14,7 @@ from merchants.catalogue import draft
 from merchants.wakeups import ADMIT
 from pave.clients import api_keys
 from tests.servers import ON_SQLITE
-from webhooks.wakeups import ALERT_STAFF
+from webhooks.wakeups import SEND_MAILS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -106,7 +106,7 @@ def test_a_preview_is_computed_whatever_the_cache_says(kind):
 
 @needs_redis
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("wakeup", [ADMIT, ALERT_STAFF])
+@pytest.mark.parametrize("wakeup", [ADMIT, SEND_MAILS])
 def test_a_wakeup_that_seems_sent_for_ever_is_sent(wakeup, monkeypatch):
     write_raw(f"wakeup:{wakeup.task}", b'"awake"')
     wakeup.send()
