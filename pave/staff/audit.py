@@ -82,7 +82,6 @@ def record(
     """
     user = user or request.user
     return _record(
-        "staff.did",
         user_id=user.pk,
         username=user.get_username(),
         action=action[:100],
@@ -114,7 +113,6 @@ def record_of_client(
     of_client = AuditEntry.objects.filter(username=f"{BY_CLIENT}{client_id}", at__gt=day)
     if of_client.count() < MAX_OF_CLIENT:
         _record(
-            "client.did",
             username=f"{BY_CLIENT}{client_id}",
             action=action,
             model=obj._meta.label_lower,
@@ -130,14 +128,14 @@ def is_by_client(entry: AuditEntry) -> bool:
     return entry.username.startswith(BY_CLIENT)
 
 
-def _record(event: str, **fields: Any) -> AuditEntry:
+def _record(**fields: Any) -> AuditEntry:
     """Record something and log it.
 
     Without texts, which may be a client's. A backup that is restored lacks the entry.
     """
     entry = AuditEntry.objects.create(**fields)
     logger.info(
-        event,
+        "client.did" if is_by_client(entry) else "staff.did",
         extra={
             "user": entry.username,
             "action": entry.action,

@@ -19,7 +19,7 @@ from tests.servers import ON_SQLITE
 from webhooks import tasks as webhooks_tasks
 from webhooks.delivery import recovery
 from webhooks.models import Delivery
-from webhooks.wakeups import ALERT_STAFF, RECOVER
+from webhooks.wakeups import RECOVER, SEND_MAILS
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -39,7 +39,7 @@ def no_redis(settings):
         yield
 
 
-@pytest.mark.parametrize("wakeup", [ALERT_STAFF, CANCEL, RECOVER, REVISE, SUSPECTS])
+@pytest.mark.parametrize("wakeup", [SEND_MAILS, CANCEL, RECOVER, REVISE, SUSPECTS])
 def test_workers_are_woken(wakeup):
     wakeup.send()
     assert OrmQ.objects.count() == 1

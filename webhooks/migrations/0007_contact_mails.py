@@ -21,8 +21,4 @@ class Migration(migrations.Migration):
             name='contact_told_at',
             field=models.DateTimeField(blank=True, editable=False, help_text="When its client's contact was last told.", null=True),
         ),
-        migrations.AddIndex(
-            model_name='webhook',
-            index=models.Index(condition=models.Q(('contact_due_at__isnull', False)), fields=['contact_due_at'], name='webhook_contact_due'),
-        ),
     ]
