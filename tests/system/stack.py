@@ -110,6 +110,7 @@ class Stack:
         *arguments: str,
         pass_fds: list[int] | None = None,
         environ: Mapping[str, str] | None = None,
+        root: Path = ROOT,
     ) -> subprocess.Popen[bytes]:
         """Start Python with ``arguments``, as the leader of a process group.
 
@@ -118,11 +119,12 @@ class Stack:
             arguments: Python's.
             pass_fds: Files that it inherits.
             environ: Settings that it has beside those of all.
+            root: Where it runs.
         """
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
-                cwd=ROOT,
+                cwd=root,
                 env={**self.environ, **(environ or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,0 +1,1 @@
+"""A library that the last release uses, and this one no more."""

@@ -1,0 +1,147 @@
+"""From the last release to this one, and back as far as the documents say, while clients post."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ON_SQLITE
+from tests.system.databases import PostgresDatabase
+from tests.system.rolling import Balancer, start_web
+from tests.system.stack import ROOT, Stack
+from webhooks.receiver.application import Receiver
+
+HERE = Path(__file__).parent / "last_release"
+COMMIT = (HERE / "commit").read_text().strip()
+GIT = shutil.which("git") or "git"
+
+
+def has_history() -> bool:
+    """Return whether the last release can be had here."""
+    try:
+        found = subprocess.run([GIT, "cat-file", "-e", COMMIT], cwd=ROOT, capture_output=True)
+    except FileNotFoundError:
+        return False
+    return found.returncode == 0
+
+
+pytestmark = [
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(ON_SQLITE, reason="It has one machine, which is stopped for an upgrade."),
+    pytest.mark.skipif(not has_history(), reason=f"This copy has no history with {COMMIT}."),
+]
+
+
+@pytest.fixture(scope="module")
+def last_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the last release."""
+    folder = tmp_path_factory.mktemp("last-release")
+    archive = subprocess.run(
+        [GIT, "archive", COMMIT], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    ).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    return folder
+
+
+class Releases(Stack):
+    """Processes of both releases on one database.
+
+    Args:
+        folder: Where logs go.
+        old: The last release's code.
+    """
+
+    def __init__(self, folder: Path, old: Path) -> None:
+        database = PostgresDatabase(os.environ["DATABASE_URL"], f"last_release_{os.getpid()}")
+        super().__init__(folder, database, os.environ["REDIS_URL"], {})
+        self.old = old
+        self.of_old = {"PYTHONPATH": f"{old}:{HERE}"}
+
+    def manage_old(self, *arguments: str) -> str:
+        """Run a command of the last release to its end and return what it prints."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=self.old,
+            env={**self.environ, **self.of_old},
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+
+    def start_old_web(self, name: str) -> tuple[subprocess.Popen[bytes], str]:
+        """Start a web server of the last release."""
+        return start_web(self, name, self.of_old, self.old)
+
+
+@pytest.fixture
+def releases(tmp_path: Path, last_release: Path) -> Iterator[Releases]:
+    stack = Releases(tmp_path, last_release)
+    try:
+        yield stack
+    finally:
+        try:
+            stack.stop()
+        finally:
+            print(stack.logs())  # noqa: T201 - pytest shows it with a failure
+            stack.database.drop()
+
+
+def test_clients_notice_nothing_of_the_way_there_and_of_web_on_the_way_back(
+    releases: Releases, endpoint: Receiver
+) -> None:
+    """The steps of docs/operations.md."""
+    releases.manage_old("migrate", "--verbosity=0")
+    made = json.loads(
+        releases.manage_old("create_client", "1234", "--webhook-url", endpoint.url(), "--json")
+    )
+    old_web, old_url = releases.start_old_web("old-web")
+    old_cluster = releases.start(
+        "old-cluster", "manage.py", "qcluster", environ=releases.of_old, root=releases.old
+    )
+    # A post that meets a migration in a deadlock is answered 503 (docs/operations.md).
+    balancer = Balancer(made["api_key"], repeats=True)
+    balancer.backends = [old_url]
+
+    def more() -> None:
+        reached = len(balancer.accepted)
+        releases.wait_for(lambda: len(balancer.accepted) > reached + 30, 60)
+
+    with balancer.posting():
+        releases.wait_for(lambda: len(endpoint.messages) > 30, 60)
+        old_cluster.terminate()
+        assert old_cluster.wait(60) == 0
+        more()  # what the new clusters find when they start
+        releases.manage("migrate", "--verbosity=0")
+        more()
+        new_web, new_url = start_web(releases, "new-web", {})
+        balancer.backends.append(new_url)
+        releases.start("new-cluster", "manage.py", "qcluster")
+        more()
+        old_web.terminate()
+        assert old_web.wait(40) == 0
+        balancer.backends.remove(old_url)
+        more()
+        # And back: web only.
+        _, again_url = releases.start_old_web("old-web-again")
+        balancer.backends.append(again_url)
+        more()
+        new_web.terminate()
+        assert new_web.wait(40) == 0
+        balancer.backends.remove(new_url)
+        more()
+
+    assert balancer.refused == []
+    taken = set(balancer.accepted)
+    releases.wait_for(
+        lambda: {message.json["request_id"] for message in tuple(endpoint.messages)} >= taken, 120
+    )
+    unfinished = "SELECT count(*) FROM merchants_normalizationrequest WHERE status <> 'completed'"
+    assert releases.database.rows(unfinished) == [(0,)]
