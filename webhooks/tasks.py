@@ -1,8 +1,13 @@
 """Entry points for django-q2 and the supervisor."""
 
+import time
+
 from webhooks.delivery import dispatcher, recovery
 from webhooks.endpoints import contact_mails, staff_alerts
 from webhooks.wakeups import RECOVER, SEND_MAILS
+
+# How long mails may be sent at a stretch, in seconds, and one more.
+MAILS_SECONDS = 6.0
 
 
 def send() -> int:
@@ -24,4 +29,9 @@ def recover() -> int:
 def tell_staff() -> int:
     """Alert staff about webhooks that were disabled automatically, and tell clients of changes."""
     with SEND_MAILS.exclusive() as exclusive:
-        return staff_alerts.send_alerts() + contact_mails.send_due() if exclusive else 0
+        if not exclusive:
+            return 0
+        # Half of the time for each, since recoveries and cancellations wait for it.
+        begun = time.monotonic()
+        sent = staff_alerts.send_alerts(until=begun + MAILS_SECONDS / 2)
+        return sent + contact_mails.send_due(until=begun + MAILS_SECONDS)

@@ -43,15 +43,18 @@ def give(
         comment: Anything else.
         by: The staff member who gives it; empty for the client.
     """
+    said = {"merchant_name": masked(merchant), "comment": masked(comment)}
     with transaction.atomic():
         # Those who correct one answer do so one after the other.
         list(NormalizationRequest.objects.select_for_update(no_key=True).filter(pk=request.pk))
         open_ones = Feedback.objects.filter(
             request=request, given_by=by, status=Feedback.Status.OPEN
         )
-        feedback = open_ones.first() or Feedback(request=request, given_by=by)
-        feedback.merchant_name, feedback.comment = masked(merchant), masked(comment)
-        feedback.save()
+        feedback = open_ones.select_for_update(no_key=True).first()
+        if feedback is None:
+            return Feedback.objects.create(request=request, given_by=by, **said)
+        Feedback.objects.filter(pk=feedback.pk).update(**said)
+    feedback.refresh_from_db()
     return feedback
 
 

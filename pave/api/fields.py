@@ -21,10 +21,10 @@ MAX_AMOUNT_DECIMALS = 8
 COUNTRIES = {country.alpha_2 for country in pycountry.countries} | {"XK"}
 CURRENCIES = {currency.alpha_3 for currency in pycountry.currencies}
 # No NUL, which PostgreSQL cannot store; and for required text, not only white space.
-# Of a serializer: its own names Python's types.
-NOT_AN_OBJECT: dict[str, Any] = {"invalid": "This must be a JSON object."}
 ANY_TEXT = r"^[^\u0000]*$"
 SOME_TEXT = r"^[^\u0000]*[^\u0000\s\u0085\u001c-\u001f][^\u0000]*$"
+# Of a serializer: its own names Python's types.
+NOT_AN_OBJECT: dict[str, Any] = {"invalid": "This must be a JSON object."}
 
 
 class DescribedField(serializers.Field):

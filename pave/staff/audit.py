@@ -111,16 +111,16 @@ def record_of_client(
     """
     day = timezone.now() - timedelta(days=1)
     of_client = AuditEntry.objects.filter(username=f"{BY_CLIENT}{client_id}", at__gt=day)
-    if of_client.count() < MAX_OF_CLIENT:
-        _record(
-            username=f"{BY_CLIENT}{client_id}",
-            action=action,
-            model=obj._meta.label_lower,
-            object_id=_id_of(obj),
-            object_name=str(obj)[:300],
-            changes=dict(changes),
-            address=request.META.get("REMOTE_ADDR", ""),
-        )
+    _record(
+        keep=of_client.count() < MAX_OF_CLIENT,
+        username=f"{BY_CLIENT}{client_id}",
+        action=action,
+        model=obj._meta.label_lower,
+        object_id=_id_of(obj),
+        object_name=str(obj)[:300],
+        changes=dict(changes),
+        address=request.META.get("REMOTE_ADDR", ""),
+    )
 
 
 def is_by_client(entry: AuditEntry) -> bool:
@@ -128,17 +128,20 @@ def is_by_client(entry: AuditEntry) -> bool:
     return entry.username.startswith(BY_CLIENT)
 
 
-def _record(**fields: Any) -> AuditEntry:
-    """Record something and log it.
+def _record(*, keep: bool = True, **fields: Any) -> AuditEntry:
+    """Record something and log it, or log it only.
 
-    Without texts, which may be a client's. A backup that is restored lacks the entry.
+    The log has no texts, which may be a client's. A backup that is restored lacks the entry.
     """
-    entry = AuditEntry.objects.create(**fields)
+    entry = AuditEntry(**fields)
+    if keep:
+        entry.save()
     logger.info(
         "client.did" if is_by_client(entry) else "staff.did",
         extra={
             "user": entry.username,
             "action": entry.action,
+            "address": entry.address,
             "object": f"{entry.model}:{entry.object_id}",
             "changed": sorted(entry.changes),
         },
@@ -150,7 +153,7 @@ def erase_client(client_id: str) -> None:
     """Take a client's id and texts out of the entries of what it did."""
     entries = AuditEntry.objects.filter(username=f"{BY_CLIENT}{client_id}")
     blank(entries)
-    entries.update(username=BY_CLIENT.strip())
+    entries.update(username=BY_CLIENT.strip(), address="")
 
 
 def of_object(obj: Model) -> QuerySet[AuditEntry]:

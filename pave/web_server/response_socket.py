@@ -19,12 +19,15 @@ class ResponseSocket(socket.socket):
 
     Args:
         accepted: The accepted connection, which this one replaces.
-        slots: One for each thread that may wait.
+
+    Attributes:
+        slots: One for each thread that may wait; set it before each response.
     """
 
-    def __init__(self, accepted: socket.socket, slots: threading.Semaphore) -> None:
+    slots: threading.Semaphore
+
+    def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())
-        self._slots = slots
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all of ``data``.
@@ -35,7 +38,7 @@ class ResponseSocket(socket.socket):
         rest = self._send_what_fits(memoryview(data).cast("B"))
         if not rest:
             return
-        if not self._slots.acquire(blocking=False):
+        if not self.slots.acquire(blocking=False):
             raise ConnectionResetError(errno.ECONNRESET, "too many slow readers")
         try:
             writable = select.poll()
@@ -45,7 +48,7 @@ class ResponseSocket(socket.socket):
                     raise ConnectionResetError(errno.ECONNRESET, "the client does not read")
                 rest = self._send_what_fits(rest)
         finally:
-            self._slots.release()
+            self.slots.release()
 
     def _send_what_fits(self, data: memoryview) -> memoryview:
         with suppress(BlockingIOError):

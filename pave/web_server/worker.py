@@ -19,7 +19,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
+from django.conf import settings
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -58,6 +60,8 @@ class BufferingWorker(ThreadWorker):
         self._waiting: dict[Any, Callable[[Any], None]] = {}
         self._next_check = 0.0
         self._slow_readers = threading.Semaphore(max(1, self.cfg.threads // 4))
+        # Of files that anybody may have, of which the largest do not fit into the kernel's buffer.
+        self._slow_strangers = threading.Semaphore(2)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Handle what can be read, but for connections that were closed for another meanwhile."""
@@ -84,7 +88,8 @@ class BufferingWorker(ThreadWorker):
             super().enqueue_req(conn)
             return
         if conn.parser is None:
-            conn.sock = ResponseSocket(conn.sock, self._slow_readers)
+            conn.sock = ResponseSocket(conn.sock)
+            conn.sock.slots = self._slow_readers
             conn.collected = bytearray()
         else:  # what was read beyond the request before
             conn.collected = bytearray(conn.parser.unreader.take_buffered())
@@ -114,6 +119,9 @@ class BufferingWorker(ThreadWorker):
             # Its thread would wait for the rest of the body.
             raise errors.InvalidHeader("CONTENT-LENGTH", req=req)
         large = collected and conn.size[1] > BODY_BYTES
+        if not self.cfg.is_ssl:
+            is_file = unquote(req.path).startswith(settings.STATIC_URL)
+            conn.sock.slots = self._slow_strangers if is_file else self._slow_readers
         if large or any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             req.force_close()
         return super().handle_request(req, conn)

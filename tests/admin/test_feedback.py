@@ -1,10 +1,12 @@
 """What staff make of a client's feedback: nobody sees its words before they are published."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -14,6 +16,7 @@ from merchants.models import Alias, Feedback, Merchant, Rule
 from tests.factories import MerchantFactory
 from tests.fixtures import Caller
 from tests.merchants.cluster import run_cluster
+from tests.servers import ON_SQLITE
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +82,32 @@ def test_who_corrects_an_answer_again_replaces_the_correction(
     assert [one.merchant_name for one in Feedback.objects.order_by("id")] == [
         "Other", "Third", "Fourth",
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="There a row is not locked by itself.")
+@pytest.mark.django_db(transaction=True)
+def test_a_correction_meanwhile_does_not_undo_the_decision(
+    given: Feedback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = feedback.masked
+
+    def decided_meanwhile(text: str) -> str:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(decide).result(20)
+        return mask(text)
+
+    def decide() -> None:
+        try:
+            if Feedback.objects.filter(status="open").exists():
+                feedback.reject(feedback=given, by="ann")
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(feedback, "masked", decided_meanwhile)
+    feedback.give(request=given.request, merchant="Other")
+    given.refresh_from_db()
+    assert (given.status, given.reviewed_by, given.merchant_name) == ("rejected", "ann", NAME)
+    assert Feedback.objects.filter(status="open").get().merchant_name == "Other"
 
 
 def test_a_card_number_becomes_no_name(superuser: Browser, given: Feedback) -> None:

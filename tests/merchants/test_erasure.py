@@ -258,14 +258,17 @@ def test_the_command_erases_a_client_that_has_used_every_route(client_1234, sett
         )
         assert made.status_code == 202
     hook = {"url": f"https://8.8.8.8/{MARK}", "description": MARK}
-    assert post("/v1/webhooks", hook, format="json").status_code == 201
+    made = post("/v1/webhooks", hook, format="json", REMOTE_ADDR="192.0.2.77")
+    assert made.status_code == 201
     post("/v1/batches", {"transactions": [{"description": MARK}]}, format="json")
     run_cluster()
     assert "client 1234" in everything_stored()
+    assert "192.0.2.77" in everything_stored()
     call_command("erase_client", "1234", "--yes", stdout=io.StringIO())
     assert not Client.objects.exists()
     assert MARK not in everything_stored()
     assert "client 1234" not in everything_stored()
+    assert "192.0.2.77" not in everything_stored()
 
 
 def test_the_history_of_other_clients_keys_stays(client_1234, stranger, superuser):

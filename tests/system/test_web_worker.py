@@ -124,16 +124,43 @@ def test_those_who_do_not_read_keep_nobody_out(stack: Stack, key: str, path: str
             connection.close()
 
 
-def test_a_large_response_that_is_read_slowly_comes_whole(stack: Stack) -> None:
-    path = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
-    whole = requests.get(stack.web_url + path, headers={"Accept-Encoding": ""}, timeout=30).content
-    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    with _connect(stack, ask, window=65_536) as connection:
-        received = b""
+LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+
+
+def _read_slowly(stack: Stack, path: str, key: str) -> bytes:
+    """Return the body of a response that is read at 2 MB a second or so."""
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    received = b""
+    with _connect(stack, f"{ask}Authorization: Api-Key {key}\r\n\r\n", window=65_536) as connection:
         while part := connection.recv(65_536):
             received += part
             time.sleep(0.02)
-    assert received.partition(b"\r\n\r\n")[2] == whole
+    return received.partition(b"\r\n\r\n")[2]
+
+
+def test_a_large_response_that_is_read_slowly_comes_whole(stack: Stack, key: str) -> None:
+    whole = requests.get(
+        stack.web_url + LARGE_FILE, headers={"Accept-Encoding": ""}, timeout=30
+    ).content
+    assert _read_slowly(stack, LARGE_FILE, key) == whole
+
+
+@pytest.mark.parametrize("path", [LARGE_FILE, LARGE_FILE.replace("s", "%73", 1)])
+def test_strangers_who_do_not_read_files_cut_off_no_clients_answers(
+    stack: Stack, key: str, path: str
+) -> None:
+    row = b'{"description": "SHOP", "metadata": {"a": "%s"}}\n' % (400 * b"x")
+    batch = upload_batch(stack, key, 3_000 * row).json()
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    unread = [_connect(stack, ask, window=2048) for _ in range(20)]
+    try:
+        assert post(stack, key)[0] < PROMPT_SECONDS
+        results = _read_slowly(stack, f"/v1/batches/{batch['id']}/results", key)
+    finally:
+        for connection in unread:
+            connection.close()
+    # In chunks; the last says that it is whole.
+    assert results.endswith(b"\r\n0\r\n\r\n")
 
 
 def test_a_large_body_that_is_not_sent_keeps_no_upload_out(stack: Stack, key: str) -> None:

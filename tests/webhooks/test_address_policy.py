@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from webhooks.http.address_policy import AddressError, AddressPolicy, Blocked, Unresolved
+from webhooks.http.outcome import ErrorClass, classify
 
 PUBLIC = "93.184.216.34"
 
@@ -174,7 +175,7 @@ def test_no_spelling_of_an_address_that_is_not_public_gets_through(host: str) ->
 @pytest.mark.parametrize("host", NOT_PUBLIC)
 def test_nor_by_way_of_the_resolver(host: str) -> None:
     """Whatever slips past the URL's check is met again as the address to be dialled."""
-    with pytest.raises((Blocked, socket.gaierror)):
+    with pytest.raises((Blocked, Unresolved, socket.gaierror)):
         policy(look_up=socket.getaddrinfo).resolve(host.strip("[]"), 80)
 
 
@@ -182,19 +183,23 @@ def test_nor_by_way_of_the_resolver(host: str) -> None:
     "address", [host.strip("[]") for host in NOT_PUBLIC if host in ("10.0.0.1", "[::1]")]
 )
 def test_a_name_for_an_address_that_is_not_public_is_blocked(address: str) -> None:
-    with pytest.raises(Blocked) as caught:
+    with pytest.raises(Unresolved) as caught:
         policy(look_up=answers(address)).resolve("example.com", 443)
-    assert caught.value.address == address
     assert address not in str(caught.value)
 
 
 def test_a_client_cannot_ask_which_names_our_own_network_has() -> None:
-    told = set()
+    """Neither when it creates a webhook, nor by an attempt to send to one."""
+    told, attempted = set(), set()
     for look_up in (answers("10.0.0.1"), unknown):
         with pytest.raises(AddressError) as caught:
             policy(look_up=look_up).check_resolves("https://db.internal.example/")
         told.add(str(caught.value))
+        with pytest.raises((AddressError, socket.gaierror)) as tried:
+            policy(look_up=look_up).resolve("db.internal.example", 443)
+        attempted.add(classify(tried.value))
     assert told == {"The host name db.internal.example has no public address."}
+    assert attempted == {(ErrorClass.DNS, "The host name has no public address.")}
 
 
 @pytest.mark.parametrize("port", [1, 22, 25, 444, 1023])
@@ -210,7 +215,7 @@ def test_the_ports_of_a_hosts_own_services_are_refused_unless_its_network_is_all
 
 def test_one_bad_address_among_good_ones_blocks() -> None:
     for order in ([PUBLIC, "10.0.0.1"], ["10.0.0.1", PUBLIC]):
-        with pytest.raises(Blocked):
+        with pytest.raises(Unresolved):
             policy(look_up=answers(*order)).resolve("example.com", 443)
 
 

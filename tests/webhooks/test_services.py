@@ -191,6 +191,7 @@ def test_the_original_route_makes_a_webhook_if_the_one_to_change_is_just_deleted
     lock_existing = services.lock_existing
 
     def deleted_before(stored):
+        monkeypatch.setattr(services, "lock_existing", lock_existing)
         services.delete(webhook=stored)
         return lock_existing(stored)
 

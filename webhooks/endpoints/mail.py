@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from smtplib import SMTPRecipientsRefused
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 
 from django.conf import settings
 from django.core.mail import get_connection, send_mail
@@ -89,7 +89,7 @@ def send(*, subject: str, message: str, to: Sequence[str], client: str) -> bool:
         with time_limit(MAIL_SECONDS):
             connection.open()
             send_mail(subject, message, settings.DEFAULT_FROM_EMAIL, to, connection=connection)
-    except SMTPRecipientsRefused:  # others can be told
+    except (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError):  # this mail, not others
         logger.warning("mail.refused", extra={"client": client, "subject": subject})
         return False
     except (Exception, TimeUp):

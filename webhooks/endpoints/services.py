@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from pave.clients.models import Client
 from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number, masked, masked_value
-from webhooks.endpoints import enabling
+from webhooks.endpoints import contact_mails, enabling
 from webhooks.http.address_policy import AddressError, AddressPolicy
 from webhooks.http.signing import MASK, generate_secret
 from webhooks.models import SigningSecret, Webhook
@@ -83,9 +83,9 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         lock(client)
         if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
             raise LimitReached(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
-        webhook = Webhook.objects.create(
-            client=client, url=url, contact_due_at=timezone.now(), **fields
-        )
+        webhook = Webhook(client=client, url=url, **fields)
+        contact_mails.note(webhook, f"created, with the URL {url}")
+        webhook.save(force_insert=True)
         SigningSecret.objects.create(webhook=webhook, secret=secret)
     logger.info("webhook.created", extra={"webhook": webhook.pk, "client": client.client_id})
     return webhook, secret
@@ -131,10 +131,11 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> bool:
             return False
         for name, value in _without_card_numbers(fields).items():
             if name == "url" and value != stored.url:
-                webhook.contact_due_at = timezone.now()
+                webhook.untold_changes = stored.untold_changes
+                contact_mails.note(webhook, f"the URL {stored.url} was changed to {value}")
                 webhook.health = EndpointHealth()
                 webhook.failing_since, webhook.failing_days, webhook.failed_on = None, 0, None
-                names += ["contact_due_at", *Webhook.HEALTH_FIELDS]
+                names += [*contact_mails.NOTED, *Webhook.HEALTH_FIELDS]
             if name == "headers":
                 value = _unmasked(value, stored.headers or {})
             setattr(webhook, name, value)
@@ -172,9 +173,11 @@ def delete(*, webhook: Webhook) -> None:
     """Take a webhook out of use for good; its deliveries stay on record, waiting ones canceled."""
     now = timezone.now()
     with transaction.atomic():
-        Webhook.objects.existing().filter(pk=webhook.pk).update(
-            enabled=False, deleted_at=now, contact_due_at=now
-        )
+        stored = lock_existing(webhook)
+        if stored is not None:
+            stored.enabled, stored.deleted_at = False, now
+            contact_mails.note(stored, f"deleted; its URL was {stored.url}")
+            stored.save(update_fields=["enabled", "deleted_at", *contact_mails.NOTED])
         webhook.secrets.all().delete()
         enabling.cancel_unsent(webhook.pk, now=now)
     logger.info("webhook.deleted", extra={"webhook": webhook.pk})
@@ -190,7 +193,8 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
     """
     secret = generate_secret()
     with transaction.atomic():
-        if lock_existing(webhook) is None:
+        stored = lock_existing(webhook)
+        if stored is None:
             raise Deleted
         now = timezone.now()
         expires_at = now + overlap
@@ -206,6 +210,7 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
                 "or wait until one of them ends."
             )
         SigningSecret.objects.create(webhook=webhook, secret=secret)
-        Webhook.objects.filter(pk=webhook.pk).update(contact_due_at=now)
+        contact_mails.note(stored, "given a new secret")
+        stored.save(update_fields=contact_mails.NOTED)
     logger.info("webhook.secret_rotated", extra={"webhook": webhook.pk})
     return secret

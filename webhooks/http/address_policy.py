@@ -49,19 +49,14 @@ class AddressError(ValueError):
 
 
 class Blocked(AddressError):
-    """The host is, or resolves to, an address that may not be dialled.
-
-    The message does not name the address that a host name resolves to: a client must not be able
-    to read the names of our own network through it. `address` does, for our own log.
-    """
-
-    def __init__(self, message: str, address: str) -> None:
-        super().__init__(message)
-        self.address = address
+    """The host is an address that may not be dialled."""
 
 
 class Unresolved(AddressError):
-    """The host name has no address at present; it may have one later."""
+    """The host name leads nowhere at present, or to an address that may not be dialled.
+
+    Which of the two is not said: a client must not be able to ask which names our own network has.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +112,7 @@ class AddressPolicy:
         port_of(parts)
         literal = _literal(ascii_host(parts))
         if literal is not None and (reason := self._refusal(literal)):
-            raise Blocked(f"The address {literal} is {reason}.", str(literal))
+            raise Blocked(f"The address {literal} is {reason}.")
 
     def check_resolves(self, url: str) -> None:
         """`check_url`, and one look-up: what is asked when a webhook is made or changed.
@@ -131,9 +126,8 @@ class AddressPolicy:
         host = ascii_host(parts)
         try:
             self.resolve(host, port_of(parts))
-        except (socket.gaierror, Blocked):
-            # One sentence for both, else a client could ask which names our own network has.
-            raise Unresolved(f"The host name {host} has no public address.") from None
+        except socket.gaierror:
+            raise _unresolved(host) from None
 
     def resolve(self, host: str, port: int) -> Resolved:
         """Look the host up, once, and check every address that it has.
@@ -142,7 +136,8 @@ class AddressPolicy:
             host: a name in ASCII form, or an IPv4 or IPv6 address, in brackets or not.
 
         Raises:
-            Blocked: one of the addresses may not be dialled.
+            Blocked: it is an address that may not be dialled.
+            Unresolved: one of a name's addresses may not be dialled.
             AddressError: the port may not.
             socket.gaierror: the look-up failed, or gave no address.
         """
@@ -158,7 +153,7 @@ class AddressPolicy:
         for _, found in targets:
             address = ipaddress.ip_address(found[0])
             if reason := self._refusal(address):
-                raise Blocked(f"{host} leads to an address that is {reason}.", str(found[0]))
+                raise Blocked(f"{host} is {reason}.") if _literal(host) else _unresolved(host)
             if low_port and not self._is_allowed(address):
                 raise AddressError("Ports below 1024, except 80 and 443, are not permitted.")
         return Resolved(targets)
@@ -185,6 +180,10 @@ class AddressPolicy:
             and not (address.version == 6 and int(address) >> 32 & 0xFFFF_FFFF in _ISATAP)
         )
         return None if public else "not a public one"
+
+
+def _unresolved(host: str) -> Unresolved:
+    return Unresolved(f"The host name {host} has no public address.")
 
 
 def ascii_host(parts: SplitResult) -> str:

@@ -12,7 +12,7 @@ import urllib3.exceptions
 from requests import RequestException
 from urllib3.util.ssl_match_hostname import CertificateError
 
-from webhooks.http.address_policy import AddressError
+from webhooks.http.address_policy import AddressError, Unresolved
 
 
 class ErrorClass(StrEnum):
@@ -95,14 +95,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:
     match cause:
+        case Unresolved() | socket.gaierror():
+            return ErrorClass.DNS, "The host name has no public address."
         case AddressError():
             return ErrorClass.BLOCKED, str(cause)
         case HeaderRefused():
             return ErrorClass.BLOCKED, "A header of this webhook cannot be sent over HTTP."
         case TimeoutError():
             return ErrorClass.TIMEOUT, "There was no complete answer in time."
-        case socket.gaierror():
-            return ErrorClass.DNS, "The host name could not be resolved."
         case ssl.SSLCertVerificationError():
             return ErrorClass.TLS, f"The certificate is not trusted: {cause.verify_message}."
         case CertificateError():

@@ -172,7 +172,7 @@ class Dialler:
         """A connected socket to the first of the host's addresses that answers.
 
         Raises:
-            Blocked: the host has an address that may not be dialled.
+            AddressError: the host has an address that may not be dialled.
             OSError: look-up or connection failed, or took too long.
         """
         exchange = self.exchange

@@ -104,11 +104,15 @@ class Webhook(models.Model):
         editable=False,
         help_text="When to try that again, unless the attempt since succeeds.",
     )
-    contact_due_at = models.DateTimeField(
-        null=True,
+    untold_changes = models.TextField(
         blank=True,
+        default="",
+        db_default="",
         editable=False,
-        help_text="When to tell its client's contact what was changed of it; empty: told.",
+        help_text="Changes of its URL and secrets of which its client's contact is to be told.",
+    )
+    contact_due_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When to tell of them; empty: told."
     )
     contact_told_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When its client's contact was last told."

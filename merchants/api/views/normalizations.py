@@ -208,7 +208,7 @@ class FeedbackView(ClientView):
         responses={201: OpenApiResponse(GivenFeedbackSerializer, "Staff will review it.")},
     )
     def post(self, request: ClientRequest, request_id: UUID) -> Response:
-        """Add the client's correction to the review list."""
+        """Put the client's correction on the review list, in place of one that waits there."""
         normalization = _find(request.client, request_id)
         serializer = FeedbackSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -1,7 +1,8 @@
 """How many workers of one cluster may do one kind of work at the same time.
 
 One of them must stay free for the other kinds: admission and sending both go on for as long as
-there is work.
+there is work. Another may do exclusive work (``Wakeup.exclusive``), such as a mail to a server that
+says nothing.
 """
 
 import fcntl
@@ -14,7 +15,7 @@ from django.conf import settings
 
 
 class WorkerSlots:
-    """A slot for each worker of a cluster but one.
+    """A slot for each worker of a cluster but two.
 
     A slot is a byte of an unnamed file that the workers inherit from their cluster; the process
     that locks the byte holds the slot. The kernel releases it when the process ends, however that
@@ -44,8 +45,8 @@ class WorkerSlots:
 
 
 def count() -> int:
-    """Return how many slots there are: all workers of the quick queue's cluster but one."""
-    return max(1, settings.Q_CLUSTER["workers"] - 1)
+    """Return how many slots there are: all workers of the quick queue's cluster but two."""
+    return max(1, settings.Q_CLUSTER["workers"] - 2)
 
 
 def _lock(file: IO[bytes], number: int) -> bool:

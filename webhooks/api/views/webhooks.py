@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse
@@ -64,7 +65,10 @@ def look_up_context(request: Request) -> dict[str, str]:
 def recorded(request: ClientRequest, action: str, webhook: Webhook) -> Iterator[None]:
     """Put on record what the block does to a webhook of the calling client."""
     with transaction.atomic():
-        before = audit.snapshot(webhook)
+        stored = services.lock_existing(webhook)
+        if stored is None:
+            raise Http404
+        before = audit.snapshot(stored)
         yield
         record(request, action, Webhook.objects.get(pk=webhook.pk), before)
 
