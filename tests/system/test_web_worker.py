@@ -152,7 +152,7 @@ def test_strangers_who_do_not_read_files_cut_off_no_clients_answers(
     row = b'{"description": "SHOP", "metadata": {"a": "%s"}}\n' % (400 * b"x")
     batch = upload_batch(stack, key, 3_000 * row).json()
     ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    unread = [_connect(stack, ask, window=2048) for _ in range(20)]
+    unread = [_connect(stack, ask, window=2048) for _ in range(40)]
     try:
         assert post(stack, key)[0] < PROMPT_SECONDS
         results = _read_slowly(stack, f"/v1/batches/{batch['id']}/results", key)
