@@ -173,7 +173,7 @@ class Plant:
     def hasten(self) -> None:
         """Make every attempt that waits for its time due now, mails too."""
         self.rows(
-            "UPDATE webhooks_webhook SET contact_due_at = now(), contact_told_at = NULL"
+            "UPDATE webhooks_webhook SET contact_due_at = now(), contact_notified_at = NULL"
             " WHERE contact_due_at IS NOT NULL"
         )
         self.rows("UPDATE merchants_waiter SET due_at = now() WHERE due_at > now()")

@@ -16,37 +16,39 @@ from webhooks.models import Webhook
 INTERVAL = timedelta(minutes=10)
 # Changes of one webhook that a mail lists; of more, the first and the last.
 _LISTED = 20
-# The columns that ``note`` sets.
-NOTED = ("untold_changes", "contact_due_at")
+# The columns that ``add_change`` sets.
+CHANGE_FIELDS = ("unnotified_changes", "contact_due_at")
 
 
-def note(webhook: Webhook, what: str) -> None:
-    """Note a change of a webhook for its client's contact.
+def add_change(webhook: Webhook, what: str) -> None:
+    """Add a change of a webhook to those of which its client's contact is notified.
 
     Args:
-        webhook: As it is under a lock; save its fields ``NOTED``.
+        webhook: As it is under a lock; save its ``CHANGE_FIELDS``.
         what: What was changed, as a sentence.
     """
     now = timezone.now()
-    lines = [*webhook.untold_changes.splitlines(), f"{now:%Y-%m-%d %H:%M} UTC: {what}"]
+    lines = [*webhook.unnotified_changes.splitlines(), f"{now:%Y-%m-%d %H:%M} UTC: {what}"]
     if len(lines) > _LISTED:
         half = _LISTED // 2
         lines = [*lines[:half], *lines[-half:]]
         lines[half] = "… and others in between …"
-    webhook.untold_changes, webhook.contact_due_at = "\n".join(lines), now
+    webhook.unnotified_changes, webhook.contact_due_at = "\n".join(lines), now
 
 
 def due() -> QuerySet[Webhook]:
-    """Return webhooks with changes that a contact is to be told of now."""
+    """Return webhooks with changes of which a contact is to be notified now."""
     now = timezone.now()
-    told = Webhook.objects.filter(client=OuterRef("client"), contact_told_at__gt=now - INTERVAL)
+    recent = Webhook.objects.filter(
+        client=OuterRef("client"), contact_notified_at__gt=now - INTERVAL
+    )
     return Webhook.objects.filter(
-        ~Q(client__contact_email=""), ~Exists(told), contact_due_at__lte=now
+        ~Q(client__contact_email=""), ~Exists(recent), contact_due_at__lte=now
     )
 
 
 def send_due(*, until: float) -> int:
-    """Send a mail to each contact that is to be told of something; return how many were sent.
+    """Send a mail to each contact that is to be notified; return how many were sent.
 
     Args:
         until: When to leave the rest to the next sweep, in seconds of the monotonic clock.
@@ -58,17 +60,17 @@ def send_due(*, until: float) -> int:
         webhooks, now = mail.claim(client, due(), field="contact_due_at", pause=INTERVAL)
         if webhooks and _send(client, webhooks):
             sent += 1
-            told = mail.rows(webhooks)
-            told.update(contact_told_at=now)
-            # What has changed meanwhile is due again, and told with the rest.
-            told.filter(contact_due_at=now + INTERVAL).update(
-                contact_due_at=None, untold_changes=""
+            notified = mail.rows(webhooks)
+            notified.update(contact_notified_at=now)
+            # What has changed meanwhile is due again, and sent with the rest.
+            notified.filter(contact_due_at=now + INTERVAL).update(
+                contact_due_at=None, unnotified_changes=""
             )
     return sent
 
 
 def _send(client: Client, webhooks: Sequence[Webhook]) -> bool:
-    changes = [f"Webhook {webhook.pk}:\n{webhook.untold_changes}\n" for webhook in webhooks]
+    changes = [f"Webhook {webhook.pk}:\n{webhook.unnotified_changes}\n" for webhook in webhooks]
     return mail.send(
         subject=f"Webhooks of {client.client_id} were changed",
         message="\n".join(

@@ -84,7 +84,7 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
             raise LimitReached(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
         webhook = Webhook(client=client, url=url, **fields)
-        contact_mails.note(webhook, f"created, with the URL {url}")
+        contact_mails.add_change(webhook, f"created, with the URL {url}")
         webhook.save(force_insert=True)
         SigningSecret.objects.create(webhook=webhook, secret=secret)
     logger.info("webhook.created", extra={"webhook": webhook.pk, "client": client.client_id})
@@ -131,11 +131,11 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> bool:
             return False
         for name, value in _without_card_numbers(fields).items():
             if name == "url" and value != stored.url:
-                webhook.untold_changes = stored.untold_changes
-                contact_mails.note(webhook, f"the URL {stored.url} was changed to {value}")
+                webhook.unnotified_changes = stored.unnotified_changes
+                contact_mails.add_change(webhook, f"the URL {stored.url} was changed to {value}")
                 webhook.health = EndpointHealth()
                 webhook.failing_since, webhook.failing_days, webhook.failed_on = None, 0, None
-                names += [*contact_mails.NOTED, *Webhook.HEALTH_FIELDS]
+                names += [*contact_mails.CHANGE_FIELDS, *Webhook.HEALTH_FIELDS]
             if name == "headers":
                 value = _unmasked(value, stored.headers or {})
             setattr(webhook, name, value)
@@ -176,8 +176,8 @@ def delete(*, webhook: Webhook) -> None:
         stored = lock_existing(webhook)
         if stored is not None:
             stored.enabled, stored.deleted_at = False, now
-            contact_mails.note(stored, f"deleted; its URL was {stored.url}")
-            stored.save(update_fields=["enabled", "deleted_at", *contact_mails.NOTED])
+            contact_mails.add_change(stored, f"deleted; its URL was {stored.url}")
+            stored.save(update_fields=["enabled", "deleted_at", *contact_mails.CHANGE_FIELDS])
         webhook.secrets.all().delete()
         enabling.cancel_unsent(webhook.pk, now=now)
     logger.info("webhook.deleted", extra={"webhook": webhook.pk})
@@ -210,7 +210,7 @@ def rotate_secret(*, webhook: Webhook, overlap: timedelta = DEFAULT_OVERLAP) -> 
                 "or wait until one of them ends."
             )
         SigningSecret.objects.create(webhook=webhook, secret=secret)
-        contact_mails.note(stored, "given a new secret")
-        stored.save(update_fields=contact_mails.NOTED)
+        contact_mails.add_change(stored, "given a new secret")
+        stored.save(update_fields=contact_mails.CHANGE_FIELDS)
     logger.info("webhook.secret_rotated", extra={"webhook": webhook.pk})
     return secret

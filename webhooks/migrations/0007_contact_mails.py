@@ -14,16 +14,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='webhook',
             name='contact_due_at',
-            field=models.DateTimeField(blank=True, editable=False, help_text='When to tell of them; empty: told.', null=True),
+            field=models.DateTimeField(blank=True, editable=False, help_text='When to notify of them; empty: it has been.', null=True),
         ),
         migrations.AddField(
             model_name='webhook',
-            name='contact_told_at',
-            field=models.DateTimeField(blank=True, editable=False, help_text="When its client's contact was last told.", null=True),
+            name='contact_notified_at',
+            field=models.DateTimeField(blank=True, editable=False, help_text="When its client's contact was last notified.", null=True),
         ),
         migrations.AddField(
             model_name='webhook',
-            name='untold_changes',
-            field=models.TextField(blank=True, db_default='', default='', editable=False, help_text="Changes of its URL and secrets of which its client's contact is to be told."),
+            name='unnotified_changes',
+            field=models.TextField(blank=True, db_default='', default='', editable=False, help_text="Changes of its URL and secrets of which its client's contact is to be notified."),
         ),
     ]

@@ -104,18 +104,24 @@ class Webhook(models.Model):
         editable=False,
         help_text="When to try that again, unless the attempt since succeeds.",
     )
-    untold_changes = models.TextField(
+    unnotified_changes = models.TextField(
         blank=True,
         default="",
         db_default="",
         editable=False,
-        help_text="Changes of its URL and secrets of which its client's contact is to be told.",
+        help_text="Changes of its URL and secrets of which its client's contact is to be notified.",
     )
     contact_due_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When to tell of them; empty: told."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When to notify of them; empty: it has been.",
     )
-    contact_told_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When its client's contact was last told."
+    contact_notified_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When its client's contact was last notified.",
     )
     failing_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when there have been only failures."
@@ -166,7 +172,7 @@ class Webhook(models.Model):
                 name="webhook_disabled",
                 condition=Q(enabled=False, deleted_at=None),
             ),
-            # Those whose client's contact is to be told of a change.
+            # Those of whose changes a contact is to be notified.
             models.Index(
                 fields=["contact_due_at"],
                 name="webhook_contact_due",
