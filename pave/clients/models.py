@@ -30,7 +30,7 @@ class Client(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="Who is notified by mail when a webhook's URL or secret is changed. Empty: nobody.",
+        help_text="Who is notified by mail when a webhook's URL or secret changes. Empty: nobody.",
     )
     active = models.BooleanField(
         default=True, help_text="If unticked, none of the client's keys is accepted."

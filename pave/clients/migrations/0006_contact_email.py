@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='client',
             name='contact_email',
-            field=models.EmailField(blank=True, db_default='', default='', help_text="Who is notified by mail when a webhook's URL or secret is changed. Empty: nobody.", max_length=254),
+            field=models.EmailField(blank=True, db_default='', default='', help_text="Who is notified by mail when a webhook's URL or secret changes. Empty: nobody.", max_length=254),
         ),
     ]
