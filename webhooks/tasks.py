@@ -27,7 +27,7 @@ def recover() -> int:
 
 
 def tell_staff() -> int:
-    """Alert staff about webhooks that were disabled automatically, and notify clients of changes."""
+    """Alert staff to webhooks that were disabled automatically, and notify clients of changes."""
     with SEND_MAILS.exclusive() as exclusive:
         if not exclusive:
             return 0
