@@ -184,4 +184,4 @@ def test_a_requests_page_tells_its_whole_way(superuser: Browser, failed_delivery
 def test_who_may_see_nothing_is_told_nothing(log_in: LogIn, at_work: None) -> None:
     WebhookFactory(enabled=False, disabled_by="gone", disabled_at=timezone.now())
     assert "All is well." not in _home(log_in("viewer"))
-    assert "All is well." in _home(log_in(""))
+    assert "You have no role yet." in _home(log_in(""))
