@@ -176,6 +176,32 @@ def test_what_is_changed_while_the_mail_goes_is_told_of_by_the_next(api, mailout
     assert "9.9.9.9" in mailoutbox[1].body
 
 
+def test_a_refused_mail_is_not_tried_again_with_each_change(api, monkeypatch):
+    send = Mock(side_effect=SMTPDataError(554, b"looks like spam"))
+    monkeypatch.setattr(mail, "send_mail", send)
+    pk = create(api)
+    for number in range(5):
+        tasks.tell_staff()
+        api.patch(f"/v1/webhooks/{pk}", {"url": f"https://8.8.8.8/{number}"}, format="json")
+    send.assert_called_once()
+
+
+def test_a_mail_about_very_many_webhooks_is_not_very_long(api, client_1234, mailoutbox):
+    kept = create(api)
+    long = "x" * 1_900
+    for number in range(60):
+        pk = create(api, f"https://8.8.8.8/{number}?{long}")
+        api.patch(f"/v1/webhooks/{pk}", {"url": f"https://9.9.9.9/{number}?{long}"}, format="json")
+        api.delete(f"/v1/webhooks/{pk}")
+    api.patch(f"/v1/webhooks/{kept}", {"url": "https://1.1.1.1/"}, format="json")
+    assert tasks.tell_staff() == 1
+    text = mailoutbox[0].body
+    assert f"the URL {URL} was changed to https://1.1.1.1/" in text
+    assert "And 50 more were deleted." in text
+    assert len(text) < 20_000
+    assert not Webhook.objects.exclude(unnotified_changes="").exists()
+
+
 def test_many_mails_leave_the_rest_to_the_next_sweep(api, stranger, mailoutbox, monkeypatch):
     """A recovery and a cancellation wait for them."""
     Client.objects.update(contact_email="ops@bank.example")

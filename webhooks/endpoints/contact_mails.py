@@ -14,8 +14,11 @@ from webhooks.models import Webhook
 # A client's contact gets a mail at once, and the next one after this at the earliest; a mail that
 # could not be sent is tried again after this, too.
 INTERVAL = timedelta(minutes=10)
-# Changes of one webhook that a mail lists; of more, the first and the last.
-_LISTED = 20
+# Changes of one webhook that are kept, and changes in a mail; of more, the first and the last.
+_KEPT = 20
+_IN_A_MAIL = 200
+# Deleted webhooks that a mail lists, the oldest first.
+_DELETED = 10
 # The columns that ``add_change`` sets.
 CHANGE_FIELDS = ("unnotified_changes", "contact_due_at")
 
@@ -29,11 +32,17 @@ def add_change(webhook: Webhook, what: str) -> None:
     """
     now = timezone.now()
     lines = [*webhook.unnotified_changes.splitlines(), f"{now:%Y-%m-%d %H:%M} UTC: {what}"]
-    if len(lines) > _LISTED:
-        half = _LISTED // 2
-        lines = [*lines[:half], *lines[-half:]]
-        lines[half] = "… and others in between …"
-    webhook.unnotified_changes, webhook.contact_due_at = "\n".join(lines), now
+    webhook.unnotified_changes = "\n".join(_ends(lines, _KEPT))
+    # A mail that could not be sent is not tried sooner for it.
+    webhook.contact_due_at = webhook.contact_due_at or now
+
+
+def _ends(lines: Sequence[str], most: int) -> Sequence[str]:
+    """Return lines, of more than ``most`` the first and the last."""
+    if len(lines) <= most:
+        return lines
+    half = most // 2
+    return [*lines[:half], "… and others in between …", *lines[half - most + 1 :]]
 
 
 def due() -> QuerySet[Webhook]:
@@ -60,17 +69,31 @@ def send_due(*, until: float) -> int:
         webhooks, now = mail.claim(client, due(), field="contact_due_at", pause=INTERVAL)
         if webhooks and _send(client, webhooks):
             sent += 1
-            notified = mail.rows(webhooks)
-            notified.update(contact_notified_at=now)
-            # What has changed meanwhile is due again, and sent with the rest.
-            notified.filter(contact_due_at=now + INTERVAL).update(
-                contact_due_at=None, unnotified_changes=""
-            )
+            mail.rows(webhooks).update(contact_notified_at=now)
+            for webhook in webhooks:
+                # Not one that has been changed meanwhile: the next mail has all of it.
+                Webhook.objects.filter(
+                    pk=webhook.pk, unnotified_changes=webhook.unnotified_changes
+                ).update(contact_due_at=None, unnotified_changes="")
     return sent
 
 
 def _send(client: Client, webhooks: Sequence[Webhook]) -> bool:
-    changes = [f"Webhook {webhook.pk}:\n{webhook.unnotified_changes}\n" for webhook in webhooks]
+    deleted = [webhook for webhook in webhooks if webhook.deleted_at]
+    listed = [webhook for webhook in webhooks if not webhook.deleted_at] + deleted[:_DELETED]
+    each = max(2, _IN_A_MAIL // len(listed))
+    changes = [
+        "\n".join(
+            [
+                f"Webhook {webhook.pk}:",
+                *_ends(webhook.unnotified_changes.splitlines(), each),
+                "",
+            ]
+        )
+        for webhook in listed
+    ]
+    if len(deleted) > _DELETED:
+        changes.append(f"And {len(deleted) - _DELETED} more were deleted.\n")
     return mail.send(
         subject=f"Webhooks of {client.client_id} were changed",
         message="\n".join(
