@@ -297,8 +297,8 @@ Q_CLUSTER: dict[str, Any] = {
     # Tasks are wake-ups; a repeated one finds no work.
     "retry": 2 * (PAVE_QUICK_TASK_TIMEOUT + PAVE_HEURISTIC_TASK_TIMEOUT),
     "timeout": PAVE_QUICK_TASK_TIMEOUT,
-    # Two that admit or send at most, one for what follows slowly (Wakeup.exclusive), such as a mail
-    # to a silent server, and one that stays free (worker_slots.py).
+    # Two send at most, one does what takes long (Wakeup.exclusive), such as a mail to a silent
+    # server, and one is left to admit; or the other way round (worker_slots.py).
     "workers": 4,
     "queue_limit": 4,
     "recycle": 500,

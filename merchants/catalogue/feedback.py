@@ -53,8 +53,8 @@ def give(
         feedback = open_ones.select_for_update(no_key=True).first()
         if feedback is None:
             return Feedback.objects.create(request=request, given_by=by, **said)
-        Feedback.objects.filter(pk=feedback.pk).update(**said)
-    feedback.refresh_from_db()
+        feedback.merchant_name, feedback.comment = said["merchant_name"], said["comment"]
+        feedback.save(update_fields=said)
     return feedback
 
 

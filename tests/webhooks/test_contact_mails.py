@@ -237,6 +237,36 @@ def test_what_a_client_does_is_on_record_with_its_address(api, client_1234):
     assert entries[2].changes["url"] == [URL, "https://9.9.9.9/"]
 
 
+def test_what_changes_nothing_is_not_on_record_and_headers_are_without_values(api):
+    pk = create(api)
+    api.patch(f"/v1/webhooks/{pk}", {}, format="json")
+    api.patch(f"/v1/webhooks/{pk}", {"url": URL, "description": ""}, format="json")
+    api.patch(f"/v1/webhooks/{pk}", {"headers": {"X-Token": "secret"}}, format="json")
+    _, changed = AuditEntry.objects.order_by("id")
+    assert changed.changes == {"headers": ["***", "***"]}
+
+
+def test_a_contact_that_is_replaced_meanwhile_gets_nothing(api, stranger, mailoutbox, monkeypatch):
+    Client.objects.update(contact_email="old@bank.example")
+    create(api)
+    create(stranger.api)
+    send_mail = mail.send_mail
+
+    def replace_first(*arguments, **more):
+        Client.objects.update(contact_email="new@bank.example")
+        send_mail(*arguments, **more)
+
+    monkeypatch.setattr(mail, "send_mail", replace_first)
+    assert tasks.tell_staff() == 2
+    assert [message.to for message in mailoutbox] == [["old@bank.example"], ["new@bank.example"]]
+
+
+def test_without_a_contact_nothing_is_due(api):
+    Client.objects.update(contact_email="")
+    create(api)
+    assert not Webhook.objects.exclude(contact_due_at=None).exists()
+
+
 def test_a_client_does_not_fill_the_audit_trail(api, monkeypatch):
     monkeypatch.setattr(audit, "MAX_OF_CLIENT", 3)
     pk = create(api)

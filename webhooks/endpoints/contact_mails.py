@@ -24,12 +24,14 @@ CHANGE_FIELDS = ("unnotified_changes", "contact_due_at")
 
 
 def add_change(webhook: Webhook, what: str) -> None:
-    """Add a change of a webhook to those of which its client's contact is notified.
+    """Add a change of a webhook to those of which its client's contact is notified, if it has one.
 
     Args:
         webhook: As it is under a lock; save its ``CHANGE_FIELDS``.
         what: What was changed, as a sentence.
     """
+    if not webhook.client.contact_email:
+        return
     now = timezone.now()
     lines = [*webhook.unnotified_changes.splitlines(), f"{now:%Y-%m-%d %H:%M} UTC: {what}"]
     webhook.unnotified_changes = "\n".join(_ends(lines, _KEPT))

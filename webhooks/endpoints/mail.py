@@ -49,7 +49,7 @@ def claim(
     """Schedule the next attempt to tell of a client's webhooks.
 
     Args:
-        client: Whose they are.
+        client: Whose they are; it is read again.
         due: Those to tell of.
         field: Their field with the time of the next attempt.
         pause: Until then.
@@ -60,6 +60,7 @@ def claim(
     clients = Client.objects.select_for_update(skip_locked=True, no_key=True)
     if not clients.filter(pk=client.pk).exists():
         return [], timezone.now()
+    client.refresh_from_db()
     unlocked = due.filter(client=client).select_for_update(
         skip_locked=True, no_key=True, of=("self",)
     )

@@ -84,14 +84,18 @@ def record(
         webhook: As it is now.
         before: As it was; None if it is new.
     """
-    changes = audit.differences(before or {}, audit.snapshot(webhook))
-    audit.record_of_client(
-        request,
-        client_id=webhook.client.client_id,
-        action=action,
-        obj=webhook,
-        changes={name: changes[name] for name in _ON_RECORD if name in changes},
-    )
+    all_changes = audit.differences(before or {}, audit.snapshot(webhook))
+    changes = {name: all_changes[name] for name in _ON_RECORD if name in all_changes}
+    if "headers" in request.data and action == "changed":
+        changes["headers"] = [audit.MASK, audit.MASK]
+    if changes or action != "changed":
+        audit.record_of_client(
+            request,
+            client_id=webhook.client.client_id,
+            action=action,
+            obj=webhook,
+            changes=changes,
+        )
 
 
 def _new_webhook(view: ClientView, request: ClientRequest) -> dict[str, Any]:
