@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -25,6 +27,15 @@ from pave.core.time_text import time_text
 from webhooks.models import Delivery
 
 DeliveryObjects = list[dict[str, Any]]
+
+# Of each object: with a hundred webhooks, and a message to each about every correction, a page of
+# a list would be tens of megabytes.
+SHOWN_DELIVERIES = 200
+LISTED_DELIVERIES = 5
+_OF_DELIVERIES = (
+    f"The webhooks about it and their state: the latest {SHOWN_DELIVERIES}, in a list the latest "
+    f"{LISTED_DELIVERIES}."
+)
 
 
 class CountField(serializers.IntegerField):
@@ -194,9 +205,7 @@ class DeliverySummarySerializer(serializers.Serializer):
 class NormalizationSerializer(NormalizationDataSerializer):
     """A transaction, and who the merchant is."""
 
-    deliveries = DeliverySummarySerializer(
-        many=True, help_text="The webhooks about it and their state."
-    )
+    deliveries = DeliverySummarySerializer(many=True, help_text=_OF_DELIVERIES)
 
 
 class TakenTransactionSerializer(serializers.Serializer):
@@ -261,9 +270,7 @@ class BatchDataSerializer(serializers.Serializer):
 class BatchSerializer(BatchDataSerializer):
     """Many transactions sent at once."""
 
-    deliveries = DeliverySummarySerializer(
-        many=True, help_text="The webhooks about it and their state."
-    )
+    deliveries = DeliverySummarySerializer(many=True, help_text=_OF_DELIVERIES)
 
 
 class PeriodSerializer(serializers.Serializer):
@@ -310,11 +317,17 @@ class UsageSerializer(serializers.Serializer):
 
 
 def normalization_objects(requests: Sequence[NormalizationRequest]) -> list[dict[str, Any]]:
-    """Return normalizations with their deliveries.
+    """Return the normalizations of a list, each with its latest deliveries.
 
     Costs one query if the requests' resolutions are loaded.
     """
-    deliveries = _deliveries([request.pk for request in requests])
+    return _normalization_objects(requests, LISTED_DELIVERIES)
+
+
+def _normalization_objects(
+    requests: Sequence[NormalizationRequest], most: int
+) -> list[dict[str, Any]]:
+    deliveries = _deliveries([request.pk for request in requests], most)
     return [
         {**describe(request, request.resolution), "deliveries": deliveries[request.pk]}
         for request in requests
@@ -323,12 +336,21 @@ def normalization_objects(requests: Sequence[NormalizationRequest]) -> list[dict
 
 def normalization_object(request: NormalizationRequest) -> dict[str, Any]:
     """Return one normalization with its deliveries."""
-    return normalization_objects([request])[0]
+    return _normalization_objects([request], SHOWN_DELIVERIES)[0]
+
+
+def batch_object(batch: Batch) -> dict[str, Any]:
+    """Return one batch with the deliveries of its own events."""
+    return _batch_objects([batch], SHOWN_DELIVERIES)[0]
 
 
 def batch_objects(batches: Sequence[Batch]) -> list[dict[str, Any]]:
-    """Return batches with the deliveries of their own events, in one query."""
-    deliveries = _deliveries([batch.pk for batch in batches])
+    """Return the batches of a list, each with the latest deliveries of its own events."""
+    return _batch_objects(batches, LISTED_DELIVERIES)
+
+
+def _batch_objects(batches: Sequence[Batch], most: int) -> list[dict[str, Any]]:
+    deliveries = _deliveries([batch.pk for batch in batches], most)
     return [{**describe_batch(batch), "deliveries": deliveries[batch.pk]} for batch in batches]
 
 
@@ -352,11 +374,13 @@ def merchant_object(merchant: Merchant) -> dict[str, Any]:
     }
 
 
-def _deliveries(subject_ids: Collection[UUID]) -> dict[UUID, DeliveryObjects]:
-    """Return the deliveries about some objects, by object, oldest first."""
+def _deliveries(subject_ids: Collection[UUID], most: int) -> dict[UUID, DeliveryObjects]:
+    """Return the latest deliveries about some objects, by object, oldest first."""
     deliveries: dict[UUID, DeliveryObjects] = {subject_id: [] for subject_id in subject_ids}
     rows = (
         Delivery.objects.filter(event__subject_id__in=subject_ids)
+        .annotate(number=Window(RowNumber(), partition_by="event__subject_id", order_by="-id"))
+        .filter(number__lte=most)
         .order_by("id")
         .values_list(
             "event__subject_id", "id", "webhook_id", "status", "attempts", "next_attempt_at"

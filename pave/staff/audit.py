@@ -99,8 +99,8 @@ def record_of_client(
 ) -> None:
     """Record what a client did through the API to an object of its own.
 
-    In a day no more than ``MAX_OF_CLIENT``, since it can do so as often as it likes; of others the
-    log has what was done.
+    In a day no more than ``MAX_OF_CLIENT`` of each action, since it can do so as often as it likes;
+    of others the log has what was done.
 
     Args:
         request: The client's.
@@ -110,7 +110,9 @@ def record_of_client(
         changes: Field -> before and after.
     """
     day = timezone.now() - timedelta(days=1)
-    of_client = AuditEntry.objects.filter(username=f"{BY_CLIENT}{client_id}", at__gt=day)
+    of_client = AuditEntry.objects.filter(
+        username=f"{BY_CLIENT}{client_id}", action=action, at__gt=day
+    )
     _record(
         keep=of_client.count() < MAX_OF_CLIENT,
         username=f"{BY_CLIENT}{client_id}",

@@ -14,7 +14,7 @@ from merchants.api.representations import (
     NormalizationDataSerializer,
     NormalizationSerializer,
     UsageSerializer,
-    batch_objects,
+    batch_object,
     merchant_object,
     normalization_object,
 )
@@ -23,7 +23,13 @@ from merchants.models import Alias, Batch, Merchant, NormalizationRequest
 from merchants.requests import admission, usage, worker
 from merchants.requests.events import describe, describe_batch
 from pave.clients.models import Client
-from tests.factories import ClientFactory, MerchantFactory, NormalizationRequestFactory
+from tests.factories import (
+    ClientFactory,
+    DeliveryFactory,
+    EventFactory,
+    MerchantFactory,
+    NormalizationRequestFactory,
+)
 from webhooks.api.representations import WebhookSerializer
 from webhooks.api.serializers import NewWebhookSerializer
 
@@ -106,11 +112,30 @@ def test_a_batch(api, webhook) -> None:
     while admission.admit_batch() or worker.resolve_due():
         pass
     batch = Batch.objects.get()
-    [shown] = batch_objects([batch])
+    shown = batch_object(batch)
     assert empty_members(shown) == []
     assert_same(BatchSerializer, shown)
     batch.completed_at, batch.errors = None, []
     assert_same(BatchDataSerializer, describe_batch(batch))
+
+
+@pytest.mark.parametrize("path", ["/v1/normalizations", "/v1/batches"])
+def test_a_list_has_the_latest_deliveries_of_each(api, client_1234, path: str) -> None:
+    """A hundred webhooks, and a message to each about every correction, are a page of megabytes."""
+    client = client_1234.client
+    subject = NormalizationRequestFactory(client=client)
+    other = NormalizationRequestFactory(client=client)
+    if path == "/v1/batches":
+        now = timezone.now()
+        subject, other = (Batch.objects.create(client=client, created_at=now) for _ in range(2))
+    event = EventFactory(client=client, subject_id=subject.pk)
+    made = [str(DeliveryFactory(event=event).pk) for _ in range(7)]
+    [theirs] = [DeliveryFactory(event=EventFactory(client=client, subject_id=other.pk))]
+    second, first = api.get(path).json()["data"]
+    assert [delivery["id"] for delivery in first["deliveries"]] == made[-5:]
+    assert [delivery["id"] for delivery in second["deliveries"]] == [str(theirs.pk)]
+    alone = api.get(f"{path}/{subject.pk}").json()
+    assert [delivery["id"] for delivery in alone["deliveries"]] == made
 
 
 def test_a_merchant(krusty) -> None:

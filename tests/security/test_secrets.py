@@ -4,9 +4,11 @@ import logging
 
 import pytest
 from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.core import signing
 from django.core.cache import cache
 from django.db import connection
+from django.urls import reverse
 
 from merchants.requests import admission, worker
 from pave.clients import api_keys
@@ -119,3 +121,17 @@ def test_a_key_is_kept_as_a_hash_and_compared_in_constant_time(client_1234, monk
     assert api_keys.authenticate(client_1234.key) is not None
     assert compared
     assert client_1234.key not in str(compared)
+
+
+def test_no_session_of_staff_can_be_taken_from_the_database(superuser):
+    cookie = superuser.cookies["sessionid"].value
+    home = reverse("admin:index")
+    assert superuser.get(home).status_code == 200
+    assert cookie.encode() not in stored()
+    stolen = Session.objects.get().pk
+    assert stolen != cookie
+    superuser.cookies["sessionid"] = stolen
+    assert superuser.get(home).status_code == 302
+    superuser.cookies["sessionid"] = cookie
+    superuser.post(reverse("admin:logout"))
+    assert not Session.objects.exists()

@@ -202,6 +202,21 @@ def test_a_mail_about_very_many_webhooks_is_not_very_long(api, client_1234, mail
     assert not Webhook.objects.exclude(unnotified_changes="").exists()
 
 
+def test_of_more_webhooks_than_a_mail_is_about_the_deleted_are_counted(
+    api, client_1234, mailoutbox, monkeypatch
+):
+    monkeypatch.setattr(mail, "MOST_WEBHOOKS", 3)
+    for number in range(6):
+        api.delete(f"/v1/webhooks/{create(api, f'https://8.8.8.8/{number}')}")
+    kept = create(api)
+    assert tasks.tell_staff() == 1
+    text = mailoutbox[0].body
+    assert f"Webhook {kept}" in text
+    assert "https://8.8.8.8/0" in text
+    assert "And 4 more were deleted." in text
+    assert not Webhook.objects.exclude(contact_due_at=None).exists()
+
+
 def test_many_mails_leave_the_rest_to_the_next_sweep(api, stranger, mailoutbox, monkeypatch):
     """A recovery and a cancellation wait for them."""
     Client.objects.update(contact_email="ops@bank.example")
@@ -272,7 +287,9 @@ def test_a_client_does_not_fill_the_audit_trail(api, monkeypatch):
     pk = create(api)
     for number in range(5):
         api.patch(f"/v1/webhooks/{pk}", {"description": str(number)}, format="json")
-    assert AuditEntry.objects.count() == 3
+    assert AuditEntry.objects.count() == 1 + 3
+    api.patch(f"/v1/webhooks/{pk}", {"url": "https://9.9.9.9/"}, format="json")
+    assert AuditEntry.objects.latest("id").changes == {"url": [URL, "https://9.9.9.9/"]}
 
 
 def test_a_refused_change_is_not_on_record(api):

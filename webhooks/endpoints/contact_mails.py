@@ -69,8 +69,13 @@ def send_due(*, until: float) -> int:
         if mail.is_unavailable() or time.monotonic() > until:
             break
         webhooks, now = mail.claim(client, due(), field="contact_due_at", pause=INTERVAL)
-        if webhooks and _send(client, webhooks):
+        # Deleted ones beyond what a mail is about are only counted.
+        others = Webhook.objects.filter(
+            client=client, deleted_at__isnull=False, contact_due_at__lte=now
+        )
+        if webhooks and _send(client, webhooks, others.count()):
             sent += 1
+            others.update(contact_due_at=None, unnotified_changes="")
             mail.rows(webhooks).update(contact_notified_at=now)
             for webhook in webhooks:
                 # Not one that has been changed meanwhile: the next mail has all of it.
@@ -80,7 +85,7 @@ def send_due(*, until: float) -> int:
     return sent
 
 
-def _send(client: Client, webhooks: Sequence[Webhook]) -> bool:
+def _send(client: Client, webhooks: Sequence[Webhook], others: int) -> bool:
     deleted = [webhook for webhook in webhooks if webhook.deleted_at]
     listed = [webhook for webhook in webhooks if not webhook.deleted_at] + deleted[:_DELETED]
     each = max(2, _IN_A_MAIL // len(listed))
@@ -94,8 +99,8 @@ def _send(client: Client, webhooks: Sequence[Webhook]) -> bool:
         )
         for webhook in listed
     ]
-    if len(deleted) > _DELETED:
-        changes.append(f"And {len(deleted) - _DELETED} more were deleted.\n")
+    if more := max(0, len(deleted) - _DELETED) + others:
+        changes.append(f"And {more} more were deleted.\n")
     return mail.send(
         subject=f"Webhooks of {client.client_id} were changed",
         message="\n".join(

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.mail import get_connection, send_mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from pave.clients.models import Client
@@ -30,6 +30,8 @@ RETRY_SECONDS = 60
 # How long a mail may take, in seconds, whatever its server says meanwhile.
 MAIL_SECONDS = 8.0
 CLOSE_SECONDS = 1.0
+# About which one mail is: all that a client may have, and some that it had.
+MOST_WEBHOOKS = 200
 _UNAVAILABLE = "webhooks:mail-unavailable"
 # The same for this process, if the cache is away, too; in seconds of the monotonic clock.
 _unavailable_until = 0.0
@@ -55,7 +57,8 @@ def claim(
         pause: Until then.
 
     Returns:
-        Those for this attempt, and as of when; none while another worker claims some.
+        Those for this attempt, ``MOST_WEBHOOKS`` at most, and as of when; none while another worker
+        claims some.
     """
     clients = Client.objects.select_for_update(skip_locked=True, no_key=True)
     if not clients.filter(pk=client.pk).exists():
@@ -64,7 +67,9 @@ def claim(
     unlocked = due.filter(client=client).select_for_update(
         skip_locked=True, no_key=True, of=("self",)
     )
-    webhooks = list(unlocked.order_by("id"))
+    # Those that it has first, then those that it had.
+    in_order = unlocked.order_by(F("deleted_at").asc(nulls_first=True), "id")
+    webhooks = list(in_order[:MOST_WEBHOOKS])
     now = timezone.now()
     rows(webhooks).update(**{field: now + pause})
     return webhooks, now

@@ -18,7 +18,7 @@ from merchants.api import batch_download, batch_upload, examples, transfer_limit
 from merchants.api.backpressure import refuse_if_full
 from merchants.api.batch_rows import RowChecker
 from merchants.api.batch_upload import BadRow, Malformed, Read
-from merchants.api.representations import BatchSerializer, batch_objects
+from merchants.api.representations import BatchSerializer, batch_object, batch_objects
 from merchants.api.serializers import BatchQuery, NewBatchSerializer
 from merchants.api.transfer_limits import UPLOAD_TURNS, UPLOADS
 from merchants.models import Batch
@@ -147,7 +147,7 @@ class BatchesView(ClientView):
         except QuotaExceeded as error:
             raise throttling.quota_exceeded(request, error, timezone.now()) from error
         return Response(
-            batch_objects([batch])[0],
+            batch_object(batch),
             status=202,
             headers={"Location": reverse("batch", args=[batch.pk])},
         )
@@ -159,7 +159,7 @@ class BatchView(ClientView):
     @operation("getBatch", _TAG, "Get a batch", responses=BatchSerializer)
     def get(self, request: ClientRequest, batch_id: UUID) -> Response:
         """Return the batch with its current counts."""
-        return Response(batch_objects([_find(request, batch_id)])[0])
+        return Response(batch_object(_find(request, batch_id)))
 
 
 class CancelBatchView(ClientView):
@@ -185,7 +185,7 @@ class CancelBatchView(ClientView):
             cancellation.cancel_batch(batch=batch)
         except cancellation.AlreadyFinal as error:
             raise Conflict(f"It is {batch.status} and can no longer be canceled.") from error
-        return Response(batch_objects([batch])[0])
+        return Response(batch_object(batch))
 
 
 class BatchResultsView(ClientView):

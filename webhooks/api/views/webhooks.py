@@ -86,9 +86,9 @@ def record(
     """
     all_changes = audit.differences(before or {}, audit.snapshot(webhook))
     changes = {name: all_changes[name] for name in _ON_RECORD if name in all_changes}
-    if "headers" in request.data and action == "changed":
+    if "headers" in request.data and action.startswith("changed"):
         changes["headers"] = [audit.MASK, audit.MASK]
-    if changes or action != "changed":
+    if changes or not action.startswith("changed"):
         audit.record_of_client(
             request,
             client_id=webhook.client.client_id,
@@ -174,7 +174,8 @@ class WebhookView(ClientView):
         context = look_up_context(request)
         fields = validated(WebhookChangesSerializer(webhook, data=request.data, context=context))
         enabled = fields.pop("enabled", None)
-        with recorded(request, "changed", webhook):
+        action = "changed the URL of" if "url" in fields else "changed"
+        with recorded(request, action, webhook):
             if enabled is True:
                 try:
                     enabling.enable(webhook=webhook, by_client=True)
