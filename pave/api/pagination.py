@@ -1,6 +1,8 @@
 """Lists, page by page."""
 
+import json
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -14,6 +16,9 @@ from pave.api.exceptions import ParameterError
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+# A page that fits into the kernel's buffer (pave/gunicorn.py) keeps no thread waiting for a client
+# that does not read it, and no place among the requests in progress.
+MAX_PAGE_BYTES = 400_000
 
 
 class Pages(CursorPagination):
@@ -21,7 +26,7 @@ class Pages(CursorPagination):
 
     A page is ``{"data": [...], "next_cursor": …, "previous_cursor": …}``; a cursor goes back
     into the query as ``cursor``, and is null where there is no such page. ``limit`` sets the
-    page's length. Subclasses define the order.
+    page's length; it ends sooner at ``MAX_PAGE_BYTES``. Subclasses define the order.
     """
 
     page_size = PAGE_SIZE
@@ -84,11 +89,35 @@ class Pages(CursorPagination):
         """Return the page."""
         return Response(
             {
-                "data": data,
+                "data": self._shortened(data),
                 "next_cursor": _cursor(self.get_next_link()),
                 "previous_cursor": _cursor(self.get_previous_link()),
             }
         )
+
+    def _shortened(self, data: Sequence[Any]) -> Sequence[Any]:
+        """Return as many of the page's objects as fit, next to the cursor; the rest is a page."""
+        backwards = self.cursor is not None and self.cursor.reverse
+        rows, size, kept = self.page or [], 0, 0
+        for shown in reversed(data) if backwards else data:
+            size += len(json.dumps(shown, ensure_ascii=False, default=str).encode())
+            if kept and size > MAX_PAGE_BYTES:
+                break
+            kept += 1
+        if kept == len(data):
+            return data
+        if backwards:
+            self.has_previous = True
+            self.previous_position = self._position(rows[-kept - 1])
+            self.page, data = rows[-kept:], data[-kept:]
+        else:
+            self.has_next = True
+            self.next_position = self._position(rows[kept])
+            self.page, data = rows[:kept], data[:kept]
+        return data
+
+    def _position(self, row: Any) -> str:
+        return str(self._get_position_from_instance(row, self.ordering))
 
 
 class NewestFirst(Pages):

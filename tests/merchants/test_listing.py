@@ -202,3 +202,24 @@ def test_a_client_has_two_searches_at_once(api, stranger_api, client_1234):
         assert api.get("/v1/merchants").status_code == 200
         assert stranger_api.get(path).status_code == 200
     assert api.get(path).status_code == 200
+
+
+def test_a_page_of_large_rows_ends_sooner_and_the_next_one_goes_on(api, submit):
+    """It fits into the kernel's buffer, so nobody waits for a client that does not read it."""
+    metadata = {f"k{number}": "\u2603" * 500 for number in range(16)}
+    made = [str(submit(metadata=metadata).pk) for _ in range(40)][::-1]
+    seen, pages, url = [], 0, "/v1/normalizations?limit=30"
+    while url:
+        response = api.get(url)
+        assert len(response.content) < 450_000
+        page = response.json()
+        seen += [shown["request_id"] for shown in page["data"]]
+        pages, last, cursor = pages + 1, page["previous_cursor"], page["next_cursor"]
+        url = cursor and f"/v1/normalizations?limit=30&cursor={cursor}"
+    assert seen == made
+    assert pages > 2
+    back = page["data"]
+    while last is not None:
+        page = api.get(f"/v1/normalizations?limit=30&cursor={last}").json()
+        back, last = page["data"] + back, page["previous_cursor"]
+    assert [shown["request_id"] for shown in back] == made

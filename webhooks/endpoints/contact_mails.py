@@ -70,9 +70,7 @@ def send_due(*, until: float) -> int:
             break
         webhooks, now = mail.claim(client, due(), field="contact_due_at", pause=INTERVAL)
         # Deleted ones beyond what a mail is about are only counted.
-        others = Webhook.objects.filter(
-            client=client, deleted_at__isnull=False, contact_due_at__lte=now
-        )
+        others = Webhook.objects.filter(client=client, deleted_at__lte=now, contact_due_at__lte=now)
         if webhooks and _send(client, webhooks, others.count()):
             sent += 1
             others.update(contact_due_at=None, unnotified_changes="")

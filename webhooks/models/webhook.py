@@ -172,6 +172,12 @@ class Webhook(models.Model):
                 name="webhook_disabled",
                 condition=Q(enabled=False, deleted_at=None),
             ),
+            # A client's; it may have created and deleted very many.
+            models.Index(
+                fields=["client", "id"],
+                name="webhook_of_client",
+                condition=Q(deleted_at__isnull=True),
+            ),
             # Those of whose changes a contact is to be notified.
             models.Index(
                 fields=["contact_due_at"],

@@ -19,4 +19,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(contact_due_at__isnull=False),
             ),
         ),
+        AddIndexAside(
+            "webhook",
+            models.Index(
+                fields=["client", "id"],
+                name="webhook_of_client",
+                condition=models.Q(deleted_at__isnull=True),
+            ),
+        ),
     ]
