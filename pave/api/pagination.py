@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -16,9 +16,20 @@ from pave.api.exceptions import ParameterError
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
-# A page that fits into the kernel's buffer (pave/gunicorn.py) keeps no thread waiting for a client
-# that does not read it, and no place among the requests in progress.
+# A response that fits into the kernel's buffer (pave/gunicorn.py) keeps no thread waiting for a
+# client that does not read it, and no place among the requests in progress.
 MAX_PAGE_BYTES = 400_000
+
+
+def count_within_page(objects: Iterable[Any]) -> int:
+    """Return how many of the objects, one at least, have ``MAX_PAGE_BYTES`` in JSON together."""
+    size = count = 0
+    for shown in objects:
+        size += len(json.dumps(shown, ensure_ascii=False, default=str).encode())
+        if count and size > MAX_PAGE_BYTES:
+            break
+        count += 1
+    return count
 
 
 class Pages(CursorPagination):
@@ -98,12 +109,8 @@ class Pages(CursorPagination):
     def _shortened(self, data: Sequence[Any]) -> Sequence[Any]:
         """Return as many of the page's objects as fit, next to the cursor; the rest is a page."""
         backwards = self.cursor is not None and self.cursor.reverse
-        rows, size, kept = self.page or [], 0, 0
-        for shown in reversed(data) if backwards else data:
-            size += len(json.dumps(shown, ensure_ascii=False, default=str).encode())
-            if kept and size > MAX_PAGE_BYTES:
-                break
-            kept += 1
+        rows = self.page or []
+        kept = count_within_page(reversed(data) if backwards else data)
         if kept == len(data):
             return data
         if backwards:

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from pave.api.fields import ConstField, ShownTextField, TimestampField
+from pave.api.pagination import count_within_page
 from webhooks.api import examples
 from webhooks.delivery.endpoint_check import CheckResult
 from webhooks.delivery.recovery import progress
@@ -172,13 +173,14 @@ class DeliveryWithAttemptsSerializer(DeliverySerializer):
 
     attempt_count = serializers.IntegerField(source="attempts", min_value=0)
     attempts = serializers.SerializerMethodField(
-        help_text=f"The last {ATTEMPTS_SHOWN} of them, oldest first."
+        help_text=f"The last {ATTEMPTS_SHOWN} of them, oldest first; fewer if these are long."
     )
 
     @extend_schema_field(AttemptSerializer(many=True))
     def get_attempts(self, delivery: Delivery) -> Any:
         """Return the attempts."""
-        return AttemptSerializer(reversed(delivery.latest_attempts()), many=True).data
+        newest_first = AttemptSerializer(delivery.latest_attempts(), many=True).data
+        return newest_first[: count_within_page(newest_first)][::-1]
 
 
 class TestResultSerializer(serializers.Serializer):
