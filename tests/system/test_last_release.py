@@ -118,6 +118,7 @@ def test_clients_notice_nothing_of_the_way_there_and_of_web_on_the_way_back(
         releases.wait_for(lambda: len(endpoint.messages) > 30, 60)
         old_cluster.terminate()
         assert old_cluster.wait(60) == 0
+        [(stopped,)] = releases.database.rows("SELECT clock_timestamp()")
         more()  # what the new clusters find when they start
         releases.manage("migrate", "--verbosity=0")
         more()
@@ -143,5 +144,9 @@ def test_clients_notice_nothing_of_the_way_there_and_of_web_on_the_way_back(
     releases.wait_for(
         lambda: {message.json["request_id"] for message in tuple(endpoint.messages)} >= taken, 120
     )
-    unfinished = "SELECT count(*) FROM merchants_normalizationrequest WHERE status <> 'completed'"
-    assert releases.database.rows(unfinished) == [(0,)]
+    # On a busy machine the last release lets some fail, whose key takes a second; this one, none.
+    failed = (
+        "SELECT count(*) FROM merchants_normalizationrequest"
+        " WHERE status <> 'completed' AND (status <> 'failed' OR created_at > %s)"
+    )
+    assert releases.database.rows(failed, stopped) == [(0,)]
