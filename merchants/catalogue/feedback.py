@@ -42,20 +42,21 @@ def give(
         merchant: The right name.
         comment: Anything else.
         by: The staff member who gives it; empty for the client.
+
+    Raises:
+        NormalizationRequest.DoesNotExist: It is being removed.
     """
     said = {"merchant_name": masked(merchant), "comment": masked(comment)}
     with transaction.atomic():
         # Those who correct one answer do so one after the other.
-        list(NormalizationRequest.objects.select_for_update(no_key=True).filter(pk=request.pk))
+        NormalizationRequest.objects.select_for_update(no_key=True).get(pk=request.pk)
         open_ones = Feedback.objects.filter(
             request=request, given_by=by, status=Feedback.Status.OPEN
         )
-        feedback = open_ones.select_for_update(no_key=True).first()
-        if feedback is None:
-            return Feedback.objects.create(request=request, given_by=by, **said)
-        feedback.merchant_name, feedback.comment = said["merchant_name"], said["comment"]
-        feedback.save(update_fields=said)
-    return feedback
+        # Another row, so that nobody decides on a correction that they have not seen.
+        for replaced in open_ones.select_for_update():
+            replaced.delete()
+        return Feedback.objects.create(request=request, given_by=by, **said)
 
 
 def accept(

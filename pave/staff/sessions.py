@@ -29,10 +29,13 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """Return the session's data; {} if there is none, and then the key is forgotten."""
-        key = self._session_key
+        key, data = self._session_key, None
         self._session_key = _digest(key or "")
-        data = super().load()
-        self._session_key = self._session_key and key
+        try:
+            data = super().load()
+        finally:
+            forgotten = data is not None and self._session_key is None
+            self._session_key = None if forgotten else key
         return data
 
 

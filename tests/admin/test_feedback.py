@@ -74,9 +74,12 @@ def test_who_corrects_an_answer_again_replaces_the_correction(
 ) -> None:
     path = f"/v1/normalizations/{given.request_id}/feedback"
     again = client_1234.api.post(path, {"merchant": "Other"}, format="json")
-    assert (again.status_code, again.json()["id"]) == (201, str(given.pk))
-    assert Feedback.objects.get().merchant_name == "Other"
-    feedback.reject(feedback=given, by="ann")
+    other = Feedback.objects.get()
+    assert (again.status_code, again.json()["id"]) == (201, str(other.pk))
+    assert (other.merchant_name, other.pk == given.pk) == ("Other", False)
+    with pytest.raises(feedback.NotOpen):  # by who has the page of the first open
+        feedback.reject(feedback=given, by="ann")
+    feedback.reject(feedback=other, by="ann")
     client_1234.api.post(path, {"merchant": "Third"}, format="json")
     feedback.give(request=given.request, merchant="Fourth", by="ann")
     assert [one.merchant_name for one in Feedback.objects.order_by("id")] == [

@@ -201,15 +201,15 @@ def test_of_long_attempts_no_more_are_shown_than_fit_into_a_response(api, webhoo
             trigger="manual",
             url=webhook.url,
             started_at=timezone.now(),
-            response_head="\u2603" * 4_096,
+            response_head="\u2028" * 4_096,
         )
         for number in range(1, 61)
     )
     response = api.get(f"/v1/deliveries/{delivery.pk}")
-    assert len(response.content) < 450_000
+    assert len(response.content) < 250_000
     numbers = [attempt["number"] for attempt in response.json()["attempts"]]
     assert numbers == list(range(numbers[0], 61))
-    assert 10 < len(numbers) < 60
+    assert 5 < len(numbers) < 60
 
 
 # Retrying

@@ -176,6 +176,25 @@ def test_what_is_changed_while_the_mail_goes_is_told_of_by_the_next(api, mailout
     assert "9.9.9.9" in mailoutbox[1].body
 
 
+def test_new_secrets_hide_no_new_url(api, mailoutbox):
+    path = f"/v1/webhooks/{create(api)}"
+    long_host = ".".join(["bank-example"] * 18 + ["evil.example"])
+    services_url = f"https://8.8.8.8/{'x' * 300}"
+    tasks.tell_staff()
+    with later(minutes=11):
+        for url in (services_url, None):
+            for _ in range(15):
+                api.post(f"{path}/rotate-secret", {"overlap_hours": 0}, format="json")
+            if url:
+                assert api.patch(path, {"url": url}, format="json").status_code == 200
+        assert tasks.tell_staff() == 1
+    text = mailoutbox[1].body
+    assert text.count("given a new secret") == 2
+    assert "was changed to https://8.8.8.8/xxx" in text
+    assert "now https://8.8.8.8/xxx" in text
+    assert long_host in contact_mails.shown_url(f"https://{long_host}/{'x' * 300}")
+
+
 def test_a_refused_mail_is_not_tried_again_with_each_change(api, monkeypatch):
     send = Mock(side_effect=SMTPDataError(554, b"looks like spam"))
     monkeypatch.setattr(mail, "send_mail", send)
@@ -183,6 +202,7 @@ def test_a_refused_mail_is_not_tried_again_with_each_change(api, monkeypatch):
     for number in range(5):
         tasks.tell_staff()
         api.patch(f"/v1/webhooks/{pk}", {"url": f"https://8.8.8.8/{number}"}, format="json")
+        create(api)
     send.assert_called_once()
 
 
@@ -215,6 +235,38 @@ def test_of_more_webhooks_than_a_mail_is_about_the_deleted_are_counted(
     assert "https://8.8.8.8/0" in text
     assert "And 4 more were deleted." in text
     assert not Webhook.objects.exclude(contact_due_at=None).exists()
+
+
+def test_of_many_webhooks_that_were_changed_often_each_has_few_lines(api, mailoutbox):
+    made = [create(api, f"https://8.8.8.8/{number}") for number in range(70)]
+    Webhook.objects.update(unnotified_changes="\n".join(f"change {n}" for n in range(20)))
+    assert tasks.tell_staff() == 1
+    text = mailoutbox[0].body
+    assert all(pk in text for pk in made)
+    assert text.count("change 0\n… and others in between …\nchange 19") == 70
+    assert "change 10" not in text
+
+
+def test_a_deletion_under_way_when_a_mail_begins_is_in_the_next(api, mailoutbox, monkeypatch):
+    create(api)
+    second = create(api)
+    send_mail = mail.send_mail
+    begun = timezone.now()
+    Webhook.objects.filter(pk=second).update(contact_due_at=None)
+
+    def delete_meanwhile(*arguments, **more):
+        Webhook.objects.filter(pk=second).update(
+            deleted_at=begun, contact_due_at=begun, unnotified_changes="deleted"
+        )
+        send_mail(*arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mail, "send_mail", delete_meanwhile)
+        assert tasks.tell_staff() == 1
+    assert second not in mailoutbox[0].body
+    with later(minutes=11):
+        assert tasks.tell_staff() == 1
+    assert second in mailoutbox[1].body
 
 
 def test_many_mails_leave_the_rest_to_the_next_sweep(api, stranger, mailoutbox, monkeypatch):

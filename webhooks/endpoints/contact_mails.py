@@ -3,9 +3,11 @@
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from pave.clients.models import Client
 from webhooks.endpoints import mail
@@ -19,6 +21,8 @@ _KEPT = 20
 _IN_A_MAIL = 200
 # Deleted webhooks that a mail lists, the oldest first.
 _DELETED = 10
+# Characters of what follows a URL's host.
+_REST_OF_URL = 100
 # The columns that ``add_change`` sets.
 CHANGE_FIELDS = ("unnotified_changes", "contact_due_at")
 
@@ -33,10 +37,19 @@ def add_change(webhook: Webhook, what: str) -> None:
     if not webhook.client.contact_email:
         return
     now = timezone.now()
-    lines = [*webhook.unnotified_changes.splitlines(), f"{now:%Y-%m-%d %H:%M} UTC: {what}"]
+    lines = webhook.unnotified_changes.splitlines()
+    if not lines or not lines[-1].endswith(f": {what}"):  # once, of what is done again and again
+        lines.append(f"{now:%Y-%m-%d %H:%M} UTC: {what}")
     webhook.unnotified_changes = "\n".join(_ends(lines, _KEPT))
     # A mail that could not be sent is not tried sooner for it.
     webhook.contact_due_at = webhook.contact_due_at or now
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as mails have it: its host, and the beginning of the rest."""
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return origin + Truncator(url[len(origin) :]).chars(_REST_OF_URL)
 
 
 def _ends(lines: Sequence[str], most: int) -> Sequence[str]:
@@ -44,14 +57,16 @@ def _ends(lines: Sequence[str], most: int) -> Sequence[str]:
     if len(lines) <= most:
         return lines
     half = most // 2
-    return [*lines[:half], "… and others in between …", *lines[half - most + 1 :]]
+    return [*lines[:half], "… and others in between …", *lines[len(lines) - most + half + 1 :]]
 
 
 def due() -> QuerySet[Webhook]:
     """Return webhooks with changes of which a contact is to be notified now."""
     now = timezone.now()
+    # Of a client that was mailed to, or for which a mail is scheduled, the others wait, too.
     recent = Webhook.objects.filter(
-        client=OuterRef("client"), contact_notified_at__gt=now - INTERVAL
+        Q(contact_notified_at__gt=now - INTERVAL) | Q(contact_due_at__gt=now),
+        client=OuterRef("client"),
     )
     return Webhook.objects.filter(
         ~Q(client__contact_email=""), ~Exists(recent), contact_due_at__lte=now
@@ -69,11 +84,14 @@ def send_due(*, until: float) -> int:
         if mail.is_unavailable() or time.monotonic() > until:
             break
         webhooks, now = mail.claim(client, due(), field="contact_due_at", pause=INTERVAL)
-        # Deleted ones beyond what a mail is about are only counted.
+        # Deleted ones beyond what a mail is about are only counted: those of this moment.
         others = Webhook.objects.filter(client=client, deleted_at__lte=now, contact_due_at__lte=now)
-        if webhooks and _send(client, webhooks, others.count()):
+        counted = list(others.values_list("pk", flat=True))
+        if webhooks and _send(client, webhooks, len(counted)):
             sent += 1
-            others.update(contact_due_at=None, unnotified_changes="")
+            Webhook.objects.filter(pk__in=counted).update(
+                contact_due_at=None, unnotified_changes=""
+            )
             mail.rows(webhooks).update(contact_notified_at=now)
             for webhook in webhooks:
                 # Not one that has been changed meanwhile: the next mail has all of it.
@@ -83,14 +101,18 @@ def send_due(*, until: float) -> int:
     return sent
 
 
+def _state(webhook: Webhook) -> str:
+    return "deleted" if webhook.deleted_at else f"now {shown_url(webhook.url)}"
+
+
 def _send(client: Client, webhooks: Sequence[Webhook], others: int) -> bool:
     deleted = [webhook for webhook in webhooks if webhook.deleted_at]
     listed = [webhook for webhook in webhooks if not webhook.deleted_at] + deleted[:_DELETED]
-    each = max(2, _IN_A_MAIL // len(listed))
+    each = max(3, _IN_A_MAIL // len(listed))
     changes = [
         "\n".join(
             [
-                f"Webhook {webhook.pk}:",
+                f"Webhook {webhook.pk}, {_state(webhook)}:",
                 *_ends(webhook.unnotified_changes.splitlines(), each),
                 "",
             ]

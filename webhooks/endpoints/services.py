@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.text import Truncator
 
 from pave.clients.models import Client
 from pave.core.card_numbers.masking import CARD_REFUSED, holds_card_number, masked, masked_value
 from webhooks.endpoints import contact_mails, enabling
+from webhooks.endpoints.contact_mails import shown_url
 from webhooks.http.address_policy import AddressError, AddressPolicy
 from webhooks.http.signing import MASK, generate_secret
 from webhooks.models import SigningSecret, Webhook
@@ -32,8 +32,6 @@ DEFAULT_OVERLAP = 24 * HOUR
 MAX_OVERLAP = 168 * HOUR
 # Every message carries a signature by each live secret.
 MAX_LIVE_SECRETS = 5
-# So many characters of a URL stand in a mail.
-_URL_IN_MAILS = 200
 # Few enough that one event is never thousands of deliveries.
 MAX_WEBHOOKS = 100
 
@@ -87,7 +85,7 @@ def create(*, client: Client, url: str, **fields: Any) -> tuple[Webhook, str]:
         if Webhook.objects.for_client(client).count() >= MAX_WEBHOOKS:
             raise LimitReached(f"A client may have {MAX_WEBHOOKS} webhooks; delete one first.")
         webhook = Webhook(client=client, url=url, **fields)
-        contact_mails.add_change(webhook, f"created, with the URL {_short(url)}")
+        contact_mails.add_change(webhook, f"created, with the URL {shown_url(url)}")
         webhook.save(force_insert=True)
         SigningSecret.objects.create(webhook=webhook, secret=secret)
     logger.info("webhook.created", extra={"webhook": webhook.pk, "client": client.client_id})
@@ -137,7 +135,7 @@ def change(*, webhook: Webhook, fields: Mapping[str, Any]) -> bool:
                 webhook.unnotified_changes = stored.unnotified_changes
                 webhook.contact_due_at = stored.contact_due_at
                 contact_mails.add_change(
-                    webhook, f"the URL {_short(stored.url)} was changed to {_short(value)}"
+                    webhook, f"the URL {shown_url(stored.url)} was changed to {shown_url(value)}"
                 )
                 webhook.health = EndpointHealth()
                 webhook.failing_since, webhook.failing_days, webhook.failed_on = None, 0, None
@@ -154,11 +152,6 @@ def lock_existing(webhook: Webhook) -> Webhook | None:
     """Return a webhook as it is, locked until the transaction ends; None if it has been deleted."""
     existing = Webhook.objects.existing().filter(pk=webhook.pk)
     return existing.select_for_update(no_key=True).first()
-
-
-def _short(url: str) -> str:
-    """Return a URL as mails have it."""
-    return Truncator(url).chars(_URL_IN_MAILS)
 
 
 def _unmasked(headers: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
@@ -187,7 +180,7 @@ def delete(*, webhook: Webhook) -> None:
         stored = lock_existing(webhook)
         if stored is not None:
             stored.enabled, stored.deleted_at = False, now
-            contact_mails.add_change(stored, f"deleted; its URL was {_short(stored.url)}")
+            contact_mails.add_change(stored, f"deleted; its URL was {shown_url(stored.url)}")
             stored.save(update_fields=["enabled", "deleted_at", *contact_mails.CHANGE_FIELDS])
         webhook.secrets.all().delete()
         enabling.cancel_unsent(webhook.pk, now=now)

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -212,11 +213,14 @@ class FeedbackView(ClientView):
         normalization = _find(request.client, request_id)
         serializer = FeedbackSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        correction = feedback.give(
-            request=normalization,
-            merchant=serializer.validated_data["merchant"],
-            comment=serializer.validated_data.get("comment") or "",
-        )
+        try:
+            correction = feedback.give(
+                request=normalization,
+                merchant=serializer.validated_data["merchant"],
+                comment=serializer.validated_data.get("comment") or "",
+            )
+        except NormalizationRequest.DoesNotExist as error:
+            raise Http404 from error
         return Response(GivenFeedbackSerializer(correction).data, status=201)
 
 

@@ -86,13 +86,14 @@ def record(
     """
     all_changes = audit.differences(before or {}, audit.snapshot(webhook))
     changes = {name: all_changes[name] for name in _ON_RECORD if name in all_changes}
-    if "headers" in request.data and action.startswith("changed"):
+    if action == "changed" and "headers" in request.data:
         changes["headers"] = [audit.MASK, audit.MASK]
-    if changes or not action.startswith("changed"):
+    if changes or action != "changed":
         audit.record_of_client(
             request,
             client_id=webhook.client.client_id,
-            action=action,
+            # By themselves, since there are at most so many of an action.
+            action="changed the URL of" if action == "changed" and "url" in changes else action,
             obj=webhook,
             changes=changes,
         )
@@ -174,8 +175,7 @@ class WebhookView(ClientView):
         context = look_up_context(request)
         fields = validated(WebhookChangesSerializer(webhook, data=request.data, context=context))
         enabled = fields.pop("enabled", None)
-        action = "changed the URL of" if "url" in fields else "changed"
-        with recorded(request, action, webhook):
+        with recorded(request, "changed", webhook):
             if enabled is True:
                 try:
                     enabling.enable(webhook=webhook, by_client=True)
