@@ -125,11 +125,6 @@ def record_of_client(
     )
 
 
-def is_by_client(entry: AuditEntry) -> bool:
-    """Return whether a client did it, not staff."""
-    return entry.username.startswith(BY_CLIENT)
-
-
 def _record(*, keep: bool = True, **fields: Any) -> AuditEntry:
     """Record something and log it, or log it only.
 
@@ -139,7 +134,7 @@ def _record(*, keep: bool = True, **fields: Any) -> AuditEntry:
     if keep:
         entry.save()
     logger.info(
-        "client.did" if is_by_client(entry) else "staff.did",
+        "client.did" if entry.username.startswith(BY_CLIENT) else "staff.did",
         extra={
             "user": entry.username,
             "action": entry.action,
