@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from merchants.api.serializers import TransactionSerializer
-from pave.api.body_parsers import MAX_VALUES, Number, has_too_many_values
+from pave.api.body_parsers import MAX_VALUES, Number, has_too_many_values, is_too_deep
 
 # Longest text of one row. The fields of a row have at most 10,000 characters; a character outside
 # the first plane takes twelve as two \u escapes.
@@ -69,12 +69,13 @@ def read_ndjson(body: IO[bytes]) -> Iterator[Read]:
         if has_too_many_values(text):
             yield number, BadRow(f"Has more than {MAX_VALUES:,} values.")
             continue
+        if is_too_deep(text):
+            yield number, BadRow("Is nested too deeply.")
+            continue
         try:
             yield number, _DECODER.decode(text)
         except json.JSONDecodeError as error:
             yield number, BadRow(f"Is not JSON: {error.msg} at column {error.colno}.")
-        except RecursionError:
-            yield number, BadRow("Is nested too deeply.")
         except ValueError as error:
             yield number, BadRow(f"Is not JSON: {error}")
 
@@ -119,11 +120,11 @@ def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
 
 def _pairs(cell: str) -> Any:
     """Return the parsed JSON of a cell, or the cell itself, which validation then refuses."""
-    if has_too_many_values(cell):
+    if has_too_many_values(cell) or is_too_deep(cell):
         return cell
     try:
         return _DECODER.decode(cell.strip(_SPACE))
-    except (ValueError, RecursionError):
+    except ValueError:
         return cell
 
 
@@ -284,14 +285,14 @@ class _Text:
         while True:
             text = self._buffer[self._at : self._at + size]
             nothing_follows = self._ended and self._at + size >= len(self._buffer)
+            if is_too_deep(text):
+                raise Malformed(f"The body is nested too deeply {self.place()}.")
             try:
                 value, end = _DECODER.raw_decode(text)
             except json.JSONDecodeError as error:
                 if nothing_follows or not _is_cut_off(error, text):
                     problem = f"{error.msg} {self.place(self._at + error.pos)}"
                     raise Malformed(f"The body is not JSON: {problem}.") from error
-            except RecursionError as error:
-                raise Malformed(f"The body is nested too deeply {self.place()}.") from error
             except ValueError as error:
                 raise Malformed(f"The body is not JSON: {error}") from error
             else:

@@ -19,9 +19,13 @@ Context = Mapping[str, Any] | None
 # Far more values than any body needs, but for batches. Each costs as much as a hundred bytes of
 # text, and other threads wait for all of them: the interpreter's lock is held meanwhile.
 MAX_VALUES = 2_000
+# Far deeper than any body is nested. Where the parser itself is at the end of the stack, so is
+# whatever the interpreter happens to finalize meanwhile, and fails.
+MAX_DEPTH = 100
 # A text, or what is left of one that does not end. It matches wherever a text begins: else each
 # quote of one without an end would be another beginning, each to be followed to the end.
 _TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_TEXT_OR_BRACKET = re.compile(rf"{_TEXT.pattern}|[][{{}}]", re.DOTALL)
 _CHUNK = 64 * 1024
 # An upload up to this size is kept in memory.
 _SPOOL = 1024 * 1024
@@ -59,7 +63,7 @@ class JSONParser(BaseParser):
 
         Raises:
             ParseError: The body is not valid JSON; the message says where. Or it has over
-                ``MAX_VALUES`` values.
+                ``MAX_VALUES`` values, or is nested deeper than ``MAX_DEPTH``.
             PayloadTooLarge: The body is over ``PAVE_MAX_BODY``.
             UnsupportedMediaType: The headers say that the body is not UTF-8.
         """
@@ -69,6 +73,8 @@ class JSONParser(BaseParser):
             text = body.decode("utf-8-sig")
             if has_too_many_values(text):
                 raise ParseError(f"The body has more than {MAX_VALUES:,} values.")
+            if is_too_deep(text):
+                raise ParseError("The body is nested too deeply.")
             # A number stays as text: 12.10 is not 12.1, and 400 digits do not fit into a float.
             return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse)
         except UnicodeDecodeError as error:
@@ -77,8 +83,6 @@ class JSONParser(BaseParser):
             raise ParseError(
                 f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
             ) from error
-        except RecursionError as error:
-            raise ParseError("The body is nested too deeply.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,27 @@ class Number(str):
 def has_too_many_values(text: str) -> bool:
     """Return whether a JSON text has over ``MAX_VALUES`` values, before it is parsed."""
     return _separators(text) > MAX_VALUES and _separators(_TEXT.sub("", text)) > MAX_VALUES
+
+
+def is_too_deep(text: str) -> bool:
+    """Return whether a JSON text is nested deeper than ``MAX_DEPTH``, before it is parsed.
+
+    Args:
+        text: What begins with a value; what follows on this is not looked at.
+    """
+    if sum(map(text.count, "[{")) <= MAX_DEPTH:
+        return False
+    depth = 0
+    for found in _TEXT_OR_BRACKET.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+        elif found[0] in "]}":
+            depth -= 1
+        if depth > MAX_DEPTH:
+            return True
+        if depth <= 0:
+            return False
+    return False
 
 
 def _separators(text: str) -> int:

@@ -79,6 +79,30 @@ def test_what_is_nested_without_end_is_400(api, route, opening):
     )
 
 
+@pytest.mark.parametrize("depth", [98, 99, 100, 101, 900])
+def test_a_row_is_nested_as_deeply_as_a_body(api, depth):
+    """No deeper than the stack is sure to hold: at its end whatever is finalized fails."""
+    row = f'{{"description": "]]", "more": {"[" * depth}"]"{"]" * depth}}}'
+    status = 202 if depth < 100 else 400
+    for route, media_type, body in (
+        ("/v1/normalizations", "application/json", row),
+        ("/v1/batches", "application/x-ndjson", row),
+        ("/v1/batches", "application/json", f'{{"transactions": [{{"description": "A"}}, {row}]}}'),
+    ):
+        answer = api.post(route, body, content_type=media_type)
+        assert answer.status_code == status, (media_type, body)
+        if status == 400:
+            assert "ested too deeply" in answer.content.decode()
+
+
+def test_many_rows_are_not_nested(api):
+    rows = ",".join(['{"description": "A", "metadata": {"a": "["}}'] * 200)
+    answer = api.post(
+        "/v1/batches", f'{{"transactions": [{rows}]}}', content_type="application/json"
+    )
+    assert answer.json()["counts"]["accepted"] == 200
+
+
 @pytest.mark.parametrize("route", ["/normalize_merchant", "/v1/normalizations", "/v1/webhooks"])
 def test_a_body_over_256_kib_is_413_before_it_is_read(api, route):
     body = json.dumps({"description": "A", "padding": "x" * 256 * 1024})
