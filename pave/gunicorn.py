@@ -55,3 +55,9 @@ def when_ready(server: Any) -> None:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
         # A thread does not wait for who reads a response of up to this size slowly.
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 512 * 1024)
+
+
+def post_request(worker: Any, request: Any, environ: dict[str, Any], response: Any) -> None:
+    """Let the worker know whose request it was."""
+    if environ:  # else it failed before it had one
+        worker.note_caller(environ)

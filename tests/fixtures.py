@@ -15,7 +15,7 @@ from merchants.api import backpressure
 from merchants.catalogue import rulesets
 from merchants.models import NormalizationRequest
 from merchants.requests import submission
-from pave.api.media_types import with_plain_headers
+from pave.api.media_types import make_headers_plain
 from pave.clients import api_keys
 from pave.clients.models import Client
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
@@ -43,7 +43,8 @@ class PlainClient(APIClient):
     """Sends headers as Pave's WSGI application lets Django see them."""
 
     def request(self, **environ: Any) -> Any:
-        return super().request(**with_plain_headers(environ))
+        make_headers_plain(environ)
+        return super().request(**environ)
 
 
 def _caller(client_id: str) -> Caller:

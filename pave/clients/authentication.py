@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import clock
+from pave.core.concurrency import CALLER
 
 
 class ClientRequest(Request):
@@ -55,6 +56,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is None:
             raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
         refuse_other_client(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")
+        request.META[CALLER] = f"client {key.client.pk}"
         clock.synchronize()
         api_keys.record_use(key=key)
         request.client = key.client  # type: ignore[attr-defined]  # declared by ClientRequest

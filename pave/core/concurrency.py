@@ -8,6 +8,9 @@ from contextlib import ExitStack, contextmanager
 from django.http import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
+# In a request's environment: who sent it, once that is certain, for the turns of the web server.
+CALLER = "pave.caller"
+
 
 class Busy(Exception):
     """The limit is reached; the message is a sentence for the client."""

@@ -52,12 +52,15 @@ def size_of(data: bytes | bytearray, seen: int = 0) -> tuple[int, int] | None:
         return head, 0
 
 
+_TEMPORARY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.SERVICE_UNAVAILABLE}
+
+
 def problem_response(status: HTTPStatus, detail: str = "") -> bytes:
     """Return a response for what no view ever sees."""
     detail = detail or f"{status.description}."
     problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
     body = json.dumps(problem)
-    again = "Retry-After: 1\r\n" if status is HTTPStatus.REQUEST_TIMEOUT else ""
+    again = "Retry-After: 1\r\n" if status in _TEMPORARY else ""
     return (
         f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\n{again}"
         f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
@@ -65,6 +68,9 @@ def problem_response(status: HTTPStatus, detail: str = "") -> bytes:
 
 
 TIMEOUT = problem_response(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
+CROWDED = problem_response(
+    HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests of this caller are in progress."
+)
 _TOO_LARGE = problem_response(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The head may have {HEAD_BYTES:,} bytes."
 )

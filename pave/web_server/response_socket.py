@@ -22,9 +22,11 @@ class ResponseSocket(socket.socket):
 
     Attributes:
         slots: One for each thread that may wait; set it before each response.
+        caller: Who the request is from, once that is known.
     """
 
     slots: threading.Semaphore
+    caller: str | None = None
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())

@@ -25,9 +25,11 @@ from django.conf import settings
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
+from pave.core.concurrency import CALLER
 from pave.gunicorn import STALLED_SECONDS
-from pave.web_server.framing import TIMEOUT, Refused, problem_response, size_of
+from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
 from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
+from pave.web_server.turns import Turns
 
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
 # batches, of which a client may send one at a time.
@@ -59,6 +61,7 @@ class BufferingWorker(ThreadWorker):
         # Connections that no thread has, the oldest first, with what their deadline calls.
         self._waiting: dict[Any, Callable[[Any], None]] = {}
         self._next_check = 0.0
+        self._turns = Turns(self.cfg.threads)
         self._slow_readers = threading.Semaphore(max(1, self.cfg.threads // 4))
         # Of files that anybody may have, of which the largest do not fit into the kernel's buffer.
         self._slow_strangers = threading.Semaphore(2)
@@ -70,20 +73,28 @@ class BufferingWorker(ThreadWorker):
                 key.data(key.fileobj)
 
     def accept(self, listener: Any) -> None:
-        """Accept connections; if there are too many, for those that have waited the longest."""
+        """Accept connections; if there are too many, instead of others.
+
+        They are of who has half of them waiting for threads, or have waited for their client the
+        longest.
+        """
         for _ in range(_ACCEPTED_AT_ONCE):
             before = self.nr_conns
             super().accept(listener)
             if self.nr_conns == before:
                 return
             if self.nr_conns >= self.worker_connections - 1:
-                if self._waiting:
+                if dismissed := self._turns.dismiss(self.worker_connections // 2):
+                    with suppress(OSError):
+                        dismissed.sock.send(CROWDED)
+                    self._close(dismissed)
+                elif self._waiting:
                     self._reset(next(iter(self._waiting)))
                 elif self.keepalived_conns:
                     self._reset(self.keepalived_conns.popleft())
 
     def enqueue_req(self, conn: Any) -> None:
-        """Give a connection to a thread, now or as soon as its next request is there."""
+        """Let a connection have its turn for a thread as soon as its next request is there."""
         if self.cfg.is_ssl:  # with gunicorn's own certfile: what comes is encrypted
             super().enqueue_req(conn)
             return
@@ -139,10 +150,17 @@ class BufferingWorker(ThreadWorker):
 
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
+        if not self.cfg.is_ssl:
+            self._turns.end(conn, conn.sock.caller)
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
         else:
             self._end(conn)
+        self._start()
+
+    def note_caller(self, environ: dict[str, Any]) -> None:
+        """Note who a request turned out to be from, for the turn of the next one."""
+        environ["gunicorn.socket"].caller = environ.get(CALLER)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what cannot be parsed, or fails; neither log nor answer repeats any of it."""
@@ -230,11 +248,19 @@ class BufferingWorker(ThreadWorker):
         if _is_behind(conn):  # until it has read what it has, or its deadline
             self._wait(conn, STALLED_SECONDS, self._close)
             return
-        conn.data_ready = True
-        conn.init()
-        conn.parser.unreader.unread(bytes(conn.collected))
-        conn.collected = b""
-        super().enqueue_req(conn)
+        head = len(conn.collected) if conn.size is None else conn.size[0]
+        self._turns.join(conn, bytes(conn.collected[:head]))
+        self._start()
+
+    def _start(self) -> None:
+        """Give free threads to those whose turn it is."""
+        while conn := self._turns.take():
+            conn.sock.caller = None
+            conn.data_ready = True
+            conn.init()
+            conn.parser.unreader.unread(bytes(conn.collected))
+            conn.collected = b""
+            super().enqueue_req(conn)
 
     def _time_out(self, conn: Any) -> None:
         if conn.collected:

@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -205,6 +206,49 @@ def test_connections_that_wait_make_room_for_others(stack: Stack, key: str, sent
         for connection in waiting:
             connection.close()
     assert "Exception in worker process" not in stack.logs()
+
+
+COMPLETE = POST + 'Content-Length: 30\r\n\r\n{{"description": "NETFLIX.COM"}}'
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1", PAVE_WEB_THREADS="8", shared=True)
+@pytest.mark.parametrize("credential", ["valid", "wrong", "none"])
+def test_whoever_has_hundreds_of_requests_in_progress_waits_for_them(
+    stack: Stack, key: str, credential: str
+) -> None:
+    assert post(stack, key)[1].status_code == 202
+    valid = json.loads(stack.manage("create_client", f"many-{credential}", "--json"))["api_key"]
+    sent = {"valid": valid, "wrong": valid[:-1] + "!", "none": ""}[credential]
+    many = COMPLETE.format(f"Authorization: Api-Key {sent}\r\n" if sent else "")
+    in_progress = [_connect(stack, many) for _ in range(500)]
+    try:
+        assert post(stack, key)[1].status_code == 202
+        answered, _, _ = select.select(in_progress, [], [], 0)
+        assert len(answered) < 450  # in the order of arrival it would be 492 at least
+        status = b"HTTP/1.1 202" if credential == "valid" else b"HTTP/1.1 401"
+        assert {connection.recv(12) for connection in in_progress} == {status}
+    finally:
+        for connection in in_progress:
+            connection.close()
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
+def test_more_requests_in_progress_than_connections_are_refused_with_an_answer(
+    stack: Stack, key: str
+) -> None:
+    assert post(stack, key)[1].status_code == 202
+    many = COMPLETE.format("Authorization: Api-Key wrong\r\n")
+    in_progress = []
+    try:
+        for number in range(TOO_MANY):
+            in_progress.append(_connect(stack, many))
+            if number % 500 == 499:
+                assert post(stack, key)[0] < PROMPT_SECONDS
+        answers = {connection.recv(12) for connection in in_progress}
+        assert answers <= {b"HTTP/1.1 401", b"HTTP/1.1 503"}
+    finally:
+        for connection in in_progress:
+            connection.close()
 
 
 def test_a_process_that_may_have_few_files_holds_fewer_connections() -> None:
