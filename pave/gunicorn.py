@@ -16,7 +16,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # whole process. At most this many may hold a thread for long: PAVE_MAX_WAITING that wait for
 # results, 3 logins and 6 other pages of staff (pave/staff/), 4 uploads and 4 downloads of batches
 # (merchants/api/transfer_limits.py), and 8 of all other routes (pave/api/views.py) except a
-# single post and reading its answer, which are short. These are fewer than there are threads.
+# single post and reading its answer, which are short. These are fewer than there are threads, of
+# which one caller has half (pave/web_server/turns.py).
 worker_class = "pave.web_server.worker.BufferingWorker"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "36"))
 backlog = 1024
@@ -55,9 +56,3 @@ def when_ready(server: Any) -> None:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
         # A thread does not wait for who reads a response of up to this size slowly.
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 512 * 1024)
-
-
-def post_request(worker: Any, request: Any, environ: dict[str, Any], response: Any) -> None:
-    """Let the worker know whose request it was."""
-    if environ:  # else it failed before it had one
-        worker.note_caller(environ)

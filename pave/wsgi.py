@@ -7,7 +7,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 from django.core.wsgi import get_wsgi_application
 
-from pave.api.media_types import make_headers_plain
+from pave.api.media_types import with_plain_headers
 from pave.core import clock
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
@@ -20,5 +20,4 @@ BaseCommand().check(tags=[Tags.security])
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
     """Answer a request, some headers of which Django parses before any middleware."""
-    make_headers_plain(environ)
-    return _django(environ, start_response)
+    return _django(with_plain_headers(environ), start_response)

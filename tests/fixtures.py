@@ -15,7 +15,7 @@ from merchants.api import backpressure
 from merchants.catalogue import rulesets
 from merchants.models import NormalizationRequest
 from merchants.requests import submission
-from pave.api.media_types import make_headers_plain
+from pave.api.media_types import with_plain_headers
 from pave.clients import api_keys
 from pave.clients.models import Client
 from tests.factories import SECRET, ClientFactory, SigningSecretFactory, WebhookFactory
@@ -43,8 +43,7 @@ class PlainClient(APIClient):
     """Sends headers as Pave's WSGI application lets Django see them."""
 
     def request(self, **environ: Any) -> Any:
-        make_headers_plain(environ)
-        return super().request(**environ)
+        return super().request(**with_plain_headers(environ))
 
 
 def _caller(client_id: str) -> Caller:

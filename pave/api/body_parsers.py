@@ -159,7 +159,7 @@ def is_too_deep(text: str) -> bool:
     Args:
         text: What begins with a value; what follows on this is not looked at.
     """
-    if sum(map(text.count, "[{")) <= MAX_DEPTH:
+    if sum(map(text.count, "[{")) <= MAX_DEPTH or text.lstrip()[:1] not in "[{":
         return False
     depth = 0
     for found in _TEXT_OR_BRACKET.finditer(text):

@@ -28,11 +28,12 @@ _RANGE = re.compile(rf"\s*(\*/\*|{_NAME}/(?:\*|{_NAME}))\s*(?:;|$)", re.ASCII)
 _PARAMETER = re.compile(rf";\s*({_NAME}=[\w!#$&^.+-]{{1,100}})\s*(?=;|$)", re.ASCII)
 
 
-def make_headers_plain(environ: dict[str, Any]) -> None:
-    """Change the headers in a request's environment to what Pave lets Django see."""
-    environ["CONTENT_TYPE"] = plain_media_type(environ.get("CONTENT_TYPE", ""))
+def with_plain_headers(environ: dict[str, Any]) -> dict[str, Any]:
+    """Return a request's environment, as Pave lets Django see it."""
+    plain = {"CONTENT_TYPE": plain_media_type(environ.get("CONTENT_TYPE", ""))}
     if "HTTP_ACCEPT" in environ:
-        environ["HTTP_ACCEPT"] = plain_accept(environ["HTTP_ACCEPT"])
+        plain["HTTP_ACCEPT"] = plain_accept(environ["HTTP_ACCEPT"])
+    return environ | plain
 
 
 def plain_media_type(header: str) -> str:

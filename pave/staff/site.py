@@ -18,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from pave.core import clock
-from pave.core.concurrency import CALLER, Busy, ConcurrencyLimit, hold_until_sent
+from pave.core.concurrency import Busy, ConcurrencyLimit, hold_until_sent, tell_caller
 from pave.staff import audit, logins
 from pave.staff.dashboard import home, span_of
 from pave.staff.global_search import search
@@ -67,7 +67,7 @@ class StaffSite(AdminSite):
 
         @wraps(view)
         def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            request.META[CALLER] = f"staff {request.user.pk}"
+            tell_caller(request.META, f"staff {request.user.pk}")
             clock.synchronize()
             with ExitStack() as slots:
                 try:

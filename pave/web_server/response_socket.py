@@ -4,6 +4,7 @@ import errno
 import select
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -22,11 +23,11 @@ class ResponseSocket(socket.socket):
 
     Attributes:
         slots: One for each thread that may wait; set it before each response.
-        caller: Who the request is from, once that is known.
+        tell_caller: Called by a thread with who sent the request that it works on.
     """
 
     slots: threading.Semaphore
-    caller: str | None = None
+    tell_caller: Callable[[str], None]
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())

@@ -1,26 +1,26 @@
 """Whose request gets the next thread: callers take turns."""
 
 import re
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from hashlib import sha256
 from typing import Any
 
-# The caller of all requests whose sender is not known.
+# All requests whose sender is not known are of this caller.
 STRANGERS = ""
-# So many credentials are remembered, those used last.
-MAX_CREDENTIALS = 10_000
-_AUTHORIZATION, _COOKIE = (
-    re.compile(rb"\r\n" + name + rb":([^\r\n]*)", re.IGNORECASE)
-    for name in (b"authorization", b"cookie")
-)
+# So many keys or sessions of one caller are remembered, those learnt last.
+MAX_CREDENTIALS = 20
+_AUTHORIZATION = re.compile(rb"\r\nauthorization:([^\r\n]*)", re.IGNORECASE)
+_COOKIES = re.compile(rb"\r\ncookie:([^\r\n]*)", re.IGNORECASE)
+_SESSION = re.compile(rb"(?:^|[; \t])sessionid=([^; \t]+)")
 
 
 class Turns:
     """Requests that have arrived, and threads for them.
 
     Each caller in its turn gets a thread, and none has more than half of them: who keeps hundreds
-    of requests in progress waits for its own. Who it is is told by its first answer. Until then,
-    and where no credential is valid, it takes its turn with all others who are not known.
+    of requests in progress waits for its own. Who sent a request is known once it is
+    authenticated, and is remembered for the next one with the same key or session. Until then it
+    has its turn among all strangers, who have theirs by address.
 
     Only the main loop of a process uses it.
 
@@ -32,14 +32,23 @@ class Turns:
         self._free = threads
         self._most = max(1, threads // 2)
         self._busy: Counter[str] = Counter()
-        self._waiting: OrderedDict[str, deque[Any]] = OrderedDict()
-        self._callers: OrderedDict[bytes, str] = OrderedDict()
+        # By caller and, of strangers, by address; who is next comes first.
+        self._waiting: dict[str, dict[str, deque[Any]]] = {}
+        self._callers: dict[bytes, str] = {}
+        self._credentials: dict[str, deque[bytes]] = {}
 
     def join(self, connection: Any, head: bytes) -> None:
-        """Let a request wait for its turn; ``head`` is its first line and its headers."""
+        """Let a request wait for its turn.
+
+        Args:
+            connection: Its connection.
+            head: Its first line and its headers.
+        """
         connection.credential = _credential(head)
         connection.caller = self._callers.get(connection.credential, STRANGERS)
-        self._waiting.setdefault(connection.caller, deque()).append(connection)
+        stranger = connection.caller == STRANGERS and connection.client
+        lines = self._waiting.setdefault(connection.caller, {})
+        lines.setdefault(connection.client[0] if stranger else "", deque()).append(connection)
 
     def take(self) -> Any | None:
         """Return the connection that is next, which has a thread from here on; None for now."""
@@ -49,45 +58,63 @@ class Turns:
             return None
         self._free -= 1
         self._busy[caller] += 1
-        connections = self._waiting[caller]
-        connection = connections.popleft()
-        if connections:
-            self._waiting.move_to_end(caller)
-        else:
-            del self._waiting[caller]
+        lines = self._waiting.pop(caller)
+        address = next(iter(lines))
+        line = lines.pop(address)
+        connection = line.popleft()
+        if line:
+            lines[address] = line
+        if lines:
+            self._waiting[caller] = lines
         return connection
 
-    def end(self, connection: Any, caller: str | None) -> None:
-        """Take a thread back.
+    def identify(self, connection: Any, caller: str) -> None:
+        """Count a request that has a thread as its sender's, and remember this one.
 
         Args:
-            connection: Whose it was.
-            caller: Who it turned out to be; None if that is not known.
+            connection: Its connection.
+            caller: Who sent it; ``STRANGERS`` if its key was refused.
         """
+        self._busy[connection.caller] -= 1
+        self._busy[caller] += 1
+        connection.caller = caller
+        credential = connection.credential
+        if former := self._callers.pop(credential, None):
+            self._credentials[former].remove(credential)
+        if credential is None or caller == STRANGERS:
+            return
+        known = self._credentials.setdefault(caller, deque())
+        known.append(credential)
+        self._callers[credential] = caller
+        if len(known) > MAX_CREDENTIALS:
+            del self._callers[known.popleft()]
+
+    def end(self, connection: Any) -> None:
+        """Take a connection's thread back."""
         self._free += 1
         self._busy[connection.caller] -= 1
-        if not self._busy[connection.caller]:
-            del self._busy[connection.caller]
-        if connection.credential is None:
-            return
-        self._callers.pop(connection.credential, None)
-        if caller is not None:
-            self._callers[connection.credential] = caller
-            if len(self._callers) > MAX_CREDENTIALS:
-                self._callers.popitem(last=False)
 
-    def dismiss(self, most: int) -> Any | None:
-        """Return the newest request of who has more than ``most`` waiting, if anybody has."""
-        for connections in self._waiting.values():
-            if len(connections) > most:
-                return connections.pop()
-        return None
+    def dismiss(self, more_than: int = 0) -> Any | None:
+        """Return the newest request of the longest line, if that is longer than ``more_than``."""
+        lines = ((lines, address) for lines in self._waiting.values() for address in lines)
+        longest = max(lines, key=lambda found: len(found[0][found[1]]), default=None)
+        if longest is None or len(longest[0][longest[1]]) <= more_than:
+            return None
+        lines_of_caller, address = longest
+        connection = lines_of_caller[address].pop()
+        if not lines_of_caller[address]:
+            del lines_of_caller[address]
+            if not lines_of_caller:
+                del self._waiting[connection.caller]
+        return connection
 
 
 def _credential(head: bytes) -> bytes | None:
-    """Return a digest of an API key, or of the cookies, with the session; None without any."""
+    """Return a digest of an API key or of a session's id; None without any."""
     if found := _AUTHORIZATION.search(head):
-        _, _, key = found[1].strip().rpartition(b" ")  # however the word before it is written
-        return sha256(key).digest()
-    found = _COOKIE.search(head)
-    return sha256(found[1]).digest() if found else None
+        # As ApiKeyAuthentication reads it, so that a key has one digest.
+        _, _, secret = found[1].strip(b" \t").decode("latin-1").partition(" ")
+        return sha256(secret.strip().encode()).digest()
+    cookies = _COOKIES.search(head)
+    session = _SESSION.search(cookies[1]) if cookies else None
+    return sha256(session[1]).digest() if session else None

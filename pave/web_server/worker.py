@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -25,7 +26,6 @@ from django.conf import settings
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from pave.core.concurrency import CALLER
 from pave.gunicorn import STALLED_SECONDS
 from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
 from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
@@ -73,25 +73,35 @@ class BufferingWorker(ThreadWorker):
                 key.data(key.fileobj)
 
     def accept(self, listener: Any) -> None:
-        """Accept connections; if there are too many, instead of others.
-
-        They are of who has half of them waiting for threads, or have waited for their client the
-        longest.
-        """
+        """Accept connections; if there are too many, instead of others."""
         for _ in range(_ACCEPTED_AT_ONCE):
             before = self.nr_conns
             super().accept(listener)
             if self.nr_conns == before:
                 return
             if self.nr_conns >= self.worker_connections - 1:
-                if dismissed := self._turns.dismiss(self.worker_connections // 2):
-                    with suppress(OSError):
-                        dismissed.sock.send(CROWDED)
-                    self._close(dismissed)
-                elif self._waiting:
-                    self._reset(next(iter(self._waiting)))
-                elif self.keepalived_conns:
-                    self._reset(self.keepalived_conns.popleft())
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """End a connection; with too many, gunicorn would accept nobody until one ends by itself.
+
+        It is of a caller with very many requests in progress, or else the one that has waited for
+        its client the longest, or else of who has most requests in progress.
+        """
+        dismissed = self._turns.dismiss(self.worker_connections // 4)
+        if not dismissed and (idle := self._longest_idle()):
+            self._reset(idle)
+        elif dismissed := dismissed or self._turns.dismiss():
+            with suppress(OSError):
+                dismissed.sock.send(CROWDED)
+            self._close(dismissed)
+
+    def _longest_idle(self) -> Any | None:
+        kept = self.keepalived_conns
+        waiting = next(iter(self._waiting), None)
+        if kept and (waiting is None or kept[0].timeout - self.cfg.keepalive < waiting.since):
+            return kept.popleft()
+        return waiting
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a connection have its turn for a thread as soon as its next request is there."""
@@ -101,6 +111,7 @@ class BufferingWorker(ThreadWorker):
         if conn.parser is None:
             conn.sock = ResponseSocket(conn.sock)
             conn.sock.slots = self._slow_readers
+            conn.sock.tell_caller = partial(self._tell_caller, conn)
             conn.collected = bytearray()
         else:  # what was read beyond the request before
             conn.collected = bytearray(conn.parser.unreader.take_buffered())
@@ -151,16 +162,12 @@ class BufferingWorker(ThreadWorker):
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
         if not self.cfg.is_ssl:
-            self._turns.end(conn, conn.sock.caller)
+            self._turns.end(conn)
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
         else:
             self._end(conn)
         self._start()
-
-    def note_caller(self, environ: dict[str, Any]) -> None:
-        """Note who a request turned out to be from, for the turn of the next one."""
-        environ["gunicorn.socket"].caller = environ.get(CALLER)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what cannot be parsed, or fails; neither log nor answer repeats any of it."""
@@ -255,12 +262,19 @@ class BufferingWorker(ThreadWorker):
     def _start(self) -> None:
         """Give free threads to those whose turn it is."""
         while conn := self._turns.take():
-            conn.sock.caller = None
             conn.data_ready = True
             conn.init()
             conn.parser.unreader.unread(bytes(conn.collected))
             conn.collected = b""
             super().enqueue_req(conn)
+
+    def _tell_caller(self, conn: Any, caller: str) -> None:
+        if caller != conn.caller:
+            self.method_queue.defer(self._identify, conn, caller)
+
+    def _identify(self, conn: Any, caller: str) -> None:
+        self._turns.identify(conn, caller)
+        self._start()
 
     def _time_out(self, conn: Any) -> None:
         if conn.collected:
@@ -320,7 +334,8 @@ class BufferingWorker(ThreadWorker):
         at_deadline: Callable[[Any], None],
         when_readable: Callable[[Any], None] | None = None,
     ) -> None:
-        conn.deadline = time.monotonic() + seconds
+        conn.since = time.monotonic()
+        conn.deadline = conn.since + seconds
         self._waiting[conn] = at_deadline
         if when_readable:
             self.poller.register(conn.sock, selectors.EVENT_READ, lambda _: when_readable(conn))

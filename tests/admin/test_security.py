@@ -18,7 +18,7 @@ from django.urls import reverse
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from pave.api.media_types import make_headers_plain
+from pave.api.media_types import with_plain_headers
 from pave.staff import logins
 from pave.staff.site import PAGES
 
@@ -214,8 +214,7 @@ def test_nobody_who_is_no_staff_gets_in(db: None) -> None:
 def test_a_form_in_another_charset_is_refused(anna: User) -> None:
     browser = Browser()
     browser.force_login(anna)
-    environ = {"CONTENT_TYPE": f"{FORM_TYPE}; charset=iso-8859-1"}
-    make_headers_plain(environ)
+    environ = with_plain_headers({"CONTENT_TYPE": f"{FORM_TYPE}; charset=iso-8859-1"})
     answer = browser.generic(
         "POST",
         reverse("admin:clients_client_add"),

@@ -3,7 +3,6 @@
 import json
 import re
 import resource
-import select
 import socket
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from tests.system.test_web_server import PROMPT_SECONDS, post, upload_batch
 pytestmark = pytest.mark.stack(shared=True)
 
 
-def _connect(stack: Stack, sent: str, *, window: int | None = None) -> socket.socket:
+def connect(stack: Stack, sent: str, *, window: int | None = None) -> socket.socket:
     address = urlsplit(stack.web_url)
     connection = socket.socket()
     connection.settimeout(30)
@@ -68,7 +67,7 @@ def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:
     try:
         for number in range(15 * len(UNFINISHED)):  # two processes have 40 threads
             caller = f"Authorization: Api-Key {key}\r\n" if number % 3 else ""
-            slow.append(_connect(stack, UNFINISHED[number % len(UNFINISHED)].format(caller)))
+            slow.append(connect(stack, UNFINISHED[number % len(UNFINISHED)].format(caller)))
         for _ in range(5):
             for connection in slow[3 :: len(UNFINISHED)]:
                 connection.sendall(b" ")
@@ -86,7 +85,7 @@ def test_those_who_do_not_close_keep_nobody_out(stack: Stack, key: str) -> None:
     left_open: list[socket.socket] = []
     try:
         for _ in range(5):
-            left_open += [_connect(stack, sent) for sent in [ask, refused] * 10]
+            left_open += [connect(stack, sent) for sent in [ask, refused] * 10]
             assert post(stack, key)[0] < PROMPT_SECONDS
         for connection in left_open:
             assert connection.recv(1000).startswith((b"HTTP/1.1 200", b"HTTP/1.1 401"))
@@ -117,7 +116,7 @@ def test_those_who_do_not_read_keep_nobody_out(stack: Stack, key: str, path: str
     unread = []
     try:
         for _ in range(90):
-            unread.append(_connect(stack, "", window=2048))
+            unread.append(connect(stack, "", window=2048))
             unread[-1].sendall((ask * 20).encode())
         assert all(post(stack, key)[0] < PROMPT_SECONDS for _ in range(5))
     finally:
@@ -132,7 +131,7 @@ def _read_slowly(stack: Stack, path: str, key: str) -> bytes:
     """Return the body of a response that is read at 2 MB a second or so."""
     ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     received = b""
-    with _connect(stack, f"{ask}Authorization: Api-Key {key}\r\n\r\n", window=65_536) as connection:
+    with connect(stack, f"{ask}Authorization: Api-Key {key}\r\n\r\n", window=65_536) as connection:
         while part := connection.recv(65_536):
             received += part
             time.sleep(0.02)
@@ -153,7 +152,7 @@ def test_strangers_who_do_not_read_files_cut_off_no_clients_answers(
     row = b'{"description": "SHOP", "metadata": {"a": "%s"}}\n' % (400 * b"x")
     batch = upload_batch(stack, key, 3_000 * row).json()
     ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    unread = [_connect(stack, ask, window=2048) for _ in range(40)]
+    unread = [connect(stack, ask, window=2048) for _ in range(40)]
     try:
         assert post(stack, key)[0] < PROMPT_SECONDS
         results = _read_slowly(stack, f"/v1/batches/{batch['id']}/results", key)
@@ -166,7 +165,7 @@ def test_strangers_who_do_not_read_files_cut_off_no_clients_answers(
 
 def test_a_large_body_that_is_not_sent_keeps_no_upload_out(stack: Stack, key: str) -> None:
     ask = "GET /docs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n"
-    idle = [_connect(stack, ask) for _ in range(40)]
+    idle = [connect(stack, ask) for _ in range(40)]
     try:
         assert upload_batch(stack, key, b'{"description": "A"}\n' * 20_000).status_code == 202
     finally:
@@ -196,7 +195,7 @@ def test_connections_that_wait_make_room_for_others(stack: Stack, key: str, sent
     waiting = []
     try:
         for number in range(TOO_MANY):
-            waiting.append(_connect(stack, sent, window=2048))
+            waiting.append(connect(stack, sent, window=2048))
             if number > TOO_MANY / 2:  # while the server closes the oldest
                 with suppress(OSError):
                     waiting[number // 2].sendall(b"a")
@@ -206,49 +205,6 @@ def test_connections_that_wait_make_room_for_others(stack: Stack, key: str, sent
         for connection in waiting:
             connection.close()
     assert "Exception in worker process" not in stack.logs()
-
-
-COMPLETE = POST + 'Content-Length: 30\r\n\r\n{{"description": "NETFLIX.COM"}}'
-
-
-@pytest.mark.stack(WEB_CONCURRENCY="1", PAVE_WEB_THREADS="8", shared=True)
-@pytest.mark.parametrize("credential", ["valid", "wrong", "none"])
-def test_whoever_has_hundreds_of_requests_in_progress_waits_for_them(
-    stack: Stack, key: str, credential: str
-) -> None:
-    assert post(stack, key)[1].status_code == 202
-    valid = json.loads(stack.manage("create_client", f"many-{credential}", "--json"))["api_key"]
-    sent = {"valid": valid, "wrong": valid[:-1] + "!", "none": ""}[credential]
-    many = COMPLETE.format(f"Authorization: Api-Key {sent}\r\n" if sent else "")
-    in_progress = [_connect(stack, many) for _ in range(500)]
-    try:
-        assert post(stack, key)[1].status_code == 202
-        answered, _, _ = select.select(in_progress, [], [], 0)
-        assert len(answered) < 450  # in the order of arrival it would be 492 at least
-        status = b"HTTP/1.1 202" if credential == "valid" else b"HTTP/1.1 401"
-        assert {connection.recv(12) for connection in in_progress} == {status}
-    finally:
-        for connection in in_progress:
-            connection.close()
-
-
-@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
-def test_more_requests_in_progress_than_connections_are_refused_with_an_answer(
-    stack: Stack, key: str
-) -> None:
-    assert post(stack, key)[1].status_code == 202
-    many = COMPLETE.format("Authorization: Api-Key wrong\r\n")
-    in_progress = []
-    try:
-        for number in range(TOO_MANY):
-            in_progress.append(_connect(stack, many))
-            if number % 500 == 499:
-                assert post(stack, key)[0] < PROMPT_SECONDS
-        answers = {connection.recv(12) for connection in in_progress}
-        assert answers <= {b"HTTP/1.1 401", b"HTTP/1.1 503"}
-    finally:
-        for connection in in_progress:
-            connection.close()
 
 
 def test_a_process_that_may_have_few_files_holds_fewer_connections() -> None:
@@ -263,7 +219,7 @@ def test_a_process_that_may_have_few_files_holds_fewer_connections() -> None:
 @pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
 def test_heads_that_come_byte_by_byte_keep_nobody_out(stack: Stack, key: str) -> None:
     head = "GET /livez HTTP/1.1\r\nHost: localhost\r\n" + ("X-Large: " + "a" * 4_000 + "\r\n") * 7
-    slow = [_connect(stack, head) for _ in range(150)]
+    slow = [connect(stack, head) for _ in range(150)]
     stop = threading.Event()
 
     def trickle() -> None:
@@ -295,7 +251,7 @@ def test_a_server_that_stops_refuses_at_once_and_ends_what_it_began(stack: Stack
         "POST /v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
         f"Authorization: Api-Key {key}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with _connect(stack, head) as upload:
+    with connect(stack, head) as upload:
         upload.sendall(body[:-10])
         time.sleep(0.5)
         web.terminate()
@@ -317,7 +273,7 @@ def test_a_server_that_stops_refuses_at_once_and_ends_what_it_began(stack: Stack
     ],
 )
 def test_a_head_that_is_refused_unread_gets_a_problem(stack: Stack, sent: str, status: int) -> None:
-    with _connect(stack, sent) as connection:
+    with connect(stack, sent) as connection:
         head, _, body = connection.recv(1000).partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert json.loads(body)["status"] == status
@@ -331,7 +287,7 @@ def test_a_head_that_is_refused_unread_gets_a_problem(stack: Stack, sent: str, s
 def test_a_request_that_is_not_collected_says_that_its_connection_ends(
     stack: Stack, body: str, status: int
 ) -> None:
-    with _connect(stack, POST.format("") + body) as connection:
+    with connect(stack, POST.format("") + body) as connection:
         answer = connection.recv(10_000)
     assert answer.startswith(f"HTTP/1.1 {status}".encode())
     assert b"\r\nConnection: close\r\n" in answer
@@ -354,7 +310,7 @@ def test_a_connection_that_is_kept_is_kept_though_the_body_is_refused_unread(
 
 def test_a_client_that_is_told_to_go_on_is_answered(stack: Stack, key: str) -> None:
     head = POST.format(f"Authorization: Api-Key {key}\r\nExpect: 100-continue\r\n")
-    with _connect(stack, head + "Content-Length: 30\r\n\r\n") as connection:
+    with connect(stack, head + "Content-Length: 30\r\n\r\n") as connection:
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b'{"description": "NETFLIX.COM"}')
         assert connection.recv(1000).startswith(b"HTTP/1.1 202"), "told once"
@@ -367,7 +323,7 @@ def test_requests_that_come_at_once_or_in_pieces_are_answered_in_order(
     ask = f"GET /v1/usage HTTP/1.1\r\nHost: localhost\r\n{caller}\r\n"
     send = POST.format(caller) + 'Content-Length: 30\r\n\r\n{"description": "NETFLIX.COM"}'
     text = ask + send + ask + send[:-1]
-    with _connect(stack, text[:40]) as connection:
+    with connect(stack, text[:40]) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start in range(40, len(text), 50):
             time.sleep(0.01)
@@ -386,11 +342,11 @@ def test_requests_that_come_at_once_or_in_pieces_are_answered_in_order(
 @pytest.mark.stack(PAVE_WEB_STALLED_SECONDS="1")
 def test_those_who_stop_sending_are_cut_off(stack: Stack, key: str) -> None:
     for sent in UNFINISHED[2:5]:
-        with _connect(stack, sent.format(f"Authorization: Api-Key {key}\r\n")) as connection:
+        with connect(stack, sent.format(f"Authorization: Api-Key {key}\r\n")) as connection:
             head, _, body = connection.recv(1000).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 408")
             assert json.loads(body)["status"] == 408
     for sent in UNFINISHED[:2]:
-        with _connect(stack, sent) as connection:
+        with connect(stack, sent) as connection:
             connection.settimeout(10)
             connection.recv(1000)

@@ -9,23 +9,31 @@ from pave.web_server import turns
 from pave.web_server.turns import Turns
 
 
-def _request(of: str, line: str = "Authorization: Api-Key {}") -> tuple[Any, bytes]:
+def _request(
+    of: str, address: str = "192.0.2.1", line: str = "Authorization: Api-Key {}"
+) -> tuple[Any, bytes]:
     head = f"GET / HTTP/1.1\r\nHost: localhost\r\n{line.format(of)}\r\n\r\n" if of else "GET / \r\n"
-    return SimpleNamespace(of=of), head.encode()
+    return SimpleNamespace(of=of, client=(address, 1)), head.encode("latin-1")
 
 
-def _answered(tried: Turns, of: str, caller: str | None, **how: str) -> str:
-    """Answer one request by itself; return whose turn it had."""
+def _answer(tried: Turns, of: str, caller: str | None, **how: str) -> str:
+    """Answer one request by itself; return whose turn it had.
+
+    Its caller is found out meanwhile, if that is not None.
+    """
     tried.join(*_request(of, **how))
     connection = tried.take()
     assert connection.of == of
-    tried.end(connection, caller)
-    return str(connection.caller)
+    had = str(connection.caller)
+    if caller is not None:
+        tried.identify(connection, caller)
+    tried.end(connection)
+    return had
 
 
-def _join(tried: Turns, *callers: str) -> None:
+def _join(tried: Turns, *callers: str, **how: str) -> None:
     for of in callers:
-        tried.join(*_request(of))
+        tried.join(*_request(of, **how))
 
 
 def _take_all(tried: Turns) -> list[Any]:
@@ -37,7 +45,7 @@ def tried() -> Turns:
     """Four threads; it knows the keys of a, b and c."""
     made = Turns(4)
     for key in "abc":
-        _answered(made, key, f"client {key}")
+        _answer(made, key, f"client {key}")
     return made
 
 
@@ -46,7 +54,7 @@ def test_who_sends_much_waits_for_its_own(tried: Turns) -> None:
     taken = _take_all(tried)
     assert [connection.of for connection in taken] == ["a", "b", "c", "a"]
     for connection in taken:
-        tried.end(connection, f"client {connection.of}")
+        tried.end(connection)
     assert [connection.of for connection in _take_all(tried)] == ["b", "a", "a"]
 
 
@@ -55,7 +63,7 @@ def test_none_has_more_than_half_of_the_threads(tried: Turns) -> None:
     first, _ = _take_all(tried)
     _join(tried, "b")
     assert [connection.of for connection in _take_all(tried)] == ["b"]
-    tried.end(first, "client a")
+    tried.end(first)
     assert [connection.of for connection in _take_all(tried)] == ["a"]
 
 
@@ -64,7 +72,7 @@ def test_a_server_with_one_thread_gives_it_to_each() -> None:
     _join(tried, "a", "b")
     first = tried.take()
     assert tried.take() is None
-    tried.end(first, "client a")
+    tried.end(first)
     assert tried.take().of == "b"
 
 
@@ -73,39 +81,77 @@ def test_those_who_are_not_known_have_one_turn(tried: Turns) -> None:
     assert [connection.of for connection in _take_all(tried)] == ["", "a", "x"]
 
 
+def test_those_who_are_not_known_take_turns_by_address(tried: Turns) -> None:
+    _join(tried, *"xyz")
+    _join(tried, "probe", address="127.0.0.1")
+    assert [connection.of for connection in _take_all(tried)] == ["x", "probe"]
+
+
+def test_who_is_identified_leaves_the_strangers_threads(tried: Turns) -> None:
+    """Also if the answer takes long: a client may wait for a result."""
+    _join(tried, *"xyz")
+    first, _ = _take_all(tried)
+    tried.identify(first, "client x")
+    assert [connection.of for connection in _take_all(tried)] == ["z"]
+    _join(tried, *"xx")
+    assert [connection.of for connection in _take_all(tried)] == ["x"]
+
+
 def test_a_key_that_is_revoked_has_no_turn_of_its_client_any_more(tried: Turns) -> None:
-    assert _answered(tried, "a", None) == "client a"
-    assert _answered(tried, "a", None) == turns.STRANGERS
+    assert _answer(tried, "a", turns.STRANGERS) == "client a"
+    assert _answer(tried, "a", turns.STRANGERS) == turns.STRANGERS
+
+
+def test_a_request_that_needs_no_key_changes_nothing(tried: Turns) -> None:
+    assert _answer(tried, "a", None) == "client a"
+    assert _answer(tried, "a", None) == "client a"
 
 
 def test_keys_of_one_client_have_one_turn(tried: Turns) -> None:
-    assert _answered(tried, "d", "client a") == turns.STRANGERS
-    assert _answered(tried, "d", "client a") == "client a"
+    assert _answer(tried, "d", "client a") == turns.STRANGERS
+    assert _answer(tried, "d", "client a") == "client a"
 
 
-@pytest.mark.parametrize("line", ["authorization:  api-key   {}", "AUTHORIZATION:Api-Key {} \t"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "authorization:  api-key {}",
+        "AUTHORIZATION:Api-Key   {} \t",
+        "Authorization: Api-Key \t{}\xa0\x85",
+    ],
+)
 def test_a_key_is_known_however_its_header_is_written(tried: Turns, line: str) -> None:
-    assert _answered(tried, "a", "client a", line=line) == "client a"
+    assert _answer(tried, "a", "client a", line=line) == "client a"
 
 
-def test_staff_are_known_by_their_cookies(tried: Turns) -> None:
-    cookies = "Cookie: csrftoken=1; sessionid={}"
-    assert _answered(tried, "s", "staff 1", line=cookies) == turns.STRANGERS
-    assert _answered(tried, "s", "staff 1", line=cookies) == "staff 1"
-    assert _answered(tried, "t", None, line=cookies) == turns.STRANGERS
+@pytest.mark.parametrize(
+    "line", ["Cookie: sessionid={}", "cookie: csrftoken=1; sessionid={}; messages=hello"]
+)
+def test_staff_are_known_by_their_session(tried: Turns, line: str) -> None:
+    assert (
+        _answer(tried, "s", "staff 1", line="Cookie: csrftoken=1; sessionid={}") == turns.STRANGERS
+    )
+    assert _answer(tried, "s", "staff 1", line=line) == "staff 1"
+    assert _answer(tried, "s", None, line="Cookie: xsessionid={}") == turns.STRANGERS
 
 
-def test_the_keys_used_last_are_remembered(tried: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MAX_CREDENTIALS", 3)
-    _answered(tried, "a", "client a")
-    _answered(tried, "d", "client d")
-    known = [_answered(tried, key, f"client {key}") for key in "acdb"]
-    assert known == ["client a", "client c", "client d", turns.STRANGERS]
+def test_of_one_client_the_latest_keys_are_remembered_and_of_others_all(
+    tried: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MAX_CREDENTIALS", 2)
+    for key in ("a2", "a3"):
+        assert _answer(tried, key, "client a") == turns.STRANGERS
+    known = {key: _answer(tried, key, None) for key in ("a", "a2", "a3", "b")}
+    assert known == {"a": "", "a2": "client a", "a3": "client a", "b": "client b"}
 
 
-def test_room_is_made_by_the_newest_of_who_has_very_many(tried: Turns) -> None:
-    _join(tried, *"bb", *"aaaa")
+def test_room_is_made_by_the_newest_of_who_has_most(tried: Turns) -> None:
+    _join(tried, *"bb", *"aa")
     newest = _request("a")
     tried.join(*newest)
-    assert tried.dismiss(4) is newest[0]
-    assert tried.dismiss(4) is None
+    assert tried.dismiss(3) is None
+    assert tried.dismiss(2) is newest[0]
+    left = [tried.dismiss().of for _ in range(4)]
+    assert sorted(left) == ["a", "a", "b", "b"]
+    assert tried.dismiss() is None
+    assert tried.take() is None

@@ -1,0 +1,151 @@
+"""Whoever keeps the web server busy waits for itself: callers take turns for threads."""
+
+import json
+import select
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.system.stack import Stack
+from tests.system.test_web_server import PROMPT_SECONDS, post
+from tests.system.test_web_worker import POST, TOO_MANY, connect
+
+pytestmark = pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
+
+COMPLETE = POST + 'Content-Length: 30\r\n\r\n{{"description": "NETFLIX.COM"}}'
+LIVE = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def _new_key(stack: Stack, client_id: str) -> str:
+    return str(json.loads(stack.manage("create_client", client_id, "--json"))["api_key"])
+
+
+def _request(key: str, more: str = "") -> str:
+    return COMPLETE.format(more + (f"Authorization: Api-Key {key}\r\n" if key else ""))
+
+
+@contextmanager
+def _in_progress(stack: Stack, count: int, request: str) -> Iterator[list[socket.socket]]:
+    connections: list[socket.socket] = []
+    try:
+        connections.extend(connect(stack, request) for _ in range(count))
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+@contextmanager
+def _asking(stack: Stack, count: int, *asked: str) -> Iterator[None]:
+    """Keep so many connections, each of which asks again as soon as it is answered."""
+    ended = threading.Event()
+    address = urlsplit(stack.web_url)
+
+    def ask() -> None:
+        with selectors.DefaultSelector() as poller:
+            while not ended.is_set():
+                while len(poller.get_map()) < count and not ended.is_set():
+                    connection = socket.create_connection((address.hostname, address.port), 30)
+                    again = asked[len(poller.get_map()) % len(asked)].encode()
+                    poller.register(connection, selectors.EVENT_READ, again)
+                    with suppress(OSError):
+                        connection.sendall(again)
+                for key, _ in poller.select(0.1):
+                    with suppress(OSError):
+                        if b"HTTP/1.1 503" not in (read := key.fileobj.recv(65_536)) and read:
+                            key.fileobj.sendall(key.data)
+                            continue
+                    poller.unregister(key.fileobj)
+                    key.fileobj.close()
+            for key in list(poller.get_map().values()):
+                key.fileobj.close()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _live(stack: Stack, source: str) -> int:
+    address = urlsplit(stack.web_url)
+    asked = HTTPConnection(address.hostname, address.port, timeout=30, source_address=(source, 0))
+    try:
+        asked.request("GET", "/livez", headers={"Host": "localhost"})
+        return asked.getresponse().status
+    finally:
+        asked.close()
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1", PAVE_WEB_THREADS="8", shared=True)
+@pytest.mark.parametrize("credential", ["valid", "wrong", "none"])
+def test_whoever_has_hundreds_of_requests_in_progress_waits_for_them(
+    stack: Stack, key: str, credential: str
+) -> None:
+    assert post(stack, key)[1].status_code == 202
+    for path in ("/livez", "/v1/nothing"):  # where nobody asks for the key
+        requests.get(stack.web_url + path, headers={"Authorization": f"Api-Key {key}"}, timeout=30)
+    valid = _new_key(stack, f"many-{credential}")
+    many = {"valid": valid, "wrong": valid[:-1] + "!", "none": ""}[credential]
+    with _in_progress(stack, 500, _request(many)) as in_progress:
+        assert post(stack, key)[1].status_code == 202
+        answered, _, _ = select.select(in_progress, [], [], 0)
+        assert len(answered) < 450  # in the order of arrival it would be 492 at least
+        status = b"HTTP/1.1 202" if credential == "valid" else b"HTTP/1.1 401"
+        assert {connection.recv(12) for connection in in_progress} == {status}
+
+
+def test_more_requests_in_progress_than_connections_are_refused_with_an_answer(
+    stack: Stack, key: str
+) -> None:
+    assert post(stack, key)[1].status_code == 202
+    with _in_progress(stack, TOO_MANY, _request("wrong")) as in_progress:
+        assert post(stack, key)[0] < PROMPT_SECONDS
+        assert _live(stack, "127.0.0.2") == 200
+        answers = {connection.recv(12) for connection in in_progress}
+    assert answers <= {b"HTTP/1.1 401", b"HTTP/1.1 503"}
+
+
+@pytest.mark.parametrize("callers", [1, 2, 3])
+def test_callers_who_keep_all_connections_busy_keep_nobody_out(
+    stack: Stack, key: str, callers: int
+) -> None:
+    assert post(stack, key)[1].status_code == 202
+    asked = [_request(""), *(_request(_new_key(stack, f"busy-{callers}-{n}")) for n in range(2))]
+    with _asking(stack, 1_020, *asked[:callers]):
+        for _ in range(20):
+            assert post(stack, key)[1].status_code == 202
+            assert _live(stack, "127.0.0.2") == 200
+
+
+def test_a_connection_that_is_new_is_not_the_one_that_makes_room(stack: Stack, key: str) -> None:
+    address = urlsplit(stack.web_url)
+    with _in_progress(stack, TOO_MANY, LIVE):
+        for _ in range(20):
+            with socket.create_connection((address.hostname, address.port), 30) as new:
+                connect(stack, LIVE).close()  # the next one, which needs room, too
+                new.sendall(LIVE.encode())
+                assert new.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1", PAVE_WEB_THREADS="12", shared=True)
+def test_clients_that_wait_for_results_hold_no_threads_of_strangers(stack: Stack) -> None:
+    """Also with keys that the process has not seen before."""
+    waiting = "Prefer: wait=10\r\n"
+    first, second = (_request(_new_key(stack, f"waits-{n}"), waiting) for n in range(2))
+    with (
+        _in_progress(stack, 4, first.replace("NETFLIX.COM", "QWERTY SHOP")) as connections,
+        _in_progress(stack, 4, second.replace("NETFLIX.COM", "ASDFGH SHOP")) as others,
+    ):
+        assert _live(stack, "127.0.0.1") == 200
+        answered, _, _ = select.select(connections + others, [], [], 0)
+        assert not answered
