@@ -40,13 +40,13 @@ export PYTHONDONTWRITEBYTECODE =
 
 # Lint uses no real database, and `check --deploy` settings as in production.
 LINT_ENV := DEBUG=true DATABASE_URL=sqlite://:memory: REDIS_URL= PAVE_BROKER=orm
-PRODUCTION = $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com \
+PRODUCTION = $(LINT_ENV) DEBUG=false ALLOWED_HOSTS=pave.example.com EMAIL_URL=smtp://mail \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	FIELD_ENCRYPTION_KEYS="$$($(BIN)/python -c 'from cryptography.fernet import Fernet; \
 		print(Fernet.generate_key().decode())')"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-browser test-pooler test-clients pictures lint fuzz postman bench soak chaos audit sbom requirements clean npm
+.PHONY: help setup demo run test test-browser test-pooler test-clients test-compose pictures lint fuzz postman bench soak chaos audit sbom requirements clean npm
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' $(MAKEFILE_LIST) \
@@ -77,6 +77,11 @@ test-pooler: $(DEV) ## Run all of Pave through PgBouncer in transaction mode
 
 test-clients: npm $(DEV) $(CLIENTS) $(CLIENTS_NODE) ## Lint the API's description, and run clients that are generated from it; npm
 	@PAVE_TEST_CLIENTS=$(abspath $(CLIENTS_BIN)) $(BIN)/python -m pytest $(CLIENTS_ROOM) $(ARGS)
+
+test-compose: $(DEV) ## Run docker-compose.yml, by your Docker or by one that is started here; root
+	@docker compose version > /dev/null 2>&1 || { command -v dockerd && command -v mmdebstrap; } > /dev/null \
+		|| { apt-get -qq update && apt-get -qq install -y docker.io mmdebstrap; }
+	@PAVE_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/compose --timeout=900 $(ARGS)
 
 npm:
 	@command -v npm > /dev/null || { echo "This needs npm, of Node.js 20 or newer: install it."; exit 1; }

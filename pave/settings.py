@@ -392,7 +392,8 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 
 # --- Mail and logging -----------------------------------------------------------------------
 
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+# Not to the log of production, which would keep addresses and URLs.
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "dummymail://")
 vars().update(EMAIL_CONFIG)
 # Of each step, in seconds; the worker that waits for a silent mail server has other work.
 EMAIL_TIMEOUT = 5

@@ -22,6 +22,8 @@ MAX_VALUES = 2_000
 # Far deeper than any body is nested. Where the parser itself is at the end of the stack, so is
 # whatever the interpreter happens to finalize meanwhile, and fails.
 MAX_DEPTH = 100
+# A value within these bounds has fewer texts and brackets; no more are looked at.
+_MAX_TOKENS = 5 * MAX_VALUES
 # A text, or what is left of one that does not end. It matches wherever a text begins: else each
 # quote of one without an end would be another beginning, each to be followed to the end.
 _TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -150,11 +152,15 @@ class Number(str):
 
 def has_too_many_values(text: str) -> bool:
     """Return whether a JSON text has over ``MAX_VALUES`` values, before it is parsed."""
-    return _separators(text) > MAX_VALUES and _separators(_TEXT.sub("", text)) > MAX_VALUES
+    if _separators(text) <= MAX_VALUES:
+        return False
+    return _separators(_TEXT.sub("", text, count=_MAX_TOKENS)) > MAX_VALUES
 
 
 def is_too_deep(text: str) -> bool:
     """Return whether a JSON text is nested deeper than ``MAX_DEPTH``, before it is parsed.
+
+    What has more texts and brackets than a value may have counts as such.
 
     Args:
         text: What begins with a value; what follows on this is not looked at.
@@ -162,12 +168,12 @@ def is_too_deep(text: str) -> bool:
     if sum(map(text.count, "[{")) <= MAX_DEPTH or text.lstrip()[:1] not in "[{":
         return False
     depth = 0
-    for found in _TEXT_OR_BRACKET.finditer(text):
+    for count, found in enumerate(_TEXT_OR_BRACKET.finditer(text)):
         if found[0] in "[{":
             depth += 1
         elif found[0] in "]}":
             depth -= 1
-        if depth > MAX_DEPTH:
+        if depth > MAX_DEPTH or count > _MAX_TOKENS:
             return True
         if depth <= 0:
             return False

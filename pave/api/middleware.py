@@ -1,8 +1,6 @@
 """Middleware of all routes: addresses, body length, cookies, parameters, RateLimit fields."""
 
-import re
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from django.conf import settings
@@ -12,55 +10,25 @@ from pave.api.body_parsers import declared_length, too_large
 from pave.api.errors import problem_page
 from pave.api.media_types import OTHER_CHARSET
 from pave.api.throttling import recorded_limits
+from pave.core.callers import callers_address
 
 # The largest form of who is not logged in, in bytes: there is only the login's.
 STRANGERS_FORM = 8 * 1024
-# No more addresses of an X-Forwarded-For are looked at.
-MAX_PROXIES = 16
-
-_WITH_PORT = re.compile(r"\s*(?:([\d.]+):\d+|\[([\da-fA-F:.]+)\](?::\d+)?)\s*", re.ASCII)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class CallersAddress:
-    """Takes the caller's address from X-Forwarded-For, where PAVE_TRUSTED_PROXIES wrote it.
-
-    Of several it is the last one that is no trusted proxy's: those before may be made up.
-    """
+    """Takes the caller's address from X-Forwarded-For, where PAVE_TRUSTED_PROXIES wrote it."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        peer = request.META.get("REMOTE_ADDR", "")
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-        if settings.PAVE_TRUSTED_PROXIES and forwarded:
-            address = request.META.get("REMOTE_ADDR", "")
-            for named in reversed(forwarded.rsplit(",", MAX_PROXIES)[-MAX_PROXIES:]):
-                parsed = _as_address(named)
-                if not _is_trusted(address) or parsed is None:
-                    break
-                address = str(parsed)
-            request.META["REMOTE_ADDR"] = address
+        request.META["REMOTE_ADDR"] = callers_address(peer, forwarded)
         return self._get_response(request)
-
-
-def _is_trusted(address: str) -> bool:
-    parsed = _as_address(address)
-    return parsed is not None and any(
-        parsed in network for network in settings.PAVE_TRUSTED_PROXIES
-    )
-
-
-def _as_address(text: str) -> IPv4Address | IPv6Address | None:
-    if "%" in text:  # a zone of IPv6 means something to another machine only
-        return None
-    with_port = _WITH_PORT.fullmatch(text)  # as some proxies write it
-    try:
-        address = ip_address(with_port[1] or with_port[2] if with_port else text.strip())
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 class BoundedBody:

@@ -102,9 +102,12 @@ class Pages(CursorPagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         """Return the page."""
+        data = self._shortened(data)
+        # By which a cursor skips rows of one name.
+        self.page_size = len(data)
         return Response(
             {
-                "data": self._shortened(data),
+                "data": data,
                 "next_cursor": _cursor(self.get_next_link()),
                 "previous_cursor": _cursor(self.get_previous_link()),
             }
@@ -117,7 +120,6 @@ class Pages(CursorPagination):
         kept = count_within_page(reversed(data) if backwards else data)
         if kept == len(data):
             return data
-        self.page_size = kept  # by which a cursor skips rows of one name
         if backwards:
             self.has_previous = True
             self.previous_position = self._position(rows[-kept - 1])

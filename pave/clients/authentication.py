@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import clock
-from pave.core.concurrency import tell_caller
+from pave.core.callers import tell_caller
 
 
 class ClientRequest(Request):

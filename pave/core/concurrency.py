@@ -2,9 +2,8 @@
 
 import threading
 import weakref
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from django.http import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
@@ -86,18 +85,6 @@ class WorkLimit:
             yield
         finally:
             self._semaphore.release()
-
-
-def tell_caller(environ: Mapping[str, Any], caller: str) -> None:
-    """Tell Pave's web server who sent a request, for whose turn it then counts.
-
-    Args:
-        environ: The request's environment.
-        caller: Who; "" if its key was refused.
-    """
-    tell = getattr(environ.get("gunicorn.socket"), "tell_caller", None)
-    if tell is not None:  # other servers have no turns
-        tell(caller)
 
 
 def hold_until_sent(response: HttpResponseBase, slots: ExitStack) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import Error, Tags, register
+from django.core.checks import WARNING, CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -191,3 +191,11 @@ def metrics_token(app_configs: Any, **kwargs: Any) -> list[Error]:
             f"PAVE_METRICS_TOKEN has {length} characters, not {MIN_TOKEN_LENGTH}.", id="pave.E014"
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def mail_server(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn where staff and clients' contacts are promised mails, and none can go."""
+    if settings.EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend":
+        return []
+    return [CheckMessage(WARNING, "EMAIL_URL is not set: nobody gets a mail.", id="pave.W015")]

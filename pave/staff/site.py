@@ -18,7 +18,8 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from pave.core import clock
-from pave.core.concurrency import Busy, ConcurrencyLimit, hold_until_sent, tell_caller
+from pave.core.callers import tell_caller
+from pave.core.concurrency import Busy, ConcurrencyLimit, hold_until_sent
 from pave.staff import audit, logins
 from pave.staff.dashboard import home, span_of
 from pave.staff.global_search import search

@@ -5,12 +5,16 @@ from collections import Counter, deque
 from hashlib import sha256
 from typing import Any
 
+from pave.core.callers import callers_address
+
 # All requests whose sender is not known are of this caller.
 STRANGERS = ""
 # So many keys or sessions of one caller are remembered, those learnt last.
-MAX_CREDENTIALS = 20
+MAX_CREDENTIALS = 100
 _AUTHORIZATION = re.compile(rb"\r\nauthorization:([^\r\n]*)", re.IGNORECASE)
 _COOKIES = re.compile(rb"\r\ncookie:([^\r\n]*)", re.IGNORECASE)
+_FORWARDED = re.compile(rb"\r\nx-forwarded-for:([^\r\n]*)", re.IGNORECASE)
+# Django's own name of the cookie.
 _SESSION = re.compile(rb"(?:^|[; \t])sessionid=([^; \t]+)")
 
 
@@ -45,19 +49,33 @@ class Turns:
             head: Its first line and its headers.
         """
         connection.credential = _credential(head)
+        connection.address = _address(connection.client, head)
+        self._queue(connection)
+
+    def _queue(self, connection: Any) -> None:
         connection.caller = self._callers.get(connection.credential, STRANGERS)
-        stranger = connection.caller == STRANGERS and connection.client
+        address = connection.address if connection.caller == STRANGERS else ""
         lines = self._waiting.setdefault(connection.caller, {})
-        lines.setdefault(connection.client[0] if stranger else "", deque()).append(connection)
+        lines.setdefault(address, deque()).append(connection)
 
     def take(self) -> Any | None:
         """Return the connection that is next, which has a thread from here on; None for now."""
-        ready = (caller for caller in self._waiting if self._busy[caller] < self._most)
-        caller = next(ready, None) if self._free else None
-        if caller is None:
-            return None
-        self._free -= 1
-        self._busy[caller] += 1
+        while self._free:
+            ready = (caller for caller in self._waiting if self._busy[caller] < self._most)
+            caller = next(ready, None)
+            if caller is None:
+                break
+            connection = self._next_of(caller)
+            if self._callers.get(connection.credential, STRANGERS) != caller:
+                self._queue(connection)  # its sender has become known meanwhile
+                continue
+            self._free -= 1
+            self._busy[caller] += 1
+            return connection
+        return None
+
+    def _next_of(self, caller: str) -> Any:
+        """Remove and return the next request of a caller, who is the last one then."""
         lines = self._waiting.pop(caller)
         address = next(iter(lines))
         line = lines.pop(address)
@@ -118,3 +136,11 @@ def _credential(head: bytes) -> bytes | None:
     cookies = _COOKIES.search(head)
     session = _SESSION.search(cookies[1]) if cookies else None
     return sha256(session[1]).digest() if session else None
+
+
+def _address(peer: Any, head: bytes) -> str:
+    """Return the address that a request comes from, as far as proxies can be trusted."""
+    if not peer:
+        return ""
+    forwarded = b",".join(found[1] for found in _FORWARDED.finditer(head))
+    return callers_address(peer[0], forwarded.decode("latin-1"))

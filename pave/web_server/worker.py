@@ -346,7 +346,7 @@ class BufferingWorker(ThreadWorker):
 
     def _close(self, conn: Any) -> None:
         self._waiting.pop(conn, None)
-        with suppress(KeyError):
+        with suppress(KeyError, ValueError):  # ValueError: a response that broke off closed it
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()

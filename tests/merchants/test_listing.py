@@ -224,3 +224,25 @@ def test_a_page_of_large_rows_ends_sooner_and_the_next_one_goes_on(api, submit, 
         page = api.get(f"/v1/normalizations?limit=30&cursor={last}").json()
         back, last = page["data"] + back, page["previous_cursor"]
     assert [shown["request_id"] for shown in back] == made
+
+
+@pytest.mark.parametrize("names", ["ABB", "ABBB", "AABB", "AAAA", "AABBCCC"])
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_of_merchants_with_one_name_lose_none_backwards(api, names, limit):
+    made = {str(MerchantFactory(name=f"Shop {name}").pk) for name in names}
+    forwards, url = [], f"/v1/merchants?search=Shop&limit={limit}"
+    while url:
+        page = api.get(url).json()
+        forwards += [shown["id"] for shown in page["data"]]
+        last, cursor = page["previous_cursor"], page["next_cursor"]
+        url = cursor and f"/v1/merchants?search=Shop&limit={limit}&cursor={cursor}"
+    assert sorted(forwards) == sorted(made)
+    back = {shown["id"] for shown in page["data"]}
+    for _ in range(20):
+        if last is None:
+            break
+        url = f"/v1/merchants?search=Shop&limit={limit}&cursor={last}"
+        page = api.get(url).json()
+        back |= {shown["id"] for shown in page["data"]}
+        last = page["previous_cursor"]
+    assert back == made

@@ -203,3 +203,10 @@ def test_a_token_that_can_be_guessed_is_refused(settings):
     for token in ("", "x" * 16):
         settings.PAVE_METRICS_TOKEN = token
         assert not checks.metrics_token(None)
+
+
+def test_a_deployment_without_a_mail_server_is_warned(settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+    assert [warning.id for warning in checks.mail_server(None)] == ["pave.W015"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert not checks.mail_server(None)

@@ -4,6 +4,7 @@ import json
 import re
 import resource
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,8 +12,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 
@@ -239,6 +242,69 @@ def test_heads_that_come_byte_by_byte_keep_nobody_out(stack: Stack, key: str) ->
     finally:
         for connection in slow:
             connection.close()
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1")
+def test_a_response_that_breaks_off_is_the_end_of_its_connection_only(
+    stack: Stack, key: str
+) -> None:
+    row = b'{"description": "SHOP", "metadata": {"a": "%s"}}\n' % (400 * b"x")
+    batch = upload_batch(stack, key, 6_000 * row).json()
+    ask = f"GET /v1/batches/{batch['id']}/results HTTP/1.1\r\nHost: localhost\r\n"
+    before = stack.web_workers()
+    with connect(stack, f"{ask}Authorization: Api-Key {key}\r\n\r\n", window=4096) as reading:
+        assert reading.recv(100).startswith(b"HTTP/1.1 200")
+        # Once its thread waits for the reader.
+        terminate = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE '%normalizationrequest%'"
+            " AND state = 'idle' AND clock_timestamp() > state_change + interval '0.5 seconds'"
+        )
+        stack.wait_for(lambda: stack.database.rows(terminate)[0][0], 30)
+        with suppress(ConnectionResetError):
+            while reading.recv(65_536):
+                pass
+    assert post(stack, key)[1].status_code == 202
+    assert stack.web_workers() == before
+
+
+@pytest.mark.stack
+def test_those_who_close_before_tls_begins_end_no_process(stack: Stack, tmp_path: Path) -> None:
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    subprocess.run(
+        [*make.split(), "-keyout", "key", "-out", "certificate"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address, number = listening.getsockname(), listening.fileno()
+        server = stack.start(
+            "tls", "-m", "gunicorn", "-c", "python:pave.gunicorn", f"--bind=fd://{number}",
+            f"--certfile={tmp_path}/certificate", f"--keyfile={tmp_path}/key", "pave.wsgi",
+            pass_fds=[number], environ={"WEB_CONCURRENCY": "1"},
+        )  # fmt: skip
+
+    context = ssl.create_default_context(cafile=f"{tmp_path}/certificate")
+
+    def answers() -> bool:
+        ask = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        with (
+            suppress(OSError),
+            socket.create_connection(address, 10) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as secure,
+        ):
+            secure.sendall(ask)
+            return secure.recv(100).startswith(b"HTTP/1.1 200")
+        return False
+
+    stack.wait_for(answers, 60)
+    before = psutil.Process(server.pid).children()
+    for sent in (b"", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n\r\n"):
+        with socket.create_connection(address, 10) as stranger:
+            stranger.sendall(sent)
+    assert answers()
+    assert psutil.Process(server.pid).children() == before
 
 
 @pytest.mark.stack

@@ -1,9 +1,11 @@
 """Callers take turns for the web server's threads, whatever one of them sends."""
 
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from pave.web_server import turns
 from pave.web_server.turns import Turns
@@ -87,6 +89,26 @@ def test_those_who_are_not_known_take_turns_by_address(tried: Turns) -> None:
     assert [connection.of for connection in _take_all(tried)] == ["x", "probe"]
 
 
+def test_behind_a_trusted_proxy_it_is_the_address_that_this_names(
+    tried: Turns, settings: Any
+) -> None:
+    settings.PAVE_TRUSTED_PROXIES = [ip_network("192.0.2.0/24")]
+    line = "x-forwarded-for: 203.0.113.9\r\nX-Forwarded-For: 198.51.100.{}"
+    for of in ("7", "7", "8"):
+        tried.join(*_request(of, line=line))
+    assert [connection.of for connection in _take_all(tried)] == ["7", "8"]
+
+
+def test_who_becomes_known_has_no_more_turns_as_a_stranger(tried: Turns) -> None:
+    _join(tried, *"xxxx", "y")
+    first, second = _take_all(tried)
+    for connection in (first, second):
+        tried.identify(connection, "client x")
+    assert [connection.of for connection in _take_all(tried)] == ["y"]
+    tried.end(first)
+    assert [connection.of for connection in _take_all(tried)] == ["x"]
+
+
 def test_who_is_identified_leaves_the_strangers_threads(tried: Turns) -> None:
     """Also if the answer takes long: a client may wait for a result."""
     _join(tried, *"xyz")
@@ -128,6 +150,7 @@ def test_a_key_is_known_however_its_header_is_written(tried: Turns, line: str) -
     "line", ["Cookie: sessionid={}", "cookie: csrftoken=1; sessionid={}; messages=hello"]
 )
 def test_staff_are_known_by_their_session(tried: Turns, line: str) -> None:
+    assert settings.SESSION_COOKIE_NAME == "sessionid"
     assert (
         _answer(tried, "s", "staff 1", line="Cookie: csrftoken=1; sessionid={}") == turns.STRANGERS
     )

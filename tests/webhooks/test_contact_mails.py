@@ -190,6 +190,7 @@ def test_new_secrets_hide_no_new_url(api, mailoutbox):
     assert text.count("given a new secret") == 2
     assert "was changed to https://8.8.8.8/xxx" in text
     assert "now https://8.8.8.8/xxx" in text
+    assert contact_mails.shown_url("https://8.8.8.8/a?token=b") == "https://8.8.8.8/a?…"
     assert long_host in contact_mails.shown_url(f"https://{long_host}/{'x' * 300}")
 
 

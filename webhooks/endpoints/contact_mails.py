@@ -21,8 +21,8 @@ _KEPT = 20
 _IN_A_MAIL = 200
 # Deleted webhooks that a mail lists, the oldest first.
 _DELETED = 10
-# Characters of what follows a URL's host.
-_REST_OF_URL = 100
+# Characters of a URL's path.
+_PATH = 100
 # The columns that ``add_change`` sets.
 CHANGE_FIELDS = ("unnotified_changes", "contact_due_at")
 
@@ -46,10 +46,11 @@ def add_change(webhook: Webhook, what: str) -> None:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL as mails have it: its host, and the beginning of the rest."""
+    """Return a URL as mails have it: its host and the beginning of its path."""
     parts = urlsplit(url)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    return origin + Truncator(url[len(origin) :]).chars(_REST_OF_URL)
+    # A query may be a secret.
+    rest = Truncator(parts.path).chars(_PATH) + ("?…" if parts.query else "")
+    return f"{parts.scheme}://{parts.netloc}{rest}"
 
 
 def _ends(lines: Sequence[str], most: int) -> Sequence[str]:
