@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from merchants.api.serializers import TransactionSerializer
-from pave.api.body_parsers import MAX_VALUES, Number, has_too_many_values, is_too_deep
+from pave.api.body_parsers import MAX_DEPTH, MAX_VALUES, Number, has_too_many_values, is_too_deep
 
 # Longest text of one row. The fields of a row have at most 10,000 characters; a character outside
 # the first plane takes twelve as two \u escapes.
@@ -70,7 +70,7 @@ def read_ndjson(body: IO[bytes]) -> Iterator[Read]:
             yield number, BadRow(f"Has more than {MAX_VALUES:,} values.")
             continue
         if is_too_deep(text):
-            yield number, BadRow("Is nested too deeply.")
+            yield number, BadRow(f"Is nested over {MAX_DEPTH} levels deep.")
             continue
         try:
             yield number, _DECODER.decode(text)
@@ -286,7 +286,7 @@ class _Text:
             text = self._buffer[self._at : self._at + size]
             nothing_follows = self._ended and self._at + size >= len(self._buffer)
             if is_too_deep(text):
-                raise Malformed(f"The body is nested too deeply {self.place()}.")
+                raise Malformed(f"The body is nested over {MAX_DEPTH} levels deep {self.place()}.")
             try:
                 value, end = _DECODER.raw_decode(text)
             except json.JSONDecodeError as error:

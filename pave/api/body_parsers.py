@@ -76,7 +76,7 @@ class JSONParser(BaseParser):
             if has_too_many_values(text):
                 raise ParseError(f"The body has more than {MAX_VALUES:,} values.")
             if is_too_deep(text):
-                raise ParseError("The body is nested too deeply.")
+                raise ParseError(f"The body is nested over {MAX_DEPTH} levels deep.")
             # A number stays as text: 12.10 is not 12.1, and 400 digits do not fit into a float.
             return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse)
         except UnicodeDecodeError as error:

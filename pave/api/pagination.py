@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+from django.db.models import Max, Min
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -148,6 +149,35 @@ class ByName(Pages):
     """Pages of rows by their name."""
 
     ordering = ("name", "id")
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        self._rows = queryset
+        return super().paginate_queryset(queryset, request, view)
+
+    def get_next_link(self) -> Any:
+        return self._link_within_name(reverse=False) or super().get_next_link()
+
+    def get_previous_link(self) -> Any:
+        return self._link_within_name(reverse=True) or super().get_previous_link()
+
+    def _link_within_name(self, *, reverse: bool) -> Any:
+        """Return a link to what is beside a page of one name; None where it is not such a one.
+
+        REST framework knows no position there, and where the direction changes, its own skips or
+        repeats rows ("a paging artifact").
+        """
+        rows = self.page or []
+        follows = self.has_previous if reverse else self.has_next
+        if self.cursor is None or not follows or len({row.name for row in rows}) != 1:
+            return None
+        edge = rows[0 if reverse else -1]
+        if reverse:
+            skipped = self._rows.filter(name=edge.name, id__gte=edge.pk)
+            before = self._rows.filter(name__gt=edge.name).aggregate(name=Min("name"))
+        else:
+            skipped = self._rows.filter(name=edge.name, id__lte=edge.pk)
+            before = self._rows.filter(name__lt=edge.name).aggregate(name=Max("name"))
+        return self.encode_cursor(Cursor(skipped.count(), reverse, before["name"]))
 
     def check_position(self, position: str) -> None:
         """Raise ValueError for text that cannot be stored."""
