@@ -12,6 +12,8 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pave.settings")
     if sys.argv[1:2] == ["demo"]:
         os.environ["DEBUG"] = "true"  # it is for trying Pave, on keys that everybody knows
+    if sys.argv[1:2] == ["listen"]:
+        os.environ.setdefault("DEBUG", "true")  # it stores nothing, and needs no keys
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

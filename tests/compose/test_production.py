@@ -3,6 +3,8 @@
 import base64
 import json
 import secrets
+import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -10,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -46,10 +49,12 @@ class Production:
         project: What runs it.
         http: The port of HTTP.
         https: That of HTTPS.
+        inside: That of the web server itself.
     """
 
-    def __init__(self, project: Project, http: int, https: int) -> None:
+    def __init__(self, project: Project, http: int, https: int, inside: int) -> None:
         self.project = project
+        self.inside = f"http://127.0.0.1:{inside}"
         self.http = f"http://127.0.0.1:{http}"
         self.https = f"https://127.0.0.1:{https}"
         self.session = requests.Session()
@@ -75,16 +80,16 @@ def production(
 ) -> Iterator[Production]:
     """The services that docs/operations.md names, with a client."""
     folder = tmp_path_factory.mktemp("production")
-    http, https = free_port(), free_port()
+    http, https, inside = free_port(), free_port(), free_port()
     with project_in(docker, folder, "pave-test-production") as project:
         _fill_in(
             folder,
             PAVE_HTTP=f"127.0.0.1:{http}",
             PAVE_HTTPS=f"127.0.0.1:{https}",
-            PAVE_PUBLISH=f"127.0.0.1:{free_port()}",
+            PAVE_PUBLISH=f"127.0.0.1:{inside}",
         )
         project.run("up", "--build", "--detach", *SERVICES)
-        made = Production(project, http, https)
+        made = Production(project, http, https, inside)
         made.create_client("bank-1")
         yield made
 
@@ -107,11 +112,34 @@ def test_what_monitors_pave_is_not_for_the_public(production: Production, path: 
     assert production.session.get(production.https + path).status_code == 404
 
 
-def test_staff_log_in_with_cookies_for_https_alone(production: Production) -> None:
-    answer = production.session.get(f"{production.https}/admin/login/")
+def test_staff_have_pages_from_inside_with_cookies_for_https_alone(production: Production) -> None:
+    assert production.session.get(f"{production.https}/admin/login/").status_code == 403
+    answer = requests.get(f"{production.inside}/admin/login/", timeout=30)
     assert answer.status_code == 200
-    assert all(cookie.secure for cookie in answer.cookies)
-    assert answer.cookies
+    assert [cookie.secure for cookie in answer.cookies] == [True]
+
+
+def test_a_batch_goes_through_and_its_results_come_back(production: Production) -> None:
+    body = b'{"description": "NETFLIX.COM"}\n' * 20_000
+    kind = {"Content-Type": "application/x-ndjson"}
+    answer = production.session.post(f"{production.https}/v1/batches", data=body, headers=kind)
+    assert answer.status_code == 202, answer.text
+    url = f"{production.https}/v1/batches/{answer.json()['id']}"
+    assert wait_until(lambda: production.session.get(url).json()["status"] == "completed", 120)
+    assert len(production.session.get(f"{url}/results").content.splitlines()) == 20_000
+
+
+@pytest.mark.parametrize("key", ["", "Authorization: Api-Key wrong.key\r\n"])
+def test_a_strangers_upload_is_refused_before_it_is_read(production: Production, key: str) -> None:
+    head = "POST /v1/batches HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 30000000\r\n"
+    head += f"Content-Type: application/x-ndjson\r\n{key}\r\n"
+    context = ssl.create_default_context(cafile=production.session.verify)
+    with (
+        socket.create_connection(("127.0.0.1", urlsplit(production.https).port), 30) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(head.encode())
+        assert secure.recv(100).startswith(b"HTTP/1.1 401")
 
 
 def test_a_body_beyond_the_limit_gets_a_problem(production: Production) -> None:
