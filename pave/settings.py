@@ -392,8 +392,10 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 
 # --- Mail and logging -----------------------------------------------------------------------
 
-# Not to the log of production, which would keep addresses and URLs.
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "dummymail://")
+_email_url = env.str("EMAIL_URL", default="")
+# Without a server, mails wait; the log of production would keep their addresses and URLs.
+PAVE_SENDS_MAIL = DEBUG or bool(_email_url)
+EMAIL_CONFIG = Environment.email_url_config(_email_url or "consolemail://")
 vars().update(EMAIL_CONFIG)
 # Of each step, in seconds; the worker that waits for a silent mail server has other work.
 EMAIL_TIMEOUT = 5

@@ -149,6 +149,8 @@ class ByName(Pages):
     """Pages of rows by their name."""
 
     ordering = ("name", "id")
+    # Of rows with one name that a cursor steps over.
+    offset_cutoff = 1_000_000
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         self._rows = queryset

@@ -196,6 +196,6 @@ def metrics_token(app_configs: Any, **kwargs: Any) -> list[Error]:
 @register(Tags.security, deploy=True)
 def mail_server(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Warn where staff and clients' contacts are promised mails, and none can go."""
-    if settings.EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend":
+    if settings.PAVE_SENDS_MAIL:
         return []
     return [CheckMessage(WARNING, "EMAIL_URL is not set: nobody gets a mail.", id="pave.W015")]

@@ -130,7 +130,7 @@ def test_a_batch_goes_through_and_its_results_come_back(production: Production) 
 
 
 @pytest.mark.parametrize("key", ["", "Authorization: Api-Key wrong.key\r\n"])
-def test_a_strangers_upload_is_refused_before_it_is_read(production: Production, key: str) -> None:
+def test_a_strangers_upload_is_refused_unread(production: Production, key: str) -> None:
     head = "POST /v1/batches HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 30000000\r\n"
     head += f"Content-Type: application/x-ndjson\r\n{key}\r\n"
     context = ssl.create_default_context(cafile=production.session.verify)

@@ -308,3 +308,12 @@ def test_without_a_contact_nothing_is_due(api):
     Client.objects.update(contact_email="")
     create(api)
     assert not Webhook.objects.exclude(contact_due_at=None).exists()
+
+
+def test_without_a_server_what_is_to_be_told_waits_for_one(api, mailoutbox, settings):
+    settings.PAVE_SENDS_MAIL = False
+    create(api)
+    assert (tasks.tell_staff(), mailoutbox) == (0, [])
+    settings.PAVE_SENDS_MAIL = True
+    assert tasks.tell_staff() == 1
+    assert "created" in mailoutbox[0].body
