@@ -37,9 +37,9 @@ BODY_BYTES = 256 * 1024
 # Who has more than this of earlier responses to read gets no thread for another: it would wait.
 UNREAD_BYTES = 16 * 1024
 # How long to wait for the end of what a client still sends after its last response, so that it can
-# read this (RFC 9112, section 9.6), and how much of it is read.
+# read this (RFC 9112, section 9.6), and how much of it is read: the rest of an upload.
 LINGER_SECONDS = 2
-LINGER_BYTES = 64 * 1024
+LINGER_BYTES = 33 * 1024 * 1024
 _RECEIVED_BYTES = 64 * 1024
 _ACCEPTED_AT_ONCE = 50
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
@@ -303,7 +303,7 @@ class BufferingWorker(ThreadWorker):
 
     def _linger(self, conn: Any) -> None:
         try:
-            received = len(conn.sock.recv(LINGER_BYTES))
+            received = len(conn.sock.recv(_RECEIVED_BYTES))
         except BlockingIOError:
             return
         except OSError:

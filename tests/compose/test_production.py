@@ -39,7 +39,7 @@ def _fill_in(folder: Path, **more: str) -> None:
     make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pave"
     make += " -addext subjectAltName=IP:127.0.0.1 -keyout privkey.pem -out fullchain.pem"
     subprocess.run(make.split(), cwd=tls, check=True, capture_output=True)
-    (tls / "privkey.pem").chmod(0o644)  # for the proxy's user; a real one has it as its owner
+    (tls / "privkey.pem").chmod(0o644)  # as if it were the proxy's user's
 
 
 class Production:

@@ -244,6 +244,15 @@ def test_heads_that_come_byte_by_byte_keep_nobody_out(stack: Stack, key: str) ->
             connection.close()
 
 
+def test_who_sends_all_of_a_refused_upload_reads_why(stack: Stack) -> None:
+    """As a proxy does, which takes a reset connection for a server that is away."""
+    size = 20 * 1024 * 1024
+    head = POST.replace("normalizations", "batches").format("Authorization: Api-Key wrong\r\n")
+    with connect(stack, f"{head}Content-Length: {size}\r\n\r\n") as sending:
+        sending.sendall(size * b"x")
+        assert sending.recv(12) == b"HTTP/1.1 401"
+
+
 @pytest.mark.stack(WEB_CONCURRENCY="1")
 def test_a_response_that_breaks_off_is_the_end_of_its_connection_only(
     stack: Stack, key: str

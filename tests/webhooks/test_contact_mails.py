@@ -310,10 +310,15 @@ def test_without_a_contact_nothing_is_due(api):
     assert not Webhook.objects.exclude(contact_due_at=None).exists()
 
 
-def test_without_a_server_what_is_to_be_told_waits_for_one(api, mailoutbox, settings):
+def test_without_a_server_what_is_to_be_told_waits_for_one(api, mailoutbox, settings, monkeypatch):
     settings.PAVE_SENDS_MAIL = False
     create(api)
-    assert (tasks.tell_staff(), mailoutbox) == (0, [])
+    woken = Mock()
+    monkeypatch.setattr("webhooks.delivery.housekeeping.SEND_MAILS", woken)
+    sweep()
+    assert (tasks.tell_staff(), mailoutbox, woken.send.called) == (0, [], False)
     settings.PAVE_SENDS_MAIL = True
+    sweep()
+    assert woken.send.called
     assert tasks.tell_staff() == 1
     assert "created" in mailoutbox[0].body

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pave.core import clock
 from webhooks.delivery.fair_share import has_due_work
 from webhooks.delivery.results import INTERRUPTED
-from webhooks.endpoints import contact_mails, enabling
+from webhooks.endpoints import contact_mails, enabling, mail
 from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
 from webhooks.wakeups import RECOVER, SEND, SEND_MAILS
 
@@ -28,7 +28,9 @@ def sweep(*, now: datetime | None = None) -> None:
     _requeue(Delivery.objects.stale(ended_by).order_by("lease_expires_at")[:SWEEP_BATCH], now)
     if Recovery.objects.running().exists():
         RECOVER.send()
-    if Webhook.objects.awaiting_alert().exists() or contact_mails.due().exists():
+    if not mail.is_unavailable() and (
+        Webhook.objects.awaiting_alert().exists() or contact_mails.due().exists()
+    ):
         SEND_MAILS.send()
     if has_due_work(now):
         SEND.send()
