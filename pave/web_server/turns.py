@@ -2,8 +2,11 @@
 
 import re
 from collections import Counter, deque
+from functools import cache
 from hashlib import sha256
 from typing import Any
+
+from django.conf import settings
 
 from pave.core.callers import callers_address
 
@@ -14,8 +17,6 @@ MAX_CREDENTIALS = 100
 _AUTHORIZATION = re.compile(rb"\r\nauthorization:([^\r\n]*)", re.IGNORECASE)
 _COOKIES = re.compile(rb"\r\ncookie:([^\r\n]*)", re.IGNORECASE)
 _FORWARDED = re.compile(rb"\r\nx-forwarded-for:([^\r\n]*)", re.IGNORECASE)
-# Django's own name of the cookie.
-_SESSION = re.compile(rb"(?:^|[; \t])sessionid=([^; \t]+)")
 
 
 class Turns:
@@ -134,8 +135,14 @@ def _credential(head: bytes) -> bytes | None:
         _, _, secret = found[1].strip(b" \t").decode("latin-1").partition(" ")
         return sha256(secret.strip().encode()).digest()
     cookies = _COOKIES.search(head)
-    session = _SESSION.search(cookies[1]) if cookies else None
+    session = _session_cookie().search(cookies[1]) if cookies else None
     return sha256(session[1]).digest() if session else None
+
+
+@cache
+def _session_cookie() -> re.Pattern[bytes]:
+    name = re.escape(settings.SESSION_COOKIE_NAME).encode()
+    return re.compile(rb"(?:^|[; \t])" + name + rb"=([^; \t]+)")
 
 
 def _address(peer: Any, head: bytes) -> str:

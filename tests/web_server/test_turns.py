@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.conf import settings
 
 from pave.web_server import turns
 from pave.web_server.turns import Turns
@@ -150,7 +149,6 @@ def test_a_key_is_known_however_its_header_is_written(tried: Turns, line: str) -
     "line", ["Cookie: sessionid={}", "cookie: csrftoken=1; sessionid={}; messages=hello"]
 )
 def test_staff_are_known_by_their_session(tried: Turns, line: str) -> None:
-    assert settings.SESSION_COOKIE_NAME == "sessionid"
     assert (
         _answer(tried, "s", "staff 1", line="Cookie: csrftoken=1; sessionid={}") == turns.STRANGERS
     )
