@@ -115,7 +115,8 @@ def test_a_cancel_reads_few_rows_where_statistics_are_older_than_the_batch(api):
             pass
         before = rows_read(cursor)
         assert api.post(f"/v1/batches/{batch_id}/cancel").json()["status"] == "canceled"
-        assert rows_read(cursor) - before < 20 * len(rows)
+        # About 20 a row, more where dead rows lie among them; joined one by one, 400.
+        assert rows_read(cursor) - before < 100 * len(rows)
     assert not Waiter.objects.exists()
 
 
