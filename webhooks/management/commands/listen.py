@@ -67,12 +67,17 @@ class Command(BaseCommand):
         except Exception as error:
             # The library's errors differ by what is wrong with the secret; none may show it.
             raise CommandError("--secret must be whsec_ followed by base64.") from error
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+        # Taken by a wait for them, not by handlers: one that came between two steps of a wait for
+        # an event would be lost, or lock up. The receiver's threads must not take them either.
+        signals = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         with receiver:
             printer.ready(receiver, verifying=bool(options["secret"]))
-            stop.wait()
+            signal.sigwait(signals)
+            # A second one ends what does not end.
+            for number in signals:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         printer.done()
 
 
