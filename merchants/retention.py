@@ -15,6 +15,8 @@ from merchants.models import (
 )
 from pave.core.ids import first_id_at
 from pave.operations.retention import Expiry
+from pave.staff import audit
+from pave.staff.models import AuditEntry
 from webhooks.models import Event
 
 FINAL = (
@@ -43,6 +45,14 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
         "cached answers",
         Resolution.objects.filter(pk__lt=first_id_at(cutoff), finished_at__lt=cutoff),
         _not_asked,
+    )
+    yield Expiry(
+        "texts of transactions in the audit trail",
+        AuditEntry.objects.filter(
+            model__in=[NormalizationRequest._meta.label_lower, Feedback._meta.label_lower],
+            at__lt=cutoff,
+        ).exclude(object_name=audit.ERASED),
+        remove=audit.blank,
     )
     newest = Ruleset.objects.order_by("-number").values_list("number", flat=True)
     kept_from = min(newest[:RULESETS_KEPT], default=0)

@@ -78,6 +78,7 @@ class FeedbackAdmin(ReadOnlyAdmin):
     search_fields = ("merchant_name",)
     search_help_text = "Part of the suggested name."
     show_form = False
+    shows_transaction = True
     panels_above = ("merchants/feedback_panels.html",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:

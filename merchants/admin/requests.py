@@ -74,6 +74,7 @@ class NormalizationRequestAdmin(ReadOnlyAdmin):
     search_fields = ("id",)
     search_help_text = "A request's id, the client's reference, or the beginning of the descriptor."
     show_form = False
+    shows_transaction = True
     panels_above = ("merchants/request_answer.html", "merchants/request_timeline.html")
     panels_below = ("merchants/request_elsewhere.html",)
 

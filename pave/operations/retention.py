@@ -29,11 +29,13 @@ class Expiry:
         name: Of the rows, for display.
         candidates: Rows that are old enough; found by an index.
         removable: Filters those of the candidates that may be removed; by default all.
+        remove: What is done to them. They must be no candidates afterwards.
     """
 
     name: str
     candidates: QuerySet[Any]
     removable: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows
+    remove: Callable[[QuerySet[Any]], object] = QuerySet.delete
 
     def count(self) -> int:
         """Return how many rows are old enough to be examined."""
@@ -64,7 +66,7 @@ class Expiry:
                 # Filtered again under the lock: a row that has been referenced since stays.
                 removable = self.removable(model._default_manager.filter(pk__in=locked))
                 pks = list(removable.values_list("pk", flat=True)) if locked else []
-                model._default_manager.filter(pk__in=pks).delete()
+                self.remove(model._default_manager.filter(pk__in=pks))
             yield len(batch), len(pks)
 
 

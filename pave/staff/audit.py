@@ -23,6 +23,11 @@ MAX_LENGTH = 300
 # Who did something, if it was a client: followed by its id. No account has a blank in its name.
 BY_CLIENT = "client "
 MAX_OF_CLIENT = 500
+# Who saw a transaction. A page that is opened again within this time adds no entry.
+OPENED = "opened"
+OPENED_FOR = timedelta(hours=1)
+# In place of the name of what is gone.
+ERASED = "erased"
 
 _SECRET_WORDS = ("password", "secret", "hashed_key", "token")
 
@@ -94,6 +99,21 @@ def record(
     )
 
 
+def record_opening(request: HttpRequest, *, obj: Model) -> None:
+    """Record, once in an hour, that the request's user saw a transaction; without its text."""
+    opened = of_object(obj).filter(action=OPENED, at__gt=timezone.now() - OPENED_FOR)
+    if opened.filter(username=request.user.get_username()).exists():
+        return
+    _record(
+        user_id=request.user.pk,
+        username=request.user.get_username(),
+        action=OPENED,
+        model=obj._meta.label_lower,
+        object_id=_id_of(obj),
+        address=request.META.get("REMOTE_ADDR", ""),
+    )
+
+
 def record_of_client(
     request: Request, *, client_id: str, action: str, obj: Model, changes: Mapping[str, Any]
 ) -> None:
@@ -160,7 +180,7 @@ def of_object(obj: Model) -> QuerySet[AuditEntry]:
 
 def blank(entries: QuerySet[AuditEntry]) -> None:
     """Reduce entries about what has been erased to who did what, and when."""
-    entries.update(object_name="erased", changes={}, detail="")
+    entries.update(object_name=ERASED, changes={}, detail="")
 
 
 def as_text(value: Any) -> str:

@@ -55,6 +55,8 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
     panels_below: Sequence[str] = ()
     # Whether the object page has Django's form, or only panels.
     show_form = True
+    # Whether an object's page shows what somebody has paid: who opens one is on record.
+    shows_transaction = False
     # A sentence about what the list shows.
     purpose = ""
 
@@ -126,6 +128,8 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         obj: Model | None = None,
     ) -> HttpResponse:
         if obj is not None and change:
+            if self.shows_transaction:
+                audit.record_opening(request, obj=obj)
             context |= {
                 "panels_above": self.panels_above,
                 "panels_below": self.panels_below,
@@ -134,7 +138,7 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
                 "status": self.status_of(obj),
                 "buttons": self.buttons_for(request, obj),
                 "url_id": self.url_id(obj),
-                "audit_entries": audit.of_object(obj)[:5],
+                "audit_entries": audit.of_object(obj).exclude(action=audit.OPENED)[:5],
                 **self.panel_context(request, obj),
             }
         else:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -10,11 +11,12 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.db.models import F
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils.html import escape
 
-from merchants.models import Merchant
+from merchants.models import Merchant, NormalizationRequest
 from merchants.requests import erasure
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
@@ -109,6 +111,31 @@ def test_looking_and_asking_are_not_on_record(superuser: Browser, plain_webhook:
     superuser.get(reverse("admin:webhooks_webhook_do", args=[plain_webhook.pk, "disable"]))
     assert not AuditEntry.objects.exists()
     assert Webhook.objects.get().enabled
+
+
+def test_who_opens_a_transaction_is_on_record_once_an_hour(
+    log_in: LogIn, failed_delivery: Delivery
+) -> None:
+    event = failed_delivery.event
+    request = NormalizationRequest.objects.get(pk=event.subject_id)
+    opened = (request, event, failed_delivery)
+    browsers = [log_in("viewer"), log_in("support")]
+    for browser in browsers:
+        for obj in (*opened, *opened):
+            url = reverse(f"admin:{obj._meta.label_lower.replace('.', '_')}_change", args=[obj.pk])
+            page = browser.get(url)
+            assert not page.context["audit_entries"].exists()  # it shows what was changed
+    entries = AuditEntry.objects.order_by("id")
+    assert [(each.username, each.action, each.object_id) for each in entries] == [
+        (browser.user.username, "opened", str(obj.pk))  # type: ignore[attr-defined]  # set by the fixture
+        for browser in browsers
+        for obj in opened
+    ]
+    assert request.description not in _everywhere()
+    assert "opened" in browser.get(url.replace("change", "history")).content.decode()
+    entries.update(at=F("at") - timedelta(hours=1))
+    browser.get(url)
+    assert AuditEntry.objects.count() == 7
 
 
 def test_an_action_of_a_list_asks_and_says_what_it_did(

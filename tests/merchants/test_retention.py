@@ -108,6 +108,26 @@ def test_a_request_with_feedback_to_be_looked_at_stays():
     assert list(NormalizationRequest.objects.all()) == [open_one]
 
 
+def test_the_audit_trail_keeps_who_did_what_to_a_transaction_but_not_its_text():
+    taken = request_of(timedelta(days=1))
+    for action in ("this is wrong", "opened"):
+        AuditEntry.objects.create(
+            username="alice",
+            action=action,
+            model="merchants.normalizationrequest",
+            object_id=str(taken.pk),
+            object_name=taken.description if action != "opened" else "",
+            changes={"given: comment": ["", "She means SWEDISH MARKET"]},
+        )
+    prune()
+    assert AuditEntry.objects.filter(object_name=taken.description).exists()
+    AuditEntry.objects.update(at=timezone.now() - timedelta(days=91))
+    prune()
+    assert set(AuditEntry.objects.values_list("username", "object_name")) == {("alice", "erased")}
+    assert list(AuditEntry.objects.values_list("changes", flat=True)) == [{}, {}]
+    assert prune() == 0
+
+
 def test_an_answer_goes_when_nobody_has_asked_for_it_within_the_time():
     moment = timezone.now() - OLD
     old = {"finished_at": moment, "status": Resolution.Status.RESOLVED}

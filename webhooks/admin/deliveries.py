@@ -45,6 +45,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ("id",)
     search_help_text = "The id of a delivery, an event (webhook-id), a webhook, or a request."
     show_form = False
+    shows_transaction = True
     panels_above = (
         "webhooks/delivery_state.html",
         "webhooks/delivery_attempts.html",

@@ -22,6 +22,7 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("id",)
     search_help_text = "The event's id (webhook-id), or the id of what it is about."
     show_form = False
+    shows_transaction = True
     panels_above = ("webhooks/event_panels.html",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
