@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.system.sockets import POST, connect
 from tests.system.stack import Stack
+from tests.system.test_held_connections import TOO_MANY
 from tests.system.test_web_server import PROMPT_SECONDS, post
-from tests.system.test_web_worker import POST, TOO_MANY, connect
 
 pytestmark = pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
 

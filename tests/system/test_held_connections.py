@@ -1,0 +1,239 @@
+"""The web server's worker: connections that are slow, silent or left open keep nobody out."""
+
+import json
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+import requests
+
+from tests.system.sockets import POST, connect
+from tests.system.stack import ROOT, Stack
+from tests.system.test_web_server import PROMPT_SECONDS, post, upload_batch
+
+pytestmark = pytest.mark.stack(shared=True)
+
+
+FORM = (
+    "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken=" + "a" * 32 + "\r\n"
+    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\na="
+)
+
+
+UNFINISHED = [
+    "",
+    "\r\n",
+    POST,
+    POST + "Content-Length: 100\r\n\r\n{{",
+    POST + "Content-Length: 200000\r\n\r\n{{",
+    POST + "Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
+    FORM.format(300_000),
+    FORM.format("000000000000000100"),
+    FORM.format("100 \t"),
+    FORM.format("0" * 4_100 + "100"),
+    POST + "Content-Length: " + "0" * 4_100 + "100\r\n\r\n{{",
+    "GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + "0" * 4_100 + "1\r\n\r\n",
+    "GET /livez HTTP/1.1\r\nHost: localhost\r\n" + ("X-Large: " + "a" * 8_000 + "\r\n") * 5,
+    "GET /livez HTTP/1.1\nHost: localhost\n\n",
+    "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" + POST,  # behind one that is answered
+]
+
+
+@pytest.mark.stack(PAVE_WEB_THREADS="20", PAVE_WEB_STALLED_SECONDS="120")
+def test_those_who_send_slowly_keep_nobody_out(stack: Stack, key: str) -> None:
+    slow: list[socket.socket] = []
+    try:
+        for number in range(15 * len(UNFINISHED)):  # two processes have 40 threads
+            caller = f"Authorization: Api-Key {key}\r\n" if number % 3 else ""
+            slow.append(connect(stack, UNFINISHED[number % len(UNFINISHED)].format(caller)))
+        for _ in range(5):
+            for connection in slow[3 :: len(UNFINISHED)]:
+                connection.sendall(b" ")
+            for connection in slow[8 :: len(UNFINISHED)]:
+                connection.sendall(b"a")
+            assert post(stack, key)[0] < PROMPT_SECONDS
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_those_who_do_not_close_keep_nobody_out(stack: Stack, key: str) -> None:
+    ask = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    refused = POST.format("") + "Content-Length: 300000\r\n\r\n{"
+    left_open: list[socket.socket] = []
+    try:
+        for _ in range(5):
+            left_open += [connect(stack, sent) for sent in [ask, refused] * 10]
+            assert post(stack, key)[0] < PROMPT_SECONDS
+        for connection in left_open:
+            assert connection.recv(1000).startswith((b"HTTP/1.1 200", b"HTTP/1.1 401"))
+    finally:
+        for connection in left_open:
+            connection.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/openapi.json",
+        "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js",
+        "/v1/normalizations?limit=100",
+    ],
+)
+def test_those_who_do_not_read_keep_nobody_out(stack: Stack, key: str, path: str) -> None:
+    if "normalizations" in path:
+        for _ in range(100):
+            metadata = {f"k{number}": "\U0001f600" * 500 for number in range(16)}
+            requests.post(
+                f"{stack.web_url}/v1/normalizations",
+                json={"description": "A", "metadata": metadata},
+                headers={"Authorization": f"Api-Key {key}"},
+                timeout=30,
+            )
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Api-Key {key}\r\n\r\n"
+    unread = []
+    try:
+        for _ in range(90):
+            unread.append(connect(stack, "", window=2048))
+            unread[-1].sendall((ask * 20).encode())
+        assert all(post(stack, key)[0] < PROMPT_SECONDS for _ in range(5))
+    finally:
+        for connection in unread:
+            connection.close()
+
+
+LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+
+
+def _read_slowly(stack: Stack, path: str, key: str) -> bytes:
+    """Return the body of a response that is read at 2 MB a second or so."""
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    received = b""
+    with connect(stack, f"{ask}Authorization: Api-Key {key}\r\n\r\n", window=65_536) as connection:
+        while part := connection.recv(65_536):
+            received += part
+            time.sleep(0.02)
+    return received.partition(b"\r\n\r\n")[2]
+
+
+def test_a_large_response_that_is_read_slowly_comes_whole(stack: Stack, key: str) -> None:
+    whole = requests.get(
+        stack.web_url + LARGE_FILE, headers={"Accept-Encoding": ""}, timeout=30
+    ).content
+    assert _read_slowly(stack, LARGE_FILE, key) == whole
+
+
+@pytest.mark.parametrize("path", [LARGE_FILE, LARGE_FILE.replace("s", "%73", 1)])
+def test_strangers_who_do_not_read_files_cut_off_no_clients_answers(
+    stack: Stack, key: str, path: str
+) -> None:
+    row = b'{"description": "SHOP", "metadata": {"a": "%s"}}\n' % (400 * b"x")
+    batch = upload_batch(stack, key, 3_000 * row).json()
+    ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    unread = [connect(stack, ask, window=2048) for _ in range(40)]
+    try:
+        assert post(stack, key)[0] < PROMPT_SECONDS
+        results = _read_slowly(stack, f"/v1/batches/{batch['id']}/results", key)
+    finally:
+        for connection in unread:
+            connection.close()
+    # In chunks; the last says that it is whole.
+    assert results.endswith(b"\r\n0\r\n\r\n")
+
+
+def test_a_large_body_that_is_not_sent_keeps_no_upload_out(stack: Stack, key: str) -> None:
+    ask = "GET /docs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n"
+    idle = [connect(stack, ask) for _ in range(40)]
+    try:
+        assert upload_batch(stack, key, b'{"description": "A"}\n' * 20_000).status_code == 202
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+# A process holds a thousand connections.
+TOO_MANY = 1_500
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "G",
+        POST + "Content-Length: 100\r\n\r\n{{",
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    ],
+    ids=["silent", "a byte", "half a body", "kept alive", "unread"],
+)
+def test_connections_that_wait_make_room_for_others(stack: Stack, key: str, sent: str) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4_096), hard))
+    waiting = []
+    try:
+        for number in range(TOO_MANY):
+            waiting.append(connect(stack, sent, window=2048))
+            if number > TOO_MANY / 2:  # while the server closes the oldest
+                with suppress(OSError):
+                    waiting[number // 2].sendall(b"a")
+            if number % 100 == 99:
+                assert post(stack, key)[0] < PROMPT_SECONDS
+    finally:
+        for connection in waiting:
+            connection.close()
+    assert "Exception in worker process" not in stack.logs()
+
+
+def test_a_process_that_may_have_few_files_holds_fewer_connections() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256));"
+        "from pave import gunicorn; print(gunicorn.worker_connections)"
+    )
+    run = [sys.executable, "-c", code]
+    assert subprocess.check_output(run, cwd=ROOT, text=True) == "128\n"
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
+def test_heads_that_come_byte_by_byte_keep_nobody_out(stack: Stack, key: str) -> None:
+    head = "GET /livez HTTP/1.1\r\nHost: localhost\r\n" + ("X-Large: " + "a" * 4_000 + "\r\n") * 7
+    slow = [connect(stack, head) for _ in range(150)]
+    stop = threading.Event()
+
+    def trickle() -> None:
+        while not stop.is_set():
+            for connection in slow:
+                with suppress(OSError):
+                    connection.send(b"a")
+            stop.wait(0.05)
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(trickle)
+            try:
+                assert all(post(stack, key)[0] < PROMPT_SECONDS for _ in range(10))
+            finally:
+                stop.set()
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+# A client that sends nothing more is cut off after this.
+@pytest.mark.stack(PAVE_WEB_STALLED_SECONDS="1")
+def test_those_who_stop_sending_are_cut_off(stack: Stack, key: str) -> None:
+    for sent in UNFINISHED[2:5]:
+        with connect(stack, sent.format(f"Authorization: Api-Key {key}\r\n")) as connection:
+            head, _, body = connection.recv(1000).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 408")
+            assert json.loads(body)["status"] == 408
+    for sent in UNFINISHED[:2]:
+        with connect(stack, sent) as connection:
+            connection.settimeout(10)
+            connection.recv(1000)
