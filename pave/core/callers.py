@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -40,6 +40,17 @@ def callers_address(peer: str, forwarded: str) -> str:
                 break
             address = str(parsed)
     return address
+
+
+def network_of(address: str | None) -> str:
+    """Return what counts as one caller's address; what is no address as it is.
+
+    Of IPv6 it is the network that one machine has.
+    """
+    parsed = _as_address(address or "")
+    if parsed is None:
+        return address or ""
+    return str(ip_network((parsed, 64), strict=False)[0]) if parsed.version == 6 else str(parsed)
 
 
 def _is_trusted(address: str) -> bool:

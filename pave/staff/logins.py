@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -21,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from pave.core import clock
+from pave.core.callers import network_of
 from pave.staff import audit
 
 ATTEMPTS_PER_MINUTE = 20
@@ -123,13 +123,3 @@ def record(request: HttpRequest, response: HttpResponse) -> None:
 def address_of(request: HttpRequest) -> str:
     """Return what counts as one caller's address: of IPv6, the network that one machine has."""
     return network_of(request.META.get("REMOTE_ADDR", ""))
-
-
-def network_of(address: str | None) -> str:
-    """Return an address of IPv4, or the network of one of IPv6; what is neither as it is."""
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
-        return address or ""
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    return str(ip_network((parsed, 64), strict=False)[0]) if parsed.version == 6 else str(parsed)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from pave.core.callers import callers_address
+from pave.core.callers import callers_address, network_of
 
 # All requests whose sender is not known are of this caller.
 STRANGERS = ""
@@ -114,17 +114,21 @@ class Turns:
         self._busy[connection.caller] -= 1
 
     def dismiss(self, more_than: int = 0) -> Any | None:
-        """Return the newest request of the longest line, if that is longer than ``more_than``."""
-        lines = ((lines, address) for lines in self._waiting.values() for address in lines)
-        longest = max(lines, key=lambda found: len(found[0][found[1]]), default=None)
-        if longest is None or len(longest[0][longest[1]]) <= more_than:
+        """Return the newest request of who has most, if those are ``more_than`` so many.
+
+        Of strangers it is one of the address that has most.
+        """
+        counts = {caller: sum(map(len, lines.values())) for caller, lines in self._waiting.items()}
+        caller = max(counts, key=counts.__getitem__, default=STRANGERS)
+        if counts.get(caller, 0) <= more_than:
             return None
-        lines_of_caller, address = longest
-        connection = lines_of_caller[address].pop()
-        if not lines_of_caller[address]:
-            del lines_of_caller[address]
-            if not lines_of_caller:
-                del self._waiting[connection.caller]
+        lines = self._waiting[caller]
+        address = max(lines, key=lambda each: len(lines[each]))
+        connection = lines[address].pop()
+        if not lines[address]:
+            del lines[address]
+            if not lines:
+                del self._waiting[caller]
         return connection
 
 
@@ -146,8 +150,8 @@ def _session_cookie() -> re.Pattern[bytes]:
 
 
 def _address(peer: Any, head: bytes) -> str:
-    """Return the address that a request comes from, as far as proxies can be trusted."""
+    """Return what counts as the address of a request, as far as proxies can be trusted."""
     if not peer:
         return ""
     forwarded = b",".join(found[1] for found in _FORWARDED.finditer(head))
-    return callers_address(peer[0], forwarded.decode("latin-1"))
+    return network_of(callers_address(peer[0], forwarded.decode("latin-1")))

@@ -88,6 +88,13 @@ def test_those_who_are_not_known_take_turns_by_address(tried: Turns) -> None:
     assert [connection.of for connection in _take_all(tried)] == ["x", "probe"]
 
 
+def test_of_ipv6_an_address_is_the_network_that_one_machine_has(tried: Turns) -> None:
+    for number in range(3):
+        _join(tried, "x", address=f"2001:db8:1:1::{number}")
+    _join(tried, "y", address="2001:db8:1:2::1")
+    assert [connection.of for connection in _take_all(tried)] == ["x", "y"]
+
+
 def test_behind_a_trusted_proxy_it_is_the_address_that_this_names(
     tried: Turns, settings: Any
 ) -> None:
@@ -176,3 +183,13 @@ def test_room_is_made_by_the_newest_of_who_has_most(tried: Turns) -> None:
     assert sorted(left) == ["a", "a", "b", "b"]
     assert tried.dismiss() is None
     assert tried.take() is None
+
+
+def test_room_is_made_by_strangers_however_many_addresses_they_have(tried: Turns) -> None:
+    _join(tried, *"aaa")
+    for number in (1, 2, 3, 1):
+        _join(tried, "", address=f"203.0.113.{number}")
+    assert [tried.dismiss(3).of] == [""]
+    assert tried.dismiss(3) is None
+    left = [connection.address for connection in _take_all(tried) if not connection.of]
+    assert left == ["203.0.113.1", "203.0.113.2"], "one of each: the first had two"
