@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import clock
-from pave.core.callers import tell_caller
+from pave.core.callers import identify_caller
 
 
 class ClientRequest(Request):
@@ -53,7 +53,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if scheme.lower() != self.keyword.lower():
             return None
         key = api_keys.authenticate(secret.strip())
-        tell_caller(request.META, f"client {key.client.pk}" if key else "")
+        identify_caller(request.META, f"client {key.client.pk}" if key else "")
         if key is None:
             raise AuthenticationFailed("This API key is not valid: wrong, revoked or expired.")
         refuse_other_client(key.client, request.META.get("HTTP_CLIENT_ID"), "client-id header")

@@ -13,16 +13,26 @@ MAX_PROXIES = 16
 _WITH_PORT = re.compile(r"\s*(?:([\d.]+):\d+|\[([\da-fA-F:.]+)\](?::\d+)?)\s*", re.ASCII)
 
 
-def tell_caller(environ: Mapping[str, Any], caller: str) -> None:
+def identify_caller(environ: Mapping[str, Any], caller: str) -> None:
     """Tell Pave's web server who sent a request, for whose turn it then counts.
 
     Args:
         environ: The request's environment.
         caller: Who; "" if its key was refused.
     """
-    tell = getattr(environ.get("gunicorn.socket"), "tell_caller", None)
+    tell = getattr(environ.get("gunicorn.socket"), "identify_caller", None)
     if tell is not None:  # other servers have no turns
         tell(caller)
+
+
+def identify_staff(environ: Mapping[str, Any], user: int | None) -> None:
+    """Tell Pave's web server that an account of staff sent a request.
+
+    Args:
+        environ: The request's environment.
+        user: The account's primary key.
+    """
+    identify_caller(environ, f"staff {user}")
 
 
 def callers_address(peer: str, forwarded: str) -> str:

@@ -231,19 +231,5 @@ class ReadOnlyAdmin(StaffAdmin):
         return False
 
 
-class ReadOnlyInline(admin.TabularInline):
-    """Rows that Pave creates, on the page of their parent."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
 def _joined(previous: list[str] | None, text: str, index: int = 1) -> str:
     return f"{previous[index]}, {text}" if previous else text

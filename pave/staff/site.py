@@ -18,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from pave.core import clock
-from pave.core.callers import tell_caller
+from pave.core.callers import identify_staff
 from pave.core.concurrency import Busy, ConcurrencyLimit, hold_until_sent
 from pave.staff import audit, logins
 from pave.staff.dashboard import home, span_of
@@ -68,7 +68,7 @@ class StaffSite(AdminSite):
 
         @wraps(view)
         def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            tell_caller(request.META, f"staff {request.user.pk}")
+            identify_staff(request.META, request.user.pk)
             clock.synchronize()
             with ExitStack() as slots:
                 try:

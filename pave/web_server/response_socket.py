@@ -23,11 +23,11 @@ class ResponseSocket(socket.socket):
 
     Attributes:
         slots: One for each thread that may wait; set it before each response.
-        tell_caller: Called by a thread with who sent the request that it works on.
+        identify_caller: Called by a thread with who sent the request that it works on.
     """
 
     slots: threading.Semaphore
-    tell_caller: Callable[[str], None]
+    identify_caller: Callable[[str], None]
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())

@@ -111,7 +111,7 @@ class BufferingWorker(ThreadWorker):
         if conn.parser is None:
             conn.sock = ResponseSocket(conn.sock)
             conn.sock.slots = self._slow_readers
-            conn.sock.tell_caller = partial(self._tell_caller, conn)
+            conn.sock.identify_caller = partial(self._identify_caller, conn)
             conn.collected = bytearray()
         else:  # what was read beyond the request before
             conn.collected = bytearray(conn.parser.unreader.take_buffered())
@@ -268,7 +268,7 @@ class BufferingWorker(ThreadWorker):
             conn.collected = b""
             super().enqueue_req(conn)
 
-    def _tell_caller(self, conn: Any, caller: str) -> None:
+    def _identify_caller(self, conn: Any, caller: str) -> None:
         if caller != conn.caller:
             self.method_queue.defer(self._identify, conn, caller)
 

@@ -20,6 +20,7 @@ from merchants.models import Merchant, NormalizationRequest
 from merchants.requests import erasure
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
+from pave.staff import logins
 from pave.staff.models import AuditEntry
 from tests.admin.fixtures import LogIn
 from tests.factories import ApiKeyFactory
@@ -352,6 +353,26 @@ def test_refused_logins_on_record_are_few_also_without_redis_and_by_network(
         browser = Browser(REMOTE_ADDR=f"2001:db8::{number}")
         browser.post(reverse("admin:login"), {"username": "anna", "password": "wrong"})
     assert AuditEntry.objects.count() == 1
+
+
+def test_refused_logins_are_on_record_by_address_up_to_a_number(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "MAX_ON_RECORD", 3)
+    User.objects.create_superuser("anna", password="right-horse-battery")
+
+    def guess(*addresses: str) -> list[str]:
+        for address in addresses:
+            browser = Browser(REMOTE_ADDR=address)
+            browser.post(reverse("admin:login"), {"username": "anna", "password": "wrong"})
+        return list(AuditEntry.objects.order_by("pk").values_list("address", flat=True))
+
+    first = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    assert guess(*first, *first, "192.0.2.4") == first
+    details = AuditEntry.objects.order_by("pk").values_list("detail", flat=True)
+    assert [bool(detail) for detail in details] == [False, False, True]
+    AuditEntry.objects.update(at=F("at") - timedelta(minutes=15))
+    assert guess("192.0.2.1", "192.0.2.4") == [*first, "192.0.2.1", "192.0.2.4"]
 
 
 def test_who_guesses_anothers_password_has_not_logged_in(superuser: Browser) -> None:

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from merchants.catalogue import feedback, merge, rulesets
 from merchants.models import Alias, Feedback, Merchant, Rule
-from tests.factories import MerchantFactory
+from tests.factories import MerchantFactory, NormalizationRequestFactory
 from tests.fixtures import Caller
 from tests.merchants.cluster import run_cluster
 from tests.servers import ON_SQLITE
@@ -175,6 +175,18 @@ def test_what_nobody_was_shown_goes_with_the_client(
     assert not Rule.objects.exists()
     rulesets.publish(note="Later", by="ann")
     assert names(stranger_api) == []
+
+
+def test_a_name_that_another_client_proposed_too_stays_with_that_one(
+    superuser: Browser, given: Feedback, stranger: Caller
+) -> None:
+    accept(superuser, given, new_name=NAME, text="ZWX")
+    request = NormalizationRequestFactory(client=stranger.client)
+    Feedback.objects.create(request=request, merchant=Merchant.objects.get(), merchant_name=NAME)
+    call_command("erase_client", "1234", "--yes", stdout=io.StringIO())
+    assert Merchant.objects.get().name == NAME
+    call_command("erase_client", stranger.client.client_id, "--yes", stdout=io.StringIO())
+    assert not Merchant.objects.exists()
 
 
 def test_what_was_published_stays_when_the_client_is_erased(

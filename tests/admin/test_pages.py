@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.db import connection
@@ -14,13 +16,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from benchmarks.staff_rows import fill_with
-from merchants.models import Batch, Feedback, Merchant, Rule
+from merchants.models import Batch, Feedback, Merchant, Resolution, Rule
 from pave.clients import api_keys
 from pave.clients.models import Client
 from pave.core.ids import new_id
 from pave.operations.models import ClusterBeat, Tally
+from pave.staff.audit import is_secret_name
 from pave.staff.model_admin import CappedPaginator
 from pave.staff.models import AuditEntry
+from tests.admin.fixtures import MATCH, MERCHANT
 from tests.factories import RulesetFactory
 from tests.fixtures import Caller
 from tests.servers import ON_SQLITE
@@ -112,6 +116,46 @@ def test_no_page_has_a_script_or_a_style_of_its_own(
         assert not re.search(r'(src|href)="https?://', html.replace('href="https://client', "")), (
             name
         )
+
+
+MARKUP = "<i title='x\">"
+
+
+def test_no_text_of_any_row_is_taken_for_markup(
+    superuser: Browser, some: None, objects: dict[str, str]
+) -> None:
+    for model in apps.get_models():
+        if model._meta.app_label in ("clients", "merchants", "webhooks"):
+            model._base_manager.update(
+                **{
+                    field.name: MARKUP
+                    for field in model._meta.concrete_fields
+                    if field.get_internal_type() in ("CharField", "TextField")
+                    and not (field.unique or field.choices or is_secret_name(field.name))
+                    and (field.max_length or 99) >= len(MARKUP)
+                }
+            )
+    Resolution.objects.update(answer={"merchant": {**MERCHANT, "name": MARKUP}, "match": MATCH})
+    Resolution.objects.update(evidence=[MARKUP])
+    AuditEntry.objects.create(
+        username="anna", action=MARKUP, model="webhooks.webhook", object_name=MARKUP,
+        object_id=objects["webhooks.webhook"], changes={MARKUP: [MARKUP, MARKUP]}, detail=MARKUP,
+    )  # fmt: skip
+    pages = [reverse(name) for name in LISTS]
+    for model, pk in objects.items():
+        pages += [
+            reverse(f"admin:{model.replace('.', '_')}_{page}", args=[pk])
+            for page in ("change", "history")
+        ]
+    pages.append(reverse("admin:search") + f"?q={quote(MARKUP)}")
+    shown = 0
+    for page in pages:
+        response = superuser.get(page, follow=True)
+        assert response.status_code == 200, page
+        html = response.content.decode()
+        assert "<i " not in html, page
+        shown += "&lt;i " in html
+    assert shown >= 20
 
 
 def test_a_list_counts_no_further_than_it_must(

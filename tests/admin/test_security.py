@@ -92,6 +92,14 @@ def test_an_address_has_so_many_tries_a_minute_whatever_the_names(anna: User) ->
         assert _log_in(Browser(), PASSWORD) == 302
 
 
+def test_of_ipv6_a_network_has_so_many_tries(anna: User) -> None:
+    with time_machine.travel(datetime(2026, 11, 24, 12, tzinfo=UTC), tick=False):
+        for number in range(logins.ATTEMPTS_PER_MINUTE):
+            _try_names(Browser(REMOTE_ADDR=f"2001:db8:1:1::{number:x}"), 1)
+        assert _log_in(Browser(REMOTE_ADDR="2001:db8:1:1::ffff"), PASSWORD) == 429
+        assert _log_in(Browser(REMOTE_ADDR="2001:db8:1:2::1"), PASSWORD) == 302
+
+
 def test_without_the_cache_nobody_is_kept_out(anna: User, settings: Settings) -> None:
     away = {
         "BACKEND": "django_redis.cache.RedisCache",

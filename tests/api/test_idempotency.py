@@ -252,6 +252,16 @@ def test_the_key_itself_is_not_kept(api):
     assert "jane" not in IdempotencyKey.objects.get().key
 
 
+def test_what_is_kept_of_a_key_and_its_request_cannot_be_guessed(api, settings):
+    kept = []
+    for secret in ("one" * 20, "two" * 20):
+        settings.SECRET_KEY = secret
+        post(api, "4111111111111111")
+        row = IdempotencyKey.objects.latest("id")
+        kept += [row.key, row.fingerprint]
+    assert len(set(kept)) == 4
+
+
 def test_a_key_that_an_earlier_release_kept_in_clear_still_counts(api):
     first = post(api, "k-1")
     IdempotencyKey.objects.update(key="k-1")

@@ -1,13 +1,16 @@
 import csv
 import io
+import itertools
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
 from merchants.api import batch_download
-from merchants.api.transfer_limits import DOWNLOADS
+from merchants.api.transfer_limits import DOWNLOADS, Download
 from merchants.models import NormalizationRequest
 from tests.api.problems import problem
 from tests.merchants.batching import CSV, NDJSON, post
@@ -127,6 +130,25 @@ def test_a_client_reads_one_result_at_a_time_until_it_has_been_read(api, strange
     assert stranger.api.get(f"/v1/batches/{ids[1]}/results").getvalue()
     assert first.getvalue()
     assert api.get(f"/v1/batches/{ids[0]}/results").getvalue()
+
+
+def test_two_parts_of_results_are_worked_on_at_once():
+    begun, third = itertools.count(1), threading.Event()
+    both = threading.Barrier(2)
+
+    def parts():
+        if (number := next(begun)) <= 2:
+            both.wait(10)
+            yield third.wait(0.5)
+        third.set()
+        yield number > 2
+
+    downloads = [Download(number, parts()) for number in range(3)]
+    with ThreadPoolExecutor() as readers:
+        third_came_meanwhile = list(readers.map(next, downloads))
+    assert sorted(third_came_meanwhile) == [False, False, True]
+    for download in downloads:
+        download.close()
 
 
 def test_a_process_lets_few_read_results(api):

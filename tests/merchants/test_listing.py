@@ -1,4 +1,5 @@
 from base64 import b64encode
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -202,6 +203,13 @@ def test_a_client_has_two_searches_at_once(api, stranger_api, client_1234):
         assert api.get("/v1/merchants").status_code == 200
         assert stranger_api.get(path).status_code == 200
     assert api.get(path).status_code == 200
+
+
+def test_a_process_makes_four_searches_at_once(api):
+    with ExitStack() as others:
+        for number in range(4):
+            others.enter_context(_SEARCHES.slot(-number))
+        problem(api.get("/v1/merchants?search=netflix"), 503)
 
 
 @pytest.mark.parametrize("sign", ["\u2603", "\u2028"])

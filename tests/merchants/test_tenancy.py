@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from merchants.catalogue import feedback, rulesets
 from merchants.matching.heuristic import PaveHeuristic, Transaction
+from merchants.matching.types import Key
 from merchants.models import Alias, Merchant, NormalizationRequest, Resolution
 from merchants.requests import admission, cancellation, revision, submission, worker
 from merchants.requests.resolutions import claims
+from merchants.requests.resolutions.keys import stored_key
 from tests.merchants.cluster import run_cluster
 from tests.merchants.test_erasure import erase, everything_stored
 from webhooks.models import Event
@@ -269,6 +271,15 @@ def test_what_is_in_no_catalogue_is_asked_anew_by_each_client(client_1234, stran
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_key_of_a_clients_text_cannot_be_guessed(client_1234, settings):
+    def stored():
+        return stored_key(Key("JANE DOE", shared=False), client_1234.client.pk).text
+
+    first = stored()
+    settings.SECRET_KEY = "another one" * 5
+    assert stored() != first
+
+
 def test_an_erased_client_leaves_nothing_of_its_texts(client_1234, stranger, webhook):
     own, others = words_of(5, 60), words_of(6, 60)
     post_all(client_1234, own, seed=7)

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from ipaddress import ip_network
@@ -158,12 +159,25 @@ def test_manage_py_check_and_what_starts_refuse_them():
         assert "pave.E001" in ran.stderr, command
 
 
-def test_the_web_server_does_not_start_with_keys_that_protect_nothing():
+@pytest.mark.parametrize(
+    ("setting", "value", "id_"),
+    [
+        ("SECRET_KEY", "short", "pave.E007"),
+        ("ALLOWED_HOSTS", "*", "pave.E011"),
+        ("PAVE_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8", "pave.E012"),
+    ],
+)
+def test_the_web_server_does_not_start_with_what_protects_nothing(setting, value, id_):
     gunicorn = ["-m", "gunicorn", "-c", "python:pave.gunicorn", "pave.wsgi", "-b", "127.0.0.1:0"]
-    keys = Fernet.generate_key().decode()
-    ran = start(*gunicorn, DEBUG="false", SECRET_KEY="short", FIELD_ENCRYPTION_KEYS=keys)
+    production = {
+        "DEBUG": "false",
+        "SECRET_KEY": "0" * checks.SECRET_KEY_LENGTH,
+        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "ALLOWED_HOSTS": "pave.example.com",
+    }
+    ran = start(*gunicorn, **{**production, setting: value})
     assert ran.returncode != 0
-    assert "pave.E007" in ran.stderr
+    assert set(re.findall(r"pave\.E\d+", ran.stderr)) == {id_}
 
 
 def test_the_file_of_sqlite_is_its_owners_alone(tmp_path):

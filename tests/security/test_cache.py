@@ -1,9 +1,11 @@
 """Whoever can write to the cache runs no code with it, and decides nothing."""
 
 import json
+import time
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.core import signing
 from django.core.cache import cache
 from django.urls import reverse
@@ -72,6 +74,16 @@ def test_what_is_cached_of_one_client_counts_for_no_other(client_1234, stranger)
     answer = stranger.api.get("/v1/usage")
     assert answer.status_code == 200
     assert answer.json()["client_id"] == stranger.client.client_id
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(50, 200), (61, 401)])
+def test_an_ended_key_that_is_put_back_counts_for_a_minute_at_most(client_1234, seconds, status):
+    name = cached_key(client_1234)
+    stored = cache.get(name)
+    api_keys.revoke(key=client_1234.client.api_keys.get())
+    cache.set(name, stored, None)
+    with time_machine.travel(time.time() + seconds):
+        assert client_1234.api.get("/v1/usage").status_code == status
 
 
 def test_a_key_that_an_earlier_release_cached_without_a_column_counts(client_1234):

@@ -91,8 +91,10 @@ def test_none_is_in_the_database(used):
         assert secret.encode() not in text
 
 
-def test_none_is_in_the_cache(used):
+def test_none_is_in_the_cache_nor_where_messages_go(used, receiver):
     text = cached()
+    assert b"/hook" not in text
+    assert f":{receiver.port}".encode() not in text
     assert b'"client_id":"1234' in text
     for secret in used:
         assert secret.encode() not in text

@@ -237,3 +237,32 @@ def test_those_who_stop_sending_are_cut_off(stack: Stack, key: str) -> None:
         with connect(stack, sent) as connection:
             connection.settimeout(10)
             connection.recv(1000)
+    with connect(stack, POST) as connection:  # in all, and not since the last byte
+        connection.settimeout(0.3)
+        for _ in range(30):
+            with suppress(TimeoutError):
+                assert connection.recv(1000).startswith(b"HTTP/1.1 408")
+                break
+            connection.sendall(b"x")
+        else:
+            pytest.fail("It was not cut off.")
+
+
+def test_who_has_much_to_read_gets_no_thread_for_its_next_request(stack: Stack, key: str) -> None:
+    body = '{"description": "AFTER A LARGE RESPONSE"}'
+    ask = f"Host: localhost\r\nAuthorization: Api-Key {key}\r\n"
+    post_one = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+    def is_there() -> bool:
+        query = "SELECT count(*) FROM merchants_normalizationrequest WHERE description = %s"
+        return bool(stack.database.rows(query, "AFTER A LARGE RESPONSE")[0][0])
+
+    with connect(stack, "", window=2048) as reading:
+        reading.sendall(f"GET /openapi.json HTTP/1.1\r\n{ask}\r\n".encode())
+        reading.sendall(f"POST /v1/normalizations HTTP/1.1\r\n{ask}{post_one}".encode())
+        time.sleep(1)
+        assert not is_there()
+        read = b""
+        while b"HTTP/1.1 202" not in read:
+            read = read[-20:] + reading.recv(65_536)
+    assert is_there()

@@ -1,5 +1,6 @@
 """Whoever keeps the web server busy waits for itself: callers take turns for threads."""
 
+import itertools
 import json
 import select
 import selectors
@@ -44,8 +45,9 @@ def _in_progress(stack: Stack, count: int, request: str) -> Iterator[list[socket
 
 
 @contextmanager
-def _asking(stack: Stack, count: int, *asked: str) -> Iterator[None]:
+def _asking(stack: Stack, count: int, *asked: str, addresses: int = 1) -> Iterator[None]:
     """Keep so many connections, each of which asks again as soon as it is answered."""
+    sources = itertools.cycle(f"127.0.1.{number + 1}" for number in range(addresses))
     ended = threading.Event()
     address = urlsplit(stack.web_url)
 
@@ -53,7 +55,9 @@ def _asking(stack: Stack, count: int, *asked: str) -> Iterator[None]:
         with selectors.DefaultSelector() as poller:
             while not ended.is_set():
                 while len(poller.get_map()) < count and not ended.is_set():
-                    connection = socket.create_connection((address.hostname, address.port), 30)
+                    connection = socket.create_connection(
+                        (address.hostname, address.port), 30, (next(sources), 0)
+                    )
                     again = asked[len(poller.get_map()) % len(asked)].encode()
                     poller.register(connection, selectors.EVENT_READ, again)
                     with suppress(OSError):
@@ -126,6 +130,21 @@ def test_callers_who_keep_all_connections_busy_keep_nobody_out(
         for _ in range(20):
             assert post(stack, key)[1].status_code == 202
             assert _live(stack, "127.0.0.2") == 200
+
+
+@pytest.mark.parametrize("addresses", [6, 200])
+def test_strangers_of_many_addresses_cut_off_no_connection_that_a_client_keeps(
+    stack: Stack, key: str, addresses: int
+) -> None:
+    with (
+        _asking(stack, 1_020, _request(""), addresses=addresses),
+        requests.Session() as session,
+    ):
+        session.headers["Authorization"] = f"Api-Key {key}"
+        for number in range(60):
+            body = {"description": f"SHOP {number}"}
+            answer = session.post(f"{stack.web_url}/v1/normalizations", json=body, timeout=30)
+            assert answer.status_code == 202
 
 
 def test_a_connection_that_is_new_is_not_the_one_that_makes_room(stack: Stack, key: str) -> None:

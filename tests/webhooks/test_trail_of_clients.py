@@ -21,11 +21,13 @@ def test_what_a_client_does_is_on_record_with_its_address(api, client_1234):
     pk = create(api)
     api.patch(f"/v1/webhooks/{pk}", {"enabled": False}, format="json", REMOTE_ADDR="192.0.2.7")
     api.post("/create_webhook", {"url": "https://9.9.9.9/"}, format="json")
+    secret = api.post(f"/v1/webhooks/{pk}/rotate-secret").json()["secret"]
     api.delete(f"/v1/webhooks/{pk}")
     entries = AuditEntry.objects.filter(username="client 1234", object_id=pk).order_by("id")
     assert [entry.action for entry in entries] == [
-        "created", "changed", "changed by /create_webhook", "deleted",
+        "created", "changed", "changed by /create_webhook", "gave a new secret to", "deleted",
     ]  # fmt: skip
+    assert secret not in str(list(AuditEntry.objects.values()))
     assert entries[1].address == "192.0.2.7"
     assert entries[1].changes == {"enabled": ["True", "False"]}
     assert entries[2].changes["url"] == [URL, "https://9.9.9.9/"]

@@ -14,6 +14,7 @@ from pave.api.openapi.schema import operation
 from pave.api.views import ClientView
 from pave.clients.authentication import ApiKeyAuthentication
 from pave.clients.models import Client
+from pave.core.callers import identify_staff
 from pave.staff import audit
 from webhooks.api.representations import CreatedWebhookSerializer
 from webhooks.api.serializers import CreateWebhookSerializer
@@ -62,6 +63,8 @@ class CreateWebhookView(ClientView):
 
         A client with several webhooks changes its oldest: under the seed it had no other.
         """
+        if isinstance(request.user, AbstractUser):
+            identify_staff(request.META, request.user.pk)
         data = request.data
         fields = validated(CreateWebhookSerializer(data=data, context=look_up_context(request)))
         if isinstance(request.user, Client):
