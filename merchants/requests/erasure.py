@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
@@ -30,7 +31,6 @@ from pave.api.models import IdempotencyKey
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
 from pave.core import clock
-from pave.core.app_config import pave_apps
 from pave.core.caching.cached_lookup import PROCESS_SECONDS
 from pave.core.database import advisory_locks
 from pave.core.database.along_index import just
@@ -226,11 +226,8 @@ def _forget_statistics() -> None:
     """Recompute PostgreSQL's statistics, which contain some values, from the remaining rows."""
     if connection.vendor != "postgresql":
         return
-    tables: list[type[models.Model]] = [LogEntry]
-    for app in pave_apps():
-        tables += app.get_models()
     with connection.cursor() as cursor:
-        for model in tables:
+        for model in apps.get_models():
             cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
 
 

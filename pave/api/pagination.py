@@ -21,6 +21,8 @@ MAX_PAGE_SIZE = 200
 # read it, and no place among the requests in progress. Of 240 KB with Linux's own
 # net.core.wmem_max, whatever pave/gunicorn.py asks for.
 MAX_PAGE_BYTES = 200_000
+# What REST framework reads from a cursor that names nothing; one of Pave's always does.
+_TOP = Cursor(offset=0, reverse=False, position=None)
 # REST framework writes each of these in six bytes instead of three.
 _ESCAPED = re.compile("[\u2028\u2029]")
 
@@ -58,6 +60,8 @@ class Pages(CursorPagination):
         """
         try:
             cursor = super().decode_cursor(request)
+            if cursor == _TOP and request.query_params[self.cursor_query_param]:
+                raise ValueError("It names no position.")
             if cursor is not None and cursor.position is not None:
                 self.check_position(str(cursor.position))
         except (NotFound, ValueError) as error:

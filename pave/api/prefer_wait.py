@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 MAX_SECONDS = 10
 _POLL_SECONDS = 0.05
-_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=[,;]|$)", re.IGNORECASE)
+_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,100})\"?\s*(?=[,;]|$)", re.IGNORECASE)
 
 FindFinished = Callable[[Collection[UUID]], Collection[UUID]]
 

@@ -39,7 +39,7 @@ class Turns:
         self._busy: Counter[str] = Counter()
         # By caller and, of strangers, by address; who is next comes first.
         self._waiting: dict[str, dict[str, deque[Any]]] = {}
-        self._callers: dict[bytes, str] = {}
+        self._callers: dict[bytes | None, str] = {}
         self._credentials: dict[str, deque[bytes]] = {}
 
     def join(self, connection: Any, head: bytes) -> None:
@@ -58,6 +58,10 @@ class Turns:
         address = connection.address if connection.caller == STRANGERS else ""
         lines = self._waiting.setdefault(connection.caller, {})
         lines.setdefault(address, deque()).append(connection)
+
+    def caller_of(self, head: bytes) -> str:
+        """Return who sends a request, if its key or session is known."""
+        return self._callers.get(_credential(head), STRANGERS)
 
     def take(self) -> Any | None:
         """Return the connection that is next, which has a thread from here on; None for now."""

@@ -15,6 +15,7 @@ import termios
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -34,6 +35,10 @@ from pave.web_server.turns import Turns
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
 # batches, of which a client may send one at a time.
 BODY_BYTES = 256 * 1024
+# Smaller ones are collected of everybody. Of larger ones a caller may have so much in a process at
+# the same time, declared; all strangers are one caller.
+SMALL_BYTES = 16 * 1024
+HELD_BYTES = 16 * 1024 * 1024
 # Who has more than this of earlier responses to read gets no thread for another: it would wait.
 UNREAD_BYTES = 16 * 1024
 # How long to wait for the end of what a client still sends after its last response, so that it can
@@ -62,6 +67,8 @@ class BufferingWorker(ThreadWorker):
         self._waiting: dict[Any, Callable[[Any], None]] = {}
         self._next_check = 0.0
         self._turns = Turns(self.cfg.threads)
+        # By caller: the bodies that are collected, or have been and wait for a thread.
+        self._held: Counter[str] = Counter()
         self._slow_readers = threading.Semaphore(max(1, self.cfg.threads // 4))
         # Of files that anybody may have, of which the largest do not fit into the kernel's buffer.
         self._slow_strangers = threading.Semaphore(2)
@@ -113,6 +120,7 @@ class BufferingWorker(ThreadWorker):
             conn.sock.slots = self._slow_readers
             conn.sock.identify_caller = partial(self._identify_caller, conn)
             conn.collected = bytearray()
+            conn.held = None
         else:  # what was read beyond the request before
             conn.collected = bytearray(conn.parser.unreader.take_buffered())
         conn.size = None
@@ -223,8 +231,10 @@ class BufferingWorker(ThreadWorker):
 
     def _receive(self, conn: Any) -> bool:
         """Read what has come of a request; return whether a thread can have it."""
+        # Little of what comes after its end.
+        missing = sum(conn.size) - len(conn.collected) if conn.size else SMALL_BYTES
         try:
-            received = conn.sock.recv(_RECEIVED_BYTES)
+            received = conn.sock.recv(min(missing, _RECEIVED_BYTES))
         except BlockingIOError:
             return False
         conn.collected += received
@@ -241,6 +251,8 @@ class BufferingWorker(ThreadWorker):
             if conn.size is None:
                 return False
             head, body = conn.size
+            if SMALL_BYTES < body <= BODY_BYTES:
+                self._hold(conn)
             if body <= BODY_BYTES and _MODERN.match(conn.collected):
                 # Answered here, so gunicorn must not answer it again.
                 shorter = _EXPECT.sub(b"", conn.collected[:head])
@@ -250,6 +262,24 @@ class BufferingWorker(ThreadWorker):
                 conn.size = len(shorter), body
         head, body = conn.size
         return body > BODY_BYTES or len(conn.collected) >= head + body
+
+    def _hold(self, conn: Any) -> None:
+        head, body = conn.size
+        caller = self._turns.caller_of(bytes(conn.collected[:head]))
+        if self._held[caller] + body > HELD_BYTES:
+            raise Refused(CROWDED)
+        self._held[caller] += body
+        conn.held = caller, body
+
+    def _let_go(self, conn: Any) -> None:
+        """Forget what was collected of a connection's request."""
+        conn.collected = b""
+        if conn.held:
+            caller, body = conn.held
+            self._held[caller] -= body
+            conn.held = None
+            if not self._held[caller]:
+                del self._held[caller]
 
     def _hand_over(self, conn: Any) -> None:
         if _is_behind(conn):  # until it has read what it has, or its deadline
@@ -265,7 +295,7 @@ class BufferingWorker(ThreadWorker):
             conn.data_ready = True
             conn.init()
             conn.parser.unreader.unread(bytes(conn.collected))
-            conn.collected = b""
+            self._let_go(conn)
             super().enqueue_req(conn)
 
     def _identify_caller(self, conn: Any, caller: str) -> None:
@@ -284,7 +314,7 @@ class BufferingWorker(ThreadWorker):
             self._close(conn)
 
     def _refuse(self, conn: Any, response: bytes) -> None:
-        conn.collected = b""
+        self._let_go(conn)
         with suppress(OSError):
             conn.sock.send(response)
         self._end(conn)
@@ -346,6 +376,8 @@ class BufferingWorker(ThreadWorker):
 
     def _close(self, conn: Any) -> None:
         self._waiting.pop(conn, None)
+        if not self.cfg.is_ssl:
+            self._let_go(conn)
         with suppress(KeyError, ValueError):  # ValueError: a response that broke off closed it
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1

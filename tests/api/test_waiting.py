@@ -25,6 +25,7 @@ BODY = {"description": "NETFLIX.COM"}
         ("respond-async, wait=5", 5),
         ('wait="4";x=1', 4),
         ("wait=600", 10),
+        ("wait=99999999999999999999", 10),
         ("wait=0", 0),
         ("wait=-1", 0),
         ("wait=ten", 0),

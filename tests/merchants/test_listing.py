@@ -108,6 +108,7 @@ def test_filters_by_time_are_half_open(api, client_1234):
         ("cursor", "ü"),
         ("cursor", b64encode(b"p=not-an-id").decode()),
         ("cursor", b64encode(b"r=x").decode()),
+        ("cursor", "AAAA"),
         ("limit", "0"),
         ("limit", "201"),
         ("limit", "ten"),

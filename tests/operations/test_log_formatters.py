@@ -152,10 +152,11 @@ def test_what_a_caller_put_into_a_path_or_query_is_not_logged(api, formatter, pa
     logger.addHandler(handler)
     try:
         api.get(path)
+        api.generic("JANE", path)
     finally:
         logger.removeHandler(handler)
     assert shown in output.getvalue()
-    assert "jane" not in output.getvalue()
+    assert "jane" not in output.getvalue().casefold()
 
 
 @pytest.mark.django_db

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from pave.web_server.worker import HELD_BYTES
 from tests.system.sockets import POST, connect
 from tests.system.stack import Stack
 from tests.system.test_held_connections import TOO_MANY
@@ -172,3 +173,23 @@ def test_clients_that_wait_for_results_hold_no_threads_of_strangers(stack: Stack
         assert _live(stack, "127.0.0.1") == 200
         answered, _, _ = select.select(connections + others, [], [], 0)
         assert not answered
+
+
+def test_a_caller_has_so_much_of_large_bodies_in_memory_and_others_have_theirs(
+    stack: Stack, key: str
+) -> None:
+    assert post(stack, key)[1].status_code == 202
+    size = 256 * 1024
+    large = POST + f"Content-Length: {size}\r\n\r\n"
+    with _in_progress(stack, HELD_BYTES // size, large.format("") + "x") as held:
+        for known, status in (("", 503), (f"Authorization: Api-Key {key}\r\n", 400)):
+            with connect(stack, large.format(known)) as more:
+                with suppress(OSError):  # it may be refused before it has sent all
+                    more.sendall(b"{" + b" " * (size - 1))
+                assert more.recv(12) == f"HTTP/1.1 {status}".encode()
+        assert _live(stack, "127.0.0.1") == 200
+        answered, _, _ = select.select(held, [], [], 0)
+        assert not answered
+    with connect(stack, large.format("")) as more:
+        more.sendall(b" " * size)
+        assert more.recv(12) == b"HTTP/1.1 401"

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest
+from django.views import View
 from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
 from pythonjsonlogger.json import JsonFormatter
 
@@ -72,7 +73,10 @@ class RouteFilter(logging.Filter):
             path = request.path.encode("unicode_escape").decode()  # as Django logs it
             if isinstance(record.args, tuple):
                 record.args = tuple(route if value == path else value for value in record.args)
-            record.request = line = f"{request.method} {route}"
+            method = str(request.method)
+            if method.lower() not in View.http_method_names:
+                method = "an unknown method for"
+            record.request = line = f"{method} {route}"
             status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
             if status == HTTPStatus.SERVICE_UNAVAILABLE:
                 record.levelno, record.levelname = logging.WARNING, "WARNING"
