@@ -51,7 +51,7 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
         AuditEntry.objects.filter(
             model__in=[NormalizationRequest._meta.label_lower, Feedback._meta.label_lower],
             at__lt=cutoff,
-        ).exclude(object_name=audit.ERASED),
+        ).exclude(object_name=audit.ERASED, changes={}, detail=""),
         remove=audit.blank,
     )
     newest = Ruleset.objects.order_by("-number").values_list("number", flat=True)

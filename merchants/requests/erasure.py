@@ -85,7 +85,6 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     while not _erase_if_nothing_is_left(client):
         time.sleep(LOOK_EVERY)
         yield from _erase_rows(client)
-    _forget_statistics()
     logger.info("client.erased", extra={"client": client.client_id})
 
 
@@ -105,6 +104,7 @@ def _erase_if_nothing_is_left(client: Client) -> bool:
         _forget_history(client)
         # With its other rows: limits, usage.
         of_client.delete()
+        _forget_statistics()  # in the transaction: if interrupted, it is done by the repeat
         return True
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from pave.api.errors import problem_page
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, first_line
-from pave.operations.monitoring.log_formatters import route_of
+from pave.operations.monitoring.log_formatters import method_of, route_of
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class UnavailableMiddleware:
         logger.error(
             "database.unavailable",
             extra={
-                "method": request.method,
+                "method": method_of(request),
                 "route": route_of(request),
                 "error": first_line(exception),
             },

@@ -27,7 +27,7 @@ class Expiry:
 
     Args:
         name: Of the rows, for display.
-        candidates: Rows that are old enough; found by an index.
+        candidates: Rows that are old enough; found by an index, or few.
         removable: Filters those of the candidates that may be removed; by default all.
         remove: What is done to them. They must be no candidates afterwards.
     """

@@ -61,6 +61,7 @@ class ButtonsMixin:
             raise Http404
         if not self.has_view_permission(request, obj):  # type: ignore[attr-defined]  # a mixin of ModelAdmin
             raise PermissionDenied
+        self.record_opening(request, obj)  # type: ignore[attr-defined]  # a mixin of StaffAdmin
         return obj
 
     def get_urls(self) -> list:

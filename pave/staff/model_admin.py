@@ -128,8 +128,7 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         obj: Model | None = None,
     ) -> HttpResponse:
         if obj is not None and change:
-            if self.shows_transaction:
-                audit.record_opening(request, obj=obj)
+            self.record_opening(request, obj)
             context |= {
                 "panels_above": self.panels_above,
                 "panels_below": self.panels_below,
@@ -144,6 +143,11 @@ class StaffAdmin(ButtonsMixin, admin.ModelAdmin):
         else:
             context |= {"show_form": True}
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def record_opening(self, request: HttpRequest, obj: Any) -> None:
+        """Record that the request's user saw an object, if that shows what somebody has paid."""
+        if self.shows_transaction:
+            audit.record_opening(request, obj=obj)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

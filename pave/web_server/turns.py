@@ -59,9 +59,20 @@ class Turns:
         lines = self._waiting.setdefault(connection.caller, {})
         lines.setdefault(address, deque()).append(connection)
 
-    def caller_of(self, head: bytes) -> str:
-        """Return who sends a request, if its key or session is known."""
-        return self._callers.get(_credential(head), STRANGERS)
+    def holder_of(self, connection: Any, head: bytes) -> str:
+        """Return who sends a request: a caller, or the address of a stranger."""
+        caller = self._callers.get(_credential(head), STRANGERS)
+        return caller or _address(connection.client, head)
+
+    def leave(self, connection: Any) -> None:
+        """Let a request wait no more."""
+        lines = self._waiting[connection.caller]
+        address = connection.address if connection.caller == STRANGERS else ""
+        lines[address].remove(connection)
+        if not lines[address]:
+            del lines[address]
+            if not lines:
+                del self._waiting[connection.caller]
 
     def take(self) -> Any | None:
         """Return the connection that is next, which has a thread from here on; None for now."""
@@ -123,16 +134,14 @@ class Turns:
         Of strangers it is one of the address that has most.
         """
         counts = {caller: sum(map(len, lines.values())) for caller, lines in self._waiting.items()}
-        caller = max(counts, key=counts.__getitem__, default=STRANGERS)
+        # Of those who have as many, whose turn is last.
+        caller = max(reversed(counts), key=counts.__getitem__, default=STRANGERS)
         if counts.get(caller, 0) <= more_than:
             return None
         lines = self._waiting[caller]
-        address = max(lines, key=lambda each: len(lines[each]))
-        connection = lines[address].pop()
-        if not lines[address]:
-            del lines[address]
-            if not lines:
-                del self._waiting[caller]
+        address = max(reversed(lines), key=lambda each: len(lines[each]))
+        connection = lines[address][-1]
+        self.leave(connection)
         return connection
 
 

@@ -15,7 +15,6 @@ import termios
 import threading
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -29,16 +28,16 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from pave.gunicorn import STALLED_SECONDS
 from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
+from pave.web_server.held_bodies import HeldBodies
 from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
 from pave.web_server.turns import Turns
 
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
 # batches, of which a client may send one at a time.
 BODY_BYTES = 256 * 1024
-# Smaller ones are collected of everybody. Of larger ones a caller may have so much in a process at
-# the same time, declared; all strangers are one caller.
+# So much may be held of those over ``SMALL_BYTES``; a thousand of the others are no more.
 SMALL_BYTES = 16 * 1024
-HELD_BYTES = 16 * 1024 * 1024
+HELD_BYTES = 32 * 1024 * 1024
 # Who has more than this of earlier responses to read gets no thread for another: it would wait.
 UNREAD_BYTES = 16 * 1024
 # How long to wait for the end of what a client still sends after its last response, so that it can
@@ -67,8 +66,7 @@ class BufferingWorker(ThreadWorker):
         self._waiting: dict[Any, Callable[[Any], None]] = {}
         self._next_check = 0.0
         self._turns = Turns(self.cfg.threads)
-        # By caller: the bodies that are collected, or have been and wait for a thread.
-        self._held: Counter[str] = Counter()
+        self._bodies = HeldBodies(HELD_BYTES)
         self._slow_readers = threading.Semaphore(max(1, self.cfg.threads // 4))
         # Of files that anybody may have, of which the largest do not fit into the kernel's buffer.
         self._slow_strangers = threading.Semaphore(2)
@@ -120,7 +118,6 @@ class BufferingWorker(ThreadWorker):
             conn.sock.slots = self._slow_readers
             conn.sock.identify_caller = partial(self._identify_caller, conn)
             conn.collected = bytearray()
-            conn.held = None
         else:  # what was read beyond the request before
             conn.collected = bytearray(conn.parser.unreader.take_buffered())
         conn.size = None
@@ -239,7 +236,10 @@ class BufferingWorker(ThreadWorker):
             return False
         conn.collected += received
         # If nothing more comes, a thread need not wait either.
-        return self._has_arrived(conn) or not received
+        arrived = self._has_arrived(conn) or not received
+        if conn.size and SMALL_BYTES < conn.size[1] <= BODY_BYTES:
+            self._hold(conn)
+        return arrived
 
     def _has_arrived(self, conn: Any) -> bool:
         """Return whether a request is complete, or so large that it is not collected."""
@@ -252,7 +252,7 @@ class BufferingWorker(ThreadWorker):
                 return False
             head, body = conn.size
             if SMALL_BYTES < body <= BODY_BYTES:
-                self._hold(conn)
+                conn.holder = self._turns.holder_of(conn, bytes(conn.collected[:head]))
             if body <= BODY_BYTES and _MODERN.match(conn.collected):
                 # Answered here, so gunicorn must not answer it again.
                 shorter = _EXPECT.sub(b"", conn.collected[:head])
@@ -264,22 +264,20 @@ class BufferingWorker(ThreadWorker):
         return body > BODY_BYTES or len(conn.collected) >= head + body
 
     def _hold(self, conn: Any) -> None:
-        head, body = conn.size
-        caller = self._turns.caller_of(bytes(conn.collected[:head]))
-        if self._held[caller] + body > HELD_BYTES:
-            raise Refused(CROWDED)
-        self._held[caller] += body
-        conn.held = caller, body
+        self._bodies.hold(conn, conn.holder, len(conn.collected))
+        while excess := self._bodies.excess():
+            if excess is conn:
+                raise Refused(CROWDED)
+            if excess in self._waiting:
+                self._unpoll(excess)
+            else:
+                self._turns.leave(excess)
+            self._refuse(excess, CROWDED)
 
     def _let_go(self, conn: Any) -> None:
         """Forget what was collected of a connection's request."""
         conn.collected = b""
-        if conn.held:
-            caller, body = conn.held
-            self._held[caller] -= body
-            conn.held = None
-            if not self._held[caller]:
-                del self._held[caller]
+        self._bodies.let_go(conn)
 
     def _hand_over(self, conn: Any) -> None:
         if _is_behind(conn):  # until it has read what it has, or its deadline
@@ -372,7 +370,8 @@ class BufferingWorker(ThreadWorker):
 
     def _unpoll(self, conn: Any) -> None:
         del self._waiting[conn]
-        self.poller.unregister(conn.sock)
+        with suppress(KeyError):  # of who has yet to read, nothing is read
+            self.poller.unregister(conn.sock)
 
     def _close(self, conn: Any) -> None:
         self._waiting.pop(conn, None)

@@ -134,9 +134,11 @@ def test_who_opens_a_transaction_is_on_record_once_an_hour(
     ]
     assert request.description not in _everywhere()
     assert "opened" in browser.get(url.replace("change", "history")).content.decode()
-    entries.update(at=F("at") - timedelta(hours=1))
-    browser.get(url)
-    assert AuditEntry.objects.count() == 7
+    url = reverse("admin:merchants_normalizationrequest_do", args=[request.pk, "wrong"])
+    for number, page in enumerate((url, url.replace("do/wrong", "history")), 1):
+        entries.update(at=F("at") - timedelta(hours=1))
+        assert request.description in browser.get(page).content.decode()
+        assert AuditEntry.objects.count() == 6 + number
 
 
 def test_an_action_of_a_list_asks_and_says_what_it_did(

@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -238,6 +239,16 @@ def test_nothing_of_it_is_left_in_the_statistics(client_1234, webhook, stranger)
         erase("1234")
         cursor.execute(kept, words)
         assert cursor.fetchall() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_interrupted_at_its_last_step_can_be_repeated(client_1234, monkeypatch):
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(erasure, "_forget_statistics", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            erase("1234")
+    erase("1234")
+    assert not Client.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -161,14 +161,14 @@ def test_what_a_caller_put_into_a_path_or_query_is_not_logged(api, formatter, pa
 
 @pytest.mark.django_db
 def test_a_path_is_not_logged_while_the_database_is_unavailable(rf, caplog):
-    request = rf.get("/v1/merchants/jane")
+    request = rf.generic("JANE", "/v1/merchants/jane")
     answer = UnavailableMiddleware(lambda _: None).process_exception(
         request, OperationalError("could not connect\nIs the server running?")
     )
     assert answer.status_code == 503
     (line,) = caplog.records
     assert (line.message, line.error) == ("database.unavailable", "could not connect")
-    assert "jane" not in str(line.__dict__)
+    assert "jane" not in str(line.__dict__).casefold()
 
 
 def test_the_log_of_pave_leaves_paths_out(settings):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from webhooks.delivery import manual
+from webhooks.delivery import housekeeping, manual
 from webhooks.endpoints import enabling, services
 from webhooks.models import Delivery, Webhook
 from webhooks.receiver.application import Reply, always
@@ -148,6 +148,21 @@ def test_disabling_meanwhile_holds_it(send, waiting, webhook, receiver):
     waiting.refresh_from_db()
     assert (waiting.status, waiting.resume_status) == ("held", "")
     assert send() == 0
+
+
+def test_what_had_been_delivered_is_not_held_however_much_there_is(deliver, webhook, monkeypatch):
+    monkeypatch.setattr(enabling, "BATCH", 1)
+    for _ in range(3):
+        manual.retry(delivery_id=deliver(status="succeeded").pk)
+    other = deliver()
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.STAFF)
+    for _ in range(3):
+        housekeeping.sweep()
+    assert set(Delivery.objects.exclude(pk=other.pk).values_list("status", flat=True)) == {
+        "succeeded"
+    }
+    other.refresh_from_db()
+    assert other.status == "held"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -143,8 +143,9 @@ def hold(webhook: Webhook) -> int:
         )
     delivered = waiting.filter(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
     _restore_delivered(Delivery.objects.filter(pk__in=_first_batch(delivered)), timezone.now())
+    undelivered = waiting.exclude(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
     return Delivery.objects.filter(
-        pk__in=_first_batch(waiting.order_by(*_BY_DUE)), status=Status.PENDING
+        pk__in=_first_batch(undelivered), status=Status.PENDING
     ).update_in_order(
         status=Status.HELD,
         held_by=webhook.disabled_by,

@@ -39,6 +39,12 @@ def route_of(request: HttpRequest) -> str:
     return f"/{match.route}" if match and match.route else "a path without a route"
 
 
+def method_of(request: HttpRequest) -> str:
+    """Return the request's method, for the log: callers may make one up."""
+    known = str(request.method).lower() in View.http_method_names
+    return str(request.method) if known else "an unknown method for"
+
+
 class AwayFilter(logging.Filter):
     """Makes one short line every ten seconds of what django-redis logs of a cache that is away."""
 
@@ -73,10 +79,7 @@ class RouteFilter(logging.Filter):
             path = request.path.encode("unicode_escape").decode()  # as Django logs it
             if isinstance(record.args, tuple):
                 record.args = tuple(route if value == path else value for value in record.args)
-            method = str(request.method)
-            if method.lower() not in View.http_method_names:
-                method = "an unknown method for"
-            record.request = line = f"{method} {route}"
+            record.request = line = f"{method_of(request)} {route}"
             status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
             if status == HTTPStatus.SERVICE_UNAVAILABLE:
                 record.levelno, record.levelname = logging.WARNING, "WARNING"
