@@ -33,6 +33,7 @@ from merchants.wakeups import REVISE
 from pave.core.caching.loading import load_once, without_garbage_collection
 from pave.core.card_numbers.masking import masked
 from pave.core.database import advisory_locks, lock_limit
+from pave.core.database.approximate_counts import approximate_count
 
 # How long a publication waits for a lock, in seconds: all answers wait behind it meanwhile.
 LOCK_SECONDS = 5.0
@@ -278,7 +279,7 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
         published_by=by[:150],
         restores=restores,
     )
-    total = NormalizationRequest.objects.answered(since).count()
+    total = approximate_count(NormalizationRequest.objects.answered(since))
     advisory_locks.take(advisory_locks.Lock.PUBLISHING)
     ruleset.save(force_insert=True)
     _publish_merchants(content)

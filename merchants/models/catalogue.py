@@ -264,7 +264,7 @@ class Revision(models.Model):
     position = models.UUIDField(
         null=True, blank=True, help_text="The oldest request examined so far."
     )
-    total = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(default=0)  # or about so many
     examined = models.PositiveBigIntegerField(default=0)
     changed = models.PositiveBigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)

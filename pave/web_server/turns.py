@@ -59,10 +59,10 @@ class Turns:
         lines = self._waiting.setdefault(connection.caller, {})
         lines.setdefault(address, deque()).append(connection)
 
-    def holder_of(self, connection: Any, head: bytes) -> str:
-        """Return who sends a request: a caller, or the address of a stranger."""
+    def holder_of(self, connection: Any, head: bytes) -> tuple[str, str]:
+        """Return who sends a request, and of a stranger the address."""
         caller = self._callers.get(_credential(head), STRANGERS)
-        return caller or _address(connection.client, head)
+        return caller, _address(connection.client, head) if caller == STRANGERS else ""
 
     def leave(self, connection: Any) -> None:
         """Let a request wait no more."""

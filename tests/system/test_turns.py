@@ -6,7 +6,7 @@ import select
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -36,11 +36,12 @@ def _request(key: str, more: str = "") -> str:
 
 @contextmanager
 def _in_progress(
-    stack: Stack, count: int, request: str, *, source: str = ""
+    stack: Stack, count: int, request: str, *, sources: Sequence[str] = ("",)
 ) -> Iterator[list[socket.socket]]:
     connections: list[socket.socket] = []
     try:
-        connections.extend(connect(stack, request, source=source) for _ in range(count))
+        each = itertools.islice(itertools.cycle(sources), count)
+        connections.extend(connect(stack, request, source=source) for source in each)
         yield connections
     finally:
         for connection in connections:
@@ -185,11 +186,18 @@ def test_strangers_who_do_not_finish_their_bodies_keep_no_others_out(
     large = POST + f"Content-Length: {size}\r\n\r\n"
     unfinished = large.format("") + (size - 1) * " " * (sent == "all but a byte")
     fresh = _new_key(stack, f"fresh-{sent.split()[0]}")
-    with _in_progress(stack, 2 * HELD_BYTES // size, unfinished, source="127.0.1.1") as held:
-        for known in (key, fresh):
-            ask = large.format(f"Authorization: Api-Key {known}\r\n")
-            with connect(stack, ask) as client:
-                client.sendall(b"{}" + b" " * (size - 2))
-                assert client.recv(12) == b"HTTP/1.1 400"
+    many = 2 * HELD_BYTES // size
+
+    def try_to_post(known: str) -> None:
+        with connect(stack, large.format(f"Authorization: Api-Key {known}\r\n")) as client:
+            client.sendall(b"{}" + b" " * (size - 2))
+            assert client.recv(12) == b"HTTP/1.1 400"
+
+    with _in_progress(stack, many, unfinished, sources=["127.0.1.1"]) as held:
+        try_to_post(key)
+        try_to_post(fresh)
         refused, _, _ = select.select(held, [], [], 0)
         assert bool(refused) == (sent == "all but a byte")
+    addresses = [f"127.0.2.{number + 1}" for number in range(200)]
+    with _in_progress(stack, many, unfinished, sources=addresses):
+        try_to_post(key)

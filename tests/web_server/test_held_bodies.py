@@ -1,29 +1,43 @@
 """Who holds most of the memory for bodies gives way."""
 
 from pave.web_server.held_bodies import HeldBodies
+from pave.web_server.turns import STRANGERS
+
+A, B = ("client a", ""), ("client b", "")
 
 
 def test_who_holds_most_gives_way_with_its_newest() -> None:
     bodies = HeldBodies(100)
-    bodies.hold("a1", "a", 40)
-    bodies.hold("b1", "b", 30)
-    bodies.hold("a2", "a", 20)
+    bodies.hold("a1", A, 40)
+    bodies.hold("b1", B, 30)
+    bodies.hold("a2", A, 20)
     assert bodies.excess() is None
-    bodies.hold("b1", "b", 50)
+    bodies.hold("b1", B, 50)
     assert bodies.excess() == "a2"
     bodies.let_go("a2")
     assert bodies.excess() is None
-    bodies.hold("b2", "b", 11)
+    bodies.hold("b2", B, 11)
     assert bodies.excess() == "b2"
+
+
+def test_strangers_are_one_and_among_them_it_is_an_address() -> None:
+    bodies = HeldBodies(100)
+    for number in range(15):
+        bodies.hold(f"s{number}", (STRANGERS, f"192.0.2.{number}"), 5)
+    bodies.hold("many", (STRANGERS, "192.0.2.3"), 1)
+    bodies.hold("a1", A, 40)
+    assert bodies.excess() == "many"
+    bodies.let_go("many")
+    assert str(bodies.excess()).startswith("s")
 
 
 def test_what_is_let_go_counts_no_more() -> None:
     bodies = HeldBodies(100)
     for number in range(50):
-        bodies.hold(number, "a", 1)
-        bodies.hold(number, "a", 90)
+        bodies.hold(number, A, 1)
+        bodies.hold(number, A, 90)
         assert bodies.excess() is None
         bodies.let_go(number)
         bodies.let_go(number)
-    bodies.hold("b1", "b", 101)
+    bodies.hold("b1", B, 101)
     assert bodies.excess() == "b1"
