@@ -49,9 +49,9 @@ class HeldBodies:
         """Return the newest connection of who holds most, if all hold too much."""
         if sum(self._by_caller.values()) <= self._limit:
             return None
-        caller = max(self._by_caller, key=self._by_caller.__getitem__)
+        caller = max(reversed(self._by_caller), key=self._by_caller.__getitem__)
         addresses = self._by_address[caller]
-        address = max(addresses, key=addresses.__getitem__)
+        address = max(reversed(addresses), key=addresses.__getitem__)
         return next(reversed(self._connections[caller, address]))
 
     def _count(self, holder: Holder, more: int) -> None:

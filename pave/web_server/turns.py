@@ -164,7 +164,7 @@ def _session_cookie() -> re.Pattern[bytes]:
 
 def _address(peer: Any, head: bytes) -> str:
     """Return what counts as the address of a request, as far as proxies can be trusted."""
-    if not peer:
+    if not isinstance(peer, tuple):  # by a UNIX socket
         return ""
     forwarded = b",".join(found[1] for found in _FORWARDED.finditer(head))
     return network_of(callers_address(peer[0], forwarded.decode("latin-1")))
