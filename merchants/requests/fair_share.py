@@ -82,6 +82,16 @@ def next_queued(
     return taken, most >= part or len(taken) < len(queued)
 
 
+def begin_next_with(client: int) -> None:
+    """Let the next claim begin with a client that had no turn in this one.
+
+    Args:
+        client: By primary key.
+    """
+    global _last_admitted
+    _last_admitted = client - 1
+
+
 def affordable(requests: Sequence[tuple[int, UUID | None, Request]]) -> list[Request]:
     """Return the first of each client that cause at most ``MAX_DELIVERIES``, and at least one.
 

@@ -10,8 +10,8 @@ Holder = tuple[str, str]
 class HeldBodies:
     """Which connections hold how much, and of whom each is.
 
-    Nobody is refused for what others hold: who holds most has to give way. All strangers are one
-    caller, and among them it is the address that holds most.
+    Nobody gives way to others who hold more. All strangers are one caller, and among them it is the
+    address with most connections: its oldest one, since who means it sends a body at once.
 
     Args:
         limit: How much all may hold together, in bytes.
@@ -20,9 +20,8 @@ class HeldBodies:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._by_caller: Counter[str] = Counter()
-        self._by_address: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        # The oldest first.
-        self._connections: defaultdict[Holder, dict[Any, int]] = defaultdict(dict)
+        # By caller and address, the oldest first.
+        self._sizes: defaultdict[str, dict[str, dict[Any, int]]] = defaultdict(dict)
         self._holders: dict[Any, Holder] = {}
 
     def hold(self, connection: Any, holder: Holder, size: int) -> None:
@@ -33,32 +32,28 @@ class HeldBodies:
             holder: Whose it is.
             size: In bytes.
         """
-        self._holders[connection] = holder
-        self._count(holder, size - self._connections[holder].get(connection, 0))
-        self._connections[holder][connection] = size
+        caller, address = self._holders[connection] = holder
+        sizes = self._sizes[caller].setdefault(address, {})
+        self._by_caller[caller] += size - sizes.get(connection, 0)
+        sizes[connection] = size
 
     def let_go(self, connection: Any) -> None:
         """Count nothing of a connection any more."""
         if (holder := self._holders.pop(connection, None)) is None:
             return
-        self._count(holder, -self._connections[holder].pop(connection))
-        if not self._connections[holder]:
-            del self._connections[holder]
+        caller, address = holder
+        sizes = self._sizes[caller][address]
+        self._by_caller[caller] -= sizes.pop(connection)
+        if not sizes:
+            del self._sizes[caller][address]
+            if not self._sizes[caller]:
+                del self._sizes[caller], self._by_caller[caller]
 
     def excess(self) -> Any | None:
-        """Return the newest connection of who holds most, if all hold too much."""
+        """Return the connection that has to give way, if all hold too much together."""
         if sum(self._by_caller.values()) <= self._limit:
             return None
-        caller = max(reversed(self._by_caller), key=self._by_caller.__getitem__)
-        addresses = self._by_address[caller]
-        address = max(reversed(addresses), key=addresses.__getitem__)
-        return next(reversed(self._connections[caller, address]))
-
-    def _count(self, holder: Holder, more: int) -> None:
-        caller, address = holder
-        self._by_caller[caller] += more
-        self._by_address[caller][address] += more
-        if not self._by_address[caller][address]:
-            del self._by_address[caller][address]
-            if not self._by_address[caller]:
-                del self._by_address[caller], self._by_caller[caller]
+        caller = max(self._by_caller, key=self._by_caller.__getitem__)
+        addresses = self._sizes[caller]
+        address = max(addresses, key=lambda each: len(addresses[each]))
+        return next(iter(addresses[address]))

@@ -30,7 +30,7 @@ from pave.gunicorn import STALLED_SECONDS
 from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
 from pave.web_server.held_bodies import HeldBodies
 from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
-from pave.web_server.turns import Turns
+from pave.web_server.turns import STRANGERS, Turns
 
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
 # batches, of which a client may send one at a time.
@@ -102,14 +102,20 @@ class BufferingWorker(ThreadWorker):
             self._close(dismissed)
 
     def _longest_idle(self) -> Any | None:
-        kept = self.keepalived_conns
-        waiting = next(iter(self._waiting), None)
-        if kept and (waiting is None or kept[0].timeout - self.cfg.keepalive < waiting.since):
-            return kept.popleft()
-        return waiting
+        """Take the connection that waits for its client the longest; strangers' come first."""
+        for known in (False, True):
+            kept = next((conn for conn in self.keepalived_conns if conn.is_known == known), None)
+            waiting = next((conn for conn in self._waiting if conn.is_known == known), None)
+            if kept and (waiting is None or kept.timeout - self.cfg.keepalive < waiting.since):
+                self.keepalived_conns.remove(kept)
+                return kept
+            if waiting:
+                return waiting
+        return None
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a connection have its turn for a thread as soon as its next request is there."""
+        conn.is_known = getattr(conn, "is_known", False)
         if self.cfg.is_ssl:  # with gunicorn's own certfile: what comes is encrypted
             super().enqueue_req(conn)
             return
@@ -167,6 +173,7 @@ class BufferingWorker(ThreadWorker):
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
         if not self.cfg.is_ssl:
+            conn.is_known = conn.caller != STRANGERS
             self._turns.end(conn)
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
@@ -251,8 +258,9 @@ class BufferingWorker(ThreadWorker):
             if conn.size is None:
                 return False
             head, body = conn.size
-            if SMALL_BYTES < body <= BODY_BYTES:
+            if len(conn.collected) < head + body:
                 conn.holder = self._turns.holder_of(conn, bytes(conn.collected[:head]))
+                conn.is_known = conn.holder[0] != STRANGERS
             if body <= BODY_BYTES and _MODERN.match(conn.collected):
                 # Answered here, so gunicorn must not answer it again.
                 shorter = _EXPECT.sub(b"", conn.collected[:head])

