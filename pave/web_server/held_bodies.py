@@ -10,8 +10,8 @@ Holder = tuple[str, str]
 class HeldBodies:
     """Which connections hold how much, and of whom each is.
 
-    Nobody gives way to others who hold more. All strangers are one caller, and among them it is the
-    address with most connections: its oldest one, since who means it sends a body at once.
+    Who holds most gives way. All strangers are one caller, and among them it is the address with
+    most connections: its oldest one, since who means it sends a body at once.
 
     Args:
         limit: How much all may hold together, in bytes.

@@ -50,7 +50,7 @@ class Turns:
             head: Its first line and its headers.
         """
         connection.credential = _credential(head)
-        connection.address = _address(connection.client, head)
+        connection.address = address_of(connection.client, head)
         self._queue(connection)
 
     def _queue(self, connection: Any) -> None:
@@ -62,7 +62,7 @@ class Turns:
     def holder_of(self, connection: Any, head: bytes) -> tuple[str, str]:
         """Return who sends a request, and of a stranger the address."""
         caller = self._callers.get(_credential(head), STRANGERS)
-        return caller, _address(connection.client, head) if caller == STRANGERS else ""
+        return caller, address_of(connection.client, head) if caller == STRANGERS else ""
 
     def leave(self, connection: Any) -> None:
         """Let a request wait no more."""
@@ -162,8 +162,13 @@ def _session_cookie() -> re.Pattern[bytes]:
     return re.compile(rb"(?:^|[; \t])" + name + rb"=([^; \t]+)")
 
 
-def _address(peer: Any, head: bytes) -> str:
-    """Return what counts as the address of a request, as far as proxies can be trusted."""
+def address_of(peer: Any, head: bytes) -> str:
+    """Return what counts as the address of a request, as far as proxies can be trusted.
+
+    Args:
+        peer: Whose connection it is, as ``accept`` gives it.
+        head: The request's head, as far as it has come.
+    """
     if not isinstance(peer, tuple):  # by a UNIX socket
         return ""
     forwarded = b",".join(found[1] for found in _FORWARDED.finditer(head))

@@ -15,6 +15,7 @@ import termios
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -30,7 +31,7 @@ from pave.gunicorn import STALLED_SECONDS
 from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
 from pave.web_server.held_bodies import HeldBodies
 from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
-from pave.web_server.turns import STRANGERS, Turns
+from pave.web_server.turns import STRANGERS, Turns, address_of
 
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
 # batches, of which a client may send one at a time.
@@ -88,34 +89,46 @@ class BufferingWorker(ThreadWorker):
                 self._make_room()
 
     def _make_room(self) -> None:
-        """End a connection; with too many, gunicorn would accept nobody until one ends by itself.
+        """End connections; with too many, gunicorn would accept nobody until one ends by itself.
 
-        It is of a caller with very many requests in progress, or else the one that has waited for
-        its client the longest, or else of who has most requests in progress.
+        They are of a caller with very many requests in progress, or else those that have waited for
+        their client the longest, of who has most that wait, or else of who has most requests in
+        progress. All strangers are one caller; among them, it is the address that has most.
         """
         dismissed = self._turns.dismiss(self.worker_connections // 4)
         if not dismissed and (idle := self._longest_idle()):
-            self._reset(idle)
+            for conn in idle:
+                self._reset(conn)
         elif dismissed := dismissed or self._turns.dismiss():
             with suppress(OSError):
                 dismissed.sock.send(CROWDED)
             self._close(dismissed)
 
-    def _longest_idle(self) -> Any | None:
-        """Take the connection that waits for its client the longest; strangers' come first."""
-        for known in (False, True):
-            kept = next((conn for conn in self.keepalived_conns if conn.is_known == known), None)
-            waiting = next((conn for conn in self._waiting if conn.is_known == known), None)
-            if kept and (waiting is None or kept.timeout - self.cfg.keepalive < waiting.since):
-                self.keepalived_conns.remove(kept)
-                return kept
-            if waiting:
-                return waiting
-        return None
+    def _longest_idle(self) -> list[Any]:
+        """Take those that wait for their client the longest, of who has most: one, or some of many.
+
+        Who has just connected is not among them unless those who are not known are the most.
+        """
+        kept = self.keepalived_conns
+        since = {conn: conn.timeout - self.cfg.keepalive for conn in kept}
+        since |= {conn: conn.since for conn in self._waiting}
+        if not since:
+            return []
+        callers = Counter(conn.holder[0] for conn in since)
+        caller = max(callers, key=callers.__getitem__)
+        holders = Counter(conn.holder for conn in since if conn.holder[0] == caller)
+        holder = max(holders, key=holders.__getitem__)
+        theirs = sorted((conn for conn in since if conn.holder == holder), key=since.__getitem__)
+        longest = theirs[: max(1, len(theirs) // 50)]  # each look at all takes a while
+        for conn in longest:
+            if conn not in self._waiting:
+                kept.remove(conn)
+        return longest
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a connection have its turn for a thread as soon as its next request is there."""
-        conn.is_known = getattr(conn, "is_known", False)
+        if not hasattr(conn, "holder"):
+            conn.holder = STRANGERS, address_of(conn.client, b"")
         if self.cfg.is_ssl:  # with gunicorn's own certfile: what comes is encrypted
             super().enqueue_req(conn)
             return
@@ -173,7 +186,7 @@ class BufferingWorker(ThreadWorker):
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
         if not self.cfg.is_ssl:
-            conn.is_known = conn.caller != STRANGERS
+            conn.holder = conn.caller, conn.address if conn.caller == STRANGERS else ""
             self._turns.end(conn)
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
@@ -260,7 +273,6 @@ class BufferingWorker(ThreadWorker):
             head, body = conn.size
             if len(conn.collected) < head + body:
                 conn.holder = self._turns.holder_of(conn, bytes(conn.collected[:head]))
-                conn.is_known = conn.holder[0] != STRANGERS
             if body <= BODY_BYTES and _MODERN.match(conn.collected):
                 # Answered here, so gunicorn must not answer it again.
                 shorter = _EXPECT.sub(b"", conn.collected[:head])

@@ -29,6 +29,7 @@ def test_few_rows_are_counted_and_more_are_estimated(
     monkeypatch.setattr(approximate_counts, "EXACT", 10)
     assert 40 <= approximate_count(rows) <= 60
     assert approximate_count(rows.filter(status="failed")) <= 1
+    assert approximate_count(rows.none()) == 0
 
 
 def test_publishing_counts_no_large_table(fifty: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ import select
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -204,16 +205,28 @@ def test_strangers_who_do_not_finish_their_bodies_keep_no_others_out(
         try_to_post(_new_key(stack, f"newer-{sent.split()[0]}"))
 
 
-def test_a_post_that_has_half_arrived_is_not_cut_off_by_who_only_connects(
-    stack: Stack, key: str
+@pytest.mark.parametrize("who", ["stranger", "client"])
+def test_who_takes_all_connections_cuts_off_neither_new_ones_nor_slow_ones_of_others(
+    stack: Stack, key: str, who: str
 ) -> None:
-    assert post(stack, key)[1].status_code == 202
-    size = 10_000
-    head = POST.format(f"Authorization: Api-Key {key}\r\n") + f"Content-Length: {size}\r\n\r\n"
-    with connect(stack, head) as client:
-        client.sendall(b" " * (size - 2))
-        for _ in range(20):  # the process has read that when it has answered this
-            assert _live(stack, "127.0.0.1") == 200
-        with _in_progress(stack, TOO_MANY, "", sources=["127.0.1.1"]):
-            client.sendall(b"{}")
-            assert client.recv(12) == b"HTTP/1.1 400"
+    taker = "" if who == "stranger" else _new_key(stack, "takes-all")
+    for known in {key, taker} - {""}:
+        assert post(stack, known)[1].status_code == 202
+    fresh = _new_key(stack, f"slow-beside-{who}")
+    half = POST.format(f"Authorization: Api-Key {taker}\r\n" if taker else "")
+    half += "Content-Length: 30\r\n\r\n"
+    with ExitStack() as open_ones:
+        slow = []
+        for sender in (key, fresh):
+            whole = _request(sender)
+            slow.append(open_ones.enter_context(connect(stack, whole[:-10])))
+        assert _live(stack, "127.0.0.1") == 200
+        open_ones.enter_context(_asking(stack, 1_020, half))
+        for _ in range(15):
+            with connect(stack, "") as new:
+                time.sleep(0.02)
+                new.sendall(_request(key).encode())
+                assert new.recv(12) == b"HTTP/1.1 202"
+        for connection in slow:
+            connection.sendall(whole[-10:].encode())
+            assert connection.recv(12) == b"HTTP/1.1 202"

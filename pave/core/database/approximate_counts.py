@@ -14,8 +14,8 @@ def approximate_count(rows: QuerySet[Any]) -> int:
     """Return how many rows there are: if PostgreSQL expects more than ``EXACT``, its estimate."""
     rows = rows.order_by()
     if connections[rows.db].vendor == "postgresql":
-        [explained] = json.loads(rows.explain(format="json"))
-        expected = int(explained["Plan"]["Plan Rows"])
+        plans = json.loads(rows.explain(format="json") or "[]")  # none where none can match
+        expected = sum(int(each["Plan"]["Plan Rows"]) for each in plans)
         if expected > EXACT:
             return expected
     return rows.count()
