@@ -5,7 +5,7 @@ import json
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -139,16 +139,16 @@ def test_two_parts_of_results_are_worked_on_at_once():
     def parts():
         if (number := next(begun)) <= 2:
             both.wait(10)
-            yield third.wait(0.5)
+            third_came = third.wait(0.5)
+            both.wait(10)  # neither ends before the other has looked
+            yield third_came
         third.set()
         yield number > 2
 
-    downloads = [Download(number, parts()) for number in range(3)]
-    with ThreadPoolExecutor() as readers:
+    with ExitStack() as opened, ThreadPoolExecutor() as readers:
+        downloads = [opened.enter_context(closing(Download(n, parts()))) for n in range(3)]
         third_came_meanwhile = list(readers.map(next, downloads))
     assert sorted(third_came_meanwhile) == [False, False, True]
-    for download in downloads:
-        download.close()
 
 
 def test_a_process_lets_few_read_results(api):
