@@ -130,17 +130,17 @@ def _admit_batch(limit: int) -> tuple[int, bool]:
     # set aside too if it timed out, since each of them may do the same.
     held_up: dict[int, bool] = {}
     left: list[NormalizationRequest] = []
-    without_a_turn: list[int] = []
+    first_without_a_turn: int | None = None
     for number, request in _in_rounds(claimed.requests):
         seconds = KEYING_SECONDS if number else MAX_KEYING_SECONDS
         if request.client_id in held_up or time.monotonic() - begun > seconds:
             left.append(request)
-            if not number:
-                without_a_turn.append(request.client_id)
+            if not number and first_without_a_turn is None:
+                first_without_a_turn = request.client_id
         elif error := _key(request, heuristic, IN_A_BATCH, keyed):
             held_up[request.client_id] = isinstance(error, TimeoutError)
-    if without_a_turn:
-        fair_share.begin_next_with(without_a_turn[0])
+    if first_without_a_turn is not None:
+        fair_share.begin_next_with(first_without_a_turn)
     keyed.unkeyed += [request for request in left if held_up.get(request.client_id)]
     locked = _admit_claimed(claimed.claim, keyed, ruleset)
     memory_limit.note_loaded(ADMIT.task)

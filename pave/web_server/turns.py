@@ -55,24 +55,23 @@ class Turns:
 
     def _queue(self, connection: Any) -> None:
         connection.caller = self._callers.get(connection.credential, STRANGERS)
-        address = connection.address if connection.caller == STRANGERS else ""
-        lines = self._waiting.setdefault(connection.caller, {})
-        lines.setdefault(address, deque()).append(connection)
+        caller, address = holder(connection.caller, connection.address)
+        self._waiting.setdefault(caller, {}).setdefault(address, deque()).append(connection)
 
     def holder_of(self, connection: Any, head: bytes) -> tuple[str, str]:
         """Return who sends a request, and of a stranger the address."""
         caller = self._callers.get(_credential(head), STRANGERS)
-        return caller, address_of(connection.client, head) if caller == STRANGERS else ""
+        return holder(caller, address_of(connection.client, head))
 
     def leave(self, connection: Any) -> None:
         """Let a request wait no more."""
-        lines = self._waiting[connection.caller]
-        address = connection.address if connection.caller == STRANGERS else ""
+        caller, address = holder(connection.caller, connection.address)
+        lines = self._waiting[caller]
         lines[address].remove(connection)
         if not lines[address]:
             del lines[address]
             if not lines:
-                del self._waiting[connection.caller]
+                del self._waiting[caller]
 
     def take(self) -> Any | None:
         """Return the connection that is next, which has a thread from here on; None for now."""
@@ -143,6 +142,11 @@ class Turns:
         connection = lines[address][-1]
         self.leave(connection)
         return connection
+
+
+def holder(caller: str, address: str) -> tuple[str, str]:
+    """Return who gives way or has a turn as one: a caller, and of strangers the address."""
+    return caller, address if caller == STRANGERS else ""
 
 
 def _credential(head: bytes) -> bytes | None:

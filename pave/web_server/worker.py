@@ -31,7 +31,7 @@ from pave.gunicorn import STALLED_SECONDS
 from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
 from pave.web_server.held_bodies import HeldBodies
 from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
-from pave.web_server.turns import STRANGERS, Turns, address_of
+from pave.web_server.turns import STRANGERS, Turns, address_of, holder
 
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
 # batches, of which a client may send one at a time.
@@ -117,8 +117,8 @@ class BufferingWorker(ThreadWorker):
         callers = Counter(conn.holder[0] for conn in since)
         caller = max(callers, key=callers.__getitem__)
         holders = Counter(conn.holder for conn in since if conn.holder[0] == caller)
-        holder = max(holders, key=holders.__getitem__)
-        theirs = sorted((conn for conn in since if conn.holder == holder), key=since.__getitem__)
+        most = max(holders, key=holders.__getitem__)
+        theirs = sorted((conn for conn in since if conn.holder == most), key=since.__getitem__)
         longest = theirs[: max(1, len(theirs) // 50)]  # each look at all takes a while
         for conn in longest:
             if conn not in self._waiting:
@@ -186,7 +186,7 @@ class BufferingWorker(ThreadWorker):
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
         if not self.cfg.is_ssl:
-            conn.holder = conn.caller, conn.address if conn.caller == STRANGERS else ""
+            conn.holder = holder(conn.caller, conn.address)
             self._turns.end(conn)
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
