@@ -12,10 +12,6 @@ from rest_framework.request import Request
 from pave.api.exceptions import ParameterError
 from pave.api.fields import DescribedField, TextField, TimestampField
 from pave.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE
-from pave.core.ids import first_id_at
-
-# An id may be created a while after its row's ``created_at``, as for a batch.
-_SLACK = datetime.timedelta(hours=1)
 
 
 class TimestampOrDateField(TimestampField):
@@ -131,23 +127,3 @@ def read_query(request: Request, serializer_class: type[serializers.Serializer])
     if errors:
         raise ParameterError(errors)
     return serializer.validated_data
-
-
-def created_within(query: dict[str, Any]) -> dict[str, Any]:
-    """Return the filters of ``created_after`` (inclusive) and ``created_before`` (exclusive).
-
-    The times decide; the ids only narrow the range of the index that is read.
-    """
-    filters: dict[str, Any] = {}
-    if after := query.get("created_after"):
-        filters |= {"created_at__gte": after, "id__gte": first_id_at(_shifted(after, -_SLACK))}
-    if before := query.get("created_before"):
-        filters |= {"created_at__lt": before, "id__lt": first_id_at(_shifted(before, _SLACK))}
-    return filters
-
-
-def _shifted(timestamp: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
-    try:
-        return timestamp + by
-    except OverflowError:
-        return timestamp

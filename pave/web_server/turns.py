@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, deque
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -38,12 +39,12 @@ class Turns:
         self._most = max(1, threads // 2)
         self._busy: Counter[str] = Counter()
         # By caller and, of strangers, by address; who is next comes first.
-        self._waiting: dict[str, dict[str, deque[Any]]] = {}
+        self._queued: dict[str, dict[str, deque[Any]]] = {}
         self._callers: dict[bytes | None, str] = {}
         self._credentials: dict[str, deque[bytes]] = {}
 
-    def join(self, connection: Any, head: bytes) -> None:
-        """Let a request wait for its turn.
+    def recognize(self, connection: Any, head: bytes) -> None:
+        """Note who sends a request: its holder is a caller, and of strangers the address.
 
         Args:
             connection: Its connection.
@@ -51,38 +52,44 @@ class Turns:
         """
         connection.credential = _credential(head)
         connection.address = address_of(connection.client, head)
-        self._queue(connection)
+        self._find_holder(connection)
 
-    def _queue(self, connection: Any) -> None:
-        connection.caller = self._callers.get(connection.credential, STRANGERS)
-        caller, address = holder(connection.caller, connection.address)
-        self._waiting.setdefault(caller, {}).setdefault(address, deque()).append(connection)
+    def _find_holder(self, connection: Any) -> None:
+        caller = self._callers.get(connection.credential, STRANGERS)
+        connection.holder = holder(caller, connection.address)
 
-    def holder_of(self, connection: Any, head: bytes) -> tuple[str, str]:
-        """Return who sends a request, and of a stranger the address."""
-        caller = self._callers.get(_credential(head), STRANGERS)
-        return holder(caller, address_of(connection.client, head))
+    def join(self, connection: Any) -> None:
+        """Let a request whose sender has been noted wait for its turn."""
+        self._find_holder(connection)  # it may have become known meanwhile
+        caller, address = connection.holder
+        self._queued.setdefault(caller, {}).setdefault(address, deque()).append(connection)
 
     def leave(self, connection: Any) -> None:
         """Let a request wait no more."""
-        caller, address = holder(connection.caller, connection.address)
-        lines = self._waiting[caller]
+        caller, address = connection.holder
+        lines = self._queued[caller]
         lines[address].remove(connection)
         if not lines[address]:
             del lines[address]
             if not lines:
-                del self._waiting[caller]
+                del self._queued[caller]
+
+    def queued(self) -> Iterator[Any]:
+        """Return the connections whose requests wait, of each holder the newest first."""
+        for lines in self._queued.values():
+            for line in lines.values():
+                yield from reversed(line)
 
     def take(self) -> Any | None:
         """Return the connection that is next, which has a thread from here on; None for now."""
         while self._free:
-            ready = (caller for caller in self._waiting if self._busy[caller] < self._most)
+            ready = (caller for caller in self._queued if self._busy[caller] < self._most)
             caller = next(ready, None)
             if caller is None:
                 break
             connection = self._next_of(caller)
             if self._callers.get(connection.credential, STRANGERS) != caller:
-                self._queue(connection)  # its sender has become known meanwhile
+                self.join(connection)  # its sender has become known meanwhile
                 continue
             self._free -= 1
             self._busy[caller] += 1
@@ -91,14 +98,14 @@ class Turns:
 
     def _next_of(self, caller: str) -> Any:
         """Remove and return the next request of a caller, who is the last one then."""
-        lines = self._waiting.pop(caller)
+        lines = self._queued.pop(caller)
         address = next(iter(lines))
         line = lines.pop(address)
         connection = line.popleft()
         if line:
             lines[address] = line
         if lines:
-            self._waiting[caller] = lines
+            self._queued[caller] = lines
         return connection
 
     def identify(self, connection: Any, caller: str) -> None:
@@ -108,9 +115,9 @@ class Turns:
             connection: Its connection.
             caller: Who sent it; ``STRANGERS`` if its key was refused.
         """
-        self._busy[connection.caller] -= 1
+        self._busy[connection.holder[0]] -= 1
         self._busy[caller] += 1
-        connection.caller = caller
+        connection.holder = holder(caller, connection.address)
         credential = connection.credential
         if former := self._callers.pop(credential, None):
             self._credentials[former].remove(credential)
@@ -125,23 +132,7 @@ class Turns:
     def end(self, connection: Any) -> None:
         """Take a connection's thread back."""
         self._free += 1
-        self._busy[connection.caller] -= 1
-
-    def dismiss(self, more_than: int = 0) -> Any | None:
-        """Return the newest request of who has most, if those are ``more_than`` so many.
-
-        Of strangers it is one of the address that has most.
-        """
-        counts = {caller: sum(map(len, lines.values())) for caller, lines in self._waiting.items()}
-        # Of those who have as many, whose turn is last.
-        caller = max(reversed(counts), key=counts.__getitem__, default=STRANGERS)
-        if counts.get(caller, 0) <= more_than:
-            return None
-        lines = self._waiting[caller]
-        address = max(reversed(lines), key=lambda each: len(lines[each]))
-        connection = lines[address][-1]
-        self.leave(connection)
-        return connection
+        self._busy[connection.holder[0]] -= 1
 
 
 def holder(caller: str, address: str) -> tuple[str, str]:

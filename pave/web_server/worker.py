@@ -15,7 +15,6 @@ import termios
 import threading
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -28,10 +27,11 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from pave.gunicorn import STALLED_SECONDS
+from pave.web_server.eviction import surplus
 from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
 from pave.web_server.held_bodies import HeldBodies
 from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
-from pave.web_server.turns import STRANGERS, Turns, address_of, holder
+from pave.web_server.turns import STRANGERS, Turns, address_of
 
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
 # batches, of which a client may send one at a time.
@@ -63,6 +63,8 @@ class BufferingWorker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Where gunicorn's own keeps fewer, those who have most of them give way.
+        self.max_keepalived = self.worker_connections
         # Connections that no thread has, the oldest first, with what their deadline calls.
         self._waiting: dict[Any, Callable[[Any], None]] = {}
         self._next_check = 0.0
@@ -89,41 +91,19 @@ class BufferingWorker(ThreadWorker):
                 self._make_room()
 
     def _make_room(self) -> None:
-        """End connections; with too many, gunicorn would accept nobody until one ends by itself.
-
-        They are of a caller with very many requests in progress, or else those that have waited for
-        their client the longest, of who has most that wait, or else of who has most requests in
-        progress. All strangers are one caller; among them, it is the address that has most.
-        """
-        dismissed = self._turns.dismiss(self.worker_connections // 4)
-        if not dismissed and (idle := self._longest_idle()):
-            for conn in idle:
-                self._reset(conn)
-        elif dismissed := dismissed or self._turns.dismiss():
-            with suppress(OSError):
-                dismissed.sock.send(CROWDED)
-            self._close(dismissed)
-
-    def _longest_idle(self) -> list[Any]:
-        """Take those that wait for their client the longest, of who has most: one, or some of many.
-
-        Who has just connected is not among them unless those who are not known are the most.
-        """
-        kept = self.keepalived_conns
-        since = {conn: conn.timeout - self.cfg.keepalive for conn in kept}
-        since |= {conn: conn.since for conn in self._waiting}
-        if not since:
-            return []
-        callers = Counter(conn.holder[0] for conn in since)
-        caller = max(callers, key=callers.__getitem__)
-        holders = Counter(conn.holder for conn in since if conn.holder[0] == caller)
-        most = max(holders, key=holders.__getitem__)
-        theirs = sorted((conn for conn in since if conn.holder == most), key=since.__getitem__)
-        longest = theirs[: max(1, len(theirs) // 50)]  # each look at all takes a while
-        for conn in longest:
+        """End connections; with too many, gunicorn would accept nobody until one ends by itself."""
+        idle = {conn: conn.timeout - self.cfg.keepalive for conn in self.keepalived_conns}
+        idle |= {conn: conn.since for conn in self._waiting}
+        for conn in surplus(idle, self._turns.queued()):
+            if conn not in idle:
+                self._turns.leave(conn)
+                with suppress(OSError):
+                    conn.sock.send(CROWDED)
+                self._close(conn)
+                continue
             if conn not in self._waiting:
-                kept.remove(conn)
-        return longest
+                self.keepalived_conns.remove(conn)
+            self._reset(conn)
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a connection have its turn for a thread as soon as its next request is there."""
@@ -186,7 +166,6 @@ class BufferingWorker(ThreadWorker):
     def finish_request(self, conn: Any, future: Any) -> None:
         """Take a connection back from its thread; one that ends is not waited for."""
         if not self.cfg.is_ssl:
-            conn.holder = holder(conn.caller, conn.address)
             self._turns.end(conn)
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
@@ -271,8 +250,7 @@ class BufferingWorker(ThreadWorker):
             if conn.size is None:
                 return False
             head, body = conn.size
-            if len(conn.collected) < head + body:
-                conn.holder = self._turns.holder_of(conn, bytes(conn.collected[:head]))
+            self._turns.recognize(conn, bytes(conn.collected[:head]))
             if body <= BODY_BYTES and _MODERN.match(conn.collected):
                 # Answered here, so gunicorn must not answer it again.
                 shorter = _EXPECT.sub(b"", conn.collected[:head])
@@ -303,8 +281,9 @@ class BufferingWorker(ThreadWorker):
         if _is_behind(conn):  # until it has read what it has, or its deadline
             self._wait(conn, STALLED_SECONDS, self._close)
             return
-        head = len(conn.collected) if conn.size is None else conn.size[0]
-        self._turns.join(conn, bytes(conn.collected[:head]))
+        if conn.size is None:  # nothing more comes
+            self._turns.recognize(conn, bytes(conn.collected))
+        self._turns.join(conn)
         self._start()
 
     def _start(self) -> None:
@@ -317,7 +296,7 @@ class BufferingWorker(ThreadWorker):
             super().enqueue_req(conn)
 
     def _identify_caller(self, conn: Any, caller: str) -> None:
-        if caller != conn.caller:
+        if caller != conn.holder[0]:
             self.method_queue.defer(self._identify, conn, caller)
 
     def _identify(self, conn: Any, caller: str) -> None:

@@ -7,7 +7,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -60,9 +60,12 @@ def _asking(stack: Stack, count: int, *asked: str, addresses: int = 1) -> Iterat
         with selectors.DefaultSelector() as poller:
             while not ended.is_set():
                 while len(poller.get_map()) < count and not ended.is_set():
-                    connection = socket.create_connection(
-                        (address.hostname, address.port), 30, (next(sources), 0)
-                    )
+                    try:
+                        connection = socket.create_connection(
+                            (address.hostname, address.port), 30, (next(sources), 0)
+                        )
+                    except OSError:
+                        continue
                     again = asked[len(poller.get_map()) % len(asked)].encode()
                     poller.register(connection, selectors.EVENT_READ, again)
                     with suppress(OSError):
@@ -96,6 +99,28 @@ def _live(stack: Stack, source: str) -> int:
         asked.close()
 
 
+@contextmanager
+def _kept(stack: Stack, key: str) -> Iterator[Callable[[], int]]:
+    """Post on one connection, which fails if it was cut off meanwhile."""
+    address = urlsplit(stack.web_url)
+    connection = HTTPConnection(address.hostname, address.port, timeout=30)
+    connection.connect()
+    connection.auto_open = 0
+    headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/json"}
+
+    def ask() -> int:
+        body = json.dumps({"description": "NETFLIX.COM"})
+        connection.request("POST", "/v1/normalizations", body, {"Host": "localhost", **headers})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    try:
+        yield ask
+    finally:
+        connection.close()
+
+
 @pytest.mark.stack(WEB_CONCURRENCY="1", PAVE_WEB_THREADS="8", shared=True)
 @pytest.mark.parametrize("credential", ["valid", "wrong", "none"])
 def test_whoever_has_hundreds_of_requests_in_progress_waits_for_them(
@@ -125,31 +150,41 @@ def test_more_requests_in_progress_than_connections_are_refused_with_an_answer(
     assert answers <= {b"HTTP/1.1 401", b"HTTP/1.1 503"}
 
 
-@pytest.mark.parametrize("callers", [1, 2, 3])
+@pytest.mark.parametrize("callers", [1, 2, 3, 6])
 def test_callers_who_keep_all_connections_busy_keep_nobody_out(
     stack: Stack, key: str, callers: int
 ) -> None:
     assert post(stack, key)[1].status_code == 202
-    asked = [_request(""), *(_request(_new_key(stack, f"busy-{callers}-{n}")) for n in range(2))]
-    with _asking(stack, 1_020, *asked[:callers]):
+    keys = (_new_key(stack, f"busy-{callers}-{number}") for number in range(callers - 1))
+    with _asking(stack, 1_020, _request(""), *map(_request, keys)), _kept(stack, key) as ask:
         for _ in range(20):
             assert post(stack, key)[1].status_code == 202
             assert _live(stack, "127.0.0.2") == 200
+            assert ask() == 202
+
+
+def test_strangers_who_only_connect_have_no_requests_of_a_client_refused(
+    stack: Stack, key: str
+) -> None:
+    """However many the client has in progress."""
+    many = _new_key(stack, "many-in-progress")
+    assert post(stack, many)[1].status_code == 202
+    with (
+        _in_progress(stack, 700, "") as silent,
+        _in_progress(stack, 290, _request(many)) as in_progress,
+        _in_progress(stack, 60, "", sources=("127.0.1.1",)),
+    ):
+        answers = {connection.recv(12) for connection in in_progress}
+        assert any(select.select(silent, [], [], 1)[:1]), "all had room"
+    assert answers == {b"HTTP/1.1 202"}
 
 
 @pytest.mark.parametrize("addresses", [6, 200])
 def test_strangers_of_many_addresses_cut_off_no_connection_that_a_client_keeps(
     stack: Stack, key: str, addresses: int
 ) -> None:
-    with (
-        _asking(stack, 1_020, _request(""), addresses=addresses),
-        requests.Session() as session,
-    ):
-        session.headers["Authorization"] = f"Api-Key {key}"
-        for number in range(60):
-            body = {"description": f"SHOP {number}"}
-            answer = session.post(f"{stack.web_url}/v1/normalizations", json=body, timeout=30)
-            assert answer.status_code == 202
+    with _asking(stack, 1_020, _request(""), addresses=addresses), _kept(stack, key) as ask:
+        assert {ask() for _ in range(60)} == {202}
 
 
 def test_a_connection_that_is_new_is_not_the_one_that_makes_room(stack: Stack, key: str) -> None:

@@ -1,6 +1,7 @@
 """Callers take turns for the web server's threads, whatever one of them sends."""
 
 from ipaddress import ip_network
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 from pave.web_server import turns
 from pave.web_server.turns import Turns
 
+_ports = count(1)
+
 
 def _request(
     of: str, address: str = "192.0.2.1", line: str = "Authorization: Api-Key {}"
 ) -> tuple[Any, bytes]:
     head = f"GET / HTTP/1.1\r\nHost: localhost\r\n{line.format(of)}\r\n\r\n" if of else "GET / \r\n"
-    return SimpleNamespace(of=of, client=(address, 1)), head.encode("latin-1")
+    return SimpleNamespace(of=of, client=(address, next(_ports))), head.encode("latin-1")
 
 
 def _answer(tried: Turns, of: str, caller: str | None, **how: str) -> str:
@@ -22,10 +25,10 @@ def _answer(tried: Turns, of: str, caller: str | None, **how: str) -> str:
 
     Its caller is found out meanwhile, if that is not None.
     """
-    tried.join(*_request(of, **how))
+    _join(tried, of, **how)
     connection = tried.take()
     assert connection.of == of
-    had = str(connection.caller)
+    had = str(connection.holder[0])
     if caller is not None:
         tried.identify(connection, caller)
     tried.end(connection)
@@ -34,7 +37,9 @@ def _answer(tried: Turns, of: str, caller: str | None, **how: str) -> str:
 
 def _join(tried: Turns, *callers: str, **how: str) -> None:
     for of in callers:
-        tried.join(*_request(of, **how))
+        connection, head = _request(of, **how)
+        tried.recognize(connection, head)
+        tried.join(connection)
 
 
 def _take_all(tried: Turns) -> list[Any]:
@@ -100,8 +105,7 @@ def test_behind_a_trusted_proxy_it_is_the_address_that_this_names(
 ) -> None:
     settings.PAVE_TRUSTED_PROXIES = [ip_network("192.0.2.0/24")]
     line = "x-forwarded-for: 203.0.113.9\r\nX-Forwarded-For: 198.51.100.{}"
-    for of in ("7", "7", "8"):
-        tried.join(*_request(of, line=line))
+    _join(tried, "7", "7", "8", line=line)
     assert [connection.of for connection in _take_all(tried)] == ["7", "8"]
 
 
@@ -173,23 +177,11 @@ def test_of_one_client_the_latest_keys_are_remembered_and_of_others_all(
     assert known == {"a": "", "a2": "client a", "a3": "client a", "b": "client b"}
 
 
-def test_room_is_made_by_the_newest_of_who_has_most(tried: Turns) -> None:
+def test_a_request_that_is_refused_waits_no_more(tried: Turns) -> None:
     _join(tried, *"bb", *"aa")
-    newest = _request("a")
-    tried.join(*newest)
-    assert tried.dismiss(3) is None
-    assert tried.dismiss(2) is newest[0]
-    left = [tried.dismiss().of for _ in range(4)]
-    assert sorted(left) == ["a", "a", "b", "b"]
-    assert tried.dismiss() is None
+    newest = next(each for each in tried.queued() if each.of == "a")
+    tried.leave(newest)
+    assert all(each is not newest for each in tried.queued())
+    for each in list(tried.queued()):
+        tried.leave(each)
     assert tried.take() is None
-
-
-def test_room_is_made_by_strangers_however_many_addresses_they_have(tried: Turns) -> None:
-    _join(tried, *"aaa")
-    for number in (1, 2, 3, 1):
-        _join(tried, "", address=f"203.0.113.{number}")
-    assert [tried.dismiss(3).of] == [""]
-    assert tried.dismiss(3) is None
-    left = [connection.address for connection in _take_all(tried) if not connection.of]
-    assert left == ["203.0.113.1", "203.0.113.2"], "one of each: the first had two"

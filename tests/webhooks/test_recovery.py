@@ -1,12 +1,19 @@
 """Sending again what never succeeded in a window."""
 
 from datetime import timedelta
+from secrets import randbits
 from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from pave.core.database import approximate_counts
+from pave.core.ids import first_id_at
 from tests.factories import WebhookFactory
+from tests.merchants.row_counts import rows_read
 from webhooks.delivery import manual, recovery
 from webhooks.delivery.housekeeping import sweep
 from webhooks.endpoints import enabling, services
@@ -32,9 +39,16 @@ def inside(window, deliver):
         moment = window["since"] + timedelta(minutes=5)
         if status != "pending":
             fields = {"next_attempt_at": None, **fields}
-        return [deliver(status=status, created_at=moment, **fields) for _ in range(count)]
+        return [
+            deliver(pk=_id_of(moment), status=status, created_at=moment, **fields)
+            for _ in range(count)
+        ]
 
     return inside
+
+
+def _id_of(moment):
+    return UUID(int=first_id_at(moment).int | randbits(62))
 
 
 def run(job):
@@ -303,3 +317,45 @@ def test_a_worker_goes_on_with_recoveries_for_a_while_only(inside, window, monke
     monkeypatch.setattr(recovery, "SLICE_SECONDS", 0)
     recovery.advance_all()
     assert Delivery.objects.filter(trigger="recover").count() == 1
+
+
+@pytest.mark.parametrize("statistics", ["of now", "of an empty table"])
+def test_a_batch_reads_about_as_much_as_it_queues(
+    inside, deliver, window, webhook, monkeypatch, statistics
+):
+    """However much else there is, of this webhook or of others."""
+    if connection.vendor == "sqlite":
+        return  # keeps no count of what it reads
+    monkeypatch.setattr(recovery, "BATCH", 10)
+    other = WebhookFactory()
+    with connection.cursor() as cursor:
+        if statistics == "of an empty table":
+            cursor.execute("ANALYZE")
+        for status in ("failed", "held", "pending", "succeeded"):
+            inside(status, 400, attempts=1)
+            inside(status, 400, attempts=1, to=other)
+        if statistics == "of now":
+            cursor.execute("ANALYZE")
+        job = recovery.start(webhook=webhook, **window)
+        assert job.total == 1200
+        before = rows_read(cursor, "webhooks_delivery")
+        for _ in range(2):
+            recovery.advance(job.pk)
+        job.refresh_from_db()
+        assert job.queued == 20
+        # Ten a row, many of which lie between those that are queued; all are 2,400.
+        assert rows_read(cursor, "webhooks_delivery") - before < 600
+
+
+def test_very_many_are_counted_only_in_part(inside, window, webhook, monkeypatch):
+    monkeypatch.setattr(approximate_counts, "EXACT", 10)
+    inside("held", 50)
+    inside("failed", 5)
+    with CaptureQueriesContext(connection) as queries:
+        counted = recovery.count(webhook=webhook, **window)
+    assert counted["held"] > 10
+    assert (counted["failed"], counted["pending"]) == (5, 0)
+    if connection.vendor == "postgresql":
+        counts = [each["sql"] for each in queries if each["sql"].startswith("SELECT COUNT(")]
+        assert len(counts) == 3
+        assert all("LIMIT 11)" in sql for sql in counts)

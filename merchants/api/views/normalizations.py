@@ -1,7 +1,6 @@
 """The routes to send transactions and to read, cancel and correct their answers."""
 
 from collections.abc import Collection
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -37,11 +36,12 @@ from pave.api.idempotency import idempotent
 from pave.api.openapi.problems import refused
 from pave.api.openapi.schema import header, location, operation
 from pave.api.pagination import NewestFirst
-from pave.api.query_params import created_within, read_query
+from pave.api.query_params import read_query
 from pave.api.views import ClientView
 from pave.clients.authentication import ClientRequest
 from pave.clients.models import Client
 from pave.clients.quotas import QuotaExceeded
+from pave.core.ids import created_within
 
 _checker = Checker(TransactionSerializer())
 _seed_checker = Checker(SeedTransactionSerializer())
@@ -103,7 +103,7 @@ class NormalizationsView(ClientView):
     def get(self, request: ClientRequest) -> Response:
         """Return a page of the client's normalizations, newest first."""
         query = read_query(request, NormalizationQuery)
-        filters: dict[str, Any] = created_within(query)
+        filters = created_within(query.get("created_after"), query.get("created_before"))
         for name in ("status", "reference", "batch"):
             if name in query:
                 filters[name] = query[name]
