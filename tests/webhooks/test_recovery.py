@@ -359,3 +359,20 @@ def test_very_many_are_counted_only_in_part(inside, window, webhook, monkeypatch
         counts = [each["sql"] for each in queries if each["sql"].startswith("SELECT COUNT(")]
         assert len(counts) == 3
         assert all("LIMIT 11)" in sql for sql in counts)
+
+
+def test_what_fails_for_the_last_time_while_a_batch_is_chosen_is_in_it(inside, window, webhook):
+    (retrying,) = inside("pending", attempts=9, next_attempt_at=timezone.now())
+    job = recovery.start(webhook=webhook, **window)
+
+    def fail_first(execute, sql, params, many, context):
+        if sql.startswith("SELECT") and '"attempts" > ' in sql:
+            Delivery.objects.filter(pk=retrying.pk, status="pending").update(
+                status="failed", next_attempt_at=None
+            )
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail_first):
+        recovery.advance(job.pk)
+    job.refresh_from_db()
+    assert job.queued == 1

@@ -205,14 +205,16 @@ def _queue_batch(recovery: Recovery, now: datetime) -> None:
 
 def _next_ids(recovery: Recovery) -> list[UUID]:
     """Return the ids of the next batch, in order, with those of tests."""
-    ids: list[UUID] = []
-    for deliveries in unsuccessful(
+    failed, held, retrying = unsuccessful(
         webhook_id=recovery.webhook_id, since=recovery.since, until=recovery.until
-    ):
+    )
+    ids: list[UUID] = []
+    # Twice, with those whose last retry has failed meanwhile: the next batch begins after them.
+    for deliveries in (failed, held, retrying, failed):
         if recovery.last_id is not None:
             deliveries = deliveries.filter(pk__gt=recovery.last_id)
         if len(ids) == BATCH:
             deliveries = deliveries.filter(pk__lt=ids[-1])
-        ids += deliveries.order_by("id").values_list("pk", flat=True)[:BATCH]
-        ids = sorted(ids)[:BATCH]
+        found = deliveries.order_by("id").values_list("pk", flat=True)[:BATCH]
+        ids = sorted({*ids, *found})[:BATCH]
     return ids
