@@ -24,6 +24,9 @@ backlog = 1024
 # What a process holds, where it may have as many files; who has waited the longest goes first.
 _, _files = resource.getrlimit(resource.RLIMIT_NOFILE)
 worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 2)
+# Longer than proxies and clients keep a connection that is idle: who posts every other second would
+# meet its end, and many clients do not repeat a POST.
+keepalive = 75
 # URLs of lists contain cursors and percent-encoded filters in any script.
 limit_request_line = 8190
 # A proxy on this machine is trusted (forwarded_allow_ips) with X-Forwarded-Proto, not with the path

@@ -92,21 +92,21 @@ class BufferingWorker(ThreadWorker):
 
     def _make_room(self) -> None:
         """End connections; with too many, gunicorn would accept nobody until one ends by itself."""
-        idle = {conn: conn.timeout - self.cfg.keepalive for conn in self.keepalived_conns}
-        idle |= {conn: conn.since for conn in self._waiting}
-        for conn in surplus(idle, self._turns.queued()):
-            if conn not in idle:
-                self._turns.leave(conn)
-                with suppress(OSError):
-                    conn.sock.send(CROWDED)
-                self._close(conn)
-                continue
-            if conn not in self._waiting:
+        for conn in self.keepalived_conns:
+            conn.since = conn.timeout - self.cfg.keepalive
+        for conn in surplus({*self.keepalived_conns, *self._waiting}, self._turns.queued()):
+            if conn in self._waiting:
+                self._reset(conn)
+            elif conn in self.keepalived_conns:
                 self.keepalived_conns.remove(conn)
-            self._reset(conn)
+                self._reset(conn)
+            else:
+                self._turns.leave(conn)
+                self._dismiss(conn)
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a connection have its turn for a thread as soon as its next request is there."""
+        conn.since = time.monotonic()
         if not hasattr(conn, "holder"):
             conn.holder = STRANGERS, address_of(conn.client, b"")
         if self.cfg.is_ssl:  # with gunicorn's own certfile: what comes is encrypted
@@ -167,7 +167,7 @@ class BufferingWorker(ThreadWorker):
         """Take a connection back from its thread; one that ends is not waited for."""
         if not self.cfg.is_ssl:
             self._turns.end(conn)
-        if future.cancelled() or future.exception() or future.result():
+        if future.cancelled() or (not future.exception() and future.result()):
             super().finish_request(conn, future)
         else:
             self._end(conn)
@@ -187,6 +187,14 @@ class BufferingWorker(ThreadWorker):
         with suppress(OSError):
             client.sendall(problem_response(status))
 
+    def murder_keepalived(self, force: bool = False) -> None:
+        """End kept connections that have been idle for too long."""
+        kept = self.keepalived_conns
+        while kept and (force or kept[0].timeout <= time.monotonic()):
+            conn = kept.popleft()
+            self.poller.unregister(conn.sock)
+            self._finish(conn)
+
     def murder_pending(self) -> None:
         """End connections that have waited for too long; called at least once a second."""
         super().murder_pending()
@@ -197,7 +205,7 @@ class BufferingWorker(ThreadWorker):
         for conn, at_deadline in list(self._waiting.items()):
             if now >= conn.deadline:
                 at_deadline(conn)
-            elif at_deadline == self._close and not _is_behind(conn):
+            elif at_deadline == self._end and not _is_behind(conn):
                 del self._waiting[conn]
                 self._hand_over(conn)
 
@@ -279,7 +287,7 @@ class BufferingWorker(ThreadWorker):
 
     def _hand_over(self, conn: Any) -> None:
         if _is_behind(conn):  # until it has read what it has, or its deadline
-            self._wait(conn, STALLED_SECONDS, self._close)
+            self._wait(conn, STALLED_SECONDS, self._end)
             return
         if conn.size is None:  # nothing more comes
             self._turns.recognize(conn, bytes(conn.collected))
@@ -304,20 +312,39 @@ class BufferingWorker(ThreadWorker):
         self._start()
 
     def _time_out(self, conn: Any) -> None:
+        self._unpoll(conn)
         if conn.collected:
-            self._unpoll(conn)
             self._refuse(conn, TIMEOUT)
         else:
-            self._close(conn)
+            self._finish(conn)
 
     def _refuse(self, conn: Any, response: bytes) -> None:
-        self._let_go(conn)
         with suppress(OSError):
             conn.sock.send(response)
         self._end(conn)
 
+    def _dismiss(self, conn: Any) -> None:
+        """Refuse a request and close its connection at once."""
+        if _unread_bytes(conn.sock):
+            self._reset(conn)
+        else:
+            with suppress(OSError):
+                conn.sock.send(CROWDED)
+            self._close(conn)
+
+    def _finish(self, conn: Any) -> None:
+        """Close a connection as soon as its client has read what was sent.
+
+        Of one that is closed earlier the kernel keeps this for minutes, and nobody counts it.
+        """
+        if self.alive and _unread_bytes(conn.sock):
+            self._end(conn)
+        else:
+            self._close(conn)
+
     def _end(self, conn: Any) -> None:
         """Close a connection when its client has read the last response, and closes, too."""
+        self._let_go(conn)
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -337,7 +364,9 @@ class BufferingWorker(ThreadWorker):
             received = 0
         conn.lingered += received
         if not received or conn.lingered >= LINGER_BYTES:
-            self._close(conn)
+            self._unpoll(conn)
+            self._wait(conn, LINGER_SECONDS, self._forget)
+            self._forget(conn)
 
     def _forget(self, conn: Any) -> None:
         """Close a connection whose client does not, or has not read the response for long."""

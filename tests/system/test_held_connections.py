@@ -9,6 +9,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -106,6 +108,39 @@ def test_those_who_do_not_read_keep_nobody_out(stack: Stack, key: str, path: str
     finally:
         for connection in unread:
             connection.close()
+
+
+@pytest.mark.stack(PAVE_WEB_STALLED_SECONDS="1", GUNICORN_CMD_ARGS="--keep-alive 1")
+def test_what_is_not_read_is_of_a_connection_that_counts(stack: Stack) -> None:
+    """The kernel keeps what was sent for minutes after a connection is closed."""
+    ask = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n"
+    ways = [f"{ask}\r\n", f"{ask}Connection: close\r\n\r\n", 2 * f"{ask}\r\n"]
+    unread = [connect(stack, sent, window=2048) for sent in 5 * ways]
+    try:
+        for connection in unread[1 :: len(ways)]:
+            connection.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + 30
+        while _sockets(stack, states={_ESTABLISHED, _CLOSE_WAIT}):
+            assert time.monotonic() < deadline, "The server does not end them."
+            time.sleep(0.1)
+        time.sleep(3)  # longer than who still sends is listened to
+        ended = _sockets(stack, states={_FIN_WAIT, _LAST_ACK})
+        assert len(ended) == len(unread)
+        assert "0" not in ended, "closed, and nobody counts it"
+    finally:
+        for connection in unread:
+            connection.close()
+
+
+# States of a connection (linux: include/net/tcp_states.h).
+_ESTABLISHED, _FIN_WAIT, _CLOSE_WAIT, _LAST_ACK = "01", "04", "08", "09"
+
+
+def _sockets(stack: Stack, *, states: set[str]) -> list[str]:
+    """Return the inodes of the web server's connections in such states; "0" if it closed one."""
+    port = f"{urlsplit(stack.web_url).port:04X}"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return [row[9] for row in rows if row[1].endswith(f":{port}") and row[3] in states]
 
 
 LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"

@@ -204,7 +204,7 @@ class RecoveryCountSerializer(WindowSerializer):
     dry_run = ConstField(True)
     counts = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
-        help_text="`total`, and the number with each status; over 100,000 are estimated.",
+        help_text="`total`, and the number with each status, up to 100,000 of each.",
     )
 
 
