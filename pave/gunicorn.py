@@ -21,11 +21,11 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "pave.web_server.worker.BufferingWorker"
 threads = int(os.environ.get("PAVE_WEB_THREADS", "36"))
 backlog = 1024
-# What a process holds, where it may have as many files; who has waited the longest goes first.
+# What a process holds, where it may have as many files; then some of who has most end.
 _, _files = resource.getrlimit(resource.RLIMIT_NOFILE)
 worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 2)
-# Longer than proxies and clients keep a connection that is idle: who posts every other second would
-# meet its end, and many clients do not repeat a POST.
+# Longer than most proxies keep an idle connection (nginx: 60 s). With gunicorn's two seconds, who
+# posts every other second meets the end of one, and many clients do not repeat a POST.
 keepalive = 75
 # URLs of lists contain cursors and percent-encoded filters in any script.
 limit_request_line = 8190
@@ -35,9 +35,6 @@ forwarder_headers = ""
 # The longest wait for the database; then the caller gets 503, to try again.
 os.environ.setdefault("PAVE_STATEMENT_TIMEOUT", "15")
 graceful_timeout = 20
-# Replaces a worker that leaks before it matters, and not all of them at once.
-max_requests = 100_000
-max_requests_jitter = 10_000
 # Heartbeats in memory, since they would be late on a busy disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - in memory; gunicorn reads this file first
 control_socket_disable = True
@@ -57,5 +54,8 @@ def when_ready(server: Any) -> None:
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
-        # A thread does not wait for who reads a response of up to this size slowly.
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 512 * 1024)
+        # A thread does not wait for who reads a response of up to this size slowly: a page of a
+        # list.
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
+        # The kernel would take megabytes of what nobody reads, as of an upload that was refused.
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 * 1024)

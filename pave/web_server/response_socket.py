@@ -23,11 +23,13 @@ class ResponseSocket(socket.socket):
 
     Attributes:
         slots: One for each thread that may wait; set it before each response.
+        broken_off: Whether a response was, so that the connection has to be reset.
         identify_caller: Called by a thread with who sent the request that it works on.
     """
 
     slots: threading.Semaphore
     identify_caller: Callable[[str], None]
+    broken_off = False
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())
@@ -42,16 +44,20 @@ class ResponseSocket(socket.socket):
         if not rest:
             return
         if not self.slots.acquire(blocking=False):
-            raise ConnectionResetError(errno.ECONNRESET, "too many slow readers")
+            raise self._break_off("too many slow readers")
         try:
             writable = select.poll()
             writable.register(self, select.POLLOUT)
             while rest:
                 if not writable.poll(1000 * SEND_SECONDS):
-                    raise ConnectionResetError(errno.ECONNRESET, "the client does not read")
+                    raise self._break_off("the client does not read")
                 rest = self._send_what_fits(rest)
         finally:
             self.slots.release()
+
+    def _break_off(self, reason: str) -> ConnectionResetError:
+        self.broken_off = True
+        return ConnectionResetError(errno.ECONNRESET, reason)
 
     def _send_what_fits(self, data: memoryview) -> memoryview:
         with suppress(BlockingIOError):

@@ -7,6 +7,7 @@ seventy silent sockets, or forty connections that are not closed, nobody else wa
 
 import fcntl
 import re
+import select
 import selectors
 import socket
 import ssl
@@ -41,6 +42,8 @@ SMALL_BYTES = 16 * 1024
 HELD_BYTES = 32 * 1024 * 1024
 # Who has more than this of earlier responses to read gets no thread for another: it would wait.
 UNREAD_BYTES = 16 * 1024
+# So much of responses may all connections have to read, beside those for which a thread waits.
+ALL_UNREAD_BYTES = 64 * 1024 * 1024
 # How long to wait for the end of what a client still sends after its last response, so that it can
 # read this (RFC 9112, section 9.6), and how much of it is read: the rest of an upload.
 LINGER_SECONDS = 2
@@ -65,7 +68,7 @@ class BufferingWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         # Where gunicorn's own keeps fewer, those who have most of them give way.
         self.max_keepalived = self.worker_connections
-        # Connections that no thread has, the oldest first, with what their deadline calls.
+        # Connections that no thread has, with what their deadline calls.
         self._waiting: dict[Any, Callable[[Any], None]] = {}
         self._next_check = 0.0
         self._turns = Turns(self.cfg.threads)
@@ -94,15 +97,32 @@ class BufferingWorker(ThreadWorker):
         """End connections; with too many, gunicorn would accept nobody until one ends by itself."""
         for conn in self.keepalived_conns:
             conn.since = conn.timeout - self.cfg.keepalive
-        for conn in surplus({*self.keepalived_conns, *self._waiting}, self._turns.queued()):
-            if conn in self._waiting:
-                self._reset(conn)
-            elif conn in self.keepalived_conns:
-                self.keepalived_conns.remove(conn)
-                self._reset(conn)
+        idle = {*self.keepalived_conns, *self._waiting}
+        for conn in surplus(idle, self._turns.queued()):
+            if conn in idle:
+                self._drop(conn)
             else:
                 self._turns.leave(conn)
                 self._dismiss(conn)
+
+    def _bound_unread(self) -> None:
+        """Reset connections of who has most whose responses lie in the kernel's memory."""
+        unread = {
+            conn: size
+            for conn in (*self.keepalived_conns, *self._waiting)
+            if (size := _unread_bytes(conn.sock))
+        }
+        excess = sum(unread.values()) - ALL_UNREAD_BYTES
+        while excess > 0:
+            for conn in surplus(unread, ()):
+                excess -= unread.pop(conn)
+                self._drop(conn)
+
+    def _drop(self, conn: Any) -> None:
+        """Reset a connection that waits for its client."""
+        if conn not in self._waiting:
+            self.keepalived_conns.remove(conn)
+        self._reset(conn)
 
     def enqueue_req(self, conn: Any) -> None:
         """Let a connection have its turn for a thread as soon as its next request is there."""
@@ -169,6 +189,8 @@ class BufferingWorker(ThreadWorker):
             self._turns.end(conn)
         if future.cancelled() or (not future.exception() and future.result()):
             super().finish_request(conn, future)
+        elif not self.cfg.is_ssl and conn.sock.broken_off:
+            self._reset(conn)
         else:
             self._end(conn)
         self._start()
@@ -202,6 +224,7 @@ class BufferingWorker(ThreadWorker):
         if now < self._next_check:
             return
         self._next_check = now + 1
+        self._bound_unread()
         for conn, at_deadline in list(self._waiting.items()):
             if now >= conn.deadline:
                 at_deadline(conn)
@@ -213,9 +236,11 @@ class BufferingWorker(ThreadWorker):
         # Called when the process stops: who connects from here on is refused at once, and not
         # reset when it ends. Those who wait to be accepted are served.
         for listener in self.sockets:
-            accepted = -1
-            while accepted != self.nr_conns:
-                accepted = self.nr_conns
+            connected = select.poll()
+            connected.register(listener, select.POLLIN)
+            for _ in range(self.cfg.backlog):
+                if not connected.poll(0):
+                    break
                 self.accept(listener)
             listener.close()
         super()._cap_keepalive(deadline)
@@ -361,9 +386,12 @@ class BufferingWorker(ThreadWorker):
         except BlockingIOError:
             return
         except OSError:
-            received = 0
+            self._close(conn)
+            return
         conn.lingered += received
-        if not received or conn.lingered >= LINGER_BYTES:
+        if conn.lingered >= LINGER_BYTES:
+            self._reset(conn)
+        elif not received:
             self._unpoll(conn)
             self._wait(conn, LINGER_SECONDS, self._forget)
             self._forget(conn)

@@ -3,6 +3,7 @@
 import json
 import resource
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from pave.web_server.worker import ALL_UNREAD_BYTES
 from tests.system.sockets import POST, connect
 from tests.system.stack import ROOT, Stack
 from tests.system.test_web_server import PROMPT_SECONDS, post, upload_batch
@@ -132,15 +134,78 @@ def test_what_is_not_read_is_of_a_connection_that_counts(stack: Stack) -> None:
             connection.close()
 
 
+@pytest.mark.stack(WEB_CONCURRENCY="1", shared=True)
+def test_of_who_reads_nothing_the_kernel_keeps_little(stack: Stack) -> None:
+    ask = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    unread = [connect(stack, ask, window=2048) for _ in range(900)]
+    try:
+        deadline = time.monotonic() + 30
+        while (
+            len(_sockets(stack, states={_ESTABLISHED})) == len(unread)
+            or _unread_bytes(stack) > ALL_UNREAD_BYTES
+        ):
+            assert time.monotonic() < deadline, "The server keeps all of them."
+            time.sleep(0.1)
+    finally:
+        for connection in unread:
+            connection.close()
+
+
+def test_a_response_that_breaks_off_does_not_end_as_if_it_were_whole(stack: Stack) -> None:
+    """To a client of HTTP/1.0 it would: it knows no length of what is streamed."""
+    whole = len(requests.get(stack.web_url + LARGE_FILE, timeout=30).content)
+    ask = f"GET {LARGE_FILE} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+    unread = [connect(stack, ask, window=2048) for _ in range(12)]
+    time.sleep(2)
+    broken_off = 0
+    for connection in unread:
+        with connection:
+            received = 0
+            try:
+                while part := connection.recv(65_536):
+                    received += len(part)
+                assert received > whole
+            except ConnectionResetError:
+                broken_off += 1
+    assert broken_off >= 8, "two in each process are waited for"
+
+
+@pytest.mark.stack(WEB_CONCURRENCY="1")
+def test_a_server_that_stops_serves_those_who_wait_behind_dead_connections(stack: Stack) -> None:
+    (worker,) = stack.web_workers()
+    worker.suspend()
+    for _ in range(3):
+        dead = connect(stack, "")
+        dead.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        dead.close()
+    waiting = [connect(stack, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(3)]
+    worker.parent().terminate()
+    time.sleep(0.3)
+    worker.resume()
+    for connection in waiting:
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        connection.close()
+
+
 # States of a connection (linux: include/net/tcp_states.h).
 _ESTABLISHED, _FIN_WAIT, _CLOSE_WAIT, _LAST_ACK = "01", "04", "08", "09"
 
 
 def _sockets(stack: Stack, *, states: set[str]) -> list[str]:
     """Return the inodes of the web server's connections in such states; "0" if it closed one."""
+    return [row[9] for row in _rows(stack) if row[3] in states]
+
+
+def _unread_bytes(stack: Stack) -> int:
+    """Return how much the web server has sent that was not received."""
+    return sum(int(row[4].partition(":")[0], 16) for row in _rows(stack))
+
+
+def _rows(stack: Stack) -> list[list[str]]:
+    """Return what the kernel says of the web server's connections (proc(5), /proc/net/tcp)."""
     port = f"{urlsplit(stack.web_url).port:04X}"
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return [row[9] for row in rows if row[1].endswith(f":{port}") and row[3] in states]
+    return [row for row in rows if row[1].endswith(f":{port}")]
 
 
 LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"

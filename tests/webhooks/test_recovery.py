@@ -351,8 +351,9 @@ def test_very_many_are_counted_only_in_part(inside, window, webhook, monkeypatch
     inside("failed", 5)
     assert recovery.count(webhook=webhook, **window) == {"failed": 5, "held": 10, "pending": 0}
     job = recovery.start(webhook=webhook, **window)
+    assert (job.total, recovery.progress(job)["at_least"]) == (15, True)
     run(job)
-    assert (job.total, recovery.progress(job)["total"]) == (15, 55)
+    assert (recovery.progress(job)["total"], recovery.progress(job)["at_least"]) == (55, False)
 
 
 def test_what_fails_for_the_last_time_while_a_batch_is_chosen_is_in_it(inside, window, webhook):

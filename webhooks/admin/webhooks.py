@@ -239,7 +239,7 @@ class WebhookAdmin(StaffAdmin):
                 [webhook],
                 RecoverForm(request.POST),  # as it was filled in
                 counts=counts,
-                total=sum(counts.values()),
+                total=_total(sum(counts.values())),
             )
             response.audit_detail = "dry run"  # type: ignore[attr-defined]  # the audit trail reads it
             return response
@@ -247,7 +247,7 @@ class WebhookAdmin(StaffAdmin):
             job = recovery.start(webhook=webhook, **data)
         except recovery.AlreadyRunning as error:
             raise Refused(str(error)) from error
-        return f"Recovery begun: {job.total} deliveries will be sent again."
+        return f"Recovery begun: {_total(job.total)} deliveries will be sent again."
 
     @button(
         "Rotate the secret",
@@ -311,3 +311,7 @@ class WebhookAdmin(StaffAdmin):
         if webhook.deleted_at:
             raise Refused(str(services.Deleted()))
         return "It was disabled already; only staff can enable it now."
+
+
+def _total(counted: int) -> str:
+    return f"at least {counted}" if counted >= recovery.COUNTED else str(counted)

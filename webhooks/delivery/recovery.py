@@ -52,7 +52,7 @@ def unsuccessful(*, webhook_id: UUID, since: datetime, until: datetime) -> list[
     Deliveries that wait for their first attempt, or were queued by a recovery, are left out.
 
     Returns:
-        A query for each of these states: PostgreSQL has an index for each, and for all together it
+        A query for each of these states: PostgreSQL has indexes for them, and for all together it
         may read everything in the window.
     """
     created = Delivery.objects.filter(webhook=webhook_id, **created_within(since, until))
@@ -170,11 +170,12 @@ def _complete(recovery: Recovery, now: datetime) -> None:
 
 
 def progress(recovery: Recovery) -> dict[str, Any]:
-    """Return the counts of a recovery's deliveries."""
+    """Return the counts of a recovery's deliveries, and whether there may be more in all."""
     by_status = dict(recovery.deliveries.order_by().values_list("status").annotate(Count("pk")))
     return {
         # Counted when it started; others in the window may have failed since.
         "total": max(recovery.total, recovery.queued),
+        "at_least": not recovery.all_queued and recovery.total >= COUNTED,
         "queued": recovery.queued,
         **{status: by_status.get(status, 0) for status in Status.values},
     }
