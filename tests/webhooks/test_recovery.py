@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from pave.core.ids import first_id_at
-from tests.factories import WebhookFactory
+from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from tests.merchants.row_counts import rows_read
 from webhooks.delivery import manual, recovery
 from webhooks.delivery.housekeeping import sweep
@@ -317,32 +317,46 @@ def test_a_worker_goes_on_with_recoveries_for_a_while_only(inside, window, monke
     assert Delivery.objects.filter(trigger="recover").count() == 1
 
 
-@pytest.mark.parametrize("statistics", ["of now", "of an empty table"])
-def test_a_batch_reads_about_as_much_as_it_queues(
-    inside, deliver, window, webhook, monkeypatch, statistics
-):
+def _write(webhook, moment, count):
+    """Write so many deliveries of each status, and their events."""
+    statuses = [each for each in ("failed", "held", "pending", "succeeded") for _ in range(count)]
+    events = [EventFactory.build(client=webhook.client, created_at=moment) for _ in statuses]
+    deliveries = [
+        DeliveryFactory.build(
+            pk=_id_of(moment), webhook=webhook, event=event, status=status, created_at=moment,
+            attempts=1, next_attempt_at=moment if status == "pending" else None,
+        )
+        for event, status in zip(events, statuses, strict=True)
+    ]  # fmt: skip
+    Event.objects.bulk_create(events)
+    Delivery.objects.bulk_create(deliveries)
+
+
+@pytest.mark.parametrize("statistics", ["of now", "of other days"])
+def test_a_batch_reads_about_as_much_as_it_queues(window, webhook, monkeypatch, statistics):
     """However much else there is, of this webhook or of others."""
     if connection.vendor == "sqlite":
         return  # keeps no count of what it reads
     monkeypatch.setattr(recovery, "BATCH", 10)
+    moment = window["since"] + timedelta(minutes=5)
     other = WebhookFactory()
     with connection.cursor() as cursor:
-        if statistics == "of an empty table":
+        if statistics == "of other days":
+            _write(other, moment, 50)
             cursor.execute("ANALYZE")
-        for status in ("failed", "held", "pending", "succeeded"):
-            inside(status, 400, attempts=1)
-            inside(status, 400, attempts=1, to=other)
+        for each in (webhook, other):
+            _write(each, moment, 2_000)
         if statistics == "of now":
             cursor.execute("ANALYZE")
         job = recovery.start(webhook=webhook, **window)
-        assert job.total == 1200
+        assert job.total == 6_000
         before = rows_read(cursor, "webhooks_delivery")
         for _ in range(2):
             recovery.advance(job.pk)
         job.refresh_from_db()
         assert job.queued == 20
-        # Ten a row, many of which lie between those that are queued; all are 2,400.
-        assert rows_read(cursor, "webhooks_delivery") - before < 600
+        # Some ten a row, of those that lie between; a state has 2,000 for each webhook.
+        assert rows_read(cursor, "webhooks_delivery") - before < 1_000
 
 
 def test_very_many_are_counted_only_in_part(inside, window, webhook, monkeypatch):
