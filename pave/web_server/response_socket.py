@@ -3,6 +3,7 @@
 import errno
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -55,6 +56,17 @@ class ResponseSocket(socket.socket):
         finally:
             self.slots.release()
 
+    def shutdown(self, how: int) -> None:
+        """Have the connection reset: gunicorn calls this for a response that an error broke off.
+
+        To a client of HTTP/1.0 it would else seem to be whole.
+
+        Raises:
+            ConnectionResetError: Always, so that gunicorn only closes it.
+        """
+        reset_on_close(self)
+        raise self._break_off("the response broke off")
+
     def _break_off(self, reason: str) -> ConnectionResetError:
         self.broken_off = True
         return ConnectionResetError(errno.ECONNRESET, reason)
@@ -64,3 +76,9 @@ class ResponseSocket(socket.socket):
             while data:
                 data = data[self.send(data, socket.MSG_DONTWAIT) :]
         return data
+
+
+def reset_on_close(connection: socket.socket) -> None:
+    """Let a connection's close be a reset: the kernel keeps nothing of what is not read."""
+    with suppress(OSError):  # it is closed already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -31,7 +31,7 @@ from pave.gunicorn import STALLED_SECONDS
 from pave.web_server.eviction import surplus
 from pave.web_server.framing import CROWDED, TIMEOUT, Refused, problem_response, size_of
 from pave.web_server.held_bodies import HeldBodies
-from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket
+from pave.web_server.response_socket import SEND_SECONDS, ResponseSocket, reset_on_close
 from pave.web_server.turns import STRANGERS, Turns, address_of
 
 # Requests with a body up to this size are collected before a thread is taken; larger bodies are
@@ -371,7 +371,7 @@ class BufferingWorker(ThreadWorker):
         """Close a connection when its client has read the last response, and closes, too."""
         self._let_go(conn)
         try:
-            conn.sock.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(conn.sock, socket.SHUT_WR)
         except OSError:
             self._close(conn)
         else:
@@ -407,8 +407,7 @@ class BufferingWorker(ThreadWorker):
             self._reset(conn)
 
     def _reset(self, conn: Any) -> None:
-        """Close a connection; the kernel keeps nothing of what its client has not read."""
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_on_close(conn.sock)
         self._close(conn)
 
     def _wait(

@@ -43,12 +43,19 @@ from merchants.requests import (
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
 from pave.core.database import advisory_locks, lock_limit, locked_rows
-from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
+from tests.factories import (
+    DeliveryFactory,
+    EventFactory,
+    MerchantFactory,
+    SigningSecretFactory,
+    WebhookFactory,
+)
 from tests.locks import wait_until_somebody_waits
 from tests.merchants.batching import post
 from tests.merchants.cluster import run_cluster
 from tests.servers import ON_SQLITE
-from webhooks.models import Delivery, Event
+from webhooks.delivery import recovery
+from webhooks.models import Delivery, Event, Recovery
 
 BUILT_IN = configured.PAVE_HEURISTIC
 
@@ -169,6 +176,49 @@ def test_what_a_client_has_in_any_table_stops_nobody_else(
             assert set(sent.values_list("status", flat=True)) == {"succeeded"}, rows.model
         run_cluster()
         assert not left.exists()
+
+
+@pytest.fixture
+def deliveries(client_1234, stranger, receiver):
+    """Two deliveries of client 1234 and one of another that have failed."""
+    webhooks = [
+        WebhookFactory(client=client, url=receiver.url("/hook"))
+        for client in (client_1234.client, stranger.client)
+    ]
+    for webhook in webhooks:
+        SigningSecretFactory(webhook=webhook)
+    return [
+        DeliveryFactory(
+            webhook=webhook,
+            event=EventFactory(client=webhook.client),
+            status="failed",
+            next_attempt_at=None,
+        )
+        for webhook in (webhooks[0], *webhooks)
+    ]
+
+
+def test_a_delivery_stops_no_other_message(deliveries, send):
+    held = deliveries[0]
+    Delivery.objects.update(status="pending", next_attempt_at=timezone.now())
+    with locked(held):
+        assert send() == 2
+        assert [*Delivery.objects.exclude(status="succeeded")] == [held]
+    assert send() == 1
+
+
+def test_a_delivery_stops_no_recovery_of_others(deliveries, monkeypatch):
+    monkeypatch.setattr(recovery, "LOCK_SECONDS", 0.1)
+    now = timezone.now()
+    window = {"since": now - timedelta(hours=1), "until": now + timedelta(hours=1)}
+    held, _, other = deliveries
+    jobs = [recovery.start(webhook=each.webhook, **window) for each in (held, other)]
+    with locked(held):
+        for _ in range(3):
+            recovery.advance_all()
+        assert [Recovery.objects.get(pk=job.pk).queued for job in jobs] == [0, 1]
+    recovery.advance_all()
+    assert [Recovery.objects.get(pk=job.pk).queued for job in jobs] == [2, 1]
 
 
 def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):

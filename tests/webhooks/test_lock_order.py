@@ -12,9 +12,8 @@ from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, SigningSecretFactory, WebhookFactory
 from tests.locks import wait_until_somebody_waits
-from webhooks.delivery import claims, recovery
+from webhooks.delivery import recovery
 from webhooks.delivery.dispatcher import interrupted
-from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling, health, services
 from webhooks.endpoints.health import Attempted
 from webhooks.models import Delivery, Recovery, Webhook
@@ -42,10 +41,6 @@ def recover(webhook):
     recovery.advance(job.pk)
 
 
-def claim(webhook):
-    claims.Claimer("w").claim(now=timezone.now(), capacity=Capacity(9, 9, 9))
-
-
 @pytest.mark.parametrize(
     ("change", "state"),
     [
@@ -53,7 +48,6 @@ def claim(webhook):
         (release, {"status": "held"}),
         (cancel, {}),
         (recover, {"attempts": 1}),
-        (claim, {}),
     ],
 )
 def test_rows_are_locked_in_the_order_of_their_ids(change, state):

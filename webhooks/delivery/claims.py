@@ -197,7 +197,7 @@ def _claim_shares(
             Delivery.objects.waiting()
             .filter(pk__in=ids)
             .select_related("event")
-            .select_for_update(no_key=True, of=("self",))
+            .select_for_update(skip_locked=True, no_key=True, of=("self",))
             .order_by("id")
         )
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(

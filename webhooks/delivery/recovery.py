@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from pave.core.database import lock_limit
 from pave.core.ids import created_within
 from pave.operations.cluster import shutdown
 from webhooks.event_types import TEST
@@ -40,6 +41,8 @@ COUNTED = 100_000
 BATCH = 500
 # How long a worker goes on with recoveries before it takes other tasks.
 SLICE_SECONDS = 2.0
+# How long one waits for rows that somebody has locked: all others wait behind it.
+LOCK_SECONDS = 0.5
 
 
 class AlreadyRunning(Exception):
@@ -131,26 +134,33 @@ def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
     Returns:
         Whether there may be more to do at once.
     """
-    now = now or timezone.now()
-    with transaction.atomic():
-        recovery = (
-            Recovery.objects.running()
-            .filter(pk=recovery_id)
-            .select_for_update(skip_locked=True, no_key=True)
-            .first()
-        )
-        if recovery is None:
+    try:
+        with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+            return _advance(recovery_id, now or timezone.now())
+    except lock_limit.Locked:
+        logger.warning("recovery.locked", extra={"recovery": recovery_id})
+        return False
+
+
+def _advance(recovery_id: UUID, now: datetime) -> bool:
+    recovery = (
+        Recovery.objects.running()
+        .filter(pk=recovery_id)
+        .select_for_update(skip_locked=True, no_key=True)
+        .first()
+    )
+    if recovery is None:
+        return False
+    unfinished = _unfinished(recovery).count()
+    if recovery.all_queued:
+        if unfinished:
             return False
-        unfinished = _unfinished(recovery).count()
-        if recovery.all_queued:
-            if unfinished:
-                return False
-            _complete(recovery, now)
-        elif unfinished > BATCH:
-            return False
-        else:
-            _queue_batch(recovery, now)
-        recovery.save()
+        _complete(recovery, now)
+    elif unfinished > BATCH:
+        return False
+    else:
+        _queue_batch(recovery, now)
+    recovery.save()
     if recovery.status == Recovery.Status.COMPLETED:
         logger.info(
             "recovery.completed",

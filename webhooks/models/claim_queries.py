@@ -52,7 +52,9 @@ def webhooks_having(kind: str, *, order: str = "webhook_id, next_attempt_at, id"
 
 
 def next_due_per_webhook(limits: Mapping[UUID, int], kind: str, now: datetime) -> list[UUID]:
-    """Return ids of deliveries that are due: for each webhook its oldest ones.
+    """Lock deliveries that are due, and return their ids: for each webhook its oldest ones.
+
+    Those that somebody else has locked are left out: all clients would wait for them.
 
     Args:
         limits: how many at most, by webhook.
@@ -81,7 +83,7 @@ def lateral_query(kind: str) -> str:
         f"FROM unnest(%s::uuid[], %s::int[]) AS wanted(webhook_id, count) "
         f"CROSS JOIN LATERAL (SELECT id FROM {_TABLE} WHERE {kind} "
         f"AND {_TABLE}.webhook_id = wanted.webhook_id AND next_attempt_at <= %s "
-        f"ORDER BY next_attempt_at, id LIMIT wanted.count) AS found"
+        f"ORDER BY next_attempt_at, id LIMIT wanted.count FOR NO KEY UPDATE SKIP LOCKED) AS found"
     )
 
 
