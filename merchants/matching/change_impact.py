@@ -13,7 +13,7 @@ from rapidfuzz import fuzz, process
 
 from merchants.matching.heuristic import parse_transaction
 from merchants.matching.rules import RuleMatcher
-from merchants.matching.text.normalize import words_of
+from merchants.matching.text.normalize import without_article, words_of
 from merchants.matching.types import CatalogueMerchant, MatchRule, Transaction
 
 # With more changed merchants, as after an import, checking costs more than it saves.
@@ -85,10 +85,11 @@ def _first_words(merchants: Sequence[CatalogueMerchant]) -> set[str]:
     return {
         word
         for spelling in spellings
-        for word in words_of(_without_scheme(spelling).removeprefix("The "))[:1]
+        for word in without_article(words_of(_without_scheme(spelling)))[:1]
     }
 
 
 def _without_scheme(address: str) -> str:
-    """Return a web address without scheme and ``www``, and any other text as it is."""
-    return address.removeprefix("https://").removeprefix("http://").removeprefix("www.")
+    """Return a web address without scheme and ``www``, or any other text, in small letters."""
+    small = address.lower()
+    return small.removeprefix("https://").removeprefix("http://").removeprefix("www.")

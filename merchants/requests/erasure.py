@@ -14,6 +14,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from merchants.catalogue import feedback
 from merchants.models import (
@@ -73,8 +74,9 @@ def erase(*, client: Client) -> Iterator[tuple[str, int]]:
     with transaction.atomic():
         Client.objects.filter(pk=client.pk).update(active=False, erasing=True)
         api_keys.drop_cached_keys(client=client)
-        Webhook.objects.filter(client=client).update(
-            enabled=False, disabled_by=Webhook.DisabledBy.STAFF
+        # Nothing more is sent to a deleted one, also not what was requested for a disabled one.
+        Webhook.objects.existing().filter(client=client).update(
+            enabled=False, disabled_by=Webhook.DisabledBy.STAFF, deleted_at=timezone.now()
         )
     time.sleep(PROCESS_SECONDS)  # until no process uses what it has read of them
     with transaction.atomic():

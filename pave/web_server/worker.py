@@ -170,7 +170,12 @@ class BufferingWorker(ThreadWorker):
             conn.sock.slots = self._slow_strangers if is_file else self._slow_readers
         if large or any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             req.force_close()
-        return super().handle_request(req, conn)
+        try:
+            return super().handle_request(req, conn)
+        except OSError:
+            if not self.cfg.is_ssl:
+                conn.sock.broken_off = True
+            raise
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """Return whether another request may follow on the connection.

@@ -1,7 +1,10 @@
 """A publication reaches every transaction that it concerns."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from merchants.catalogue import importer
 from merchants.matching.change_impact import Changes
@@ -11,8 +14,17 @@ from merchants.matching.types import Transaction
 LABELLED = Path(__file__).parent / "data" / "labelled.csv"
 
 
-def test_a_merchant_that_is_added_may_affect_whatever_it_is_the_answer_of():
-    merchants = importer.shipped_content().merchants
+@pytest.mark.parametrize("written", [str, str.upper, str.lower])
+def test_a_merchant_that_is_added_may_affect_whatever_it_is_the_answer_of(written):
+    merchants = [
+        replace(
+            merchant,
+            name=written(merchant.name),
+            website=written(merchant.website),
+            aliases=tuple(map(written, merchant.aliases)),
+        )
+        for merchant in importer.shipped_content().merchants
+    ]
     heuristic = PaveHeuristic(merchants)
     changes = {merchant.id: Changes(merchants=[merchant], rules=[]) for merchant in merchants}
     missed = []
@@ -22,4 +34,22 @@ def test_a_merchant_that_is_added_may_affect_whatever_it_is_the_answer_of():
             match = heuristic.match(transaction)
             if match.merchant_id and not changes[match.merchant_id].may_affect(transaction, None):
                 missed.append((row["description"], match.name))
+    assert missed == []
+
+
+def test_an_article_counts_no_more_than_in_the_match():
+    merchants = [
+        merchant
+        for merchant in importer.shipped_content().merchants
+        if merchant.name.startswith("The ")
+    ]
+    assert len(merchants) > 50
+    missed = []
+    for merchant in merchants:
+        loud = replace(merchant, name=merchant.name.upper(), aliases=(), website="")
+        transaction = Transaction(f"{loud.name.removeprefix('THE ')} 0412 AUSTIN TX")
+        if PaveHeuristic([loud]).match(transaction).merchant_id and not Changes(
+            merchants=[loud], rules=[]
+        ).may_affect(transaction, None):
+            missed.append(loud.name)
     assert missed == []

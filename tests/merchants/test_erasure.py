@@ -18,10 +18,11 @@ from merchants.requests import admission, erasure, submission
 from pave.clients import api_keys
 from pave.clients.models import Client
 from pave.staff.models import AuditEntry
-from tests.factories import DeliveryFactory, EventFactory
+from tests.factories import DeliveryFactory, EventFactory, SigningSecretFactory, WebhookFactory
 from tests.merchants.cluster import run_cluster
 from tests.merchants.erasing import erase, everything_stored
-from webhooks.endpoints import services
+from webhooks.delivery import recovery
+from webhooks.endpoints import enabling, services
 from webhooks.models import Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("first_word")]
@@ -82,6 +83,24 @@ def test_it_waits_for_nobody_who_is_gone(client_1234, webhook):
     )
     erase("1234")
     assert not Client.objects.filter(client_id="1234").exists()
+
+
+def test_from_its_first_step_on_nothing_is_sent(client_1234, receiver, send, monkeypatch):
+    """Also not what a recovery has queued for a webhook that its client disabled."""
+    webhook = WebhookFactory(client=client_1234.client, url=receiver.url("/hook"))
+    SigningSecretFactory(webhook=webhook)
+    submit(client_1234, "NETFLIX.COM")
+    run_cluster()
+    enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.CLIENT)
+    now = timezone.now()
+    job = recovery.start(webhook=webhook, since=now - timedelta(hours=1), until=now)
+    recovery.advance(job.pk)
+    assert webhook.deliveries.filter(status="pending", trigger="recover").exists()
+    sent = []
+    monkeypatch.setattr(erasure, "time", Mock(sleep=lambda seconds: sent.append(send())))
+    list(erasure.erase(client=client_1234.client))
+    assert sent
+    assert not any(sent)
 
 
 def test_it_asks_first(client_1234, monkeypatch):

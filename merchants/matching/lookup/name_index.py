@@ -7,7 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from merchants.matching.descriptor.gazetteer import load_gazetteer
-from merchants.matching.text.normalize import compact, compact_words, spell_out_umlauts, words_of
+from merchants.matching.text.normalize import (
+    compact,
+    compact_words,
+    spell_out_umlauts,
+    without_article,
+    words_of,
+)
 from merchants.matching.text.word_lists import LEGAL_FORMS, SHOP_WORDS, is_common
 
 MAX_NAME_WORDS = 7  # words of a descriptor that may form one name
@@ -77,7 +83,7 @@ class NameIndex:
 
     def prefixes(self, words: Sequence[str]) -> list[Hit]:
         """Names that the first words form, the longest first."""
-        start = 1 if len(words) > 1 and words[0] == "the" else 0
+        start = len(words) - len(without_article(words))
         hits: list[Hit] = []
         spelling = ""
         for end in range(start + 1, min(len(words), start + MAX_NAME_WORDS) + 1):

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 # Letters that Unicode does not decompose into a base letter and an accent.
@@ -48,11 +49,14 @@ def compact(text: str) -> str:
     return compact_words(words_of(text))
 
 
-def compact_words(words: list[str]) -> str:
+def compact_words(words: Sequence[str]) -> str:
     """The words run together, without a leading article."""
-    if len(words) > 1 and words[0] == "the":
-        return "".join(words[1:])
-    return "".join(words)
+    return "".join(without_article(words))
+
+
+def without_article(words: Sequence[str]) -> Sequence[str]:
+    """The words of a name, without a leading article."""
+    return words[1:] if len(words) > 1 and words[0] == "the" else words
 
 
 def spell_out_umlauts(text: str) -> str | None:
