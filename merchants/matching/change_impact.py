@@ -12,8 +12,10 @@ from typing import Any
 from rapidfuzz import fuzz, process
 
 from merchants.matching.heuristic import parse_transaction
+from merchants.matching.lookup.inexact import FUZZY_CUTOFF
+from merchants.matching.lookup.name_index import NameIndex
 from merchants.matching.rules import RuleMatcher
-from merchants.matching.text.normalize import without_article, words_of
+from merchants.matching.text.normalize import compact_words, without_article, words_of
 from merchants.matching.types import CatalogueMerchant, MatchRule, Transaction
 
 # With more changed merchants, as after an import, checking costs more than it saves.
@@ -39,6 +41,7 @@ class Changes:
             return
         self._merchant_ids = {merchant.id for merchant in merchants}
         self._first_words = _first_words(merchants)
+        self._names = NameIndex(merchants)
         # Without conditions: which MCC or country counts is up to the heuristic.
         self._rules = RuleMatcher(
             replace(rule, mcc="", country="", intermediary="") for rule in rules
@@ -67,11 +70,28 @@ class Changes:
             f" {descriptor.code} {descriptor.after_star}"
         )
         glued = "".join((*words, *words_of(descriptor.raw)))
-        return any(first_word in glued for first_word in self._first_words) or any(
-            process.extractOne(
-                word, self._first_words, scorer=fuzz.ratio, score_cutoff=MIN_SIMILARITY
+        return (
+            any(first_word in glued for first_word in self._first_words)
+            or any(
+                process.extractOne(
+                    word, self._first_words, scorer=fuzz.ratio, score_cutoff=MIN_SIMILARITY
+                )
+                for word in set(words)
             )
-            for word in set(words)
+            or self._is_misspelt(words_of(descriptor.text))
+        )
+
+    def _is_misspelt(self, words: Sequence[str]) -> bool:
+        """Return whether words begin with something like a whole name, blanks aside."""
+        spellings = {compact_words(words[:end]) for end in range(1, len(words) + 1)}
+        return any(
+            process.extractOne(
+                spelling,
+                self._names.block(spelling),
+                scorer=fuzz.ratio,
+                score_cutoff=FUZZY_CUTOFF,
+            )
+            for spelling in spellings
         )
 
 

@@ -3,13 +3,13 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from merchants.catalogue import rulesets
@@ -42,6 +42,7 @@ from merchants.requests.resolutions.keys import (
 from merchants.requests.resolutions.lookup import find_or_create
 from merchants.wakeups import ADMIT, SUSPECTS
 from pave.core import clock
+from pave.core.database import lock_limit
 from pave.core.database.along_index import exists_along
 from pave.core.database.bulk_update import update_each
 from pave.operations.cluster import memory_limit
@@ -61,6 +62,9 @@ MAX_KEYING_SECONDS = 4.0
 MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
 SUSPECTS_SECONDS = 2.0
+# How long it waits for a lock, and for those of clients one by one: all others wait behind it.
+LOCK_SECONDS = 1.0
+LOCKED_SECONDS = 5.0
 # How long to retry a release while the database is unavailable, in seconds; then the sweep does it.
 RETRY_SECONDS = 30.0
 
@@ -100,6 +104,20 @@ class _Keyed:
     unkeyed: list[NormalizationRequest] = field(default_factory=list)
     # Readmitted ones, which are counted already.
     again: set[UUID] = field(default_factory=set)
+
+    def all(self) -> list[NormalizationRequest]:
+        return [*chain.from_iterable(self.requests_by_key.values()), *self.unkeyed]
+
+    def by_client(self) -> Iterator["_Keyed"]:
+        """Yield each client's."""
+        for client in {request.client_id for request in self.all()}:
+            requests_by_key = {
+                key: theirs
+                for key, requests in self.requests_by_key.items()
+                if (theirs := [each for each in requests if each.client_id == client])
+            }
+            unkeyed = [request for request in self.unkeyed if request.client_id == client]
+            yield _Keyed(requests_by_key, unkeyed, self.again)
 
 
 def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
@@ -213,7 +231,7 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> se
         Those that are left, since somebody else has locked them or their resolutions.
     """
     try:
-        locked = _admit(claim, keyed, ruleset)
+        locked = _admit_unlocked(claim, keyed, ruleset)
     except DATABASE_ERRORS:
         retry_while_unavailable(lambda: release(claim), seconds=RETRY_SECONDS)
         raise
@@ -226,16 +244,36 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> se
     return locked
 
 
+def _admit_unlocked(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
+    """Admit what was claimed together, or, if locks are not got, each client's by itself.
+
+    Somebody may have locked a client's webhook, so that no event can be published to it.
+    """
+    with suppress(lock_limit.Locked):
+        return _admit(claim, keyed, ruleset)
+    locked = set()
+    end = time.monotonic() + LOCKED_SECONDS
+    for of_client in keyed.by_client():
+        try:
+            locked |= _admit(claim, of_client, ruleset)
+        except lock_limit.Locked:
+            locked |= {request.pk for request in of_client.all()}
+        if time.monotonic() > end:
+            break  # the others are claimed again
+    release(claim)  # if none was admitted
+    return locked
+
+
 def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
     """Assign the requests that are still queued to their resolutions, in one transaction."""
     now = timezone.now()
-    with transaction.atomic():
+    with lock_limit.atomic():
         if rulesets.lock_current().number != ruleset.number:
             release(claim)  # a newer ruleset was published since the keys were computed
             return set()
+        lock_limit.limit_this(LOCK_SECONDS)
         AdmissionClaim.objects.filter(pk=claim.pk).delete()
-        asking = [request for requests in keyed.requests_by_key.values() for request in requests]
-        claimed = {request.pk for request in (*asking, *keyed.unkeyed)}
+        claimed = {request.pk for request in keyed.all()}
         queued = set(
             NormalizationRequest.objects.queued()
             .filter(pk__in=claimed)

@@ -53,3 +53,21 @@ def test_an_article_counts_no_more_than_in_the_match():
         ).may_affect(transaction, None):
             missed.append(loud.name)
     assert missed == []
+
+
+def test_a_misspelt_name_without_its_blanks_counts_too():
+    merchants = [
+        merchant
+        for merchant in importer.shipped_content().merchants
+        if len(merchant.name.split()) > 1 and merchant.name.isascii()
+    ][::20]
+    matched, missed = 0, []
+    for merchant in merchants:
+        first, *others = merchant.name.split()
+        transaction = Transaction(f"{first[:3]}{first[4:]}{''.join(others)}".upper())
+        if PaveHeuristic([merchant]).match(transaction).merchant_id:
+            matched += 1
+            if not Changes(merchants=[merchant], rules=[]).may_affect(transaction, None):
+                missed.append(transaction.description)
+    assert matched > 50
+    assert missed == []

@@ -71,22 +71,23 @@ def impatient(settings, monkeypatch):
     monkeypatch.setattr(locked_rows, "_TOGETHER_SECONDS", 0.1)
     monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 0)
     monkeypatch.setattr(admission_claims, "LOCKED", locked_rows.LockedRows())
+    monkeypatch.setattr(admission, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(attempts, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(attempts, "LOCKED_SECONDS", 0.1)
     monkeypatch.setattr(heuristic_queue, "LOCK_SECONDS", 0.1)
     cache.clear()
 
 
 @contextmanager
-def locked(*rows):
-    """Hold rows, as an UPDATE does in a transaction that is not ended."""
+def locked(*rows, by="UPDATE {table} SET {key} = {key} WHERE {key} = %s"):
+    """Hold rows, as a statement does in a transaction that is not ended."""
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute("BEGIN")
             for row in rows:
                 table = connection.ops.quote_name(row._meta.db_table)
-                key = row._meta.pk.column
-                cursor.execute(f"UPDATE {table} SET {key} = {key} WHERE {key} = %s", [row.pk])  # noqa: S608 - ours
+                cursor.execute(by.format(table=table, key=row._meta.pk.column), [row.pk])
             yield
             cursor.execute("ROLLBACK")
     finally:
@@ -176,6 +177,40 @@ def test_what_a_client_has_in_any_table_stops_nobody_else(
             assert set(sent.values_list("status", flat=True)) == {"succeeded"}, rows.model
         run_cluster()
         assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    "by",
+    ["SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE", "DELETE FROM {table} WHERE {key} = %s"],
+)
+def test_a_webhook_that_can_get_no_event_stops_only_its_client(submit, client_1234, stranger, by):
+    one, other = client_1234.client, stranger.client
+    for client in (one, other):
+        submit("SPOTIFY", client)
+    run_cluster()
+    webhook = WebhookFactory(client=one)
+    WebhookFactory(client=other)
+    with locked(webhook, by=by):
+        for client in (one, other):
+            submit("SPOTIFY", client)
+            submit(f"NETFLIX {client.pk}", client)
+        submit("HULU", one)
+        suspect = submit("SPOTIFY", one)
+        suspect.admission_attempts = 1
+        suspect.save()
+        run_cluster()
+        admission.admit_suspects()
+        assert statuses(client=other) == ["completed"] * 3
+        assert statuses(client=one)[0] == "completed"
+        assert "completed" not in statuses(client=one)[1:]
+        suspect.refresh_from_db()
+        assert suspect.admission_attempts == 1
+    make_due()
+    for _ in range(3):
+        worker.resolve_due()
+        run_cluster()
+    admission.admit_suspects()
+    assert set(statuses()) == {"completed"}
 
 
 @pytest.fixture

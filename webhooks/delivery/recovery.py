@@ -109,6 +109,8 @@ def advance_all() -> int:
             steps += 1
             if time.monotonic() > end or shutdown.requested():
                 return steps  # the sweep wakes a worker again
+        if time.monotonic() > end:
+            return steps  # somebody has locked rows that each of them waits for
     return steps
 
 
@@ -136,31 +138,12 @@ def advance(recovery_id: UUID, *, now: datetime | None = None) -> bool:
     """
     try:
         with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
-            return _advance(recovery_id, now or timezone.now())
+            recovery = _advance(recovery_id, now or timezone.now())
     except lock_limit.Locked:
         logger.warning("recovery.locked", extra={"recovery": recovery_id})
         return False
-
-
-def _advance(recovery_id: UUID, now: datetime) -> bool:
-    recovery = (
-        Recovery.objects.running()
-        .filter(pk=recovery_id)
-        .select_for_update(skip_locked=True, no_key=True)
-        .first()
-    )
     if recovery is None:
         return False
-    unfinished = _unfinished(recovery).count()
-    if recovery.all_queued:
-        if unfinished:
-            return False
-        _complete(recovery, now)
-    elif unfinished > BATCH:
-        return False
-    else:
-        _queue_batch(recovery, now)
-    recovery.save()
     if recovery.status == Recovery.Status.COMPLETED:
         logger.info(
             "recovery.completed",
@@ -171,6 +154,29 @@ def _advance(recovery_id: UUID, now: datetime) -> bool:
             },
         )
     return recovery.status == Recovery.Status.RUNNING
+
+
+def _advance(recovery_id: UUID, now: datetime) -> Recovery | None:
+    """Do what ``advance`` does; return the recovery if it has changed."""
+    recovery = (
+        Recovery.objects.running()
+        .filter(pk=recovery_id)
+        .select_for_update(skip_locked=True, no_key=True)
+        .first()
+    )
+    if recovery is None:
+        return None
+    unfinished = _unfinished(recovery).count()
+    if recovery.all_queued:
+        if unfinished:
+            return None
+        _complete(recovery, now)
+    elif unfinished > BATCH:
+        return None
+    else:
+        _queue_batch(recovery, now)
+    recovery.save()
+    return recovery
 
 
 def _complete(recovery: Recovery, now: datetime) -> None:

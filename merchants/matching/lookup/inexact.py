@@ -22,7 +22,7 @@ _MIN_GLUED_LETTERS = 7  # of a name without a blank after it
 _MIN_CUT_LETTERS = 6  # that are left of a name
 _MIN_SHARE_LEFT = 0.5  # share of a name's letters that must be left
 _MIN_FUZZY_LETTERS = 6
-_FUZZY_CUTOFF = 88.0  # rapidfuzz ratio, 0 to 100
+FUZZY_CUTOFF = 88.0  # rapidfuzz ratio, 0 to 100
 _NUMBERED = re.compile(r"([a-z]{5,})\d{2,}")  # RACETRAC412
 
 
@@ -107,7 +107,7 @@ class InexactMatcher:
         if len(spelling) < _MIN_FUZZY_LETTERS or all(is_common(word) for word in words):
             return None
         block = self._index.block(spelling)
-        best = process.extractOne(spelling, block, scorer=fuzz.ratio, score_cutoff=_FUZZY_CUTOFF)
+        best = process.extractOne(spelling, block, scorer=fuzz.ratio, score_cutoff=FUZZY_CUTOFF)
         if best is None or _digits(best[0]) != _digits(spelling):
             return None
         shop_words = [word for word in words if word in SHOP_WORDS]
@@ -137,7 +137,7 @@ def _alike_without_shop_words(name: str, other_name: str, shop_words: Sequence[s
     """Whether names are alike without a trade that both state: BAKERY SMITH, BAKERY SMYTHE."""
     for word in shop_words:
         name, other_name = name.replace(word, "", 1), other_name.replace(word, "", 1)
-    return bool(fuzz.ratio(name, other_name) >= _FUZZY_CUTOFF)
+    return bool(fuzz.ratio(name, other_name) >= FUZZY_CUTOFF)
 
 
 def _digits(text: str) -> str:

@@ -4,6 +4,7 @@ import copy
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +41,8 @@ SWEEP_BATCH = 500
 SWEEP_SECONDS = 10.0
 # How long to wait for a resolution that somebody else has locked, in seconds.
 LOCK_SECONDS = 5.0
+# And then for those of each resolution by itself.
+LOCKED_SECONDS = 0.5
 _WRITTEN = (
     "status",
     "answer",
@@ -88,19 +91,25 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
         return _finish(done, lock_seconds=LOCK_SECONDS)
     except lock_limit.Locked:
         logger.warning("resolution.locked")
-        return _finish(done, skip_locked=True)
+    finished = 0
+    for each in done:
+        # It may also be a webhook to which the answer is published.
+        with suppress(lock_limit.Locked):
+            finished += _finish([each], lock_seconds=LOCKED_SECONDS, skip_locked=True)
+    return finished
 
 
 def _finish(
     done: Sequence[tuple[Resolution, Answer]],
     *,
-    lock_seconds: float | None = None,
+    lock_seconds: float,
     skip_locked: bool = False,
 ) -> int:
     now = timezone.now()
     answers = {resolution.pk: answer for resolution, answer in done}
-    with lock_limit.atomic(lock_seconds=lock_seconds):
+    with lock_limit.atomic():
         ruleset = rulesets.lock_current()
+        lock_limit.limit_this(lock_seconds)
         ours = _lock_ours([resolution for resolution, _ in done], skip_locked=skip_locked)
         rows_of_matches = MatchedRows.by([answers[row.pk].match for row in ours])
         counter = Counter(now)
@@ -137,16 +146,25 @@ def _finish(
 def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> None:
     """End a failed attempt: retry after a pause, or fail the resolution.
 
+    If somebody else holds a lock for ``LOCK_SECONDS``, it ends with its lease.
+
     Args:
         resolution: As it was claimed and begun.
         error: A sentence for the client.
         limit: The number of attempts after which the resolution fails.
     """
+    try:
+        _fail(resolution, error, final=resolution.attempts >= limit)
+    except lock_limit.Locked:
+        logger.warning("resolution.locked", extra={"resolution": resolution.pk})
+
+
+def _fail(resolution: Resolution, error: str, *, final: bool) -> None:
     now = timezone.now()
-    final = resolution.attempts >= limit
-    with transaction.atomic():
+    with lock_limit.atomic():
         # Before the resolution's lock, as everywhere.
         ruleset = rulesets.lock_current() if final else None
+        lock_limit.limit_this(LOCK_SECONDS)
         changed = _update_ours(
             resolution,
             status=Status.FAILED if final else Status.PENDING,
