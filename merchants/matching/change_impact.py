@@ -15,7 +15,12 @@ from merchants.matching.heuristic import parse_transaction
 from merchants.matching.lookup.inexact import FUZZY_CUTOFF
 from merchants.matching.lookup.name_index import NameIndex
 from merchants.matching.rules import RuleMatcher
-from merchants.matching.text.normalize import compact_words, without_article, words_of
+from merchants.matching.text.normalize import (
+    compact_words,
+    spell_out_umlauts,
+    without_article,
+    words_of,
+)
 from merchants.matching.types import CatalogueMerchant, MatchRule, Transaction
 
 # With more changed merchants, as after an import, checking costs more than it saves.
@@ -105,7 +110,8 @@ def _first_words(merchants: Sequence[CatalogueMerchant]) -> set[str]:
     return {
         word
         for spelling in spellings
-        for word in without_article(words_of(_without_scheme(spelling)))[:1]
+        for spelled in (spelling, spell_out_umlauts(spelling) or "")
+        for word in without_article(words_of(_without_scheme(spelled)))[:1]
     }
 
 

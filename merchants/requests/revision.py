@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -217,13 +216,13 @@ def _apply_some(
     changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
 ) -> tuple[int, bool]:
     now = timezone.now()
-    with transaction.atomic():
+    with lock_limit.atomic():
         if rulesets.lock_current().number != ruleset.number:
             return 0, False
-        with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
-            kept = lock_answers(resolution for _, resolution in changed)
-            still_there = [pair for pair in changed if pair[1].pk in kept]
-            updated = completion.correct(still_there, ruleset, now)
+        lock_limit.limit_this(LOCK_SECONDS)  # also of the commit, which checks foreign keys
+        kept = lock_answers(resolution for _, resolution in changed)
+        still_there = [pair for pair in changed if pair[1].pk in kept]
+        updated = completion.correct(still_there, ruleset, now)
     return updated, len(kept) == len({resolution.pk for _, resolution in changed})
 
 

@@ -71,3 +71,10 @@ def test_a_misspelt_name_without_its_blanks_counts_too():
                 missed.append(transaction.description)
     assert matched > 50
     assert missed == []
+
+
+def test_umlauts_that_are_spelled_out_count_too():
+    merchant = replace(importer.shipped_content().merchants[0], name="Züri Velo", aliases=())
+    transaction = Transaction("PAYPAL *ZUERIVELO412")
+    assert PaveHeuristic([merchant]).match(transaction).merchant_id == merchant.id
+    assert Changes(merchants=[merchant], rules=[]).may_affect(transaction, None)

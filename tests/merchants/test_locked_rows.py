@@ -4,7 +4,7 @@ As by ``BEGIN; UPDATE …`` in a psql session.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -211,6 +211,41 @@ def test_a_webhook_that_can_get_no_event_stops_only_its_client(submit, client_12
         run_cluster()
     admission.admit_suspects()
     assert set(statuses()) == {"completed"}
+
+
+def test_an_answer_that_cannot_be_stored_fails_nobody(submit, client_1234, stranger, settings):
+    settings.PAVE_RESOLUTION_LEASE = 0
+    webhook = WebhookFactory(client=client_1234.client)
+    for client in (client_1234.client, stranger.client):
+        submit("SPOTIFY", client)
+    admission.admit_batch()
+    with locked(webhook, by="SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE"):
+        for _ in range(attempts.MAX_ABANDONED + 1):
+            make_due()
+            worker.resolve_due()
+            attempts.sweep()
+    attempts.sweep()
+    make_due()
+    run_cluster()
+    assert statuses() == ["completed"] * 2
+
+
+def test_a_webhook_that_can_get_no_event_stops_no_publication(submit, client_1234, settings):
+    settings.PAVE_HEURISTIC = BUILT_IN
+    request = submit("QUUXBERRY GARDENS 123 BERLIN", client_1234.client)
+    run_cluster()
+    webhook = WebhookFactory(client=client_1234.client)
+    MerchantFactory(name="Quuxberry Gardens")
+    rulesets.publish(note="one more", by="test")
+    with locked(webhook, by="SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE"):
+        with suppress(lock_limit.Locked):
+            revision.revise()
+        rulesets.publish(note="another", by="test")
+    for _ in range(3):
+        run_cluster()
+        revision.revise()
+    request.refresh_from_db()
+    assert request.resolution.merchant.name == "Quuxberry Gardens"
 
 
 @pytest.fixture

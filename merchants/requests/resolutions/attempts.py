@@ -4,7 +4,6 @@ import copy
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from merchants.catalogue import rulesets
@@ -40,9 +40,11 @@ PAUSES = (2, 10, 30)
 SWEEP_BATCH = 500
 SWEEP_SECONDS = 10.0
 # How long to wait for a resolution that somebody else has locked, in seconds.
-LOCK_SECONDS = 5.0
-# And then for those of each resolution by itself.
-LOCKED_SECONDS = 0.5
+LOCK_SECONDS = 2.0
+# And then for those of each resolution by itself, of which there may be many.
+LOCKED_SECONDS = 0.1
+# After this it is tried again.
+LOCKED_PAUSE = timedelta(seconds=15)
 _WRITTEN = (
     "status",
     "answer",
@@ -78,8 +80,9 @@ def begin(resolution: Resolution) -> bool:
 def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     """Store answers and complete waiting requests, in one transaction; if many, not all of them.
 
-    If somebody else holds a lock for ``LOCK_SECONDS``, the locked resolutions are left out; these
-    are run again when their leases have ended.
+    If somebody else holds a lock for ``LOCK_SECONDS``, the locked resolutions are left out, which
+    are run again when their leases have ended, and those whose answers need other locked rows, such
+    as a webhook, which are run again after ``LOCKED_PAUSE``.
 
     Args:
         done: Resolutions as they were claimed and begun, each with its answer.
@@ -93,10 +96,24 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
         logger.warning("resolution.locked")
     finished = 0
     for each in done:
-        # It may also be a webhook to which the answer is published.
-        with suppress(lock_limit.Locked):
+        try:
             finished += _finish([each], lock_seconds=LOCKED_SECONDS, skip_locked=True)
+        except lock_limit.Locked:
+            _give_up(each[0])
     return finished
+
+
+def _give_up(resolution: Resolution) -> None:
+    """End an attempt that cannot be stored as if it had not been made, for now."""
+    logger.warning("resolution.locked", extra={"resolution": resolution.pk})
+    if _update_ours(
+        resolution,
+        status=Status.PENDING,
+        attempts=Greatest(F("attempts") - 1, 0),
+        lease_expires_at=None,
+        claimed_by="",
+    ):
+        heuristic_queue.set_due([resolution.pk], timezone.now() + LOCKED_PAUSE)
 
 
 def _finish(
@@ -146,7 +163,7 @@ def _finish(
 def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> None:
     """End a failed attempt: retry after a pause, or fail the resolution.
 
-    If somebody else holds a lock for ``LOCK_SECONDS``, it ends with its lease.
+    If somebody else holds a lock for ``LOCK_SECONDS``, the attempt does not count.
 
     Args:
         resolution: As it was claimed and begun.
@@ -156,7 +173,7 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
     try:
         _fail(resolution, error, final=resolution.attempts >= limit)
     except lock_limit.Locked:
-        logger.warning("resolution.locked", extra={"resolution": resolution.pk})
+        _give_up(resolution)
 
 
 def _fail(resolution: Resolution, error: str, *, final: bool) -> None:
