@@ -12,7 +12,7 @@ from typing import Any
 from rapidfuzz import fuzz, process
 
 from merchants.matching.heuristic import parse_transaction
-from merchants.matching.lookup.inexact import FUZZY_CUTOFF
+from merchants.matching.lookup.inexact import FUZZY_CUTOFF, MIN_CUT_LETTERS
 from merchants.matching.lookup.name_index import NameIndex
 from merchants.matching.rules import RuleMatcher
 from merchants.matching.text.normalize import (
@@ -84,6 +84,22 @@ class Changes:
                 for word in set(words)
             )
             or self._is_misspelt(words_of(descriptor.text))
+            or (
+                descriptor.truncated
+                and (
+                    self._is_cut_off(words_of(descriptor.text))
+                    or self._is_cut_off(descriptor.words)
+                )
+            )
+        )
+
+    def _is_cut_off(self, words: Sequence[str]) -> bool:
+        """Return whether a name begins with all words or the last ones, blanks aside."""
+        ends = (compact_words(words[begin:]) for begin in range(len(words)))
+        return any(
+            self._names.names_starting_with(end, limit=1)
+            for end in ends
+            if len(end) >= MIN_CUT_LETTERS
         )
 
     def _is_misspelt(self, words: Sequence[str]) -> bool:

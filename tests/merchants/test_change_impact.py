@@ -1,6 +1,7 @@
 """A publication reaches every transaction that it concerns."""
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,3 +79,23 @@ def test_umlauts_that_are_spelled_out_count_too():
     transaction = Transaction("PAYPAL *ZUERIVELO412")
     assert PaveHeuristic([merchant]).match(transaction).merchant_id == merchant.id
     assert Changes(merchants=[merchant], rules=[]).may_affect(transaction, None)
+
+
+def test_a_name_that_is_cut_off_and_has_other_blanks_counts_too():
+    matched, missed = 0, []
+    for merchant in importer.shipped_content().merchants:
+        parts = re.findall("[A-Z][a-z]+", merchant.name)
+        if len(parts) < 2 or "".join(parts) != merchant.name:  # PlayStation
+            continue
+        heuristic = PaveHeuristic([merchant])
+        changes = Changes(merchants=[merchant], rules=[])
+        whole = " ".join(parts).upper()
+        for before in ("TST* ", "PAYPAL *", "SOUTH LAKE TAHOE "):
+            for end in range(6, len(whole)):
+                transaction = Transaction(before + whole[:end])
+                if heuristic.match(transaction).merchant_id:
+                    matched += 1
+                    if not changes.may_affect(transaction, None):
+                        missed.append(transaction.description)
+    assert matched > 500
+    assert missed == []

@@ -19,7 +19,7 @@ from merchants.matching.text.word_lists import ANY_TRADE_WORDS, SHOP_WORDS, SUFF
 from merchants.matching.types import CatalogueMerchant
 
 _MIN_GLUED_LETTERS = 7  # of a name without a blank after it
-_MIN_CUT_LETTERS = 6  # that are left of a name
+MIN_CUT_LETTERS = 6  # that are left of a name
 _MIN_SHARE_LEFT = 0.5  # share of a name's letters that must be left
 _MIN_FUZZY_LETTERS = 6
 FUZZY_CUTOFF = 88.0  # rapidfuzz ratio, 0 to 100
@@ -73,7 +73,7 @@ class InexactMatcher:
     def truncated(self, query: LookupQuery, words: Sequence[str]) -> CatalogueMatch | None:
         """A name that its column cut off: `SHOPPERS DRUG MA`."""
         start = compact_words(list(words))
-        if len(words) < 2 or len(start) < _MIN_CUT_LETTERS:
+        if len(words) < 2 or len(start) < MIN_CUT_LETTERS:
             return None
         positions = {
             position

@@ -163,7 +163,7 @@ def _finish(
 def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> None:
     """End a failed attempt: retry after a pause, or fail the resolution.
 
-    If somebody else holds a lock for ``LOCK_SECONDS``, the attempt does not count.
+    If somebody else holds a lock for ``LOCK_SECONDS``, it stays as it is until its lease has ended.
 
     Args:
         resolution: As it was claimed and begun.
@@ -173,7 +173,7 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
     try:
         _fail(resolution, error, final=resolution.attempts >= limit)
     except lock_limit.Locked:
-        _give_up(resolution)
+        logger.warning("resolution.locked", extra={"resolution": resolution.pk})
 
 
 def _fail(resolution: Resolution, error: str, *, final: bool) -> None:
