@@ -1,6 +1,7 @@
 """Requests are admitted: read, keyed, and tied to the resolutions that answer them."""
 
 import logging
+import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -62,8 +63,10 @@ MAX_KEYING_SECONDS = 4.0
 MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
 SUSPECTS_SECONDS = 2.0
-# How long it waits for a lock, and for those of clients one by one: all others wait behind it.
+# How long it waits for a lock, then for those of each client, and for those of all clients: all
+# others wait behind it.
 LOCK_SECONDS = 1.0
+EACH_SECONDS = 0.1
 LOCKED_SECONDS = 5.0
 # How long to retry a release while the database is unavailable, in seconds; then the sweep does it.
 RETRY_SECONDS = 30.0
@@ -109,8 +112,9 @@ class _Keyed:
         return [*chain.from_iterable(self.requests_by_key.values()), *self.unkeyed]
 
     def by_client(self) -> Iterator["_Keyed"]:
-        """Yield each client's."""
-        for client in {request.client_id for request in self.all()}:
+        """Yield each client's, in any order: there may be no time for all."""
+        clients = list({request.client_id for request in self.all()})
+        for client in random.sample(clients, len(clients)):
             requests_by_key = {
                 key: theirs
                 for key, requests in self.requests_by_key.items()
@@ -250,12 +254,12 @@ def _admit_unlocked(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> s
     Somebody may have locked a client's webhook, so that no event can be published to it.
     """
     with suppress(lock_limit.Locked):
-        return _admit(claim, keyed, ruleset)
+        return _admit(claim, keyed, ruleset, lock_seconds=LOCK_SECONDS)
     locked = set()
     end = time.monotonic() + LOCKED_SECONDS
     for of_client in keyed.by_client():
         try:
-            locked |= _admit(claim, of_client, ruleset)
+            locked |= _admit(claim, of_client, ruleset, lock_seconds=EACH_SECONDS)
         except lock_limit.Locked:
             locked |= {request.pk for request in of_client.all()}
         if time.monotonic() > end:
@@ -264,14 +268,16 @@ def _admit_unlocked(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> s
     return locked
 
 
-def _admit(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
+def _admit(
+    claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset, *, lock_seconds: float
+) -> set[UUID]:
     """Assign the requests that are still queued to their resolutions, in one transaction."""
     now = timezone.now()
     with lock_limit.atomic():
         if rulesets.lock_current().number != ruleset.number:
             release(claim)  # a newer ruleset was published since the keys were computed
             return set()
-        lock_limit.limit_this(LOCK_SECONDS)
+        lock_limit.limit_this(lock_seconds)
         AdmissionClaim.objects.filter(pk=claim.pk).delete()
         claimed = {request.pk for request in keyed.all()}
         queued = set(
