@@ -660,4 +660,8 @@ def test_a_limit_within_another_leaves_the_outer_one_as_it_was():
         with lock_limit.atomic(lock_seconds=2):
             assert limit() == "2s"
         assert limit() == "5s"
+        with lock_limit.atomic():
+            lock_limit.limit_this(1)
+            assert limit() == "1s"
+        assert limit() == "5s"
     assert limit() == "0"

@@ -1,5 +1,6 @@
 """A limit to how long rows are waited for that others have locked."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,14 @@ class Locked(Exception):
     """Somebody has held a lock for longer than the limit."""
 
 
+class _Limits(threading.local):
+    # What was the limit before that of the innermost ``atomic``.
+    before: str | None = None
+
+
+_limits = _Limits()
+
+
 @contextmanager
 def atomic(*, lock_seconds: float | None = None) -> Iterator[None]:
     """Run a block in a transaction, or in a savepoint of the open one.
@@ -24,20 +33,21 @@ def atomic(*, lock_seconds: float | None = None) -> Iterator[None]:
     Raises:
         Locked: It would have to wait longer; nothing is done.
     """
-    if connection.vendor != "postgresql":
-        lock_seconds = None
     is_savepoint = connection.in_atomic_block
+    outer, _limits.before = _limits.before, None
     try:
         with transaction.atomic():
             if lock_seconds is not None:
-                before = _limit_transaction(f"{lock_seconds * 1000:.0f}")
+                limit_this(lock_seconds)
             yield
-            if lock_seconds is not None and is_savepoint:
-                _limit_transaction(before)
+            if is_savepoint and _limits.before is not None:
+                _limit_transaction(_limits.before)
     except OperationalError as error:
         if is_limit(error):
             raise Locked(str(error)) from error
         raise
+    finally:
+        _limits.before = outer
 
 
 def is_limit(error: OperationalError) -> bool:
@@ -59,7 +69,9 @@ def _limit_transaction(limit: str) -> str:
 def limit_this(seconds: float) -> None:
     """Limit how long the open transaction, one of ``atomic``'s, waits for each lock from now on."""
     if connection.vendor == "postgresql":
-        _limit_transaction(f"{seconds * 1000:.0f}")
+        before = _limit_transaction(f"{seconds * 1000:.0f}")
+        if _limits.before is None:
+            _limits.before = before
 
 
 def limit_connection(seconds: float) -> None:
