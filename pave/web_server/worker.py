@@ -219,7 +219,8 @@ class BufferingWorker(ThreadWorker):
         kept = self.keepalived_conns
         while kept and (force or kept[0].timeout <= time.monotonic()):
             conn = kept.popleft()
-            self.poller.unregister(conn.sock)
+            with suppress(KeyError, ValueError):  # as gunicorn's own: it may be gone already
+                self.poller.unregister(conn.sock)
             self._finish(conn)
 
     def murder_pending(self) -> None:
