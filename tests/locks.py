@@ -1,10 +1,27 @@
-"""Waits for others to wait for locks of PostgreSQL's."""
+"""Locks of PostgreSQL's: holds some, and waits for others to wait for some."""
 
 import time
+from contextlib import contextmanager
 
 from django.db import connection
 
 _SECONDS = 20
+
+
+@contextmanager
+def locked(*rows, by="UPDATE {table} SET {key} = {key} WHERE {key} = %s"):
+    """Hold rows, as a statement does in a transaction that is not ended."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            for row in rows:
+                table = connection.ops.quote_name(row._meta.db_table)
+                cursor.execute(by.format(table=table, key=row._meta.pk.column), [row.pk])
+            yield
+            cursor.execute("ROLLBACK")
+    finally:
+        other.close()
 
 
 def wait_until_somebody_waits() -> None:

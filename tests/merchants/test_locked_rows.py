@@ -4,7 +4,7 @@ As by ``BEGIN; UPDATE …`` in a psql session.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -43,19 +43,12 @@ from merchants.requests import (
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
 from pave.core.database import advisory_locks, lock_limit, locked_rows
-from tests.factories import (
-    DeliveryFactory,
-    EventFactory,
-    MerchantFactory,
-    SigningSecretFactory,
-    WebhookFactory,
-)
-from tests.locks import wait_until_somebody_waits
+from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
+from tests.locks import locked, wait_until_somebody_waits
 from tests.merchants.batching import post
 from tests.merchants.cluster import run_cluster
 from tests.servers import ON_SQLITE
-from webhooks.delivery import recovery
-from webhooks.models import Delivery, Event, Recovery
+from webhooks.models import Delivery, Event
 
 BUILT_IN = configured.PAVE_HEURISTIC
 
@@ -76,22 +69,6 @@ def impatient(settings, monkeypatch):
     monkeypatch.setattr(attempts, "LOCKED_SECONDS", 0.1)
     monkeypatch.setattr(heuristic_queue, "LOCK_SECONDS", 0.1)
     cache.clear()
-
-
-@contextmanager
-def locked(*rows, by="UPDATE {table} SET {key} = {key} WHERE {key} = %s"):
-    """Hold rows, as a statement does in a transaction that is not ended."""
-    other = connection.copy()
-    try:
-        with other.cursor() as cursor:
-            cursor.execute("BEGIN")
-            for row in rows:
-                table = connection.ops.quote_name(row._meta.db_table)
-                cursor.execute(by.format(table=table, key=row._meta.pk.column), [row.pk])
-            yield
-            cursor.execute("ROLLBACK")
-    finally:
-        other.close()
 
 
 @pytest.fixture
@@ -246,49 +223,6 @@ def test_a_webhook_that_can_get_no_event_stops_no_publication(submit, client_123
         revision.revise()
     request.refresh_from_db()
     assert request.resolution.merchant.name == "Quuxberry Gardens"
-
-
-@pytest.fixture
-def deliveries(client_1234, stranger, receiver):
-    """Two deliveries of client 1234 and one of another that have failed."""
-    webhooks = [
-        WebhookFactory(client=client, url=receiver.url("/hook"))
-        for client in (client_1234.client, stranger.client)
-    ]
-    for webhook in webhooks:
-        SigningSecretFactory(webhook=webhook)
-    return [
-        DeliveryFactory(
-            webhook=webhook,
-            event=EventFactory(client=webhook.client),
-            status="failed",
-            next_attempt_at=None,
-        )
-        for webhook in (webhooks[0], *webhooks)
-    ]
-
-
-def test_a_delivery_stops_no_other_message(deliveries, send):
-    held = deliveries[0]
-    Delivery.objects.update(status="pending", next_attempt_at=timezone.now())
-    with locked(held):
-        assert send() == 2
-        assert [*Delivery.objects.exclude(status="succeeded")] == [held]
-    assert send() == 1
-
-
-def test_a_delivery_stops_no_recovery_of_others(deliveries, monkeypatch):
-    monkeypatch.setattr(recovery, "LOCK_SECONDS", 0.1)
-    now = timezone.now()
-    window = {"since": now - timedelta(hours=1), "until": now + timedelta(hours=1)}
-    held, _, other = deliveries
-    jobs = [recovery.start(webhook=each.webhook, **window) for each in (held, other)]
-    with locked(held):
-        for _ in range(3):
-            recovery.advance_all()
-        assert [Recovery.objects.get(pk=job.pk).queued for job in jobs] == [0, 1]
-    recovery.advance_all()
-    assert [Recovery.objects.get(pk=job.pk).queued for job in jobs] == [2, 1]
 
 
 def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):
