@@ -81,7 +81,7 @@ test-clients: npm $(DEV) $(CLIENTS) $(CLIENTS_NODE) ## Lint the API's descriptio
 test-compose: $(DEV) ## Run docker-compose.yml, by your Docker or by one that is started here; root
 	@docker compose version > /dev/null 2>&1 || { command -v dockerd && command -v mmdebstrap; } > /dev/null \
 		|| { apt-get -qq update && apt-get -qq install -y docker.io mmdebstrap; }
-	@PAVE_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/compose --timeout=900 $(ARGS)
+	@PAVE_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/compose --timeout=900 -o faulthandler_timeout=1000 $(ARGS)
 
 npm:
 	@command -v npm > /dev/null || { echo "This needs npm, of Node.js 20 or newer: install it."; exit 1; }
@@ -102,7 +102,7 @@ lint: $(DEV) ## Check format, style, types, layers, migrations, settings, compos
 	others=$$?; wait $$types && exit $$others
 
 fuzz: $(DEV) ## Try the running API with 500 generated examples for each operation; EXAMPLES=n
-	@PAVE_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/system/test_fuzzing.py -s $(ARGS)
+	@PAVE_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/system/test_fuzzing.py -s -o faulthandler_timeout=0 $(ARGS)
 
 postman: $(DEV) ## Renew docs/pave.postman_collection.json
 	@$(LINT_ENV) $(BIN)/python manage.py postman_collection > docs/pave.postman_collection.json

@@ -136,8 +136,8 @@ def test_what_cannot_be_written_is_set_aside_and_the_others_are_admitted(submit,
     good, bad = submit("NETFLIX 1"), submit("BROKEN")
     admit = admission._admit
 
-    def refused(claim, keyed, ruleset):
-        locked = admit(claim, keyed, ruleset)
+    def refused(claim, keyed, *others, **limits):
+        locked = admit(claim, keyed, *others, **limits)
         if any(key.text == "broken" for key in keyed.requests_by_key):
             raise DataError
         return locked
