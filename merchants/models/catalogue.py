@@ -264,6 +264,17 @@ class Revision(models.Model):
     position = models.UUIDField(
         null=True, blank=True, help_text="The oldest request examined so far."
     )
+    clients = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Whose requests are examined once more (primary keys); null while all are.",
+    )
+    locked_clients = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="Of whom somebody kept rows locked: their requests are examined once more.",
+    )
     total = models.PositiveBigIntegerField(default=0)  # or about so many
     examined = models.PositiveBigIntegerField(default=0)
     changed = models.PositiveBigIntegerField(default=0)

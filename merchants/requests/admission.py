@@ -3,8 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, zip_longest
@@ -63,11 +62,11 @@ MAX_KEYING_SECONDS = 4.0
 MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
 SUSPECTS_SECONDS = 2.0
-# How long it waits for a lock, then for those of each client, and for those of all clients: all
+# How long it waits for a lock; then for those of each client; and how long it goes on so: all
 # others wait behind it.
 LOCK_SECONDS = 1.0
 EACH_SECONDS = 0.1
-LOCKED_SECONDS = 5.0
+APART_SECONDS = 2.0
 # How long to retry a release while the database is unavailable, in seconds; then the sweep does it.
 RETRY_SECONDS = 30.0
 
@@ -94,7 +93,7 @@ def _admit_for_a_slice() -> int:
             loop.pause()
     ADMIT.mark_idle()
     # What is locked is left to the sweep.
-    if loop.was_busy or (fair_share.is_any_admissible() and not admission_claims.LOCKED.current()):
+    if loop.was_busy or (fair_share.is_any_admissible() and not admission_claims.is_any_locked()):
         ADMIT.send()
     return admitted
 
@@ -111,17 +110,15 @@ class _Keyed:
     def all(self) -> list[NormalizationRequest]:
         return [*chain.from_iterable(self.requests_by_key.values()), *self.unkeyed]
 
-    def by_client(self) -> Iterator["_Keyed"]:
-        """Yield each client's, in any order: there may be no time for all."""
-        clients = list({request.client_id for request in self.all()})
-        for client in random.sample(clients, len(clients)):
-            requests_by_key = {
-                key: theirs
-                for key, requests in self.requests_by_key.items()
-                if (theirs := [each for each in requests if each.client_id == client])
-            }
-            unkeyed = [request for request in self.unkeyed if request.client_id == client]
-            yield _Keyed(requests_by_key, unkeyed, self.again)
+    def of(self, clients: Collection[int]) -> "_Keyed":
+        """Return those of some clients."""
+        requests_by_key = {
+            key: theirs
+            for key, requests in self.requests_by_key.items()
+            if (theirs := [request for request in requests if request.client_id in clients])
+        }
+        unkeyed = [request for request in self.unkeyed if request.client_id in clients]
+        return _Keyed(requests_by_key, unkeyed, self.again)
 
 
 def admit_batch(*, limit: int = ADMIT_BATCH) -> int:
@@ -249,22 +246,32 @@ def _admit_claimed(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> se
 
 
 def _admit_unlocked(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> set[UUID]:
-    """Admit what was claimed together, or, if locks are not got, each client's by itself.
+    """Admit what was claimed together, and apart from it each client of whom locks are not got.
 
     Somebody may have locked a client's webhook, so that no event can be published to it.
     """
-    with suppress(lock_limit.Locked):
-        return _admit(claim, keyed, ruleset, lock_seconds=LOCK_SECONDS)
+    clients = {request.client_id for request in keyed.all()}
+    apart = clients & admission_claims.LOCKED_CLIENTS.known()
+    together = keyed.of(clients - apart)
     locked = set()
-    end = time.monotonic() + LOCKED_SECONDS
-    for of_client in keyed.by_client():
+    try:
+        if not apart or together.all():
+            locked |= _admit(claim, together, ruleset, lock_seconds=LOCK_SECONDS)
+    except lock_limit.Locked:
+        apart = clients  # whoever it is
+    end = time.monotonic() + APART_SECONDS
+    for client in random.sample(sorted(apart), len(apart)):
+        of_client = keyed.of({client})
         try:
             locked |= _admit(claim, of_client, ruleset, lock_seconds=EACH_SECONDS)
         except lock_limit.Locked:
             locked |= {request.pk for request in of_client.all()}
+            if admission_claims.LOCKED_CLIENTS.add([client]):
+                logger.warning("admission.locked", extra={"client": client})
         if time.monotonic() > end:
-            break  # the others are claimed again
-    release(claim)  # if none was admitted
+            break  # the others are claimed again, without those that are known by now
+    if apart:
+        release(claim)  # if none was admitted
     return locked
 
 

@@ -28,6 +28,8 @@ LEASE = timedelta(seconds=60)
 
 # Requests that somebody else has locked, or whose resolutions.
 LOCKED: LockedRows[UUID] = LockedRows()
+# Clients, by primary key, of whom somebody else has locked what admission writes to: a webhook.
+LOCKED_CLIENTS: LockedRows[int] = LockedRows(first_pause=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def claim_queued(limit: int) -> Claimed:
         # While a request is admitted alone, which may take a while, its client's others wait.
         waiting = NormalizationRequest.objects.filter(pk__in=alone)
         but_of = set(waiting.values_list("client_id", flat=True)) if alone else set()
+        but_of |= LOCKED_CLIENTS.current()
         ids, more = fair_share.next_queued(limit, but=claimed | LOCKED.current(), but_of=but_of)
         if not ids:
             return Claimed((), AdmissionClaim(), more)
@@ -71,6 +74,7 @@ def claim_suspect() -> Claimed | None:
         if AdmissionClaim.objects.filter(alone=True).exists():
             return None
         suspects = NormalizationRequest.objects.suspect().exclude(pk__in=LOCKED.current())
+        suspects = suspects.exclude(client__in=LOCKED_CLIENTS.current())
         clients = suspects.order_by("client_id").values_list("client_id", flat=True).distinct()
         for client in fair_share.by_use(list(clients)):
             # Fewest attempts first: one request may have failed the others with it.
@@ -82,6 +86,11 @@ def claim_suspect() -> Claimed | None:
                 fair_share.charge(client, ALONE.wall)
                 return Claimed([request], _write_claim([request.pk], alone=True))
     return None
+
+
+def is_any_locked() -> bool:
+    """Return whether something is left alone at present, since somebody else has locked it."""
+    return bool(LOCKED.current() or LOCKED_CLIENTS.current())
 
 
 def _claimed_elsewhere() -> tuple[set[UUID], set[UUID]]:

@@ -4,6 +4,7 @@ import collections
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +24,7 @@ from merchants.wakeups import ADMIT
 from pave.clients import quotas
 from pave.clients.models import Client
 from pave.core.card_numbers.masking import masked_value, without_card_numbers
-from pave.core.database import advisory_locks, idle_limit, locked_rows
+from pave.core.database import advisory_locks, idle_limit, lock_limit, locked_rows
 from pave.core.database.along_index import exists_along, just
 from webhooks.endpoints.subscriptions import subscribers
 from webhooks.publishing import publish
@@ -51,6 +52,8 @@ _RECOUNT_BATCHES = 500
 _RECOUNT_AFTER = timedelta(seconds=10)
 # How long one sweep notifies of corrections, in seconds.
 _NOTIFY_SECONDS = 2.0
+# How long the sweep waits for what a batch's event needs, in seconds, as a webhook.
+_LOCK_SECONDS = 0.1
 # The last batch that the sweep of this process has recounted, if its time did not suffice for all.
 _recounted_up_to: UUID | None = None
 
@@ -254,7 +257,7 @@ def notify_of_corrections(*, now: datetime | None = None) -> None:
     for batch_id in unnotified.values_list("pk", flat=True):
         if time.monotonic() > end:
             break
-        with transaction.atomic():
+        with _unless_locked(batch_id):
             batch = unnotified.select_for_update(skip_locked=True).filter(pk=batch_id).first()
             if batch is None:
                 continue
@@ -325,8 +328,18 @@ def _complete_if_through(batch_id: Any, now: datetime) -> None:
         logger.info("batch.completed", extra={"batch": batch.pk, "rows": batch.accepted})
 
 
-def _recount(batch_id: Any, now: datetime) -> None:
-    with transaction.atomic():
+@contextmanager
+def _unless_locked(batch_id: UUID) -> Iterator[None]:
+    """Run a block in a transaction, and undo it if somebody keeps locked what it needs."""
+    try:
+        with lock_limit.atomic(lock_seconds=_LOCK_SECONDS):
+            yield
+    except lock_limit.Locked:
+        logger.warning("batch.locked", extra={"batch": batch_id})
+
+
+def _recount(batch_id: UUID, now: datetime) -> None:
+    with _unless_locked(batch_id):
         unlocked = Batch.objects.open().select_for_update(skip_locked=True)
         batch = unlocked.filter(pk=batch_id).first()
         requests = NormalizationRequest.objects.filter(batch=batch_id)

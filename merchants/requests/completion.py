@@ -171,7 +171,7 @@ def readmit_waiting(resolutions: Collection[UUID]) -> None:
             left.pop()
     with transaction.atomic():
         # While they are locked, no failed one is reopened.
-        of_all = finished.select_for_update(no_key=True).order_by("id")
+        of_all = finished.select_for_update(no_key=True, skip_locked=True).order_by("id")
         pks = list(of_all.values_list("pk", flat=True))
         clients = Waiter.objects.filter(resolution__in=pks).values_list("client_id", flat=True)
         heuristic_queue.remove(pks, set(clients))

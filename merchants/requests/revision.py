@@ -2,12 +2,14 @@
 
 A revision examines a window of answered requests, newest first, in batches. If the new ruleset may
 give another answer, that is computed; if it differs, the request gets it and its client a
-``normalization.updated``. Other requests are not touched.
+``normalization.updated``. Other requests are not touched. Clients of whom somebody keeps rows
+locked are left out, and their requests examined once more at the end.
 """
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -48,14 +50,12 @@ def revise() -> int:
     while time.monotonic() < end and not shutdown.requested():
         batch = _next_batch(revision)
         if not batch:
-            _finish(revision)
+            if revision.locked_clients:
+                _begin_again(revision)
+            else:
+                _finish(revision)
             return examined
-        try:
-            changed, done = _revise_batch(revision, batch, end)
-        except lock_limit.Locked:
-            # By somebody who may have forgotten it; and no ruleset is published meanwhile.
-            logger.warning("revision.locked", extra={"ruleset": revision.ruleset_id})
-            changed, done = 0, False
+        changed, done = _revise_unlocked(revision, batch, end)
         # The next slice repeats the batch, and finds the first part done.
         looked_at = batch if done else []
         examined += len(looked_at)
@@ -107,20 +107,63 @@ def _next_batch(revision: Revision) -> list[NormalizationRequest]:
     requests = NormalizationRequest.objects.answered(revision.since).select_related("resolution")
     # Ends where the window begins, so older rows are not read.
     requests = requests.filter(pk__gte=first_id_at(revision.since))
+    if revision.clients is not None:
+        requests = requests.filter(client__in=revision.clients)
     if revision.position:
         requests = requests.filter(pk__lt=revision.position)
     return list(requests.order_by("-id")[:BATCH])
 
 
-def _revise_batch(
+def _revise_unlocked(
     revision: Revision, batch: Sequence[NormalizationRequest], end: float
+) -> tuple[int, bool]:
+    """Correct the requests of a batch, until about ``end``, but those of ``locked_clients``.
+
+    If locks are not got, it goes from client to client, to find whose they are.
+
+    Returns:
+        How many were corrected, and whether the batch is done.
+    """
+    clients = {request.client_id for request in batch}.difference(revision.locked_clients)
+    with suppress(lock_limit.Locked):
+        return _revise_batch(_of(batch, clients), revision.ruleset, end)
+    changed = 0
+    all_done = True
+    batch = _next_batch(revision)  # as it is stored: these objects have other answers by now
+    for client in clients:
+        if time.monotonic() > end:
+            return changed, False
+        try:
+            count, done = _revise_batch(_of(batch, {client}), revision.ruleset, end)
+        except lock_limit.Locked:
+            # By somebody who may have forgotten it; and no ruleset is published meanwhile.
+            logger.warning(
+                "revision.locked", extra={"ruleset": revision.ruleset_id, "client": client}
+            )
+            revision.locked_clients.append(client)
+        else:
+            changed += count
+            all_done &= done
+    return changed, all_done
+
+
+def _of(
+    batch: Sequence[NormalizationRequest], clients: Collection[int]
+) -> list[NormalizationRequest]:
+    return [request for request in batch if request.client_id in clients]
+
+
+def _revise_batch(
+    batch: Sequence[NormalizationRequest], ruleset: Ruleset, end: float
 ) -> tuple[int, bool]:
     """Correct the requests of a batch, until about ``end`` (a monotonic time).
 
     Returns:
         How many were corrected, and whether the batch is done.
+
+    Raises:
+        Locked: Somebody keeps rows locked; a part may be done.
     """
-    ruleset = revision.ruleset
     affected = _affected(batch, ruleset)
     resolutions = _resolutions_for(affected, ruleset)
     changed: list[tuple[NormalizationRequest, Resolution]] = []
@@ -235,10 +278,22 @@ def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed:
             pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()
         ).update(
             position=revision.position,
-            examined=F("examined") + len(batch),
+            locked_clients=revision.locked_clients,
+            examined=F("examined") + (len(batch) if revision.clients is None else 0),
             changed=F("changed") + changed,
             lease_expires_at=_lease(),
         )
+    )
+
+
+def _begin_again(revision: Revision) -> None:
+    """Leave it to the sweep to examine, once more, the requests of those who were left out."""
+    Revision.objects.filter(pk=revision.pk, claimed_by=worker_name()).update(
+        position=None,
+        clients=revision.locked_clients,
+        locked_clients=[],
+        lease_expires_at=None,
+        claimed_by="",
     )
 
 

@@ -3,10 +3,12 @@
 As by ``BEGIN; UPDATE …`` in a psql session.
 """
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.apps import apps
@@ -43,13 +45,14 @@ from merchants.requests import (
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
 from pave.core.database import advisory_locks, lock_limit, locked_rows
-from tests.factories import MerchantFactory, SigningSecretFactory, WebhookFactory
+from tests.factories import ClientFactory, MerchantFactory, SigningSecretFactory, WebhookFactory
 from tests.locks import locked, wait_until_somebody_waits
 from tests.merchants.batching import post
 from tests.merchants.cluster import run_cluster
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, Event
 
+FOR_UPDATE = "SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE"
 BUILT_IN = configured.PAVE_HEURISTIC
 
 pytestmark = [
@@ -64,6 +67,7 @@ def impatient(settings, monkeypatch):
     monkeypatch.setattr(locked_rows, "_TOGETHER_SECONDS", 0.1)
     monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 0)
     monkeypatch.setattr(admission_claims, "LOCKED", locked_rows.LockedRows())
+    monkeypatch.setattr(admission_claims, "LOCKED_CLIENTS", locked_rows.LockedRows())
     monkeypatch.setattr(admission, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(attempts, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(attempts, "LOCKED_SECONDS", 0.1)
@@ -156,10 +160,7 @@ def test_what_a_client_has_in_any_table_stops_nobody_else(
         assert not left.exists()
 
 
-@pytest.mark.parametrize(
-    "by",
-    ["SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE", "DELETE FROM {table} WHERE {key} = %s"],
-)
+@pytest.mark.parametrize("by", [FOR_UPDATE, "DELETE FROM {table} WHERE {key} = %s"])
 def test_a_webhook_that_can_get_no_event_stops_only_its_client(submit, client_1234, stranger, by):
     one, other = client_1234.client, stranger.client
     for client in (one, other):
@@ -190,13 +191,44 @@ def test_a_webhook_that_can_get_no_event_stops_only_its_client(submit, client_12
     assert set(statuses()) == {"completed"}
 
 
+def test_a_client_that_is_locked_is_waited_for_by_itself_from_then_on(
+    submit, client_1234, stranger, monkeypatch
+):
+    monkeypatch.setattr(admission_claims, "LOCKED_CLIENTS", locked_rows.LockedRows(0.5))
+    submit("SPOTIFY")
+    run_cluster()
+    others = [stranger.client, *ClientFactory.create_batch(10)]
+    with locked(WebhookFactory(client=client_1234.client), by=FOR_UPDATE):
+        transactions = []
+        for _ in range(3):
+            left_alone = bool(admission_claims.LOCKED_CLIENTS.current())
+            for client in (client_1234.client, *others):
+                submit("SPOTIFY", client)
+            with CaptureQueriesContext(connection) as asked:
+                assert admission.admit_batch() == len(others)
+            limits = sum("set_config('lock_timeout'" in one["sql"] for one in asked)
+            transactions.append((left_alone, limits))
+            if not left_alone:
+                continue
+            while admission_claims.LOCKED_CLIENTS.current():
+                time.sleep(0.02)
+        # All at once and each by itself; without the locked one; all others, and then that one.
+        assert transactions == [(False, 13), (True, 1), (False, 2)]
+    assert set(statuses(client__in=others)) == {"completed"}
+    assert "completed" not in statuses(client=client_1234.client)
+    while admission_claims.is_any_locked():
+        time.sleep(0.02)
+    run_cluster()
+    assert set(statuses()) == {"completed"}
+
+
 def test_an_answer_that_cannot_be_stored_fails_nobody(submit, client_1234, stranger, settings):
     settings.PAVE_RESOLUTION_LEASE = 0
     webhook = WebhookFactory(client=client_1234.client)
     for client in (client_1234.client, stranger.client):
         submit("SPOTIFY", client)
     admission.admit_batch()
-    with locked(webhook, by="SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE"):
+    with locked(webhook, by=FOR_UPDATE):
         for _ in range(attempts.MAX_ABANDONED + 1):
             make_due()
             worker.resolve_due()
@@ -214,9 +246,8 @@ def test_a_webhook_that_can_get_no_event_stops_no_publication(submit, client_123
     webhook = WebhookFactory(client=client_1234.client)
     MerchantFactory(name="Quuxberry Gardens")
     rulesets.publish(note="one more", by="test")
-    with locked(webhook, by="SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE"):
-        with suppress(lock_limit.Locked):
-            revision.revise()
+    with locked(webhook, by=FOR_UPDATE):
+        revision.revise()
         rulesets.publish(note="another", by="test")
     for _ in range(3):
         run_cluster()
@@ -468,6 +499,11 @@ def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit, client_123
     assert HeuristicUse.objects.get(client=client).seconds > 900
 
 
+def revise_one_by_one():
+    with mock.patch.object(revision, "BATCH", 1), mock.patch.object(revision, "LOCK_SECONDS", 0.1):
+        revision.revise()
+
+
 def make_due():
     Waiter.objects.update(due_at=timezone.now())
 
@@ -511,12 +547,57 @@ def test_a_revision_lets_others_publish_while_it_waits(submit, monkeypatch, sett
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="A"))
     rulesets.publish(note="a rule", by="test")
     with locked(Batch.objects.get()):
-        assert revision.revise() == 0
+        revision.revise()
         assert Revision.objects.get().status == "running"
     while revision.revise():
         pass
     assert NormalizationRequest.objects.get().resolution.answer["merchant"]["name"] == "A"
     assert Batch.objects.get().corrected == 1
+
+
+def test_who_is_locked_is_revised_after_all_others(submit, client_1234, stranger, settings):
+    settings.PAVE_HEURISTIC = BUILT_IN
+    one, other = client_1234.client, stranger.client
+    of_one = submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA", one)
+    of_other = submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA", other)
+    run_cluster()
+    webhook = WebhookFactory(client=one)
+    WebhookFactory(client=other)
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="A"))
+    rulesets.publish(note="a rule", by="test")
+    told = Event.objects.filter(type="normalization.updated")
+    with locked(webhook, by=FOR_UPDATE):
+        # Its request is the older one, and each is in a batch of its own.
+        revise_one_by_one()
+        assert list(told.values_list("subject_id", flat=True)) == [of_other.pk]
+        job = Revision.objects.latest("id")
+        assert (job.status, job.examined, job.changed) == ("running", 2, 1)
+    revision.sweep()
+    revise_one_by_one()
+    job.refresh_from_db()
+    assert (job.status, job.examined, job.changed) == ("done", 2, 2)
+    assert set(told.values_list("subject_id", flat=True)) == {of_one.pk, of_other.pk}
+
+
+def test_batches_of_a_locked_webhook_do_not_stop_those_of_others(client_1234, stranger):
+    held, other = (
+        Batch.objects.create(client=each.client, created_at=timezone.now(), corrections=1)
+        for each in (client_1234, stranger)
+    )
+    webhook = WebhookFactory(client=client_1234.client)
+    WebhookFactory(client=stranger.client)
+    later = timezone.now() + timedelta(minutes=2)
+
+    def sweep():
+        cache.clear()
+        batches.sweep(now=later)
+        batches.notify_of_corrections(now=later)
+        return set(Event.objects.values_list("subject_id", "type"))
+
+    of_other = {(other.pk, "batch.completed"), (other.pk, "batch.updated")}
+    with locked(webhook, by=FOR_UPDATE):
+        assert sweep() == of_other
+    assert sweep() == of_other | {(held.pk, "batch.completed"), (held.pk, "batch.updated")}
 
 
 def test_a_publication_that_meets_a_locked_row_is_refused(submit, superuser, settings, monkeypatch):

@@ -40,6 +40,9 @@ class LockedRows(Generic[Key]):
         first = FIRST_PAUSE if self._first_pause is None else self._first_pause
         for_long = 0
         with self._lock:
+            self._left_until = {
+                key: left for key, left in self._left_until.items() if left[0] > now - LONGEST_PAUSE
+            }
             for key in keys:
                 _, pause = self._left_until.get(key, (0.0, first / 2))
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -49,14 +52,15 @@ class LockedRows(Generic[Key]):
 
     def current(self) -> set[Key]:
         """Return the rows to be left alone at present."""
-        now = time.monotonic()
+        return self._left_after(time.monotonic())
+
+    def known(self) -> set[Key]:
+        """Return the rows that were locked lately: also those that are to be tried again."""
+        return self._left_after(time.monotonic() - LONGEST_PAUSE)
+
+    def _left_after(self, moment: float) -> set[Key]:
         with self._lock:
-            self._left_until = {
-                key: (until, pause)
-                for key, (until, pause) in self._left_until.items()
-                if until > now - LONGEST_PAUSE
-            }
-            return {key for key, (until, _) in self._left_until.items() if until > now}
+            return {key for key, (until, _) in self._left_until.items() if until > moment}
 
 
 # Whoever has waited for ``_TOGETHER_SECONDS`` does not do so again soon.
