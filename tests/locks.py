@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from django.db import connection
 
+# How to lock a row for ``locked``, so that nothing can refer to it.
+FOR_UPDATE = "SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE"
 _SECONDS = 20
 
 

@@ -5,10 +5,8 @@ As by ``BEGIN; UPDATE …`` in a psql session.
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from dataclasses import replace
+from contextlib import ExitStack
 from datetime import timedelta
-from unittest import mock
 
 import pytest
 from django.apps import apps
@@ -16,19 +14,15 @@ from django.conf import settings as configured
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone
 
-from merchants.catalogue import draft, importer, rulesets
-from merchants.catalogue.sources.shipped import load_shipped
+from merchants.catalogue import rulesets
 from merchants.models import (
     AdmissionClaim,
     Batch,
     HeuristicUse,
-    Merchant,
     NormalizationRequest,
     Resolution,
-    Revision,
     Rule,
     Waiter,
 )
@@ -38,21 +32,19 @@ from merchants.requests import (
     batches,
     fair_share,
     heuristic_queue,
-    revision,
     submission,
     worker,
 )
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
-from pave.core.database import advisory_locks, lock_limit, locked_rows
+from pave.core.database import lock_limit, locked_rows
 from tests.factories import ClientFactory, MerchantFactory, SigningSecretFactory, WebhookFactory
-from tests.locks import locked, wait_until_somebody_waits
+from tests.locks import FOR_UPDATE, locked, wait_until_somebody_waits
 from tests.merchants.batching import post
 from tests.merchants.cluster import run_cluster
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, Event
 
-FOR_UPDATE = "SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE"
 BUILT_IN = configured.PAVE_HEURISTIC
 
 pytestmark = [
@@ -237,23 +229,6 @@ def test_an_answer_that_cannot_be_stored_fails_nobody(submit, client_1234, stran
     make_due()
     run_cluster()
     assert statuses() == ["completed"] * 2
-
-
-def test_a_webhook_that_can_get_no_event_stops_no_publication(submit, client_1234, settings):
-    settings.PAVE_HEURISTIC = BUILT_IN
-    request = submit("QUUXBERRY GARDENS 123 BERLIN", client_1234.client)
-    run_cluster()
-    webhook = WebhookFactory(client=client_1234.client)
-    MerchantFactory(name="Quuxberry Gardens")
-    rulesets.publish(note="one more", by="test")
-    with locked(webhook, by=FOR_UPDATE):
-        revision.revise()
-        rulesets.publish(note="another", by="test")
-    for _ in range(3):
-        run_cluster()
-        revision.revise()
-    request.refresh_from_db()
-    assert request.resolution.merchant.name == "Quuxberry Gardens"
 
 
 def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):
@@ -499,11 +474,6 @@ def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit, client_123
     assert HeuristicUse.objects.get(client=client).seconds > 900
 
 
-def revise_one_by_one():
-    with mock.patch.object(revision, "BATCH", 1), mock.patch.object(revision, "LOCK_SECONDS", 0.1):
-        revision.revise()
-
-
 def make_due():
     Waiter.objects.update(due_at=timezone.now())
 
@@ -538,47 +508,6 @@ def test_an_answer_that_is_locked_is_given_after_the_lease(submit, client_1234, 
     assert statuses() == ["completed"] * 2
 
 
-def test_a_revision_lets_others_publish_while_it_waits(submit, monkeypatch, settings, api):
-    settings.PAVE_HEURISTIC = BUILT_IN
-    monkeypatch.setattr(revision, "LOCK_SECONDS", 0.1)
-    monkeypatch.setattr(revision, "SLICE_SECONDS", 0.5)
-    post(api, [{"description": "SQ *BLUE BOTTLE COFFEE OAKLAND CA"}])
-    run_cluster()
-    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="A"))
-    rulesets.publish(note="a rule", by="test")
-    with locked(Batch.objects.get()):
-        revision.revise()
-        assert Revision.objects.get().status == "running"
-    while revision.revise():
-        pass
-    assert NormalizationRequest.objects.get().resolution.answer["merchant"]["name"] == "A"
-    assert Batch.objects.get().corrected == 1
-
-
-def test_who_is_locked_is_revised_after_all_others(submit, client_1234, stranger, settings):
-    settings.PAVE_HEURISTIC = BUILT_IN
-    one, other = client_1234.client, stranger.client
-    of_one = submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA", one)
-    of_other = submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA", other)
-    run_cluster()
-    webhook = WebhookFactory(client=one)
-    WebhookFactory(client=other)
-    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="A"))
-    rulesets.publish(note="a rule", by="test")
-    told = Event.objects.filter(type="normalization.updated")
-    with locked(webhook, by=FOR_UPDATE):
-        # Its request is the older one, and each is in a batch of its own.
-        revise_one_by_one()
-        assert list(told.values_list("subject_id", flat=True)) == [of_other.pk]
-        job = Revision.objects.latest("id")
-        assert (job.status, job.examined, job.changed) == ("running", 2, 1)
-    revision.sweep()
-    revise_one_by_one()
-    job.refresh_from_db()
-    assert (job.status, job.examined, job.changed) == ("done", 2, 2)
-    assert set(told.values_list("subject_id", flat=True)) == {of_one.pk, of_other.pk}
-
-
 def test_batches_of_a_locked_webhook_do_not_stop_those_of_others(client_1234, stranger):
     held, other = (
         Batch.objects.create(client=each.client, created_at=timezone.now(), corrections=1)
@@ -598,53 +527,6 @@ def test_batches_of_a_locked_webhook_do_not_stop_those_of_others(client_1234, st
     with locked(webhook, by=FOR_UPDATE):
         assert sweep() == of_other
     assert sweep() == of_other | {(held.pk, "batch.completed"), (held.pk, "batch.updated")}
-
-
-def test_a_publication_that_meets_a_locked_row_is_refused(submit, superuser, settings, monkeypatch):
-    monkeypatch.setattr(rulesets, "LOCK_SECONDS", 0.1)
-    settings.PAVE_HEURISTIC = BUILT_IN
-    first = rulesets.current()
-    rule = Rule.objects.create(kind="contains", pattern="a b", merchant=MerchantFactory())
-    rulesets.publish(note="a rule", by="test")
-    back = reverse("admin:merchants_ruleset_do", args=[first.pk, "roll_back"])
-    here = reverse("admin:merchants_ruleset_draft")
-    with locked(Revision.objects.get()):
-        assert "keeps something locked" in superuser.post(back, follow=True).content.decode()
-        rule.delete()
-        form = {"note": "none", "fingerprint": draft.fingerprint()}
-        assert "keeps something locked" in superuser.post(here, form, follow=True).content.decode()
-        assert rulesets.current().note == "a rule"
-        submit("SHOP")
-        assert admission.admit_batch() == 1
-    assert superuser.post(here, form).status_code == 302
-    assert rulesets.current().note == "none"
-
-
-def test_a_publication_waits_for_no_answer_that_is_not_stored_in_time(submit, monkeypatch):
-    monkeypatch.setattr(rulesets, "LOCK_SECONDS", 0.1)
-    rulesets.current()
-    Rule.objects.create(kind="contains", pattern="a b", merchant=MerchantFactory())
-    other = connection.copy()
-    with closing(other), other.cursor() as cursor:
-        cursor.execute("BEGIN")
-        lock = advisory_locks.Lock.PUBLISHING.value
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [lock])
-        with pytest.raises(lock_limit.Locked):
-            rulesets.publish(note="a rule", by="test")
-        submit("SHOP")
-        assert admission.admit_batch() == 1
-
-
-def test_an_import_that_meets_a_locked_merchant_is_refused(monkeypatch):
-    monkeypatch.setattr(rulesets, "LOCK_SECONDS", 0.1)
-    records = load_shipped()[:2]
-    importer.import_records(records, note="first")
-    first, second = (replace(record, name=f"{record.name} II") for record in records)
-    with locked(Merchant.objects.get(name=records[0].name)), pytest.raises(lock_limit.Locked):
-        importer.import_records([first, second], note="second")
-    assert not Merchant.objects.filter(name__endswith=" II").exists()
-    importer.import_records([first, second], note="second")
-    assert Merchant.objects.filter(name__endswith=" II").count() == 2
 
 
 def test_attempts_of_a_dead_worker_are_ended_without_waiting_for_locks(submit, monkeypatch):
