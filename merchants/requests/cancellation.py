@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -17,6 +16,7 @@ from merchants.models import (
 )
 from merchants.requests import batches, completion, heuristic_queue
 from merchants.wakeups import CANCEL
+from pave.core.database import lock_limit
 from pave.operations.cluster import shutdown
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 CANCEL_BATCH = 500
 CANCEL_PAUSE = 0.05
 CANCEL_SECONDS = 5.0
+# How long to wait for a lock of somebody else's.
+LOCK_SECONDS = 0.1
 # How long a worker goes on with batches while other tasks wait for it, in seconds.
 CANCEL_SLICE_SECONDS = 1.0
 
@@ -134,13 +136,24 @@ def _cancel_some(requests: NormalizationRequestQuerySet) -> int:
 
 
 def _cancel(pks: Sequence[tuple[UUID, UUID | None]]) -> int:
-    """Cancel those that are not being admitted or answered just now, without waiting for locks.
+    """Cancel those that are not being admitted or answered just now; return how many.
+
+    None where somebody else keeps locked what the event of a batch needs, as a webhook: whoever
+    waits for the same answers would wait, too.
 
     Args:
         pks: Requests and their resolutions, by primary keys.
     """
+    try:
+        return _cancel_unlocked(pks)
+    except lock_limit.Locked:
+        logger.warning("cancel.locked")
+        return 0
+
+
+def _cancel_unlocked(pks: Sequence[tuple[UUID, UUID | None]]) -> int:
     now = timezone.now()
-    with transaction.atomic():
+    with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
         # Resolutions before their requests: the order in which answers lock them.
         asked = set(
             Resolution.objects.filter(pk__in={pk for _, pk in pks if pk})

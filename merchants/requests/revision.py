@@ -8,7 +8,7 @@ locked are left out, and their requests examined once more at the end.
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -57,9 +57,9 @@ def revise() -> int:
             return examined
         changed, done = _revise_unlocked(revision, batch, end)
         # The next slice repeats the batch, and finds the first part done.
-        looked_at = batch if done else []
-        examined += len(looked_at)
-        if not _advance(revision, looked_at, changed):
+        count, still_ours = _advance(revision, batch if done else [], changed)
+        examined += count
+        if not still_ours:
             return examined  # a newer ruleset has taken over
     Revision.objects.filter(pk=revision.pk).update(lease_expires_at=None, claimed_by="")
     REVISE.send()
@@ -70,7 +70,8 @@ def sweep() -> None:
     """Wake a worker for an unclaimed revision; notify of corrections by a superseded one."""
     if _unclaimed().exists():
         REVISE.send()
-    if not Revision.objects.filter(status=Revision.Status.RUNNING).exists():
+    # While it examines few clients' requests once more, the others' batches do not wait.
+    if not Revision.objects.filter(status=Revision.Status.RUNNING, clients__isnull=True).exists():
         batches.notify_of_corrections()
 
 
@@ -109,6 +110,8 @@ def _next_batch(revision: Revision) -> list[NormalizationRequest]:
     requests = requests.filter(pk__gte=first_id_at(revision.since))
     if revision.clients is not None:
         requests = requests.filter(client__in=revision.clients)
+    if revision.locked_clients:
+        requests = requests.exclude(client__in=revision.locked_clients)
     if revision.position:
         requests = requests.filter(pk__lt=revision.position)
     return list(requests.order_by("-id")[:BATCH])
@@ -117,24 +120,27 @@ def _next_batch(revision: Revision) -> list[NormalizationRequest]:
 def _revise_unlocked(
     revision: Revision, batch: Sequence[NormalizationRequest], end: float
 ) -> tuple[int, bool]:
-    """Correct the requests of a batch, until about ``end``, but those of ``locked_clients``.
+    """Correct the requests of a batch, until about ``end``.
 
-    If locks are not got, it goes from client to client, to find whose they are.
+    If locks are not got, it goes from client to client, to find whose they are: these are added to
+    ``locked_clients``.
 
     Returns:
-        How many were corrected, and whether the batch is done.
+        How many were corrected, and whether the batch is done, but for these clients'.
     """
-    clients = {request.client_id for request in batch}.difference(revision.locked_clients)
     with suppress(lock_limit.Locked):
-        return _revise_batch(_of(batch, clients), revision.ruleset, end)
+        return _revise_batch(batch, revision.ruleset, end)
     changed = 0
     all_done = True
-    batch = _next_batch(revision)  # as it is stored: these objects have other answers by now
-    for client in clients:
+    # As they are stored: these objects have other answers by now.
+    stored = NormalizationRequest.objects.select_related("resolution")
+    batch = list(stored.filter(pk__in=[request.pk for request in batch]))
+    for client in {request.client_id for request in batch}:
         if time.monotonic() > end:
             return changed, False
+        of_client = [request for request in batch if request.client_id == client]
         try:
-            count, done = _revise_batch(_of(batch, {client}), revision.ruleset, end)
+            count, done = _revise_batch(of_client, revision.ruleset, end)
         except lock_limit.Locked:
             # By somebody who may have forgotten it; and no ruleset is published meanwhile.
             logger.warning(
@@ -145,12 +151,6 @@ def _revise_unlocked(
             changed += count
             all_done &= done
     return changed, all_done
-
-
-def _of(
-    batch: Sequence[NormalizationRequest], clients: Collection[int]
-) -> list[NormalizationRequest]:
-    return [request for request in batch if request.client_id in clients]
 
 
 def _revise_batch(
@@ -269,25 +269,33 @@ def _apply_some(
     return updated, len(kept) == len({resolution.pk for _, resolution in changed})
 
 
-def _advance(revision: Revision, batch: Sequence[NormalizationRequest], changed: int) -> bool:
-    """Record the revision's progress; return whether this worker still holds it."""
+def _advance(
+    revision: Revision, batch: Sequence[NormalizationRequest], changed: int
+) -> tuple[int, bool]:
+    """Record the revision's progress.
+
+    Returns:
+        How many requests are examined now, and whether this worker still holds the revision.
+    """
     if batch:
         revision.position = batch[-1].pk
-    return bool(
-        Revision.objects.filter(
-            pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()
-        ).update(
-            position=revision.position,
-            locked_clients=revision.locked_clients,
-            examined=F("examined") + (len(batch) if revision.clients is None else 0),
-            changed=F("changed") + changed,
-            lease_expires_at=_lease(),
-        )
+    examined = sum(request.client_id not in revision.locked_clients for request in batch)
+    ours = Revision.objects.filter(
+        pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()
     )
+    still_ours = ours.update(
+        position=revision.position,
+        locked_clients=revision.locked_clients,
+        examined=F("examined") + examined,
+        changed=F("changed") + changed,
+        lease_expires_at=_lease(),
+    )
+    return examined, bool(still_ours)
 
 
 def _begin_again(revision: Revision) -> None:
     """Leave it to the sweep to examine, once more, the requests of those who were left out."""
+    batches.notify_of_corrections()
     Revision.objects.filter(pk=revision.pk, claimed_by=worker_name()).update(
         position=None,
         clients=revision.locked_clients,

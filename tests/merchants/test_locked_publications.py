@@ -72,12 +72,56 @@ def test_who_is_locked_is_revised_after_all_others(submit, client_1234, stranger
         revise_one_by_one()
         assert list(told.values_list("subject_id", flat=True)) == [of_other.pk]
         job = Revision.objects.latest("id")
-        assert (job.status, job.examined, job.changed) == ("running", 2, 1)
+        assert (job.status, job.examined, job.changed) == ("running", 1, 1)
     revision.sweep()
     revise_one_by_one()
     job.refresh_from_db()
     assert (job.status, job.examined, job.changed) == ("done", 2, 2)
     assert set(told.values_list("subject_id", flat=True)) == {of_one.pk, of_other.pk}
+
+
+def test_what_is_answered_while_a_revision_waits_hides_nothing_from_it(
+    submit, client_1234, stranger, monkeypatch
+):
+    """It goes by what it has read before, whatever has come since."""
+    earlier = submission.submit(client=stranger.client, fields={"description": COFFEE})
+    submit(COFFEE)
+    run_cluster()
+    webhook = WebhookFactory(client=client_1234.client)
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="A"))
+    rulesets.publish(note="a rule", by="test")
+    revise_batch = revision._revise_batch
+
+    def revise_then_answer(*arguments):
+        try:
+            return revise_batch(*arguments)
+        except lock_limit.Locked:
+            submission.submit(client=stranger.client, fields={"description": "SHOP"})
+            run_cluster()
+            raise
+
+    monkeypatch.setattr(revision, "BATCH", 2)
+    monkeypatch.setattr(revision, "_revise_batch", revise_then_answer)
+    with locked(webhook, by=FOR_UPDATE):
+        revision.revise()
+    earlier.refresh_from_db()
+    assert earlier.resolution.merchant.name == "A"
+
+
+def test_batches_of_others_are_told_of_corrections_before_a_locked_client_is_revised(
+    api, client_1234, stranger
+):
+    submission.submit(client=stranger.client, fields={"description": COFFEE})
+    post(api, [{"description": COFFEE}])
+    run_cluster()
+    WebhookFactory(client=client_1234.client)
+    webhook = WebhookFactory(client=stranger.client)
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="A"))
+    rulesets.publish(note="a rule", by="test")
+    with locked(webhook, by=FOR_UPDATE):
+        revise_one_by_one()
+        assert Event.objects.filter(type="batch.updated").count() == 1
+        assert Revision.objects.latest("id").status == "running"
 
 
 def test_a_revision_lets_others_publish_while_it_waits(monkeypatch, api):

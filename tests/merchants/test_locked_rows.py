@@ -30,6 +30,7 @@ from merchants.requests import (
     admission,
     admission_claims,
     batches,
+    cancellation,
     fair_share,
     heuristic_queue,
     submission,
@@ -229,6 +230,50 @@ def test_an_answer_that_cannot_be_stored_fails_nobody(submit, client_1234, stran
     make_due()
     run_cluster()
     assert statuses() == ["completed"] * 2
+
+
+def test_others_get_the_answer_that_a_client_with_a_locked_webhook_waits_for(
+    submit, client_1234, stranger
+):
+    webhook = WebhookFactory(client=client_1234.client)
+    for client in (client_1234.client, stranger.client):
+        submit("SPOTIFY", client)
+    admission.admit_batch()
+    with locked(webhook, by=FOR_UPDATE):
+        run_cluster()
+        assert statuses(client=stranger.client) == ["completed"]
+        assert statuses(client=client_1234.client) == ["queued"]
+    run_cluster()
+    assert statuses() == ["completed"] * 2
+    assert Resolution.objects.get().attempts == 1
+
+
+def test_an_answer_stops_only_the_requests_that_need_it(submit, client_1234):
+    submit("NETFLIX 1", client_1234.client)
+    run_cluster()
+    needing, other = submit("NETFLIX 2"), submit("SPOTIFY")
+    with locked(Resolution.objects.get(), by=FOR_UPDATE):
+        run_cluster()
+        assert statuses(pk=other.pk) == ["completed"]
+        assert statuses(pk=needing.pk) == ["queued"]
+    run_cluster()
+    assert statuses() == ["completed"] * 3
+
+
+def test_who_cancels_the_last_row_of_a_batch_waits_for_no_webhook(
+    api, submit, client_1234, monkeypatch
+):
+    monkeypatch.setattr(cancellation, "CANCEL_SECONDS", 0.2)
+    post(api, [{"description": "SPOTIFY"}])
+    row = NormalizationRequest.objects.get()
+    other = submit("SPOTIFY")
+    admission.admit_batch()
+    webhook = WebhookFactory(client=client_1234.client)
+    with locked(webhook, by=FOR_UPDATE):
+        assert api.post(f"/v1/normalizations/{row.pk}/cancel").status_code == 409
+        assert statuses(pk=row.pk) == ["processing"]
+        run_cluster()
+        assert statuses(pk=other.pk) == ["completed"]
 
 
 def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):

@@ -4,6 +4,7 @@ import copy
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,8 +82,9 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     """Store answers and complete waiting requests, in one transaction; if many, not all of them.
 
     If somebody else holds a lock for ``LOCK_SECONDS``, the locked resolutions are left out, which
-    are run again when their leases have ended, and those whose answers need other locked rows, such
-    as a webhook, which are run again after ``LOCKED_PAUSE``.
+    are run again when their leases have ended. Where a client that waits has a locked row, such as
+    a webhook, admission completes the requests, each client's by itself. What cannot be stored even
+    then is run again after ``LOCKED_PAUSE``.
 
     Args:
         done: Resolutions as they were claimed and begun, each with its answer.
@@ -96,9 +98,13 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
         logger.warning("resolution.locked")
     finished = 0
     for each in done:
-        try:
-            finished += _finish([each], lock_seconds=LOCKED_SECONDS, skip_locked=True)
-        except lock_limit.Locked:
+        for complete in (True, False):
+            with suppress(lock_limit.Locked):
+                finished += _finish(
+                    [each], lock_seconds=LOCKED_SECONDS, skip_locked=True, complete=complete
+                )
+                break
+        else:
             _give_up(each[0])
     return finished
 
@@ -121,6 +127,7 @@ def _finish(
     *,
     lock_seconds: float,
     skip_locked: bool = False,
+    complete: bool = True,
 ) -> int:
     now = timezone.now()
     answers = {resolution.pk: answer for resolution, answer in done}
@@ -141,7 +148,9 @@ def _finish(
             row.claimed_by = ""
             counter.observe("heuristic_seconds", answer.duration_ms / 1000)
         update_each(ours, _WRITTEN)
-        settled = completion.settle(ours, ruleset, counter, now=now)
+        settled = completion.Settled({}, all_of_them=False)
+        if complete:
+            settled = completion.settle(ours, ruleset, counter, now=now)
         counter.write()
         if settled.all_of_them:
             Waiter.objects.filter(resolution__in=ours).unlocked().delete()

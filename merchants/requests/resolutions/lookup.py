@@ -49,7 +49,7 @@ def find_or_create(
     missing = {key: by_text[key] for key in by_text if key not in present}
     cached = _still_valid(missing, ruleset)
     cached |= {key: row for key, row in present.items() if row.is_resolved}
-    kept = lock_answers(cached.values())
+    kept = lock_answers(cached.values(), skip_locked=skip_locked)
     cached = {key: resolution for key, resolution in cached.items() if resolution.pk in kept}
     others = {key.text: key for key in requests_by_key if key.text not in cached}
     if not others:
@@ -102,10 +102,14 @@ def _still_valid(
     }
 
 
-def lock_answers(resolutions: Iterable[Resolution]) -> set[UUID]:
+def lock_answers(resolutions: Iterable[Resolution], *, skip_locked: bool = False) -> set[UUID]:
     """Keep answers from being removed until the transaction ends; return those that still exist.
 
     It is the lock that a foreign key's check takes, which is shared.
+
+    Args:
+        resolutions: The answers.
+        skip_locked: Whether to leave out those that somebody else has locked, and not to wait.
     """
     pks = sorted({resolution.pk for resolution in resolutions})
     if not pks or connection.vendor != "postgresql":  # SQLite's transactions do not overlap
@@ -114,7 +118,7 @@ def lock_answers(resolutions: Iterable[Resolution]) -> set[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id FROM {table} "  # noqa: S608 - the name of our own table
-            "WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE",
+            f"WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE {'SKIP LOCKED' if skip_locked else ''}",
             [pks],
         )
         return {pk for (pk,) in cursor.fetchall()}
