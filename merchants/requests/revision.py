@@ -61,7 +61,7 @@ def revise() -> int:
         examined += count
         if not still_ours:
             return examined  # a newer ruleset has taken over
-    Revision.objects.filter(pk=revision.pk).update(lease_expires_at=None, claimed_by="")
+    _ours(revision).update(lease_expires_at=None, claimed_by="")
     REVISE.send()
     return examined
 
@@ -280,10 +280,7 @@ def _advance(
     if batch:
         revision.position = batch[-1].pk
     examined = sum(request.client_id not in revision.locked_clients for request in batch)
-    ours = Revision.objects.filter(
-        pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()
-    )
-    still_ours = ours.update(
+    still_ours = _ours(revision).update(
         position=revision.position,
         locked_clients=revision.locked_clients,
         examined=F("examined") + examined,
@@ -293,10 +290,17 @@ def _advance(
     return examined, bool(still_ours)
 
 
+def _ours(revision: Revision) -> QuerySet[Revision]:
+    """Select the revision if this worker still holds it."""
+    return Revision.objects.filter(
+        pk=revision.pk, status=Revision.Status.RUNNING, claimed_by=worker_name()
+    )
+
+
 def _begin_again(revision: Revision) -> None:
     """Leave it to the sweep to examine, once more, the requests of those who were left out."""
     batches.notify_of_corrections()
-    Revision.objects.filter(pk=revision.pk, claimed_by=worker_name()).update(
+    _ours(revision).update(
         position=None,
         clients=revision.locked_clients,
         locked_clients=[],
@@ -307,12 +311,13 @@ def _begin_again(revision: Revision) -> None:
 
 def _finish(revision: Revision) -> None:
     batches.notify_of_corrections()
-    Revision.objects.filter(pk=revision.pk, status=Revision.Status.RUNNING).update(
+    if not _ours(revision).update(
         status=Revision.Status.DONE,
         finished_at=timezone.now(),
         lease_expires_at=None,
         claimed_by="",
-    )
+    ):
+        return
     revision.refresh_from_db()
     logger.info(
         "revision.done",

@@ -70,7 +70,8 @@ _not_updated: LockedRows[object] = LockedRows(first_pause=LONGEST_PAUSE)
 def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
     """Make updates of rows that others update, too, but those whose rows stay locked.
 
-    In the open transaction, or each try in one of its own.
+    In the open transaction, or each try in one of its own. What they write refers to other rows,
+    which the commit may still wait for, as long as the transaction's own limit.
 
     Args:
         updates: In an order that is the same everywhere, to avoid deadlocks.
