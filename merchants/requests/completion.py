@@ -109,19 +109,26 @@ class Settled:
 
 
 def settle(
-    resolutions: Sequence[Resolution], ruleset: Ruleset, counter: Counter, *, now: datetime
+    resolutions: Sequence[Resolution],
+    ruleset: Ruleset,
+    counter: Counter,
+    *,
+    now: datetime,
+    client: int | None = None,
 ) -> Settled:
     """Complete or fail the requests that wait for finished resolutions, ``SETTLE_BATCH`` at most.
 
-    Fewer of a client with many webhooks (``fair_share.affordable``).
+    Fewer of a client with many webhooks (``fair_share.affordable``). Of ``client`` only, a primary
+    key, if it is given.
 
     Call it in the transaction that finishes them, and afterwards ``readmit_waiting`` if these are
     not all. Requests that ``ruleset``, the newest, may answer otherwise are admitted again.
     """
     finished = {resolution.pk: resolution for resolution in resolutions}
-    in_order = NormalizationRequest.objects.waiting_for(resolutions).order_by(
-        F("batch").asc(nulls_first=True), "id"
-    )
+    requests_waiting = NormalizationRequest.objects.waiting_for(resolutions)
+    if client is not None:
+        requests_waiting = requests_waiting.filter(client=client)
+    in_order = requests_waiting.order_by(F("batch").asc(nulls_first=True), "id")
     found = list(in_order.values_list("pk", flat=True)[:SETTLE_BATCH])
     waiting = list(in_order.filter(pk__in=found).select_for_update(skip_locked=True))
     requests = fair_share.affordable(

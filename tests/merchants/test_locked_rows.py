@@ -248,6 +248,46 @@ def test_others_get_the_answer_that_a_client_with_a_locked_webhook_waits_for(
     assert Resolution.objects.get().attempts == 1
 
 
+def test_others_are_notified_of_a_failure_that_a_client_with_a_locked_webhook_waits_for(
+    submit, client_1234, stranger
+):
+    webhook = WebhookFactory(client=client_1234.client)
+    for client in (client_1234.client, stranger.client):
+        submit("SPOTIFY", client)
+    admission.admit_batch()
+    [claimed] = claims.claim(worker="w")
+    with locked(webhook, by=FOR_UPDATE):
+        attempts.fail(claimed.resolution, "It failed.", limit=1)
+        assert statuses(client=stranger.client) == ["failed"]
+        assert statuses(client=client_1234.client) == ["processing"]
+        assert Resolution.objects.get().error == "It failed."
+    make_due()
+    for _ in range(2):  # it is requeued, and admitted
+        run_cluster()
+    assert statuses(client=client_1234.client) == ["completed"]
+
+
+def test_many_locked_rules_are_not_waited_for_again_and_again(submit, monkeypatch, settings):
+    monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 60)
+    monkeypatch.setattr(locked_rows, "LONGEST_PAUSE", 60)
+    monkeypatch.setattr(locked_rows, "_not_updated", locked_rows.LockedRows())
+    settings.PAVE_HEURISTIC = BUILT_IN
+    words = ("quuxberry", "blue bottle", "zanzibarra")
+    for word in words:
+        Rule.objects.create(kind="contains", pattern=word, merchant=MerchantFactory())
+    rulesets.publish(note="rules", by="test")
+    tries = []
+    with locked(*Rule.objects.all()):
+        for _ in range(2):
+            for word in words:
+                submit(f"{word} 123")
+            with CaptureQueriesContext(connection) as asked:
+                run_cluster()
+            tries.append(sum('UPDATE "merchants_rule"' in one["sql"] for one in asked))
+    assert set(statuses()) == {"completed"}
+    assert tries[1] == 0
+
+
 def test_an_answer_stops_only_the_requests_that_need_it(submit, client_1234):
     submit("NETFLIX 1", client_1234.client)
     run_cluster()

@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from merchants.catalogue import rulesets
-from merchants.models import Resolution, Waiter
+from merchants.models import NormalizationRequest, Resolution, Waiter
 from merchants.requests import completion, heuristic_queue
 from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions.answers import MatchedRows, apply_answer
@@ -44,6 +44,8 @@ SWEEP_SECONDS = 10.0
 LOCK_SECONDS = 2.0
 # And then for those of each resolution by itself, of which there may be many.
 LOCKED_SECONDS = 0.1
+# And how long this goes on for the clients of a failed one.
+APART_SECONDS = 2.0
 # After this it is tried again.
 LOCKED_PAUSE = timedelta(seconds=15)
 _WRITTEN = (
@@ -173,16 +175,21 @@ def fail(resolution: Resolution, error: str, *, limit: int = MAX_ATTEMPTS) -> No
     """End a failed attempt: retry after a pause, or fail the resolution.
 
     If somebody else holds a lock for ``LOCK_SECONDS``, it stays as it is until its lease has ended.
+    Where a waiting client has a locked row, such as a webhook, the others are notified of a final
+    failure, and that one's requests are admitted again after ``LOCKED_PAUSE``.
 
     Args:
         resolution: As it was claimed and begun.
         error: A sentence for the client.
         limit: The number of attempts after which the resolution fails.
     """
+    final = resolution.attempts >= limit
     try:
-        _fail(resolution, error, final=resolution.attempts >= limit)
+        _fail(resolution, error, final=final)
     except lock_limit.Locked:
         logger.warning("resolution.locked", extra={"resolution": resolution.pk})
+        if final:
+            _fail_each_client(resolution, error)
 
 
 def _fail(resolution: Resolution, error: str, *, final: bool) -> None:
@@ -201,9 +208,9 @@ def _fail(resolution: Resolution, error: str, *, final: bool) -> None:
         )
         all_of_them = True
         if changed and ruleset is not None:
-            resolution.refresh_from_db()
+            failed = Resolution.objects.get(pk=resolution.pk)  # the other says whose attempt it is
             counter = Counter(now)
-            settled = completion.settle([resolution], ruleset, counter, now=now)
+            settled = completion.settle([failed], ruleset, counter, now=now)
             counter.write()
             all_of_them = settled.all_of_them
             if all_of_them:
@@ -219,6 +226,37 @@ def _fail(resolution: Resolution, error: str, *, final: bool) -> None:
             "resolution.failed" if final else "resolution.will_retry",
             extra={"resolution": resolution.pk, "attempt": resolution.attempts, "error": error},
         )
+
+
+def _fail_each_client(resolution: Resolution, error: str) -> None:
+    """Fail a resolution, and then the requests of each client by itself."""
+    now = timezone.now()
+    if not _update_ours(
+        resolution,
+        status=Status.FAILED,
+        error=error,
+        finished_at=now,
+        lease_expires_at=None,
+        claimed_by="",
+    ):
+        return
+    waiting = NormalizationRequest.objects.waiting_for([resolution]).order_by()
+    end = time.monotonic() + APART_SECONDS
+    for client in waiting.values_list("client_id", flat=True).distinct():
+        if time.monotonic() > end:
+            break
+        with suppress(lock_limit.Locked), lock_limit.atomic():
+            ruleset = rulesets.lock_current()
+            lock_limit.limit_this(LOCKED_SECONDS)
+            failed = Resolution.objects.filter(pk=resolution.pk, status=Status.FAILED)
+            locked = list(failed.select_for_update(no_key=True))  # unless it was reopened
+            counter = Counter(now)
+            settled = completion.settle(locked, ruleset, counter, now=now, client=client)
+            counter.write()
+            if settled.all_of_them:
+                of_client = Waiter.objects.filter(resolution=resolution.pk, client=client)
+                of_client.unlocked().delete()
+    heuristic_queue.set_due([resolution.pk], now + LOCKED_PAUSE)
 
 
 def release(resolutions: Sequence[Resolution]) -> None:

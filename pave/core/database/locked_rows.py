@@ -15,9 +15,11 @@ from pave.core.database import lock_limit
 # Seconds to leave a row alone: the first time, and at most. Most locks last for milliseconds.
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
-# How long ``update_unlocked`` waits for the rows of all updates, and then for those of each.
+# How long ``update_unlocked`` waits for the rows of all updates; then for those of each; and how
+# long it goes on so.
 _TOGETHER_SECONDS = 2.0
 _EACH_SECONDS = 0.1
+_APART_SECONDS = 1.0
 
 Key = TypeVar("Key")
 
@@ -63,8 +65,7 @@ class LockedRows(Generic[Key]):
             return {key for key, (until, _) in self._left_until.items() if until > moment}
 
 
-# Whoever has waited for ``_TOGETHER_SECONDS`` does not do so again soon.
-_not_updated: LockedRows[object] = LockedRows(first_pause=LONGEST_PAUSE)
+_not_updated: LockedRows[object] = LockedRows()
 
 
 def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
@@ -79,23 +80,24 @@ def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
     Returns:
         The keys of the updates that are not made.
     """
-    if not updates:
-        return []
-    if not _not_updated.current().intersection(updates):
+    locked = [key for key in updates if key in _not_updated.current()]
+    left = [key for key in updates if key not in locked]
+    apart = [key for key in left if key in _not_updated.known()]
+    if together := [key for key in left if key not in apart]:
         try:
             with lock_limit.atomic(lock_seconds=_TOGETHER_SECONDS):
-                for update in updates.values():
-                    update()
+                for key in together:
+                    updates[key]()
         except lock_limit.Locked:
-            pass
-        else:
-            return []
-    locked = []
-    for key, update in updates.items():
+            apart = left  # whichever it is
+    end = time.monotonic() + _APART_SECONDS
+    for key in apart:
         try:
+            if time.monotonic() > end:
+                raise lock_limit.Locked("others took too long")
             with lock_limit.atomic(lock_seconds=_EACH_SECONDS):
-                update()
+                updates[key]()
         except lock_limit.Locked:
             locked.append(key)
-    _not_updated.add(locked)
+            _not_updated.add([key])
     return locked
