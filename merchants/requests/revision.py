@@ -36,8 +36,12 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # The slice of time of one task, in seconds; then other work may run.
 SLICE_SECONDS = 10.0
-# How long to wait for a row that somebody else has locked, in seconds.
+# How long to wait for a row that somebody else has locked, in seconds; and for those of a client
+# that had some before.
 LOCK_SECONDS = 2.0
+AGAIN_SECONDS = 0.1
+# After this the requests of such clients are examined once more.
+LOCKED_PAUSE = timedelta(seconds=15)
 
 
 def revise() -> int:
@@ -128,8 +132,11 @@ def _revise_unlocked(
     Returns:
         How many were corrected, and whether the batch is done, but for these clients'.
     """
+    known = revision.clients is not None
+    lock_seconds = AGAIN_SECONDS if known else LOCK_SECONDS
     with suppress(lock_limit.Locked):
-        return _revise_batch(batch, revision.ruleset, end)
+        if not known:
+            return _revise_batch(batch, revision.ruleset, end, lock_seconds)
     changed = 0
     all_done = True
     # As they are stored: these objects have other answers by now.
@@ -140,7 +147,7 @@ def _revise_unlocked(
             return changed, False
         of_client = [request for request in batch if request.client_id == client]
         try:
-            count, done = _revise_batch(of_client, revision.ruleset, end)
+            count, done = _revise_batch(of_client, revision.ruleset, end, lock_seconds)
         except lock_limit.Locked:
             # By somebody who may have forgotten it; and no ruleset is published meanwhile.
             logger.warning(
@@ -154,7 +161,7 @@ def _revise_unlocked(
 
 
 def _revise_batch(
-    batch: Sequence[NormalizationRequest], ruleset: Ruleset, end: float
+    batch: Sequence[NormalizationRequest], ruleset: Ruleset, end: float, lock_seconds: float
 ) -> tuple[int, bool]:
     """Correct the requests of a batch, until about ``end`` (a monotonic time).
 
@@ -165,7 +172,7 @@ def _revise_batch(
         Locked: Somebody keeps rows locked; a part may be done.
     """
     affected = _affected(batch, ruleset)
-    resolutions = _resolutions_for(affected, ruleset)
+    resolutions = _resolutions_for(affected, ruleset, lock_seconds)
     changed: list[tuple[NormalizationRequest, Resolution]] = []
     done = True
     for key, requests in affected.items():
@@ -183,7 +190,7 @@ def _revise_batch(
             ]
         elif answered.status != Resolution.Status.FAILED:  # then the earlier answer stays
             done = False
-    updated, all_there = _apply(changed, ruleset)
+    updated, all_there = _apply(changed, ruleset, lock_seconds)
     return updated, done and all_there
 
 
@@ -205,8 +212,10 @@ def _affected(
     return affected
 
 
-def _resolutions_for(requests_by_key: RequestsByKey, ruleset: Ruleset) -> dict[str, Resolution]:
-    with lock_limit.atomic(lock_seconds=LOCK_SECONDS):
+def _resolutions_for(
+    requests_by_key: RequestsByKey, ruleset: Ruleset, lock_seconds: float = LOCK_SECONDS
+) -> dict[str, Resolution]:
+    with lock_limit.atomic(lock_seconds=lock_seconds):
         return find_or_create(requests_by_key, ruleset, timezone.now())
 
 
@@ -237,7 +246,9 @@ def _resolved(
 
 
 def _apply(
-    changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
+    changed: Sequence[tuple[NormalizationRequest, Resolution]],
+    ruleset: Ruleset,
+    lock_seconds: float,
 ) -> tuple[int, bool]:
     """Assign requests to their new answers and notify their clients, in pages.
 
@@ -248,7 +259,7 @@ def _apply(
     updated, all_there = 0, True
     while left and all_there:
         some = fair_share.affordable([(pair[0].client_id, pair[0].batch_id, pair) for pair in left])
-        count, all_there = _apply_some(some, ruleset)
+        count, all_there = _apply_some(some, ruleset, lock_seconds)
         updated += count
         taken = {request.pk for request, _ in some}
         left = [pair for pair in left if pair[0].pk not in taken]
@@ -256,13 +267,15 @@ def _apply(
 
 
 def _apply_some(
-    changed: Sequence[tuple[NormalizationRequest, Resolution]], ruleset: Ruleset
+    changed: Sequence[tuple[NormalizationRequest, Resolution]],
+    ruleset: Ruleset,
+    lock_seconds: float,
 ) -> tuple[int, bool]:
     now = timezone.now()
     with lock_limit.atomic():
         if rulesets.lock_current().number != ruleset.number:
             return 0, False
-        lock_limit.limit_this(LOCK_SECONDS)  # also of the commit, which checks foreign keys
+        lock_limit.limit_this(lock_seconds)  # also of the commit, which checks foreign keys
         kept = lock_answers(resolution for _, resolution in changed)
         still_there = [pair for pair in changed if pair[1].pk in kept]
         updated = completion.correct(still_there, ruleset, now)
@@ -298,13 +311,13 @@ def _ours(revision: Revision) -> QuerySet[Revision]:
 
 
 def _begin_again(revision: Revision) -> None:
-    """Leave it to the sweep to examine, once more, the requests of those who were left out."""
+    """Have the requests of those who were left out examined once more, after a pause."""
     batches.notify_of_corrections()
     _ours(revision).update(
         position=None,
         clients=revision.locked_clients,
         locked_clients=[],
-        lease_expires_at=None,
+        lease_expires_at=timezone.now() + LOCKED_PAUSE,
         claimed_by="",
     )
 

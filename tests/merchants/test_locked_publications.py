@@ -1,12 +1,16 @@
 """A row that somebody has locked and forgotten stops no publication and no other's corrections."""
 
+import re
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from unittest import mock
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from merchants.catalogue import draft, importer, rulesets
 from merchants.catalogue.sources.shipped import load_shipped
@@ -33,6 +37,7 @@ COFFEE = "SQ *BLUE BOTTLE COFFEE OAKLAND CA"
 def impatient(monkeypatch):
     for module in (admission, revision, rulesets):
         monkeypatch.setattr(module, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(revision, "LOCKED_PAUSE", timedelta(0))
 
 
 def revise_one_by_one():
@@ -56,7 +61,8 @@ def test_a_webhook_that_can_get_no_event_stops_no_publication(submit, client_123
     assert request.resolution.merchant.name == "Quuxberry Gardens"
 
 
-def test_who_is_locked_is_revised_after_all_others(submit, client_1234, stranger):
+def test_who_is_locked_is_revised_after_all_others(submit, client_1234, stranger, monkeypatch):
+    monkeypatch.setattr(revision, "AGAIN_SECONDS", 0.05)
     one, other = client_1234.client, stranger.client
     of_one, of_other = (
         submission.submit(client=client, fields={"description": COFFEE}) for client in (one, other)
@@ -73,6 +79,17 @@ def test_who_is_locked_is_revised_after_all_others(submit, client_1234, stranger
         assert list(told.values_list("subject_id", flat=True)) == [of_other.pk]
         job = Revision.objects.latest("id")
         assert (job.status, job.examined, job.changed) == ("running", 1, 1)
+        # It is waited for no longer than it takes to see that it is still locked, and not at once.
+        with CaptureQueriesContext(connection) as asked:
+            revise_one_by_one()
+        waited = re.findall(r"set_config\('lock_timeout', '(\d+)'", str(asked.captured_queries))
+        assert set(waited) == {"50"}
+        monkeypatch.setattr(revision, "LOCKED_PAUSE", timedelta(seconds=15))
+        revise_one_by_one()
+        revise_one_by_one()
+        job.refresh_from_db()
+        assert job.lease_expires_at > timezone.now()
+        Revision.objects.update(lease_expires_at=None)
     revision.sweep()
     revise_one_by_one()
     job.refresh_from_db()

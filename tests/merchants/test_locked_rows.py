@@ -267,6 +267,30 @@ def test_others_are_notified_of_a_failure_that_a_client_with_a_locked_webhook_wa
     assert statuses(client=client_1234.client) == ["completed"]
 
 
+def test_a_failure_that_a_post_reopens_meanwhile_loses_no_waiter(
+    submit, client_1234, stranger, monkeypatch
+):
+    webhook = WebhookFactory(client=client_1234.client)
+    for client in (client_1234.client, client_1234.client, stranger.client):
+        submit("SPOTIFY", client)
+    admission.admit_batch()
+    [claimed] = claims.claim(worker="w")
+    update = attempts._update_ours
+
+    def update_then_reopen(*arguments, **values):
+        changed = update(*arguments, **values)
+        Resolution.objects.update(status="pending", attempts=0)
+        return changed
+
+    monkeypatch.setattr(attempts, "_update_ours", update_then_reopen)
+    with locked(webhook, by=FOR_UPDATE):
+        attempts.fail(claimed.resolution, "It failed.", limit=1)
+    assert Waiter.objects.count() == 2
+    make_due()
+    run_cluster()
+    assert statuses() == ["completed"] * 3
+
+
 def test_many_locked_rules_are_not_waited_for_again_and_again(submit, monkeypatch, settings):
     monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 60)
     monkeypatch.setattr(locked_rows, "LONGEST_PAUSE", 60)

@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from merchants.catalogue import rulesets
-from merchants.models import NormalizationRequest, Resolution, Waiter
+from merchants.models import Resolution, Waiter
 from merchants.requests import completion, heuristic_queue
 from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions.answers import MatchedRows, apply_answer
@@ -240,22 +240,28 @@ def _fail_each_client(resolution: Resolution, error: str) -> None:
         claimed_by="",
     ):
         return
-    waiting = NormalizationRequest.objects.waiting_for([resolution]).order_by()
+    logger.warning(
+        "resolution.failed",
+        extra={"resolution": resolution.pk, "attempt": resolution.attempts, "error": error},
+    )
+    waiters = Waiter.objects.filter(resolution=resolution.pk)
     end = time.monotonic() + APART_SECONDS
-    for client in waiting.values_list("client_id", flat=True).distinct():
+    # In any order: there may be no time for all.
+    for client in waiters.order_by("?").values_list("client_id", flat=True):
         if time.monotonic() > end:
             break
         with suppress(lock_limit.Locked), lock_limit.atomic():
             ruleset = rulesets.lock_current()
             lock_limit.limit_this(LOCKED_SECONDS)
             failed = Resolution.objects.filter(pk=resolution.pk, status=Status.FAILED)
-            locked = list(failed.select_for_update(no_key=True))  # unless it was reopened
+            locked = list(failed.select_for_update(no_key=True))
+            if not locked:
+                return  # it was reopened for a client that has just posted, and all wait again
             counter = Counter(now)
             settled = completion.settle(locked, ruleset, counter, now=now, client=client)
             counter.write()
             if settled.all_of_them:
-                of_client = Waiter.objects.filter(resolution=resolution.pk, client=client)
-                of_client.unlocked().delete()
+                waiters.filter(client=client).unlocked().delete()
     heuristic_queue.set_due([resolution.pk], now + LOCKED_PAUSE)
 
 

@@ -75,7 +75,8 @@ def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
     which the commit may still wait for, as long as the transaction's own limit.
 
     Args:
-        updates: In an order that is the same everywhere, to avoid deadlocks.
+        updates: In an order that is the same everywhere, to avoid deadlocks. (Those that were
+            locked lately come last, and wait for less than a deadlock takes to be found.)
 
     Returns:
         The keys of the updates that are not made.
@@ -92,9 +93,10 @@ def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
             apart = left  # whichever it is
     end = time.monotonic() + _APART_SECONDS
     for key in apart:
+        if time.monotonic() > end:
+            locked.append(key)
+            continue
         try:
-            if time.monotonic() > end:
-                raise lock_limit.Locked("others took too long")
             with lock_limit.atomic(lock_seconds=_EACH_SECONDS):
                 updates[key]()
         except lock_limit.Locked:
