@@ -77,6 +77,7 @@ def _pooled(
     # This and the settings below: as docs/scaling.md has it.
     for name, value in (
         ("statement_timeout", "15s"),
+        ("lock_timeout", "15s"),
         ("idle_in_transaction_session_timeout", "30s"),
     ):
         database.rows(f"ALTER DATABASE {parts.path[1:]} SET {name} = '{value}'")

@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
@@ -40,6 +42,22 @@ def post(stack: Stack, key: str, **headers: str) -> tuple[float, requests.Respon
         timeout=30,
     )
     return time.monotonic() - begun, response
+
+
+@pytest.mark.stack(PAVE_STATEMENT_TIMEOUT="1")
+def test_a_post_that_waits_for_a_locked_row_is_503_and_others_are_accepted(stack: Stack) -> None:
+    held, other = (
+        stack.create_client(name, "http://127.0.0.1:9/")["api_key"] for name in ("held", "other")
+    )
+    with closing(psycopg2.connect(stack.database.url)) as psql, psql.cursor() as cursor:
+        cursor.execute("SELECT FROM clients_client WHERE client_id = 'held' FOR UPDATE")
+        seconds, response = post(stack, held)
+        assert response.status_code == 503, response.text
+        assert seconds < PROMPT_SECONDS
+        assert post(stack, other)[1].status_code == 202
+    assert post(stack, held)[1].status_code == 202
+    # Nothing of it was accepted.
+    assert stack.database.rows("SELECT count(*) FROM merchants_normalizationrequest") == [(2,)]
 
 
 @pytest.mark.stack(PAVE_MAX_WAITING=str(BOUND))

@@ -43,14 +43,14 @@ class AddIndexAside(_Aside, AddIndexConcurrently):
             return
         name = connection.ops.quote_name(self.index.name)
         with connection.cursor() as cursor:
-            cursor.execute("SET statement_timeout = 0")
+            cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
             cursor.execute(
                 "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid", [name]
             )
             if cursor.fetchone() is not None:
                 cursor.execute(f"DROP INDEX CONCURRENTLY {name}")
             super().database_forwards(app_label, schema_editor, *states)
-            cursor.execute("RESET statement_timeout")
+            cursor.execute("RESET statement_timeout; RESET lock_timeout")
 
 
 class RemoveIndexAside(_Aside, RemoveIndexConcurrently):
