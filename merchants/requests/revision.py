@@ -126,8 +126,8 @@ def _revise_unlocked(
 ) -> tuple[int, bool]:
     """Correct the requests of a batch, until about ``end``.
 
-    If locks are not got, it goes from client to client, to find whose they are: these are added to
-    ``locked_clients``.
+    If locks are not got, it goes from client to client, to find whose they are, as it does in later
+    passes; these are added to ``locked_clients``.
 
     Returns:
         How many were corrected, and whether the batch is done, but for these clients'.
@@ -180,7 +180,7 @@ def _revise_batch(
         if not resolution.is_resolved and time.monotonic() > end:
             done = False
             continue
-        answered = _resolved(resolution, {key: requests}, ruleset, end)
+        answered = _resolved(resolution, {key: requests}, ruleset, end, lock_seconds)
         if answered.is_resolved:
             changed += [
                 (request, answered)
@@ -213,14 +213,18 @@ def _affected(
 
 
 def _resolutions_for(
-    requests_by_key: RequestsByKey, ruleset: Ruleset, lock_seconds: float = LOCK_SECONDS
+    requests_by_key: RequestsByKey, ruleset: Ruleset, lock_seconds: float
 ) -> dict[str, Resolution]:
     with lock_limit.atomic(lock_seconds=lock_seconds):
         return find_or_create(requests_by_key, ruleset, timezone.now())
 
 
 def _resolved(
-    resolution: Resolution, requests_by_key: RequestsByKey, ruleset: Ruleset, end: float
+    resolution: Resolution,
+    requests_by_key: RequestsByKey,
+    ruleset: Ruleset,
+    end: float,
+    lock_seconds: float,
 ) -> Resolution:
     """Return the resolution with its answer, running the heuristic if it has none.
 
@@ -241,7 +245,7 @@ def _resolved(
             if rulesets.current().number != ruleset.number:
                 return resolution
             # It was dropped, since all requests that waited for it were canceled.
-            (resolution,) = _resolutions_for(requests_by_key, ruleset).values()
+            (resolution,) = _resolutions_for(requests_by_key, ruleset, lock_seconds).values()
     return resolution
 
 

@@ -509,12 +509,17 @@ def test_a_corrected_category_or_website_is_told(answered, netflix, webhook):
     assert {merchant["website"] for merchant in told.values()} == {"https://new.example"}
 
 
-def test_resolutions_that_fail_do_not_hold_a_revision_up(answered, netflix):
+@pytest.mark.parametrize("minutes", [0, 10])
+def test_resolutions_that_fail_do_not_hold_a_revision_up(answered, netflix, minutes):
+    """However long it takes until all of a batch have failed."""
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     rulesets.publish(note="a rule", by="test")
     key = key_of(answered[2], rulesets.heuristic_for(rulesets.current().number), ALONE)
     failed = Resolution.objects.create(
-        key=key.text, ruleset=rulesets.current(), status="failed", finished_at=timezone.now()
+        key=key.text,
+        ruleset=rulesets.current(),
+        status="failed",
+        finished_at=timezone.now() - timedelta(minutes=minutes),
     )
     for _ in range(3):
         revision.revise()

@@ -175,7 +175,9 @@ def _reopen(
 ) -> None:
     """Reopen failed resolutions: after a while, or for a client that has not got the failure.
 
-    The heuristic may have failed on another client's text.
+    The heuristic may have failed on another client's text. A request whose answer is revised
+    reopens none, and keeps its answer: else a revision would never end where all of a batch's
+    failures take longer than this while.
     """
     failed = {
         resolution.key: resolution
@@ -193,11 +195,11 @@ def _reopen(
     reopened = [
         resolution
         for key, resolution in failed.items()
-        if cast(datetime, resolution.finished_at) < now - FAILURE_CACHED_FOR
-        or any(
-            (resolution.pk, request.client_id) not in notified
+        if any(
+            cast(datetime, resolution.finished_at) < now - FAILURE_CACHED_FOR
+            or (resolution.pk, request.client_id) not in notified
             for request in requests_by_key[key]
-            if request.completed_at is None  # a request whose answer is revised keeps its answer
+            if request.completed_at is None
         )
     ]
     for resolution in reopened:

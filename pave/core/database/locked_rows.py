@@ -81,9 +81,10 @@ def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
     Returns:
         The keys of the updates that are not made.
     """
-    locked = [key for key in updates if key in _not_updated.current()]
-    left = [key for key in updates if key not in locked]
-    apart = [key for key in left if key in _not_updated.known()]
+    current, known = _not_updated.current(), _not_updated.known()
+    locked = [key for key in updates if key in current]
+    left = [key for key in updates if key not in current]
+    apart = [key for key in left if key in known]
     if together := [key for key in left if key not in apart]:
         try:
             with lock_limit.atomic(lock_seconds=_TOGETHER_SECONDS):
