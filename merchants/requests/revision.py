@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -42,6 +43,10 @@ LOCK_SECONDS = 2.0
 AGAIN_SECONDS = 0.1
 # After this the requests of such clients are examined once more.
 LOCKED_PAUSE = timedelta(seconds=15)
+
+# What has failed for the revision that this process works on. A post may reopen it, again and
+# again: the revision does not wait for it any more.
+_failed: set[UUID] = set()
 
 
 def revise() -> int:
@@ -176,11 +181,11 @@ def _revise_batch(
     changed: list[tuple[NormalizationRequest, Resolution]] = []
     done = True
     for key, requests in affected.items():
-        resolution = resolutions[key.text]
-        if not resolution.is_resolved and time.monotonic() > end:
-            done = False
-            continue
-        answered = _resolved(resolution, {key: requests}, ruleset, end, lock_seconds)
+        answered = resolutions[key.text]
+        if _is_open(answered) and time.monotonic() <= end:
+            answered = _resolved(answered, {key: requests}, ruleset, end, lock_seconds)
+        if answered.status == Resolution.Status.FAILED:
+            _failed.add(answered.pk)
         if answered.is_resolved:
             changed += [
                 (request, answered)
@@ -188,10 +193,14 @@ def _revise_batch(
                 if describe(request, answered)["merchant"]
                 != describe(request, request.resolution)["merchant"]
             ]
-        elif answered.status != Resolution.Status.FAILED:  # then the earlier answer stays
+        elif answered.pk not in _failed:  # then the earlier answer stays
             done = False
     updated, all_there = _apply(changed, ruleset, lock_seconds)
     return updated, done and all_there
+
+
+def _is_open(resolution: Resolution) -> bool:
+    return not resolution.is_resolved and resolution.pk not in _failed
 
 
 def _affected(
@@ -328,6 +337,7 @@ def _begin_again(revision: Revision) -> None:
 
 def _finish(revision: Revision) -> None:
     batches.notify_of_corrections()
+    _failed.clear()
     if not _ours(revision).update(
         status=Revision.Status.DONE,
         finished_at=timezone.now(),

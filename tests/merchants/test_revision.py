@@ -529,6 +529,34 @@ def test_resolutions_that_fail_do_not_hold_a_revision_up(answered, netflix, minu
     assert name_of(answered[2]) == "Blue Bottle Coffee"
 
 
+def test_what_has_failed_and_is_asked_again_does_not_hold_a_revision_up(
+    answered, submit, netflix, monkeypatch
+):
+    """One client's posts would keep all others' answers from being corrected."""
+    Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
+    rulesets.publish(note="a rule", by="test")
+    key = key_of(answered[2], rulesets.heuristic_for(rulesets.current().number), ALONE)
+    failed = Resolution.objects.create(
+        key=key.text, ruleset=rulesets.current(), status="failed", finished_at=timezone.now()
+    )
+    monkeypatch.setattr(revision, "BATCH", 1)
+    monkeypatch.setattr(revision, "SLICE_SECONDS", 0.2)
+    job = Revision.objects.latest("id")
+    # As if its process had been stopped before it had recorded that.
+    with monkeypatch.context() as stopped:
+        stopped.setattr(revision, "_advance", lambda *arguments: (0, False))
+        revision.revise()
+    Revision.objects.update(lease_expires_at=None)
+    Resolution.objects.filter(pk=failed.pk).update(
+        status="running", claimed_by="another", lease_expires_at=timezone.now() + timedelta(hours=1)
+    )
+    for _ in range(6):
+        revision.revise()
+    job.refresh_from_db()
+    assert (job.status, job.examined) == ("done", 3)
+    assert name_of(answered[2]) == "Blue Bottle Coffee"
+
+
 def test_a_rule_for_a_hidden_merchant_says_nothing(answered, submit, netflix):
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=netflix)
     netflix.active = False
