@@ -12,6 +12,7 @@ from tests.factories import (
     WebhookFactory,
 )
 from tests.webhooks import senders
+from webhooks.delivery import dispatcher
 from webhooks.delivery.housekeeping import requeue
 from webhooks.models import Delivery, DeliveryAttempt
 from webhooks.receiver.application import Reply, always
@@ -73,3 +74,19 @@ def test_a_dispatcher_asked_to_stop_ends_what_is_in_flight_and_leaves_the_rest(
     assert statuses["delivering"] == 0
     assert statuses["succeeded"] == len(receiver.messages) > 0
     assert statuses["pending"] > 0
+
+
+def test_a_message_whose_row_is_removed_while_it_is_sent_holds_up_no_other(
+    deliveries, send, monkeypatch
+):
+    """As by the end of the time for which it is kept, while its client retries it."""
+    record = dispatcher.record
+
+    def remove_then_record(results, **options):
+        if any(result.claim.delivery_id == deliveries[0].pk for result in results):
+            Delivery.objects.filter(pk=deliveries[0].pk).delete()
+        record(results, **options)
+
+    monkeypatch.setattr(dispatcher, "record", remove_then_record)
+    assert send() == len(deliveries)
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"succeeded"}

@@ -62,7 +62,7 @@ def record(
     """Write the attempts and each delivery's next state, in a few statements for all.
 
     A delivery that is no longer this worker's, since its lease has ended, keeps the state that
-    another gave it; the attempt is recorded all the same.
+    another gave it; the attempt is recorded all the same, unless the delivery has been removed.
 
     Raises:
         Locked: Somebody has locked one of the rows for longer than ``lock_seconds``; none is
@@ -87,15 +87,15 @@ def record(
         )
         locked = {
             delivery.pk: delivery
-            for delivery in Delivery.objects.in_flight()
-            .select_for_update(no_key=True)
+            for delivery in Delivery.objects.select_for_update(no_key=True)
             .order_by("id")
-            .filter(pk__in=[result.claim.delivery_id for result in results], claimed_by=worker)
+            .filter(pk__in=[result.claim.delivery_id for result in results])
         }
         owned = [
             (delivery, result)
             for result in results
             if (delivery := locked.get(result.claim.delivery_id))
+            and (delivery.status, delivery.claimed_by) == (Status.DELIVERING, worker)
             and delivery.attempts == result.claim.number
         ]
         failures = [(delivery, result) for delivery, result in owned if not result.outcome.ok]
@@ -112,7 +112,7 @@ def record(
             claimed_by="",
         )
         _update_failures(failures, now)
-        _write_attempts(results)
+        _write_attempts([result for result in results if result.claim.delivery_id in locked])
         _count(results, [delivery for delivery, _ in failures], now)
     for result in results:
         _log_result(result)
