@@ -18,4 +18,4 @@ urlpatterns = [
 ]
 handler400 = "pave.api.errors.bad_request"
 handler404 = "pave.handlers.not_found"
-handler500 = "pave.api.errors.server_error"
+handler500 = "pave.api.unavailable.server_error"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -16,7 +17,9 @@ UNFINISHED = (Delivery.Status.PENDING, Delivery.Status.DELIVERING)
 
 def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
     """Yield what expires: events with their deliveries, and old recoveries, secrets, webhooks."""
-    yield Expiry("events", Event.objects.filter(pk__lt=first_id_at(cutoff)), _delivered)
+    yield Expiry(
+        "events", Event.objects.filter(pk__lt=first_id_at(cutoff)), _delivered, _lock_deliveries
+    )
     yield Expiry(
         "recoveries",
         Recovery.objects.filter(pk__lt=first_id_at(cutoff), completed_at__lt=cutoff),
@@ -31,6 +34,15 @@ def _delivered(events: QuerySet[Any]) -> QuerySet[Any]:
     """Leave out events with deliveries that wait."""
     unfinished = Delivery.objects.filter(event=OuterRef("pk"), status__in=UNFINISHED)
     return events.filter(~Exists(unfinished))
+
+
+def _lock_deliveries(events: list[UUID]) -> list[UUID]:
+    """Lock the deliveries of events, any of which may be claimed, retried or recovered just now."""
+    deliveries = Delivery.objects.filter(event__in=events)
+    unlocked = deliveries.select_for_update(no_key=True, skip_locked=True).order_by("id")
+    locked = set(unlocked.values_list("pk", flat=True))
+    in_use = {event for pk, event in deliveries.values_list("pk", "event_id") if pk not in locked}
+    return [event for event in events if event not in in_use]
 
 
 def _without_deliveries(webhooks: QuerySet[Any]) -> QuerySet[Any]:

@@ -45,6 +45,7 @@ from pave.core import clock
 from pave.core.database import lock_limit
 from pave.core.database.along_index import exists_along
 from pave.core.database.bulk_update import update_each
+from pave.core.database.locked_rows import do_unlocked
 from pave.operations.cluster import memory_limit
 from pave.operations.cluster.db_retry import DATABASE_ERRORS, retry_while_unavailable
 from pave.operations.cluster.work_loop import WorkLoop, listening
@@ -62,10 +63,8 @@ MAX_KEYING_SECONDS = 4.0
 MAX_ALONE = 3
 # How long a worker goes on with such requests, in seconds.
 SUSPECTS_SECONDS = 2.0
-# How long it waits for a lock; then for those of each client; and how long it goes on so: all
-# others wait behind it.
+# How long it waits for a lock, in seconds, and then goes on with each client: others wait behind.
 LOCK_SECONDS = 1.0
-EACH_SECONDS = 0.1
 APART_SECONDS = 2.0
 # How long to retry a release while the database is unavailable, in seconds; then the sweep does it.
 RETRY_SECONDS = 30.0
@@ -250,29 +249,28 @@ def _admit_unlocked(claim: AdmissionClaim, keyed: _Keyed, ruleset: Ruleset) -> s
 
     Somebody may have locked a client's webhook, so that no event can be published to it.
     """
+    locked: set[UUID] = set()
+    admitted = False
+
+    def admit(clients: Sequence[int], lock_seconds: float) -> None:
+        nonlocal admitted, locked
+        locked |= _admit(claim, keyed.of(clients), ruleset, lock_seconds=lock_seconds)
+        admitted = True
+
     clients = {request.client_id for request in keyed.all()}
-    apart = clients & admission_claims.LOCKED_CLIENTS.known()
-    together = keyed.of(clients - apart)
-    locked = set()
-    try:
-        if not apart or together.all():
-            locked |= _admit(claim, together, ruleset, lock_seconds=LOCK_SECONDS)
-    except lock_limit.Locked:
-        apart = clients  # whoever it is
-    end = time.monotonic() + APART_SECONDS
-    for client in random.sample(sorted(apart), len(apart)):
-        of_client = keyed.of({client})
-        try:
-            locked |= _admit(claim, of_client, ruleset, lock_seconds=EACH_SECONDS)
-        except lock_limit.Locked:
-            locked |= {request.pk for request in of_client.all()}
-            if admission_claims.LOCKED_CLIENTS.add([client]):
-                logger.warning("admission.locked", extra={"client": client})
-        if time.monotonic() > end:
-            break  # the others are claimed again, without those that are known by now
-    if apart:
-        release(claim)  # if none was admitted
-    return locked
+    left = do_unlocked(
+        random.sample(sorted(clients), len(clients)),
+        admit,
+        known=admission_claims.LOCKED_CLIENTS.known(),
+        together_seconds=LOCK_SECONDS,
+        apart_seconds=APART_SECONDS,
+    )
+    if admission_claims.LOCKED_CLIENTS.add(left.locked):
+        logger.warning("admission.locked", extra={"clients": left.locked})
+    if not admitted:
+        release(claim)
+    # The untried are claimed again, without those that are known by now.
+    return locked | {request.pk for request in keyed.of(left.locked).all()}
 
 
 def _admit(

@@ -114,20 +114,20 @@ def settle(
     counter: Counter,
     *,
     now: datetime,
-    client: int | None = None,
+    clients: Collection[int] | None = None,
 ) -> Settled:
     """Complete or fail the requests that wait for finished resolutions, ``SETTLE_BATCH`` at most.
 
-    Fewer of a client with many webhooks (``fair_share.affordable``). Of ``client`` only, a primary
-    key, if it is given.
+    Fewer of a client with many webhooks (``fair_share.affordable``). Of ``clients`` only, by
+    primary key, if they are given.
 
     Call it in the transaction that finishes them, and afterwards ``readmit_waiting`` if these are
     not all. Requests that ``ruleset``, the newest, may answer otherwise are admitted again.
     """
     finished = {resolution.pk: resolution for resolution in resolutions}
     requests_waiting = NormalizationRequest.objects.waiting_for(resolutions)
-    if client is not None:
-        requests_waiting = requests_waiting.filter(client=client)
+    if clients is not None:
+        requests_waiting = requests_waiting.filter(client__in=clients)
     in_order = requests_waiting.order_by(F("batch").asc(nulls_first=True), "id")
     found = list(in_order.values_list("pk", flat=True)[:SETTLE_BATCH])
     waiting = list(in_order.filter(pk__in=found).select_for_update(skip_locked=True))

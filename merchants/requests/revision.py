@@ -8,8 +8,7 @@ locked are left out, and their requests examined once more at the end.
 
 import logging
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from merchants.requests.resolutions.lookup import RequestsByKey, find_or_create,
 from merchants.wakeups import REVISE
 from pave.core import clock
 from pave.core.database import lock_limit
+from pave.core.database.locked_rows import do_unlocked
 from pave.core.ids import first_id_at
 from pave.operations.cluster import shutdown
 from pave.operations.cluster.db_retry import DATABASE_ERRORS
@@ -37,10 +37,8 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # The slice of time of one task, in seconds; then other work may run.
 SLICE_SECONDS = 10.0
-# How long to wait for a row that somebody else has locked, in seconds; and for those of a client
-# that had some before.
+# How long to wait for a row that somebody else has locked, in seconds.
 LOCK_SECONDS = 2.0
-AGAIN_SECONDS = 0.1
 # After this the requests of such clients are examined once more.
 LOCKED_PAUSE = timedelta(seconds=15)
 
@@ -66,7 +64,7 @@ def revise() -> int:
             return examined
         changed, done = _revise_unlocked(revision, batch, end)
         # The next slice repeats the batch, and finds the first part done.
-        count, still_ours = _advance(revision, batch if done else [], changed)
+        count, still_ours = _advance(revision, batch if done else {}, changed)
         examined += count
         if not still_ours:
             return examined  # a newer ruleset has taken over
@@ -112,9 +110,9 @@ def _lease() -> datetime:
     return timezone.now() + timedelta(seconds=settings.PAVE_RESOLUTION_LEASE)
 
 
-def _next_batch(revision: Revision) -> list[NormalizationRequest]:
-    """Return the next older answered requests, with their resolutions."""
-    requests = NormalizationRequest.objects.answered(revision.since).select_related("resolution")
+def _next_batch(revision: Revision) -> dict[UUID, int]:
+    """Return the next older answered requests, newest first, each with its client."""
+    requests = NormalizationRequest.objects.answered(revision.since)
     # Ends where the window begins, so older rows are not read.
     requests = requests.filter(pk__gte=first_id_at(revision.since))
     if revision.clients is not None:
@@ -123,12 +121,10 @@ def _next_batch(revision: Revision) -> list[NormalizationRequest]:
         requests = requests.exclude(client__in=revision.locked_clients)
     if revision.position:
         requests = requests.filter(pk__lt=revision.position)
-    return list(requests.order_by("-id")[:BATCH])
+    return dict(requests.order_by("-id").values_list("pk", "client_id")[:BATCH])
 
 
-def _revise_unlocked(
-    revision: Revision, batch: Sequence[NormalizationRequest], end: float
-) -> tuple[int, bool]:
+def _revise_unlocked(revision: Revision, batch: Mapping[UUID, int], end: float) -> tuple[int, bool]:
     """Correct the requests of a batch, until about ``end``.
 
     If locks are not got, it goes from client to client, to find whose they are, as it does in later
@@ -137,59 +133,56 @@ def _revise_unlocked(
     Returns:
         How many were corrected, and whether the batch is done, but for these clients'.
     """
-    known = revision.clients is not None
-    lock_seconds = AGAIN_SECONDS if known else LOCK_SECONDS
-    with suppress(lock_limit.Locked):
-        if not known:
-            return _revise_batch(batch, revision.ruleset, end, lock_seconds)
-    changed = 0
-    all_done = True
-    # As they are stored: these objects have other answers by now.
-    stored = NormalizationRequest.objects.select_related("resolution")
-    batch = list(stored.filter(pk__in=[request.pk for request in batch]))
-    for client in {request.client_id for request in batch}:
-        if time.monotonic() > end:
-            return changed, False
-        of_client = [request for request in batch if request.client_id == client]
-        try:
-            count, done = _revise_batch(of_client, revision.ruleset, end, lock_seconds)
-        except lock_limit.Locked:
-            # By somebody who may have forgotten it; and no ruleset is published meanwhile.
-            logger.warning(
-                "revision.locked", extra={"ruleset": revision.ruleset_id, "client": client}
-            )
-            revision.locked_clients.append(client)
-        else:
-            changed += count
-            all_done &= done
-    return changed, all_done
+    changed, all_done = 0, True
+
+    def revise(clients: Sequence[int], lock_seconds: float) -> None:
+        nonlocal changed, all_done
+        of_clients = [request for request, client in batch.items() if client in set(clients)]
+        count, done = _revise_batch(of_clients, revision.ruleset, end, lock_seconds)
+        changed += count
+        all_done &= done
+
+    left = do_unlocked(
+        list(dict.fromkeys(batch.values())),
+        revise,
+        together_seconds=LOCK_SECONDS if revision.clients is None else None,
+        apart_seconds=end - time.monotonic(),
+    )
+    if left.locked:
+        # By somebody who may have forgotten it; and no ruleset is published meanwhile.
+        logger.warning(
+            "revision.locked", extra={"ruleset": revision.ruleset_id, "clients": left.locked}
+        )
+        revision.locked_clients += left.locked
+    return changed, all_done and not left.untried
 
 
 def _revise_batch(
-    batch: Sequence[NormalizationRequest], ruleset: Ruleset, end: float, lock_seconds: float
+    batch: Collection[UUID], ruleset: Ruleset, end: float, lock_seconds: float
 ) -> tuple[int, bool]:
-    """Correct the requests of a batch, until about ``end`` (a monotonic time).
+    """Correct requests, until about ``end`` (a monotonic time).
 
     Returns:
-        How many were corrected, and whether the batch is done.
+        How many were corrected, and whether all are done.
 
     Raises:
         Locked: Somebody keeps rows locked; a part may be done.
     """
-    affected = _affected(batch, ruleset)
+    requests = NormalizationRequest.objects.select_related("resolution").filter(pk__in=batch)
+    affected = _affected(requests, ruleset)
     resolutions = _resolutions_for(affected, ruleset, lock_seconds)
     changed: list[tuple[NormalizationRequest, Resolution]] = []
     done = True
-    for key, requests in affected.items():
+    for key, same in affected.items():
         answered = resolutions[key.text]
         if _is_open(answered) and time.monotonic() <= end:
-            answered = _resolved(answered, {key: requests}, ruleset, end, lock_seconds)
+            answered = _resolved(answered, {key: same}, ruleset, end, lock_seconds)
         if answered.status == Resolution.Status.FAILED:
             _failed.add(answered.pk)
         if answered.is_resolved:
             changed += [
                 (request, answered)
-                for request in requests
+                for request in same
                 if describe(request, answered)["merchant"]
                 != describe(request, request.resolution)["merchant"]
             ]
@@ -204,12 +197,12 @@ def _is_open(resolution: Resolution) -> bool:
 
 
 def _affected(
-    batch: Sequence[NormalizationRequest], ruleset: Ruleset
+    requests: Iterable[NormalizationRequest], ruleset: Ruleset
 ) -> dict[StoredKey, list[NormalizationRequest]]:
     """Return the requests that the ruleset may answer differently, by their new keys."""
     heuristic = rulesets.heuristic_for(ruleset.number)
     affected: dict[StoredKey, list[NormalizationRequest]] = {}
-    for request in batch:
+    for request in requests:
         try:
             if request.resolution and rulesets.may_differ(request, request.resolution, ruleset):
                 affected.setdefault(key_of(request, heuristic, ALONE), []).append(request)
@@ -295,17 +288,15 @@ def _apply_some(
     return updated, len(kept) == len({resolution.pk for _, resolution in changed})
 
 
-def _advance(
-    revision: Revision, batch: Sequence[NormalizationRequest], changed: int
-) -> tuple[int, bool]:
+def _advance(revision: Revision, batch: Mapping[UUID, int], changed: int) -> tuple[int, bool]:
     """Record the revision's progress.
 
     Returns:
         How many requests are examined now, and whether this worker still holds the revision.
     """
     if batch:
-        revision.position = batch[-1].pk
-    examined = sum(request.client_id not in revision.locked_clients for request in batch)
+        revision.position = min(batch)
+    examined = sum(client not in revision.locked_clients for client in batch.values())
     still_ours = _ours(revision).update(
         position=revision.position,
         locked_clients=revision.locked_clients,

@@ -108,11 +108,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return problem_page(400, "The request's host, or the form of its body, is not accepted.")
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a server error (Django's ``handler500``)."""
-    return problem_page(500, "Pave failed to answer this. The error is in its log.")
-
-
 def field_errors(detail: Any, *, in_body: bool = True) -> list[dict[str, str]]:
     """Flatten the first of REST framework's nested errors into pointers and sentences.
 

@@ -1,6 +1,7 @@
 """503 when the database is unavailable, refuses connections, or takes too long."""
 
 import logging
+import sys
 from collections.abc import Callable
 
 from django import db
@@ -26,18 +27,28 @@ class UnavailableMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return a problem for a database error; None for others."""
-        if not isinstance(exception, DATABASE_ERRORS):
-            return None
-        logger.error(
-            "database.unavailable",
-            extra={
-                "method": method_of(request),
-                "route": route_of(request),
-                "error": first_line(exception),
-            },
-        )
-        # A broken connection must not be used by the next request.
-        db.connection.close_if_unusable_or_obsolete()
-        response = problem_page(503, "Pave's database does not answer. Try again in a moment.")
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
+        return _unavailable(request, exception) if isinstance(exception, DATABASE_ERRORS) else None
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an error that no view has handled, or a middleware's (Django's ``handler500``)."""
+    error = sys.exception()
+    if isinstance(error, DATABASE_ERRORS):
+        return _unavailable(request, error)
+    return problem_page(500, "Pave failed to answer this. The error is in its log.")
+
+
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error(
+        "database.unavailable",
+        extra={
+            "method": method_of(request),
+            "route": route_of(request),
+            "error": first_line(error),
+        },
+    )
+    # A broken connection must not be used by the next request.
+    db.connection.close_if_unusable_or_obsolete()
+    response = problem_page(503, "Pave's database does not answer. Try again in a moment.")
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

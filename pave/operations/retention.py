@@ -29,12 +29,15 @@ class Expiry:
         name: Of the rows, for display.
         candidates: Rows that are old enough; found by an index, or few.
         removable: Filters those of the candidates that may be removed; by default all.
+        lock: Locks what ``removable`` looks at beside the rows, which are locked already. Given
+            their primary keys, it returns those of which nobody else has locked something.
         remove: What is done to them. They must be no candidates afterwards.
     """
 
     name: str
     candidates: QuerySet[Any]
     removable: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows
+    lock: Callable[[list[Any]], list[Any]] = lambda pks: pks
     remove: Callable[[QuerySet[Any]], object] = QuerySet.delete
 
     def count(self) -> int:
@@ -63,6 +66,7 @@ class Expiry:
                     .select_for_update(skip_locked=True, of=("self",))
                     .values_list("pk", flat=True)
                 )
+                locked = self.lock(locked)
                 # Filtered again under the lock: a row that has been referenced since stays.
                 removable = self.removable(model._default_manager.filter(pk__in=locked))
                 pks = list(removable.values_list("pk", flat=True)) if locked else []

@@ -75,3 +75,17 @@ def test_a_fault_of_ours_stays_a_fault_of_ours(api, monkeypatch):
     answer = post(api)
     assert answer.status_code == 500
     assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_form_that_no_view_has_seen_is_503_without_a_database(admin_client):
+    """A middleware asks who sends it."""
+    admin_client.raise_request_exception = False
+
+    def lost(execute, *args):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with connection.execute_wrapper(lost):
+        answer = admin_client.post("/admin/login/", {"username": "w" * 10_000})
+    assert answer.status_code == 503
+    assert int(answer["Retry-After"]) > 0
+    assert answer["Content-Type"] == "application/problem+json"

@@ -16,7 +16,7 @@ from merchants.catalogue import draft, importer, rulesets
 from merchants.catalogue.sources.shipped import load_shipped
 from merchants.models import Batch, Merchant, NormalizationRequest, Revision, Rule
 from merchants.requests import admission, revision, submission
-from pave.core.database import advisory_locks, lock_limit
+from pave.core.database import advisory_locks, lock_limit, locked_rows
 from tests.factories import MerchantFactory, WebhookFactory
 from tests.locks import FOR_UPDATE, locked
 from tests.merchants.batching import post
@@ -62,7 +62,7 @@ def test_a_webhook_that_can_get_no_event_stops_no_publication(submit, client_123
 
 
 def test_who_is_locked_is_revised_after_all_others(submit, client_1234, stranger, monkeypatch):
-    monkeypatch.setattr(revision, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(locked_rows, "EACH_SECONDS", 0.05)
     one, other = client_1234.client, stranger.client
     of_one, of_other = (
         submission.submit(client=client, fields={"description": COFFEE}) for client in (one, other)

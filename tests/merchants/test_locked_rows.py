@@ -63,7 +63,6 @@ def impatient(settings, monkeypatch):
     monkeypatch.setattr(admission_claims, "LOCKED_CLIENTS", locked_rows.LockedRows())
     monkeypatch.setattr(admission, "LOCK_SECONDS", 0.1)
     monkeypatch.setattr(attempts, "LOCK_SECONDS", 0.1)
-    monkeypatch.setattr(attempts, "LOCKED_SECONDS", 0.1)
     monkeypatch.setattr(heuristic_queue, "LOCK_SECONDS", 0.1)
     cache.clear()
 

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from pave.operations.retention import prune
 from tests.factories import DeliveryFactory, EventFactory, SigningSecretFactory, WebhookFactory
 from tests.locks import locked
 from tests.servers import ON_SQLITE
 from webhooks.delivery import recovery
-from webhooks.models import Delivery, Recovery
+from webhooks.models import Delivery, Event, Recovery
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -58,3 +59,13 @@ def test_a_delivery_stops_no_recovery_of_others(deliveries, monkeypatch):
         assert [Recovery.objects.get(pk=job.pk).queued for job in jobs] == [0, 1]
     recovery.advance_all()
     assert [Recovery.objects.get(pk=job.pk).queued for job in jobs] == [2, 1]
+
+
+def test_what_is_retried_while_it_expires_is_not_removed(deliveries):
+    """Who retries, claims or recovers a delivery locks that row, and not its event."""
+    held = deliveries[0]
+    with locked(held):
+        for _ in prune(now=timezone.now() + timedelta(days=1000)):
+            pass
+    assert [*Delivery.objects.all()] == [held]
+    assert [*Event.objects.all()] == [held.event]

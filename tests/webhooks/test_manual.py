@@ -263,3 +263,10 @@ def test_what_cannot_be_retried_is_refused_with_the_reason(deliver, end, reason)
     end(delivery)
     with pytest.raises(manual.InvalidState, match=reason):
         manual.retry(delivery_id=delivery.pk)
+
+
+@pytest.mark.parametrize("by_hand", [manual.retry, manual.cancel])
+def test_what_has_expired_meanwhile_is_refused(waiting, by_hand):
+    waiting.delete()
+    with pytest.raises(manual.InvalidState, match="expired"):
+        by_hand(delivery_id=waiting.pk)

@@ -32,7 +32,8 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
     Retrying twice is the same as once.
 
     Raises:
-        InvalidState: It is in flight at this moment, was canceled, or its webhook was deleted.
+        InvalidState: It is in flight at this moment, was canceled, or its webhook was deleted; or
+            it has expired.
     """
     now = now or timezone.now()
     with transaction.atomic():
@@ -48,7 +49,7 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
                 finished_at=None,
             )
         )
-        delivery = Delivery.objects.get(pk=delivery_id)
+        delivery = _still_there(delivery_id)
         if not retried and delivery.status != Status.PENDING:
             raise InvalidState(_reason(delivery))
         SEND.send()
@@ -57,6 +58,13 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
             "delivery.retried_manually",
             extra={"delivery": delivery.pk, "was": delivery.resume_status},
         )
+
+
+def _still_there(delivery_id: UUID) -> Delivery:
+    delivery = Delivery.objects.filter(pk=delivery_id).first()
+    if delivery is None:
+        raise InvalidState("This delivery has expired.")
+    return delivery
 
 
 def _reason(delivery: Delivery) -> str:
@@ -71,11 +79,11 @@ def cancel(*, delivery_id: UUID) -> None:
     """Cancel a delivery that has an attempt to come, or is held.
 
     Raises:
-        InvalidState: It is in flight at this moment, or final.
+        InvalidState: It is in flight at this moment, or final, or has expired.
     """
     if not enabling.cancel(Delivery.objects.filter(pk=delivery_id), now=timezone.now()):
-        status = Delivery.objects.values_list("status", flat=True).get(pk=delivery_id)
+        delivery = _still_there(delivery_id)
         raise InvalidState(
-            f"This delivery is {status}; only one that waits or is held can be canceled."
+            f"This delivery is {delivery.status}; only one that waits or is held can be canceled."
         )
     logger.info("delivery.canceled_manually", extra={"delivery": delivery_id})

@@ -4,9 +4,9 @@ import copy
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -25,6 +25,7 @@ from merchants.wakeups import RESOLVE
 from pave.core import clock
 from pave.core.database import lock_limit
 from pave.core.database.bulk_update import update_each
+from pave.core.database.locked_rows import EACH_SECONDS, do_unlocked
 from pave.operations.monitoring.counters import Counter
 
 logger = logging.getLogger(__name__)
@@ -42,9 +43,7 @@ SWEEP_BATCH = 500
 SWEEP_SECONDS = 10.0
 # How long to wait for a resolution that somebody else has locked, in seconds.
 LOCK_SECONDS = 2.0
-# And then for those of each resolution by itself, of which there may be many.
-LOCKED_SECONDS = 0.1
-# And how long this goes on for the clients of a failed one.
+# And how long to go on then with each by itself, or with each client of a failed one.
 APART_SECONDS = 2.0
 # After this it is tried again.
 LOCKED_PAUSE = timedelta(seconds=15)
@@ -94,26 +93,31 @@ def finish(done: Sequence[tuple[Resolution, Answer]]) -> int:
     Returns:
         How many of them this worker still held.
     """
-    try:
-        return _finish(done, lock_seconds=LOCK_SECONDS)
-    except lock_limit.Locked:
-        logger.warning("resolution.locked")
+    by_key = {resolution.pk: (resolution, answer) for resolution, answer in done}
     finished = 0
-    for each in done:
-        for complete in (True, False):
-            with suppress(lock_limit.Locked):
-                finished += _finish(
-                    [each], lock_seconds=LOCKED_SECONDS, skip_locked=True, complete=complete
-                )
-                break
-        else:
-            _give_up(each[0])
+
+    def store(pks: Sequence[UUID], lock_seconds: float, *, complete: bool = True) -> None:
+        nonlocal finished
+        some = [by_key[pk] for pk in pks]
+        finished += _finish(some, lock_seconds=lock_seconds, complete=complete)
+
+    left = do_unlocked(
+        list(by_key),
+        store,
+        together_seconds=LOCK_SECONDS,
+        apart_seconds=APART_SECONDS,
+    )
+    for pk in (*left.locked, *left.untried):
+        logger.warning("resolution.locked", extra={"resolution": pk})
+        try:
+            store([pk], EACH_SECONDS, complete=False)
+        except lock_limit.Locked:
+            _give_up(by_key[pk][0])
     return finished
 
 
 def _give_up(resolution: Resolution) -> None:
     """End an attempt that cannot be stored as if it had not been made, for now."""
-    logger.warning("resolution.locked", extra={"resolution": resolution.pk})
     if _update_ours(
         resolution,
         status=Status.PENDING,
@@ -128,15 +132,15 @@ def _finish(
     done: Sequence[tuple[Resolution, Answer]],
     *,
     lock_seconds: float,
-    skip_locked: bool = False,
-    complete: bool = True,
+    complete: bool,
 ) -> int:
+    """Store answers; if ``complete`` is false, only of resolutions that nobody else has locked."""
     now = timezone.now()
     answers = {resolution.pk: answer for resolution, answer in done}
     with lock_limit.atomic():
         ruleset = rulesets.lock_current()
         lock_limit.limit_this(lock_seconds)
-        ours = _lock_ours([resolution for resolution, _ in done], skip_locked=skip_locked)
+        ours = _lock_ours([resolution for resolution, _ in done], skip_locked=not complete)
         rows_of_matches = MatchedRows.by([answers[row.pk].match for row in ours])
         counter = Counter(now)
         for row in ours:
@@ -245,24 +249,30 @@ def _fail_each_client(resolution: Resolution, error: str) -> None:
         extra={"resolution": resolution.pk, "attempt": resolution.attempts, "error": error},
     )
     waiters = Waiter.objects.filter(resolution=resolution.pk)
-    end = time.monotonic() + APART_SECONDS
-    # In any order: there may be no time for all.
-    for client in waiters.order_by("?").values_list("client_id", flat=True):
-        if time.monotonic() > end:
-            break
-        with suppress(lock_limit.Locked), lock_limit.atomic():
+
+    def fail_requests(clients: Sequence[int], lock_seconds: float) -> None:
+        with lock_limit.atomic():
             ruleset = rulesets.lock_current()
-            lock_limit.limit_this(LOCKED_SECONDS)
+            lock_limit.limit_this(lock_seconds)
             failed = Resolution.objects.filter(pk=resolution.pk, status=Status.FAILED)
             locked = list(failed.select_for_update(no_key=True))
-            if not locked:
-                return  # it was reopened for a client that has just posted, and all wait again
+            # None if it was reopened for a client that has just posted: all wait again.
             counter = Counter(now)
-            settled = completion.settle(locked, ruleset, counter, now=now, client=client)
+            settled = completion.settle(locked, ruleset, counter, now=now, clients=clients)
             counter.write()
-            if settled.all_of_them:
-                waiters.filter(client=client).unlocked().delete()
-    heuristic_queue.set_due([resolution.pk], now + LOCKED_PAUSE)
+            if locked and settled.all_of_them:
+                waiters.filter(client__in=clients).unlocked().delete()
+
+    do_unlocked(
+        # In any order: there may be no time for all.
+        list(waiters.order_by("?").values_list("client_id", flat=True)),
+        fail_requests,
+        together_seconds=None,
+        apart_seconds=APART_SECONDS,
+    )
+    failed = Resolution.objects.filter(pk=resolution.pk, status=Status.FAILED)
+    if failed.exists():
+        heuristic_queue.set_due([resolution.pk], now + LOCKED_PAUSE)
 
 
 def release(resolutions: Sequence[Resolution]) -> None:

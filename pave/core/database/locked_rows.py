@@ -7,7 +7,8 @@ once.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pave.core.database import lock_limit
@@ -15,10 +16,10 @@ from pave.core.database import lock_limit
 # Seconds to leave a row alone: the first time, and at most. Most locks last for milliseconds.
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
-# How long ``update_unlocked`` waits for the rows of all updates; then for those of each; and how
-# long it goes on so.
+# How long a lock is waited for, in seconds, by who goes from one to the next to find whose it is.
+EACH_SECONDS = 0.1
+# How long ``update_unlocked`` waits for the rows of all updates; and how long it goes on with each.
 _TOGETHER_SECONDS = 2.0
-_EACH_SECONDS = 0.1
 _APART_SECONDS = 1.0
 
 Key = TypeVar("Key")
@@ -65,6 +66,53 @@ class LockedRows(Generic[Key]):
             return {key for key, (until, _) in self._left_until.items() if until > moment}
 
 
+@dataclass(frozen=True, slots=True)
+class NotDone(Generic[Key]):
+    """For whom something was not done: somebody has locked their rows, or there was no time."""
+
+    locked: Sequence[Key]
+    untried: Sequence[Key]
+
+
+def do_unlocked(
+    keys: Sequence[Key],
+    do: Callable[[Sequence[Key], float], object],
+    *,
+    known: Collection[object] = (),
+    together_seconds: float | None,
+    apart_seconds: float,
+) -> NotDone[Key]:
+    """Do something for many in one transaction, or for each in one of its own if rows are locked.
+
+    Args:
+        keys: Whom or what it is done for.
+        do: Does it for some of them, and waits for each lock as many seconds as it is told. It
+            raises ``Locked`` if one is not got, and is then called again for each: what it has
+            changed in objects by then must not matter.
+        known: Those that were locked lately. They are tried apart from the others.
+        together_seconds: How long locks are waited for that all need; None: each is tried apart.
+        apart_seconds: After this no other one is tried apart.
+    """
+    apart: Sequence[Key] = keys
+    if together_seconds is not None:
+        apart = [key for key in keys if key in known]
+        try:
+            if together := [key for key in keys if key not in known]:
+                do(together, together_seconds)
+        except lock_limit.Locked:
+            apart = keys  # whoever it is
+    locked: list[Key] = []
+    end = time.monotonic() + apart_seconds
+    for number, key in enumerate(apart):
+        if time.monotonic() > end:
+            return NotDone(locked, apart[number:])
+        try:
+            do([key], EACH_SECONDS)
+        except lock_limit.Locked:
+            locked.append(key)
+    return NotDone(locked, ())
+
+
 _not_updated: LockedRows[object] = LockedRows()
 
 
@@ -81,26 +129,19 @@ def update_unlocked(updates: Mapping[Key, Callable[[], object]]) -> list[Key]:
     Returns:
         The keys of the updates that are not made.
     """
-    current, known = _not_updated.current(), _not_updated.known()
-    locked = [key for key in updates if key in current]
-    left = [key for key in updates if key not in current]
-    apart = [key for key in left if key in known]
-    if together := [key for key in left if key not in apart]:
-        try:
-            with lock_limit.atomic(lock_seconds=_TOGETHER_SECONDS):
-                for key in together:
-                    updates[key]()
-        except lock_limit.Locked:
-            apart = left  # whichever it is
-    end = time.monotonic() + _APART_SECONDS
-    for key in apart:
-        if time.monotonic() > end:
-            locked.append(key)
-            continue
-        try:
-            with lock_limit.atomic(lock_seconds=_EACH_SECONDS):
+
+    def update(keys: Sequence[Key], lock_seconds: float) -> None:
+        with lock_limit.atomic(lock_seconds=lock_seconds):
+            for key in keys:
                 updates[key]()
-        except lock_limit.Locked:
-            locked.append(key)
-            _not_updated.add([key])
-    return locked
+
+    left_alone = _not_updated.current()
+    left = do_unlocked(
+        [key for key in updates if key not in left_alone],
+        update,
+        known=_not_updated.known(),
+        together_seconds=_TOGETHER_SECONDS,
+        apart_seconds=_APART_SECONDS,
+    )
+    _not_updated.add(left.locked)
+    return [*(key for key in updates if key in left_alone), *left.locked, *left.untried]
