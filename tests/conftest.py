@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     config.pluginmanager.import_plugin("tests.fixtures")
     config.pluginmanager.import_plugin("tests.admin.fixtures")
+    config.pluginmanager.import_plugin("tests.merchants.fixtures")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

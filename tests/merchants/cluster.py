@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from merchants.models import NormalizationRequest
+from django.utils import timezone
+
+from merchants.models import NormalizationRequest, Waiter
 from merchants.requests import admission, worker
 
 
@@ -11,6 +13,17 @@ def run_cluster() -> None:
     """Admit and answer whatever is due."""
     while admission.admit_batch() or worker.resolve_due():
         pass
+
+
+def make_due() -> None:
+    """Let no resolution wait for a time."""
+    Waiter.objects.update(due_at=timezone.now())
+
+
+def statuses(**conditions: Any) -> list[str]:
+    """Return the statuses of requests, oldest first."""
+    requests = NormalizationRequest.objects.filter(**conditions).order_by("id")
+    return list(requests.values_list("status", flat=True))
 
 
 class Died(BaseException):

@@ -12,15 +12,11 @@ from merchants.requests.heuristic_run import Answer
 from merchants.requests.resolutions import attempts, claims
 from pave.operations.cluster.worker_names import worker_name
 from pave.operations.models import Tally
-from tests.merchants.cluster import run_cluster
+from tests.merchants.cluster import make_due, run_cluster
 from tests.merchants.heuristics import FirstWord
 from webhooks.models import Delivery, Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage, pytest.mark.usefixtures("first_word")]
-
-
-def make_due():
-    Waiter.objects.update(due_at=timezone.now())
 
 
 def try_three_times():

@@ -4,8 +4,6 @@ As by ``BEGIN; UPDATE …`` in a psql session.
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -32,17 +30,15 @@ from merchants.requests import (
     batches,
     cancellation,
     fair_share,
-    heuristic_queue,
-    submission,
     worker,
 )
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
 from pave.core.database import lock_limit, locked_rows
 from tests.factories import ClientFactory, MerchantFactory, SigningSecretFactory, WebhookFactory
-from tests.locks import FOR_UPDATE, locked, wait_until_somebody_waits
+from tests.locks import FOR_UPDATE, locked
 from tests.merchants.batching import post
-from tests.merchants.cluster import run_cluster
+from tests.merchants.cluster import make_due, run_cluster, statuses
 from tests.servers import ON_SQLITE
 from webhooks.models import Delivery, Event
 
@@ -50,34 +46,9 @@ BUILT_IN = configured.PAVE_HEURISTIC
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("impatient"),
     pytest.mark.skipif(ON_SQLITE, reason="There a row is not locked by itself."),
 ]
-
-
-@pytest.fixture(autouse=True)
-def impatient(settings, monkeypatch):
-    settings.PAVE_HEURISTIC = "tests.merchants.heuristics.FirstWord"
-    monkeypatch.setattr(locked_rows, "_TOGETHER_SECONDS", 0.1)
-    monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 0)
-    monkeypatch.setattr(admission_claims, "LOCKED", locked_rows.LockedRows())
-    monkeypatch.setattr(admission_claims, "LOCKED_CLIENTS", locked_rows.LockedRows())
-    monkeypatch.setattr(admission, "LOCK_SECONDS", 0.1)
-    monkeypatch.setattr(attempts, "LOCK_SECONDS", 0.1)
-    monkeypatch.setattr(heuristic_queue, "LOCK_SECONDS", 0.1)
-    cache.clear()
-
-
-@pytest.fixture
-def submit(client_1234, stranger):
-    def submit(description, client=stranger.client):
-        return submission.submit(client=client, fields={"description": description})
-
-    return submit
-
-
-def statuses(**conditions):
-    requests = NormalizationRequest.objects.filter(**conditions).order_by("id")
-    return list(requests.values_list("status", flat=True))
 
 
 def tables_with(client):
@@ -95,19 +66,19 @@ def tables_with(client):
 
 
 @pytest.fixture
-def leave_unfinished(submit, api, client_1234):
+def leave_unfinished(submit_for, api, client_1234):
     """Return a function that leaves something of client 1234 in each state; it returns a claim."""
 
     def leave_unfinished(number):
         client = client_1234.client
         fair_share.charge(client.pk, 1)
-        submit(f"CLAIMED-{number}", client)
+        submit_for(f"CLAIMED-{number}", client)
         admission.admit_batch()  # by itself, so that it is the first to be claimed
         post(api, [{"description": f"ROW-{number}"}])
-        submit(f"WAITING-{number} ONE", client)
+        submit_for(f"WAITING-{number} ONE", client)
         admission.admit_batch()
         [claimed] = claims.claim(worker="w")
-        suspect = submit(f"SUSPECT-{number}", client)
+        suspect = submit_for(f"SUSPECT-{number}", client)
         suspect.admission_attempts = 1
         suspect.save()
         return claimed
@@ -116,13 +87,13 @@ def leave_unfinished(submit, api, client_1234):
 
 
 def test_what_a_client_has_in_any_table_stops_nobody_else(
-    submit, client_1234, stranger, receiver, send, leave_unfinished
+    submit_for, client_1234, stranger, receiver, send, leave_unfinished
 ):
     """Whatever tables are added, and whatever is done with them."""
     one, other = client_1234.client, stranger.client
     for client in (one, other):
         SigningSecretFactory(webhook=WebhookFactory(client=client, url=receiver.url("/hook")))
-    submit("SPOTIFY")
+    submit_for("SPOTIFY")
     run_cluster()
     send()
     worker.work([leave_unfinished("first")])
@@ -132,12 +103,12 @@ def test_what_a_client_has_in_any_table_stops_nobody_else(
     }
     for number, rows in enumerate(tables):
         claimed = leave_unfinished(number)
-        same = submit(f"WAITING-{number} OF THE OTHER")
+        same = submit_for(f"WAITING-{number} OF THE OTHER")
         admission.admit_batch()
         with locked(*rows.all()):
-            submit(f"WAITING-{number} TWO", one)
-            submit("SPOTIFY")
-            submit(f"UNHEARD-OF-{number}")
+            submit_for(f"WAITING-{number} TWO", one)
+            submit_for("SPOTIFY")
+            submit_for(f"UNHEARD-OF-{number}")
             admission.admit_suspects()
             admission.admit_batch()
             worker.work([claimed])
@@ -153,19 +124,21 @@ def test_what_a_client_has_in_any_table_stops_nobody_else(
 
 
 @pytest.mark.parametrize("by", [FOR_UPDATE, "DELETE FROM {table} WHERE {key} = %s"])
-def test_a_webhook_that_can_get_no_event_stops_only_its_client(submit, client_1234, stranger, by):
+def test_a_webhook_that_can_get_no_event_stops_only_its_client(
+    submit_for, client_1234, stranger, by
+):
     one, other = client_1234.client, stranger.client
     for client in (one, other):
-        submit("SPOTIFY", client)
+        submit_for("SPOTIFY", client)
     run_cluster()
     webhook = WebhookFactory(client=one)
     WebhookFactory(client=other)
     with locked(webhook, by=by):
         for client in (one, other):
-            submit("SPOTIFY", client)
-            submit(f"NETFLIX {client.pk}", client)
-        submit("HULU", one)
-        suspect = submit("SPOTIFY", one)
+            submit_for("SPOTIFY", client)
+            submit_for(f"NETFLIX {client.pk}", client)
+        submit_for("HULU", one)
+        suspect = submit_for("SPOTIFY", one)
         suspect.admission_attempts = 1
         suspect.save()
         run_cluster()
@@ -184,10 +157,10 @@ def test_a_webhook_that_can_get_no_event_stops_only_its_client(submit, client_12
 
 
 def test_a_client_that_is_locked_is_waited_for_by_itself_from_then_on(
-    submit, client_1234, stranger, monkeypatch
+    submit_for, client_1234, stranger, monkeypatch
 ):
     monkeypatch.setattr(admission_claims, "LOCKED_CLIENTS", locked_rows.LockedRows(0.5))
-    submit("SPOTIFY")
+    submit_for("SPOTIFY")
     run_cluster()
     others = [stranger.client, *ClientFactory.create_batch(10)]
     with locked(WebhookFactory(client=client_1234.client), by=FOR_UPDATE):
@@ -195,7 +168,7 @@ def test_a_client_that_is_locked_is_waited_for_by_itself_from_then_on(
         for _ in range(3):
             left_alone = bool(admission_claims.LOCKED_CLIENTS.current())
             for client in (client_1234.client, *others):
-                submit("SPOTIFY", client)
+                submit_for("SPOTIFY", client)
             with CaptureQueriesContext(connection) as asked:
                 assert admission.admit_batch() == len(others)
             limits = sum("set_config('lock_timeout'" in one["sql"] for one in asked)
@@ -214,83 +187,7 @@ def test_a_client_that_is_locked_is_waited_for_by_itself_from_then_on(
     assert set(statuses()) == {"completed"}
 
 
-def test_an_answer_that_cannot_be_stored_fails_nobody(submit, client_1234, stranger, settings):
-    settings.PAVE_RESOLUTION_LEASE = 0
-    webhook = WebhookFactory(client=client_1234.client)
-    for client in (client_1234.client, stranger.client):
-        submit("SPOTIFY", client)
-    admission.admit_batch()
-    with locked(webhook, by=FOR_UPDATE):
-        for _ in range(attempts.MAX_ABANDONED + 1):
-            make_due()
-            worker.resolve_due()
-            attempts.sweep()
-    attempts.sweep()
-    make_due()
-    run_cluster()
-    assert statuses() == ["completed"] * 2
-
-
-def test_others_get_the_answer_that_a_client_with_a_locked_webhook_waits_for(
-    submit, client_1234, stranger
-):
-    webhook = WebhookFactory(client=client_1234.client)
-    for client in (client_1234.client, stranger.client):
-        submit("SPOTIFY", client)
-    admission.admit_batch()
-    with locked(webhook, by=FOR_UPDATE):
-        run_cluster()
-        assert statuses(client=stranger.client) == ["completed"]
-        assert statuses(client=client_1234.client) == ["queued"]
-    run_cluster()
-    assert statuses() == ["completed"] * 2
-    assert Resolution.objects.get().attempts == 1
-
-
-def test_others_are_notified_of_a_failure_that_a_client_with_a_locked_webhook_waits_for(
-    submit, client_1234, stranger
-):
-    webhook = WebhookFactory(client=client_1234.client)
-    for client in (client_1234.client, stranger.client):
-        submit("SPOTIFY", client)
-    admission.admit_batch()
-    [claimed] = claims.claim(worker="w")
-    with locked(webhook, by=FOR_UPDATE):
-        attempts.fail(claimed.resolution, "It failed.", limit=1)
-        assert statuses(client=stranger.client) == ["failed"]
-        assert statuses(client=client_1234.client) == ["processing"]
-        assert Resolution.objects.get().error == "It failed."
-    make_due()
-    for _ in range(2):  # it is requeued, and admitted
-        run_cluster()
-    assert statuses(client=client_1234.client) == ["completed"]
-
-
-def test_a_failure_that_a_post_reopens_meanwhile_loses_no_waiter(
-    submit, client_1234, stranger, monkeypatch
-):
-    webhook = WebhookFactory(client=client_1234.client)
-    for client in (client_1234.client, client_1234.client, stranger.client):
-        submit("SPOTIFY", client)
-    admission.admit_batch()
-    [claimed] = claims.claim(worker="w")
-    update = attempts._update_ours
-
-    def update_then_reopen(*arguments, **values):
-        changed = update(*arguments, **values)
-        Resolution.objects.update(status="pending", attempts=0)
-        return changed
-
-    monkeypatch.setattr(attempts, "_update_ours", update_then_reopen)
-    with locked(webhook, by=FOR_UPDATE):
-        attempts.fail(claimed.resolution, "It failed.", limit=1)
-    assert Waiter.objects.count() == 2
-    make_due()
-    run_cluster()
-    assert statuses() == ["completed"] * 3
-
-
-def test_many_locked_rules_are_not_waited_for_again_and_again(submit, monkeypatch, settings):
+def test_many_locked_rules_are_not_waited_for_again_and_again(submit_for, monkeypatch, settings):
     monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 60)
     monkeypatch.setattr(locked_rows, "LONGEST_PAUSE", 60)
     monkeypatch.setattr(locked_rows, "_not_updated", locked_rows.LockedRows())
@@ -303,7 +200,7 @@ def test_many_locked_rules_are_not_waited_for_again_and_again(submit, monkeypatc
     with locked(*Rule.objects.all()):
         for _ in range(2):
             for word in words:
-                submit(f"{word} 123")
+                submit_for(f"{word} 123")
             with CaptureQueriesContext(connection) as asked:
                 run_cluster()
             tries.append(sum('UPDATE "merchants_rule"' in one["sql"] for one in asked))
@@ -311,25 +208,13 @@ def test_many_locked_rules_are_not_waited_for_again_and_again(submit, monkeypatc
     assert tries[1] == 0
 
 
-def test_an_answer_stops_only_the_requests_that_need_it(submit, client_1234):
-    submit("NETFLIX 1", client_1234.client)
-    run_cluster()
-    needing, other = submit("NETFLIX 2"), submit("SPOTIFY")
-    with locked(Resolution.objects.get(), by=FOR_UPDATE):
-        run_cluster()
-        assert statuses(pk=other.pk) == ["completed"]
-        assert statuses(pk=needing.pk) == ["queued"]
-    run_cluster()
-    assert statuses() == ["completed"] * 3
-
-
 def test_who_cancels_the_last_row_of_a_batch_waits_for_no_webhook(
-    api, submit, client_1234, monkeypatch
+    api, submit_for, client_1234, monkeypatch
 ):
     monkeypatch.setattr(cancellation, "CANCEL_SECONDS", 0.2)
     post(api, [{"description": "SPOTIFY"}])
     row = NormalizationRequest.objects.get()
-    other = submit("SPOTIFY")
+    other = submit_for("SPOTIFY")
     admission.admit_batch()
     webhook = WebhookFactory(client=client_1234.client)
     with locked(webhook, by=FOR_UPDATE):
@@ -339,11 +224,11 @@ def test_who_cancels_the_last_row_of_a_batch_waits_for_no_webhook(
         assert statuses(pk=other.pk) == ["completed"]
 
 
-def test_a_batch_does_not_stop_the_answers_of_others(api, submit, client_1234):
+def test_a_batch_does_not_stop_the_answers_of_others(api, submit_for, client_1234):
     WebhookFactory(client=client_1234.client)
     post(api, [{"description": "NETFLIX 1"}, {"description": "SPOTIFY"}])
     batch = Batch.objects.get()
-    of_others = submit("NETFLIX 2")
+    of_others = submit_for("NETFLIX 2")
     with locked(batch):
         run_cluster()
         assert statuses(pk=of_others.pk) == ["completed"]
@@ -373,25 +258,25 @@ def test_of_several_batches_only_the_locked_one_is_left_to_the_sweep(api):
     assert not Batch.objects.open().exists()
 
 
-def test_a_rule_does_not_stop_the_requests_that_it_answers(submit, settings):
+def test_a_rule_does_not_stop_the_requests_that_it_answers(submit_for, settings):
     settings.PAVE_HEURISTIC = BUILT_IN
     rule = Rule.objects.create(
         kind="contains", pattern="blue bottle", merchant=MerchantFactory(name="Blue Bottle")
     )
     rulesets.publish(note="a rule", by="test")
-    submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA")
+    submit_for("SQ *BLUE BOTTLE COFFEE OAKLAND CA")
     with locked(rule):
         run_cluster()
     assert statuses() == ["completed"]
-    submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA")
+    submit_for("SQ *BLUE BOTTLE COFFEE OAKLAND CA")
     run_cluster()
     rule.refresh_from_db()
     assert rule.hits == 1
 
 
-def test_a_queued_request_does_not_stop_the_others(submit, client_1234):
-    held = submit("NETFLIX 1", client_1234.client)
-    others = [submit("NETFLIX 2"), submit("SPOTIFY")]
+def test_a_queued_request_does_not_stop_the_others(submit_for, client_1234):
+    held = submit_for("NETFLIX 1", client_1234.client)
+    others = [submit_for("NETFLIX 2"), submit_for("SPOTIFY")]
     with locked(held):
         run_cluster()
         assert statuses(pk__in=[request.pk for request in others]) == ["completed"] * 2
@@ -412,10 +297,10 @@ def test_many_that_are_locked_keep_back_no_other_of_their_client(api, monkeypatc
     assert statuses(batch=other) == ["processing"]
 
 
-def test_a_request_that_is_admitted_alone_loses_no_attempt(submit, client_1234, monkeypatch):
-    submit("NETFLIX 1", client_1234.client)
+def test_a_request_that_is_admitted_alone_loses_no_attempt(submit_for, client_1234, monkeypatch):
+    submit_for("NETFLIX 1", client_1234.client)
     admission.admit_batch()
-    suspect = submit("NETFLIX 2")
+    suspect = submit_for("NETFLIX 2")
     suspect.admission_attempts = 1
     suspect.save()
     monkeypatch.setattr(locked_rows, "FIRST_PAUSE", 60)
@@ -428,119 +313,17 @@ def test_a_request_that_is_admitted_alone_loses_no_attempt(submit, client_1234, 
     assert (suspect.status, suspect.admission_attempts) == ("queued", 1)
 
 
-def test_a_request_that_waits_does_not_stop_the_answers_of_others(submit, client_1234):
-    held = submit("NETFLIX 1", client_1234.client)
-    submit("NETFLIX 2")
-    admission.admit_batch()
-    with locked(held):
-        run_cluster()
-        assert statuses() == ["processing", "completed"]
-    make_due()
-    worker.resolve_due()
-    run_cluster()
-    assert statuses() == ["completed", "completed"]
-
-
-def test_a_waiter_stops_only_its_client(submit, client_1234, stranger):
-    for client, words in ((client_1234.client, "NETFLIX DISNEY"), (stranger.client, "NETFLIX SKY")):
-        for word in words.split():
-            submit(word, client)
-    admission.admit_batch()
-    with locked(*Waiter.objects.filter(client=client_1234.client)):
-        run_cluster()
-        assert statuses(client=stranger.client) == ["completed"] * 2
-        # The answer was found for the other.
-        assert statuses(client=client_1234.client) == ["completed", "processing"]
-    run_cluster()
-    assert statuses() == ["completed"] * 4
-    make_due()
-    run_cluster()
-    assert not Waiter.objects.exists()
-
-
-def test_a_waiter_stops_no_admission(submit, client_1234):
-    submit("NETFLIX 1", client_1234.client)
-    admission.admit_batch()
-    same, other = submit("NETFLIX 2", client_1234.client), submit("SPOTIFY")
-    with locked(Waiter.objects.get()):
-        run_cluster()
-        assert statuses(pk=other.pk) == ["completed"]
-        assert statuses(pk=same.pk) == ["processing"]
-        of_another = submit("NETFLIX 3")
-        run_cluster()
-        assert statuses(pk=of_another.pk) == ["completed"]
-    run_cluster()
-    assert statuses() == ["completed"] * 4
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_waiter_stops_no_answer(submit, client_1234, fails):
-    submit("NETFLIX 1", client_1234.client)
-    submit("NETFLIX 2")
-    admission.admit_batch()
-    [claimed] = claims.claim(worker="w")
-    with locked(Waiter.objects.get(client=client_1234.client)):
-        if fails:
-            attempts.fail(claimed.resolution, "It failed.", limit=1)
-        else:
-            worker.work([claimed])
-        assert statuses() == ["failed" if fails else "completed"] * 2
-    make_due()
-    run_cluster()
-    assert not Waiter.objects.exists()
-
-
-@pytest.mark.parametrize("model", [Waiter, Resolution])
-def test_many_locked_rows_are_waited_for_together_when_claims_are_released(submit, model):
-    for number in range(8):
-        submit(f"SHOP{number}")
-    admission.admit_batch()
-    claimed = [claim.resolution for claim in claims.claim(worker="w", limit=8)]
-    with locked(*model.objects.all()), CaptureQueriesContext(connection) as asked:
-        attempts.release(claimed)
-    assert len(claimed) == 8
-    assert sum("set_config('lock_timeout', '100'" in one["sql"] for one in asked) <= 2
-    run_cluster()
-    make_due()
-    attempts.sweep(now=timezone.now() + timedelta(minutes=5))
-    run_cluster()
-    assert statuses() == ["completed"] * 8
-
-
-@pytest.mark.parametrize("end", ["fail", "release"])
-def test_a_waiter_that_a_claim_locks_for_a_moment_is_due_in_time(submit, monkeypatch, end):
-    monkeypatch.setattr(heuristic_queue, "LOCK_SECONDS", 30)
-    submit("NETFLIX 1")
-    admission.admit_batch()
-    [claimed] = claims.claim(worker="w")
-    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
-        stack.enter_context(locked(Waiter.objects.get()))
-
-        def end_attempt():
-            if end == "fail":
-                attempts.fail(claimed.resolution, "It failed.")
-            else:
-                attempts.release([claimed.resolution])
-            connection.close()
-
-        ended = pool.submit(end_attempt)
-        wait_until_somebody_waits()
-        stack.close()
-        ended.result(30)
-    assert Waiter.objects.due(timezone.now() + timedelta(seconds=attempts.PAUSES[0])).exists()
-
-
-def test_a_request_of_an_older_ruleset_stops_only_itself(submit, client_1234, settings):
+def test_a_request_of_an_older_ruleset_stops_only_itself(submit_for, client_1234, settings):
     settings.PAVE_HEURISTIC = BUILT_IN
     merchant = MerchantFactory(name="Blue Bottle")
     Rule.objects.create(kind="contains", pattern="blue bottle", merchant=merchant)
     rulesets.publish(note="a rule", by="test")
-    held = submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA", client_1234.client)
-    submit("SQ *BLUE BOTTLE COFFEE OAKLAND CA")
+    held = submit_for("SQ *BLUE BOTTLE COFFEE OAKLAND CA", client_1234.client)
+    submit_for("SQ *BLUE BOTTLE COFFEE OAKLAND CA")
     admission.admit_batch()
     Rule.objects.create(kind="contains", pattern="river street", merchant=merchant)
     rulesets.publish(note="another", by="test")
-    submit("UNKNOWNSHOPAX WIEN")
+    submit_for("UNKNOWNSHOPAX WIEN")
     with locked(held):
         run_cluster()
         assert statuses() == ["processing", "completed", "completed"]
@@ -551,10 +334,10 @@ def test_a_request_of_an_older_ruleset_stops_only_itself(submit, client_1234, se
     assert statuses() == ["completed"] * 3
 
 
-def test_a_claim_of_a_dead_worker_stops_no_other(submit, client_1234):
-    submit("NETFLIX", client_1234.client)
+def test_a_claim_of_a_dead_worker_stops_no_other(submit_for, client_1234):
+    submit_for("NETFLIX", client_1234.client)
     admission_claims.claim_queued(1)
-    submit("SPOTIFY")
+    submit_for("SPOTIFY")
     admission_claims.claim_queued(1)
     with locked(AdmissionClaim.objects.first()):
         admission_claims.requeue(worker="")
@@ -562,14 +345,14 @@ def test_a_claim_of_a_dead_worker_stops_no_other(submit, client_1234):
         assert statuses() == ["queued", "processing"]
 
 
-def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit, client_1234):
+def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit_for, client_1234):
     client = client_1234.client
     fair_share.charge(client.pk, 1)
-    suspect = submit("NETFLIX 1", client)
+    suspect = submit_for("NETFLIX 1", client)
     suspect.admission_attempts = 1
     suspect.save()
-    submit("NETFLIX 2", client)
-    submit("SPOTIFY")
+    submit_for("NETFLIX 2", client)
+    submit_for("SPOTIFY")
     with locked(HeuristicUse.objects.get()):
         assert admission.admit_suspects() == 1
         run_cluster()
@@ -580,40 +363,6 @@ def test_the_use_of_a_client_stops_no_admission_and_no_answer(submit, client_123
         assert fair_share.by_use(sorted(set(others)))[-1] == client.pk
     fair_share.charge(client.pk, 0)
     assert HeuristicUse.objects.get(client=client).seconds > 900
-
-
-def make_due():
-    Waiter.objects.update(due_at=timezone.now())
-
-
-def test_a_resolution_stops_only_the_requests_that_need_it(submit, client_1234):
-    submit("NETFLIX 1", client_1234.client)
-    admission.admit_batch()
-    needing, other = submit("NETFLIX 2"), submit("SPOTIFY")
-    with locked(Resolution.objects.get()):
-        run_cluster()
-        assert statuses(pk=other.pk) == ["completed"]
-        assert statuses(pk=needing.pk) == ["queued"]
-    run_cluster()
-    assert statuses() == ["completed"] * 3
-
-
-def test_an_answer_that_is_locked_is_given_after_the_lease(submit, client_1234, settings):
-    settings.PAVE_RESOLUTION_LEASE = 0
-    submit("NETFLIX 1", client_1234.client)
-    submit("SPOTIFY")
-    admission.admit_batch()
-    held = Resolution.objects.get(key__contains="netflix")
-    claimed = claims.claim(worker="w", limit=1, pk=held.pk)
-    with locked(held):
-        worker.work(claimed)
-        run_cluster()
-        attempts.sweep()
-        assert statuses() == ["processing", "completed"]
-    attempts.sweep()
-    make_due()
-    run_cluster()
-    assert statuses() == ["completed"] * 2
 
 
 def test_batches_of_a_locked_webhook_do_not_stop_those_of_others(client_1234, stranger):
@@ -635,24 +384,6 @@ def test_batches_of_a_locked_webhook_do_not_stop_those_of_others(client_1234, st
     with locked(webhook, by=FOR_UPDATE):
         assert sweep() == of_other
     assert sweep() == of_other | {(held.pk, "batch.completed"), (held.pk, "batch.updated")}
-
-
-def test_attempts_of_a_dead_worker_are_ended_without_waiting_for_locks(submit, monkeypatch):
-    monkeypatch.setattr(attempts, "LOCK_SECONDS", 3600)
-    submit("NETFLIX 1")
-    submit("SPOTIFY")
-    admission.admit_batch()
-    held, other = Resolution.objects.order_by("key")
-    for resolution in (held, other):
-        assert claims.claim(worker="dead", pk=resolution.pk)
-    with locked(held):
-        attempts.requeue(worker="dead")
-    assert set(Resolution.objects.values_list("pk", "status")) == {
-        (held.pk, "running"),
-        (other.pk, "pending"),
-    }
-    attempts.requeue(worker="dead")
-    assert not Resolution.objects.filter(status="running").exists()
 
 
 def test_a_limit_within_another_leaves_the_outer_one_as_it_was():
