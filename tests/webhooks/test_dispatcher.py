@@ -398,6 +398,20 @@ def test_a_delivery_whose_dispatcher_died_is_requeued_with_a_row(send, deliver, 
     assert (delivery.status, delivery.attempts) == ("succeeded", 2)
 
 
+@pytest.mark.parametrize("retry_fails", [False, True])
+def test_what_an_earlier_release_left_in_flight_is_sent(send, deliver, receiver, retry_fails):
+    """It could retry what was in flight; a failure then had no sender, and no end."""
+    in_flight = {"status": "delivering", "next_attempt_at": None}
+    retried = {"trigger": "manual", "resume_status": "delivering"}
+    delivery = deliver(attempts=1, **(retried if retry_fails else in_flight))
+    receiver.behaviour = always(Reply(status=503 if retry_fails else 200))
+    now = timezone.now()
+    sweep(now=now)
+    send()
+    delivery.refresh_from_db()
+    assert delivery.status == ("pending" if retry_fails else "succeeded")
+
+
 def test_where_no_more_threads_can_be_started_those_that_run_send_all(
     send, deliver, receiver, monkeypatch
 ):

@@ -1,12 +1,18 @@
 """Retrying and canceling by hand, beside the automatic retries."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
+from tests.locks import wait_until_somebody_waits
+from tests.servers import ON_SQLITE
 from webhooks.delivery import housekeeping, manual
+from webhooks.delivery.claims import Claimer
+from webhooks.delivery.fair_share import Capacity
 from webhooks.endpoints import enabling, services
 from webhooks.models import Delivery, Webhook
 from webhooks.receiver.application import Reply, always
@@ -270,3 +276,49 @@ def test_what_has_expired_meanwhile_is_refused(waiting, by_hand):
     waiting.delete()
     with pytest.raises(manual.InvalidState, match="expired"):
         by_hand(delivery_id=waiting.pk)
+
+
+def claim(delivery):
+    now = timezone.now() + timedelta(seconds=1)
+    [claimed] = Claimer("one").claim(now=now, capacity=Capacity(10, 10, 10))
+    assert claimed.delivery_id == delivery.pk
+
+
+def cancel(delivery):
+    manual.cancel(delivery_id=delivery.pk)
+
+
+def retry(delivery):
+    manual.retry(delivery_id=delivery.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(ON_SQLITE, reason="There one waits for the other's transaction at its begin.")
+@pytest.mark.parametrize(
+    ("first", "status", "resume_status", "error"),
+    [
+        (claim, "delivering", "", manual.InvalidState),
+        (cancel, "canceled", "", manual.InvalidState),
+        (retry, "pending", "failed", None),
+    ],
+)
+def test_a_retry_that_waits_for_another_change_goes_by_what_it_has_left(
+    deliver, first, status, resume_status, error
+):
+    """Else a delivery that was claimed just then would be in flight twice."""
+    delivery = deliver() if error else deliver(status="failed", next_attempt_at=None)
+
+    def retry_too():
+        try:
+            retry(delivery)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first(delivery)
+            retried = pool.submit(retry_too)
+            wait_until_somebody_waits()
+        assert isinstance(retried.exception(30), error or type(None))
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.resume_status) == (status, resume_status)

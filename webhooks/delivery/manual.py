@@ -40,7 +40,8 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
         retried = (
             Delivery.objects.filter(pk=delivery_id, status__in=_RETRIABLE, webhook__deleted_at=None)
             .exclude(status=Status.PENDING, trigger=Trigger.MANUAL)
-            .update(
+            # An UPDATE over two tables would not look again at a row that it had to wait for.
+            .update_in_order(
                 status=Status.PENDING,
                 resume_status=F("status"),
                 resume_at=F("next_attempt_at"),

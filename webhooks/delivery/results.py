@@ -215,6 +215,8 @@ def _fail(delivery: Delivery, now: datetime) -> None:
 def _resume(delivery: Delivery, now: datetime) -> None:
     """After a manual attempt, go on with the state before it."""
     delivery.status = delivery.resume_status
+    if delivery.status == Status.DELIVERING:  # retried by an earlier release while it was in flight
+        delivery.status = Status.PENDING
     delivery.next_attempt_at = None
     if delivery.status == Status.PENDING:
         delivery.next_attempt_at = max(delivery.resume_at or now, now)

@@ -35,8 +35,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(status=Delivery.Status.DELIVERING)
 
     def stale(self, now: datetime) -> "DeliveryQuerySet":
-        """Those in flight whose lease has ended: their dispatcher died or hangs."""
-        return self.in_flight().filter(lease_expires_at__lte=now)
+        """Those in flight whose lease has ended: their dispatcher died or hangs.
+
+        Also those without a lease: a retry by an earlier release could leave some.
+        """
+        return self.in_flight().filter(Q(lease_expires_at__lte=now) | Q(lease_expires_at=None))
 
     def held(self) -> "DeliveryQuerySet":
         """Those that wait for their webhook to be enabled."""
