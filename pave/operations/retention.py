@@ -60,7 +60,7 @@ class Expiry:
                 return
             position = batch[-1]
             with transaction.atomic():
-                removable = self.removable(model._default_manager.filter(pk__in=batch))
+                removable = self.removable(self.candidates.filter(pk__in=batch))
                 locked = list(
                     removable.order_by("pk")
                     .select_for_update(skip_locked=True, of=("self",))
@@ -68,7 +68,7 @@ class Expiry:
                 )
                 locked = self.lock(locked)
                 # Filtered again under the lock: a row that has been referenced since stays.
-                removable = self.removable(model._default_manager.filter(pk__in=locked))
+                removable = self.removable(self.candidates.filter(pk__in=locked))
                 pks = list(removable.values_list("pk", flat=True)) if locked else []
                 self.remove(model._default_manager.filter(pk__in=pks))
             yield len(batch), len(pks)

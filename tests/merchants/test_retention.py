@@ -128,6 +128,19 @@ def test_the_audit_trail_keeps_who_did_what_to_a_transaction_but_not_its_text():
     assert prune() == 0
 
 
+def test_what_is_renewed_while_it_is_removed_stays():
+    now = timezone.now()
+    CacheEntry.objects.create(cache_key="k", value="", expires=now - OLD)
+
+    def renewed(rows):
+        CacheEntry.objects.update(expires=now + OLD)
+        return rows
+
+    expired = CacheEntry.objects.filter(expires__lt=now)
+    assert [*retention.Expiry("cache entries", expired, renewed).walk()] == [(1, 0)]
+    assert CacheEntry.objects.count() == 1
+
+
 def test_an_answer_goes_when_nobody_has_asked_for_it_within_the_time():
     moment = timezone.now() - OLD
     old = {"finished_at": moment, "status": Resolution.Status.RESOLVED}

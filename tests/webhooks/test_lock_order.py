@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from tests.factories import DeliveryFactory, EventFactory, SigningSecretFactory, WebhookFactory
 from tests.locks import wait_until_somebody_waits
-from webhooks.delivery import recovery
+from tests.servers import ON_SQLITE
+from webhooks.delivery import manual, recovery
 from webhooks.delivery.dispatcher import interrupted
 from webhooks.endpoints import enabling, health, services
 from webhooks.endpoints.health import Attempted
@@ -170,3 +171,24 @@ def _wait_until(look):
     while not look():
         assert time.monotonic() < end, look
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="There one waits for the other's transaction at its begin.")
+def test_what_is_retried_while_a_disabled_webhook_is_held_is_sent(deliver, webhook):
+    disabled_at = timezone.now() - timedelta(minutes=1)
+    Webhook.objects.update(enabled=False, disabled_by="client", disabled_at=disabled_at)
+    webhook.refresh_from_db()
+    delivery = deliver()
+
+    def hold_too():
+        enabling.hold(webhook)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            manual.retry(delivery_id=delivery.pk)
+            held = pool.submit(hold_too)
+            wait_until_somebody_waits()
+        held.result(30)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.trigger) == ("pending", "manual")

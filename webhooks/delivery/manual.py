@@ -69,11 +69,11 @@ def _still_there(delivery_id: UUID) -> Delivery:
 
 
 def _reason(delivery: Delivery) -> str:
-    if delivery.status == Status.DELIVERING:
-        return "This delivery is in flight; wait for its outcome."
     if delivery.status == Status.CANCELED:
         return "This delivery was canceled, and is not sent any more."
-    return "The webhook of this delivery was deleted."
+    if delivery.webhook.deleted_at:
+        return "The webhook of this delivery was deleted."
+    return "This delivery is in flight; wait for its outcome."
 
 
 def cancel(*, delivery_id: UUID) -> None:

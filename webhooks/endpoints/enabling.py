@@ -142,11 +142,9 @@ def hold(webhook: Webhook) -> int:
             next_attempt_at__gt=webhook.disabled_at,
         )
     delivered = waiting.filter(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
-    _restore_delivered(Delivery.objects.filter(pk__in=_first_batch(delivered)), timezone.now())
+    _restore_delivered(_first_batch(delivered), timezone.now())
     undelivered = waiting.exclude(resume_status=Status.SUCCEEDED).order_by(*_BY_DUE)
-    return Delivery.objects.filter(
-        pk__in=_first_batch(undelivered), status=Status.PENDING
-    ).update_in_order(
+    return _first_batch(undelivered).update_in_order(
         status=Status.HELD,
         held_by=webhook.disabled_by,
         trigger=Delivery.Trigger.AUTOMATIC,
@@ -165,15 +163,11 @@ def release(webhook_id: UUID) -> int:
         How many; at most ``BATCH``.
     """
     held = Delivery.objects.held().filter(**just("webhook", webhook_id)).order_by(*_BY_STATUS)
-    return (
-        Delivery.objects.held()
-        .filter(pk__in=_first_batch(held))
-        .update_in_order(
-            status=Status.PENDING,
-            held_by="",
-            trigger=Delivery.Trigger.AUTOMATIC,
-            next_attempt_at=F("created_at"),
-        )
+    return _first_batch(held).update_in_order(
+        status=Status.PENDING,
+        held_by="",
+        trigger=Delivery.Trigger.AUTOMATIC,
+        next_attempt_at=F("created_at"),
     )
 
 
@@ -229,9 +223,13 @@ def cancel_unsent(webhook_id: UUID, *, now: datetime) -> int:
     # The recovery is locked before its deliveries, as everywhere.
     _end_recovery(webhook_id, now)
     deliveries = Delivery.objects.filter(**just("webhook", webhook_id))
-    unsent = _first_batch(deliveries.waiting().order_by(*_BY_DUE))
-    unsent += _first_batch(deliveries.held().order_by(*_BY_STATUS))
-    return cancel(Delivery.objects.filter(pk__in=unsent), now=now)
+    return sum(
+        cancel(_first_batch(unsent), now=now)
+        for unsent in (
+            deliveries.waiting().order_by(*_BY_DUE),
+            deliveries.held().order_by(*_BY_STATUS),
+        )
+    )
 
 
 def cancel(deliveries: DeliveryQuerySet, *, now: datetime) -> int:
@@ -268,8 +266,10 @@ def _end_recovery(webhook_id: UUID, now: datetime) -> int:
     return recoveries.update(status=Recovery.Status.CANCELED, completed_at=now)
 
 
-def _first_batch(deliveries: DeliveryQuerySet) -> list[UUID]:
-    return list(deliveries.values_list("pk", flat=True)[:BATCH])
+def _first_batch(deliveries: DeliveryQuerySet) -> DeliveryQuerySet:
+    """Select those that come first now, as far as they fulfil the same conditions then."""
+    first = list(deliveries.values_list("pk", flat=True)[:BATCH])
+    return deliveries.order_by().filter(pk__in=first)
 
 
 def _log(webhook: Webhook, held: int) -> None:
