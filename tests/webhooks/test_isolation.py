@@ -1,5 +1,6 @@
 """Slow and unresponsive endpoints do not hold up the others."""
 
+import threading
 import time
 from datetime import timedelta
 from unittest.mock import Mock
@@ -145,8 +146,16 @@ def test_suspects_take_a_quarter_of_the_threads_and_new_ones_half(
 def test_while_it_waits_for_slow_endpoints_it_still_sends_to_steady_ones(
     endpoint, receiver, settings, monkeypatch
 ):
-    settings.PAVE_WEBHOOK_TIMEOUT = 1.5
-    receiver.behaviour = hangs
+    settings.PAVE_WEBHOOK_TIMEOUT = 30
+    prompt = threading.Event()
+
+    def behaviour(message):
+        if message.path == "/hangs":
+            prompt.wait(20)
+        prompt.set()
+        return Reply()
+
+    receiver.behaviour = behaviour
     endpoint("/hangs", 1)
     steady = endpoint("/prompt", 0, steady=True, window=2)
     suspect = endpoint("/suspect", 0, steady=False)
