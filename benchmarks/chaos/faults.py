@@ -4,9 +4,11 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import psutil
 
@@ -287,6 +289,29 @@ def recoveries_asked_for(scene: Scene) -> bool:
     return True
 
 
+def messages_retried(scene: Scene) -> bool:
+    """Retry failed messages, each twice at once, while senders claim them; they fail again."""
+    scene.plant.endpoint.behave(ERROR)
+    for number in range(60):
+        scene.callers.post(scene.dice.choice(CLIENTS), f"SHOP {number}")
+    waiting = scene.plant.rows(
+        "SELECT d.id, c.client_id FROM webhooks_delivery d"
+        " JOIN webhooks_webhook w ON w.id = d.webhook_id"
+        " JOIN clients_client c ON c.id = w.client_id"
+        " WHERE d.status = 'pending' ORDER BY d.id DESC LIMIT 100"
+    )
+
+    def retry(row: Sequence[Any]) -> int:
+        return scene.plant.call(row[1], "POST", f"deliveries/{row[0]}/retry", {})
+
+    with ThreadPoolExecutor(8) as pool:
+        retries = pool.map(retry, [row for row in waiting for _ in range(2)])
+        scene.plant.hasten()
+        statuses = set(retries)
+    scene.plant.endpoint.behave(WELL)
+    return HTTPStatus.ACCEPTED in statuses
+
+
 def clock_set(scene: Scene) -> bool:
     scene.plant.clock.set(scene.dice.choice([-10_800, -90, 0, 90, 10_800]))
     return True
@@ -344,6 +369,7 @@ FAULTS: dict[str, Fault] = {
     "endpoint is gone": endpoint_gone,
     "mail server silent": mail_server_silent,
     "recoveries asked for": recoveries_asked_for,
+    "messages retried": messages_retried,
     "clock of a machine set": clock_set,
     "heuristic raises": _poison(RAISES),
     "heuristic hangs": _poison(HANGS),
