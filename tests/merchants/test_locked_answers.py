@@ -100,6 +100,22 @@ def test_a_failure_that_a_post_reopens_meanwhile_loses_no_waiter(
     assert statuses() == ["completed"] * 3
 
 
+def test_who_has_lost_its_waiter_is_notified_of_a_failure_that_a_locked_client_waits_for(
+    submit_for, client_1234, stranger
+):
+    for client in (client_1234.client, stranger.client):
+        submit_for("SPOTIFY", client)
+    admission.admit_batch()
+    [claimed] = claims.claim(worker="w")
+    Waiter.objects.filter(client=client_1234.client).delete()
+    with locked(WebhookFactory(client=client_1234.client), by=FOR_UPDATE):
+        attempts.fail(claimed.resolution, "It failed.", limit=1)
+    assert statuses(client=stranger.client) == ["failed"]
+    for _ in range(2):  # it is requeued, and admitted
+        run_cluster()
+    assert statuses(client=client_1234.client) == ["completed"]
+
+
 def test_an_answer_stops_only_the_requests_that_need_it(submit_for, client_1234):
     submit_for("NETFLIX 1", client_1234.client)
     run_cluster()

@@ -271,6 +271,30 @@ def test_what_cannot_be_retried_is_refused_with_the_reason(deliver, end, reason)
         manual.retry(delivery_id=delivery.pk)
 
 
+def test_what_is_retried_while_it_is_canceled_counts_as_delivered(deliver, monkeypatch):
+    delivery = deliver(status="succeeded", attempts=1, next_attempt_at=None)
+    restore = enabling._restore_delivered
+
+    def restore_then_retry(*arguments):
+        restored = restore(*arguments)
+        manual.retry(delivery_id=delivery.pk)
+        return restored
+
+    monkeypatch.setattr(enabling, "_restore_delivered", restore_then_retry)
+    with pytest.raises(manual.InvalidState):
+        manual.cancel(delivery_id=delivery.pk)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.resume_status) == ("pending", "succeeded")
+
+
+def test_what_still_waits_for_a_deleted_webhook_is_not_retried(deliver, webhook, monkeypatch):
+    monkeypatch.setattr(enabling, "BATCH", 1)
+    deliver(), deliver()
+    services.delete(webhook=webhook)
+    with pytest.raises(manual.InvalidState, match="deleted"):
+        manual.retry(delivery_id=Delivery.objects.get(status="pending").pk)
+
+
 @pytest.mark.parametrize("by_hand", [manual.retry, manual.cancel])
 def test_what_has_expired_meanwhile_is_refused(waiting, by_hand):
     waiting.delete()

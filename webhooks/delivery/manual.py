@@ -51,7 +51,7 @@ def retry(*, delivery_id: UUID, now: datetime | None = None) -> None:
             )
         )
         delivery = _still_there(delivery_id)
-        if not retried and delivery.status != Status.PENDING:
+        if not retried and (delivery.status != Status.PENDING or delivery.webhook.deleted_at):
             raise InvalidState(_reason(delivery))
         SEND.send()
     if retried:

@@ -238,7 +238,10 @@ def cancel(deliveries: DeliveryQuerySet, *, now: datetime) -> int:
     One that had been delivered, and was to be sent again, counts as delivered again instead.
     """
     restored = _restore_delivered(deliveries, now)
-    unsent = deliveries.filter(status__in=[Status.PENDING, Status.HELD])
+    # What is retried between the two was delivered.
+    unsent = deliveries.filter(status__in=[Status.PENDING, Status.HELD]).exclude(
+        resume_status=Status.SUCCEEDED
+    )
     return restored + unsent.update_in_order(
         status=Status.CANCELED,
         held_by="",

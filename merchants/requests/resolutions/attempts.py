@@ -271,8 +271,8 @@ def _fail_each_client(resolution: Resolution, error: str) -> None:
         apart_seconds=APART_SECONDS,
     )
     failed = Resolution.objects.filter(pk=resolution.pk, status=Status.FAILED)
-    if failed.exists():
-        heuristic_queue.set_due([resolution.pk], now + LOCKED_PAUSE)
+    if failed.exists() and not heuristic_queue.set_due([resolution.pk], now + LOCKED_PAUSE):
+        completion.readmit_waiting([resolution.pk])  # those whose waiters were lost
 
 
 def release(resolutions: Sequence[Resolution]) -> None:
