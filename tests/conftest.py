@@ -6,6 +6,7 @@ import django
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db.backends.signals import connection_created
 
 from tests.servers import ON_SQLITE, Servers
 
@@ -28,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.WHITENOISE_AUTOREFRESH = True
     # Django's own takes 0.3 s for each password, on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    from tests.locks import refuse_conditions_in_sub_queries
+
+    connection_created.connect(refuse_conditions_in_sub_queries)
     config.pluginmanager.import_plugin("tests.fixtures")
     config.pluginmanager.import_plugin("tests.admin.fixtures")
     config.pluginmanager.import_plugin("tests.merchants.fixtures")

@@ -1,5 +1,6 @@
-"""Locks of PostgreSQL's: holds some, and waits for others to wait for some."""
+"""Locks of PostgreSQL's: holds some, waits for others to wait for some, refuses a trap."""
 
+import re
 import time
 from contextlib import contextmanager
 
@@ -42,3 +43,22 @@ def _somebody_waits() -> bool:
             " WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
         return cursor.fetchone() is not None
+
+
+_CHANGE = re.compile(r'(?:UPDATE|DELETE FROM) "(\w+)".*? WHERE (.*)', re.DOTALL)
+
+
+def refuse_conditions_in_sub_queries(connection, **kwargs):
+    """Fail a change whose conditions are in a sub-query, as Django writes them for a join.
+
+    PostgreSQL does not look at them again after it had to wait for a row, so that what has changed
+    it is undone. Receiver of Django's ``connection_created``.
+    """
+
+    def execute(execute, sql, params, many, context):
+        change = _CHANGE.match(sql) if isinstance(sql, str) else None
+        if change and "FOR UPDATE" not in change[2]:
+            assert f'FROM "{change[1]}"' not in change[2], f"Lock the rows first: {sql}"
+        return execute(sql, params, many, context)
+
+    connection.execute_wrappers.append(execute)
