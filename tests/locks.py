@@ -52,8 +52,10 @@ def refuse_conditions_in_sub_queries(connection, **kwargs):
     """Fail a change whose conditions are in a sub-query, as Django writes them for a join.
 
     PostgreSQL does not look at them again after it had to wait for a row, so that what has changed
-    it is undone. Receiver of Django's ``connection_created``.
+    it is undone. Receiver of Django's ``connection_created``. (SQLite has one writer at a time.)
     """
+    if connection.vendor != "postgresql":
+        return
 
     def execute(execute, sql, params, many, context):
         change = _CHANGE.match(sql) if isinstance(sql, str) else None

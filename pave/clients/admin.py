@@ -41,7 +41,7 @@ class KeyForm(forms.Form):
 def _refused() -> Iterator[None]:
     try:
         yield
-    except api_keys.Erasing as error:
+    except (api_keys.Erasing, api_keys.Revoked) as error:
         raise Refused(str(error)) from error
 
 
@@ -279,7 +279,8 @@ class ApiKeyAdmin(StaffAdmin):
         bulk="Revoke for good",
     )
     def revoke(self, request: HttpRequest, key: ApiKey, data: dict) -> Result:
-        api_keys.revoke(key=key)
+        with _refused():
+            api_keys.revoke(key=key)
         return "Revoked; in a second at most, nobody accepts it."
 
 

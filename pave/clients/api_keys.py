@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -39,18 +40,32 @@ def issue(*, client: Client, name: str = "default") -> tuple[ApiKey, str]:
     return row, key
 
 
+class Revoked(Exception):
+    """The key has been revoked already; the message is a sentence."""
+
+    def __init__(self) -> None:
+        super().__init__("This key has been revoked already.")
+
+
 def revoke(*, key: ApiKey) -> None:
-    """Revoke ``key`` for good; others may accept it for ``cached_lookup.PROCESS_SECONDS`` more."""
-    ApiKey.objects.filter(pk=key.pk).update(revoked=True)
+    """Revoke ``key`` for good; others may accept it for ``cached_lookup.PROCESS_SECONDS`` more.
+
+    Raises:
+        Revoked: Somebody else was quicker.
+    """
+    if not ApiKey.objects.filter(pk=key.pk, revoked=False).update(revoked=True):
+        raise Revoked
     drop_cached(prefix=key.prefix)
     logger.info("api_key.revoked", extra={"client": key.client.client_id, "prefix": key.prefix})
 
 
+@transaction.atomic
 def rotate(*, key: ApiKey) -> tuple[ApiKey, str]:
     """Replace ``key`` by a new one of the same client and name, and revoke it.
 
     Raises:
         Erasing: The client gets no more keys.
+        Revoked: Somebody else was quicker.
     """
     replacement = issue(client=key.client, name=key.name)
     revoke(key=key)

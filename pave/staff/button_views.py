@@ -119,8 +119,11 @@ class ButtonsMixin:
     def _perform(
         self, request: HttpRequest, button: Button, obj: Any, form: forms.Form | None
     ) -> str | HttpResponse:
-        with transaction.atomic() if button.atomic else nullcontext():
-            return self._perform_recorded(request, button, obj, form)
+        try:
+            with transaction.atomic() if button.atomic else nullcontext():
+                return self._perform_recorded(request, button, obj, form)
+        except type(obj).DoesNotExist as error:
+            raise Refused("It has been removed meanwhile.") from error
 
     def _perform_recorded(
         self, request: HttpRequest, button: Button, obj: Any, form: forms.Form | None

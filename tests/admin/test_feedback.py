@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
@@ -12,7 +13,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from merchants.catalogue import feedback, merge, rulesets
-from merchants.models import Alias, Feedback, Merchant, Rule
+from merchants.models import Alias, Feedback, Merchant, NormalizationRequest, Rule
 from tests.factories import MerchantFactory, NormalizationRequestFactory
 from tests.fixtures import Caller
 from tests.merchants.cluster import run_cluster
@@ -226,3 +227,22 @@ def test_what_clients_see_is_not_merged_into_what_they_do_not(
     old = MerchantFactory(name="Widgets")
     with pytest.raises(merge.CannotMerge, match="hidden"):
         merge.merge(merchant=old, into=Merchant.objects.get(name=NAME))
+
+
+def test_what_has_been_removed_meanwhile_is_said(
+    given: Feedback, superuser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a transaction by the erasure of its client, between the page and what it does."""
+    request, give = given.request, feedback.give
+
+    def give_of_removed(**fields: Any) -> Feedback:
+        Feedback.objects.all().delete()
+        NormalizationRequest.objects.all().delete()
+        return give(**fields)
+
+    monkeypatch.setattr(feedback, "give", give_of_removed)
+    url = reverse("admin:merchants_normalizationrequest_do", args=[request.pk, "wrong"])
+    response = superuser.post(url, {"merchant": NAME, "comment": "no"})
+    assert response.status_code == 302
+    said = [str(message) for message in get_messages(response.wsgi_request)]
+    assert said == ["It has been removed meanwhile."]

@@ -127,6 +127,18 @@ def test_rotating_gives_a_new_key_and_ends_the_old_one(issued):
     assert replacement.name == key.name
 
 
+def test_of_two_who_rotate_a_key_one_is_refused_and_leaves_no_key(issued):
+    """Else a key would live that nobody has seen, as after a double click."""
+    key, _ = issued
+    live = key.client.api_keys.filter(revoked=False)
+    before = live.count()
+    api_keys.rotate(key=key)
+    for act in (api_keys.rotate, api_keys.revoke):
+        with pytest.raises(api_keys.Revoked):
+            act(key=key)
+    assert live.count() == before
+
+
 def test_the_last_use_is_written_at_most_once_a_minute(issued, django_assert_num_queries):
     key, _ = issued
     with django_assert_num_queries(1):

@@ -169,11 +169,11 @@ def test_a_button_whose_client_is_erased_under_it_leaves_no_trace(
     key, _ = api_keys.issue(client=client, name=MARK)
     revoke = api_keys.revoke
 
-    def erase_first(**kwargs):
-        list(erasure.erase(client=client))
+    def revoke_and_erase(**kwargs):
         revoke(**kwargs)
+        list(erasure.erase(client=client))
 
-    monkeypatch.setattr(api_keys, "revoke", erase_first)
+    monkeypatch.setattr(api_keys, "revoke", revoke_and_erase)
     superuser.post(reverse("admin:clients_apikey_do", args=[key.prefix, "revoke"]))
     assert not Client.objects.exists()
     assert MARK not in everything_stored()
