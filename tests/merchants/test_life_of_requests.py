@@ -97,7 +97,8 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.posted)
     @rule(target=held, limit=st.integers(1, 3))
     def claim(self, limit: int) -> Any:
-        Waiter.objects.filter(resolution__status="pending").update(due_at=timezone.now())
+        waiting = Resolution.objects.filter(status="pending")
+        Waiter.objects.filter(resolution__in=list(waiting)).update(due_at=timezone.now())
         name = f"w{next(self.numbers)}/1/1"
         return name, claims.claim(worker=name, limit=limit)
 
