@@ -134,6 +134,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# Where a login ends that was asked for by itself.
+LOGIN_REDIRECT_URL = "admin:index"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: it refuses whoever is locked out
     "django.contrib.auth.backends.ModelBackend",

@@ -54,6 +54,15 @@ def test_a_right_password_forgives_earlier_mistakes(anna: User) -> None:
         assert _log_in(browser, PASSWORD) == 302
 
 
+@pytest.mark.parametrize("after", [{}, {"next": ""}, {"next": "https://elsewhere.example/"}])
+def test_a_login_ends_on_a_page_that_is_there(anna: User, after: dict[str, str]) -> None:
+    browser = Browser()
+    login = {"username": "anna", "password": PASSWORD, **after}
+    page = browser.post(reverse("admin:login"), login, follow=True)
+    assert page.redirect_chain == [(reverse("admin:index"), 302)]
+    assert page.status_code == 200
+
+
 def test_a_name_longer_than_any_is_refused_as_such(anna: User) -> None:
     page = Browser().post(reverse("admin:login"), {"username": "w" * 256, "password": PASSWORD})
     assert page.status_code == 200

@@ -77,7 +77,7 @@ def test_every_cell_comes_out_as_it_was_and_where_it_was(tmp_path, names, rows):
 
 def test_an_added_column_never_has_the_name_of_another(tmp_path):
     source = written(tmp_path / "in.csv", [["description", "Merchant", "city"], ["SHOP", "m", "c"]])
-    run(source, source)
+    assert "has a column merchant; the added one is pave_merchant." in run(source, source)
     run(source, source)
     run(source, source)
     header, row = rows_of(source)
@@ -106,6 +106,21 @@ def test_of_columns_of_one_name_the_first_is_read_and_it_is_said(tmp_path):
     header, row = rows_of(tmp_path / "out.csv")
     assert row[:2] == rows[1]
     assert row[header.index("merchant")] == "First Shop"
+
+
+def test_names_of_columns_are_taken_as_the_api_takes_them(tmp_path):
+    rows = [[" Description ", "note"], ["BLUE SHOP", "n"]]
+    said = run(written(tmp_path / "in.csv", rows), tmp_path / "out.csv")
+    assert said.startswith("1 rows written")
+    header, row = rows_of(tmp_path / "out.csv")
+    assert (header[0], row[header.index("merchant")]) == (" Description ", "Blue Shop")
+
+
+def test_no_cell_that_is_added_is_a_formula(tmp_path):
+    source = written(tmp_path / "in.csv", [["description"], ["=HYPERLINK(1)"], ["@SUM(A1) SHOP"]])
+    run(source, tmp_path / "out.csv")
+    for row in rows_of(tmp_path / "out.csv")[1:]:
+        assert not [cell for cell in row[1:] if cell.startswith(("=", "+", "-", "@"))]
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])

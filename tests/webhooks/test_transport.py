@@ -155,9 +155,9 @@ def test_a_compressed_body_is_not_unpacked(transport: Transport, endpoint: Recei
         Reply(raw=(bytes([byte]) for byte in OK + b"X-Slow: " + b"x" * 4000), pause=0.02),
         Reply(raw=itertools.chain([OK + b"\r\n"], itertools.repeat(b"x")), pause=0.02),
         Reply(raw=[OK + b"Content-Length: 5\r\n\r\nabc", b"d"], pause=60),
-        Reply(raw=itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n"), pause=0.02),
+        Reply(raw=[b"HTTP/1.1 102 Processing\r\n\r\n"] * 5, pause=0.1),
     ],
-    ids=["silence", "headers drip", "body drips", "body stalls", "endless interim answers"],
+    ids=["silence", "headers drip", "body drips", "body stalls", "interim answers drip"],
 )
 def test_the_deadline_ends_whatever_goes_on(endpoint: Receiver, reply: Reply) -> None:
     endpoint.behaviour = always(reply)
@@ -218,13 +218,53 @@ def test_what_is_not_http_is_http_without_a_status(
     assert (outcome.ok, outcome.status, outcome.error) == (False, None, ErrorClass.HTTP)
 
 
-def test_an_interim_answer_is_not_taken_for_the_next_ones(
-    transport: Transport, endpoint: Receiver
+INTERIM = b"HTTP/1.1 %d Wait\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize("interim", [[100], [102], [103], [100, 102, 103, 103], [199]])
+@pytest.mark.parametrize("status", [200, 204, 500])
+def test_interim_answers_are_passed_over(
+    transport: Transport, endpoint: Receiver, interim: list[int], status: int
 ) -> None:
-    early = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 500 Late\r\nContent-Length: 0\r\n\r\n"
-    endpoint.behaviour = in_turn(Reply(raw=[early]), Reply())
-    assert post(transport, endpoint.url()).status == 103
+    early = b"".join(INTERIM % one for one in interim)
+    final = f"HTTP/1.1 {status} At last\r\nContent-Length: 0\r\n\r\n".encode()
+    endpoint.behaviour = in_turn(Reply(raw=[early, final], pause=0.05), Reply(status=202))
+    assert post(transport, endpoint.url()).status == status
+    assert post(transport, endpoint.url()).status == 202
+
+
+def test_an_answer_that_leaves_http_is_a_failure(transport: Transport, endpoint: Receiver) -> None:
+    raw = b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n"
+    endpoint.behaviour = in_turn(Reply(raw=[raw]), Reply())
+    outcome = post(transport, endpoint.url())
+    assert (outcome.status, outcome.error) == (101, ErrorClass.HTTP)
     assert post(transport, endpoint.url()).ok
+
+
+@pytest.mark.parametrize("left", [b"junk", b"0\r\n\r\n", b"\r\n\r\n"])
+def test_bytes_behind_an_answer_without_a_body_do_not_fail_the_next(
+    transport: Transport, endpoint: Receiver, left: bytes
+) -> None:
+    endpoint.behaviour = in_turn(
+        Reply(raw=[b"HTTP/1.1 204 No Content\r\n\r\n", left], pause=0.1), Reply()
+    )
+    assert post(transport, endpoint.url()).status == 204
+    assert post(transport, endpoint.url()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/a%2Fb?x=%2By&rate=100%", "/a%2Fb?x=%2By&rate=100%25"),
+        ("/100%/a%2Fb", "/100%25/a%2Fb"),
+        ("/?a=%zz%41", "/?a=%25zz%41"),
+    ],
+)
+def test_what_is_encoded_in_a_url_is_not_encoded_again(
+    transport: Transport, endpoint: Receiver, path: str, sent: str
+) -> None:
+    assert post(transport, endpoint.url(path)).ok
+    assert [message.path for message in endpoint.messages] == [sent]
 
 
 def test_a_fault_of_ours_is_not_put_down_to_the_webhook(

@@ -7,6 +7,8 @@ whichever thread sends next to that host.
 import socket
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from requests import PreparedRequest, Response
@@ -22,6 +24,26 @@ from webhooks.http.sockets import Dialler, TLSContext
 # one is used no longer than routers on the way usually keep its state.
 MAX_AGE = 300.0
 MAX_IDLE = 30.0
+# Interim answers before the final one; nobody needs more than a few.
+MAX_INTERIM = 8
+
+
+class _FinalResponse(HTTPResponse):
+    """Passes over every interim answer, where Python's own does so for 100 alone.
+
+    Only 101 is left: after it nothing more comes that is HTTP (RFC 9110, 15.2).
+    """
+
+    _interim = 0
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
+        if not 100 <= status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
+            return version, status, reason
+        self._interim += 1
+        if self._interim > MAX_INTERIM:
+            raise HTTPException(f"got more than {MAX_INTERIM} interim answers")
+        return version, HTTPStatus.CONTINUE, reason
 
 
 class _Dialled:
@@ -30,6 +52,7 @@ class _Dialled:
     sock: Any
     port: int
     _dns_host: str
+    response_class: Any = _FinalResponse
 
     def __init__(self, *args: Any, dialler: Dialler, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -86,6 +86,14 @@ def is_disconnect(error: Exception) -> bool:
     return any(isinstance(cause, ConnectionError) for cause in _causes(error))
 
 
+def is_left_over(error: Exception) -> bool:
+    """Whether what came is not the beginning of an answer, as bytes behind an earlier one are."""
+    return any(
+        isinstance(cause, http.client.BadStatusLine) and not isinstance(cause, ConnectionError)
+        for cause in _causes(error)
+    )
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     current: BaseException | None = error
     while current is not None:
@@ -119,7 +127,7 @@ def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:
         case http.client.LineTooLong():
             return ErrorClass.TOO_LARGE, "The answer has a line that is too long."
         case http.client.HTTPException() if "more than" in str(cause):
-            return ErrorClass.TOO_LARGE, "The answer has too many headers."
+            return ErrorClass.TOO_LARGE, "The answer has too many headers, or others before it."
         case http.client.HTTPException():
             return ErrorClass.HTTP, "The answer is not valid HTTP."
         case OSError(errno=int()):

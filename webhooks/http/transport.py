@@ -8,12 +8,15 @@ How responses are classified:
 - 3xx is `redirect` and never followed; any other status is `http`, as is a response that is not
   HTTP at all (then without a status). Once the status says failure, the body changes nothing.
 - A 2xx body longer than 64 KiB is `too_large`; so are endless headers.
-- A reused connection that turns out to be closed says nothing about the endpoint: the post is made
-  once more, at once and within the same deadline, on a new one.
+- A reused connection that turns out to be closed, or on which bytes follow that belong to no
+  answer, says nothing about the endpoint: the post is made once more, at once and within the same
+  deadline, on a new one.
+- Interim responses (1xx) are passed over, up to a few; 101 is `http`.
 - `Accept-Encoding: identity` is sent and nothing is ever decompressed, so that no small response
   can become a large one.
 """
 
+import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -31,7 +34,14 @@ from requests_hardened import Config, HTTPSession
 from pave.core.card_numbers.masking import masked_value
 from webhooks.http.address_policy import AddressPolicy, ascii_host, port_of
 from webhooks.http.connections import DiallingAdapter, NoCookies, Target, TargetedRequest
-from webhooks.http.outcome import ErrorClass, HeaderRefused, Outcome, classify, is_disconnect
+from webhooks.http.outcome import (
+    ErrorClass,
+    HeaderRefused,
+    Outcome,
+    classify,
+    is_disconnect,
+    is_left_over,
+)
 from webhooks.http.signing import mask_headers
 from webhooks.http.sockets import Dialler, Exchange, TLSContext
 
@@ -49,6 +59,7 @@ _READ_SIZE = 16384
 _CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 # Each piece of a body costs CPU, however small it is.
 MAX_PIECES = 4_000
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class _Session(HTTPSession):
@@ -127,10 +138,9 @@ class Transport:
             try:
                 return self._send(request, exchange, started_at)
             except Exception as error:
-                if (
-                    not exchange.reused
-                    or "first_byte" in exchange.timings
-                    or not is_disconnect(error)
+                if not exchange.reused or not (
+                    is_left_over(error)
+                    or (is_disconnect(error) and "first_byte" not in exchange.timings)
                 ):
                     raise
             exchange = self._dialler.exchange = exchange.for_retry()
@@ -150,6 +160,8 @@ class Transport:
         self._policy.check_url(url)
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        # Beside a stray "%" urllib3 would encode also those that are right.
+        path = _STRAY_PERCENT.sub("%25", path)
         return Target(parts.scheme, ascii_host(parts), port_of(parts), path)
 
     def _request(self, url: str, body: bytes, headers: Mapping[str, str]) -> TargetedRequest:

@@ -62,7 +62,12 @@ def _rows(path: Path, needed: set[str]) -> list[dict[str, str]]:
             reader = csv.DictReader(lines)
             if missing := needed - set(reader.fieldnames or []):
                 raise CommandError(f"{path} has no column {', '.join(sorted(missing))}.")
-            return list(reader)
+            rows = []
+            for row in reader:
+                if short := [name for name in sorted(needed) if row[name] is None]:
+                    raise CommandError(f"{path}, line {reader.line_num}: no {short[0]}.")
+                rows.append(row)
+            return rows
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"{path}: {error}") from error
 

@@ -64,19 +64,21 @@ class _InputShape:
 
     Args:
         header: Its first row.
+        names: What the columns are called, by case and blanks as the API takes them.
         width: The cells of its longest row.
         rows: How many follow the header, blank lines included.
         has_bom: Whether it begins with a byte order mark.
     """
 
     header: Row
+    names: Row
     width: int
     rows: int
     has_bom: bool
 
     def cell(self, row: Row, name: str) -> str:
         """Return a row's cell in the first column of that name; "" where there is none."""
-        index = self.header.index(name) if name in self.header else len(row)
+        index = self.names.index(name) if name in self.names else len(row)
         return row[index] if index < len(row) else ""
 
     def pad(self, row: Row) -> Row:
@@ -151,14 +153,17 @@ class Command(BaseCommand):
 
     def _added_names(self, source: Path) -> list[str]:
         """Return the names of the added columns."""
-        header = _shape.header
-        if INPUT_COLUMNS[0] not in header:
+        if INPUT_COLUMNS[0] not in _shape.names:
             raise CommandError(f"{source} has no column {INPUT_COLUMNS[0]}.")
         for name in INPUT_COLUMNS:
-            if header.count(name) > 1:
+            if _shape.names.count(name) > 1:
                 self.stderr.write(f"{source} has several columns {name}; the first is read.")
-        used_names = {name.strip().casefold() for name in header}
-        return [_free_name(name, used_names) for name in ADDED_COLUMNS]
+        used_names = {name.strip().casefold() for name in _shape.header}
+        added = [_free_name(name, used_names) for name in ADDED_COLUMNS]
+        for name, free in zip(ADDED_COLUMNS, added, strict=True):
+            if free != name:
+                self.stderr.write(f"{source} has a column {name}; the added one is {free}.")
+        return added
 
     def _write_answers(self, rows: Iterator[Row], writer: Any, workers: int) -> int:
         """Write every row with its answer, in order; return the number of rows."""
@@ -198,7 +203,8 @@ def _scan_input(source: Path, content: IO[bytes]) -> _InputShape:
     width, count = len(header), 0
     for row in rows:
         width, count = max(width, len(row)), count + 1
-    return _InputShape(header, width, count, has_bom)
+    names = [name.strip().lower() for name in header]
+    return _InputShape(header, names, width, count, has_bom)
 
 
 def _rows(source: Path, content: IO[bytes]) -> Iterator[Row]:
