@@ -64,10 +64,16 @@ def expiries(*, now: datetime, cutoff: datetime) -> Iterator[Expiry]:
 
 
 def _finished(requests: QuerySet[Any], cutoff: datetime) -> QuerySet[Any]:
-    """Leave out requests that are not final, have a waiting event, or have open feedback."""
+    """Leave out requests that are not final, have a waiting event, or have open feedback.
+
+    Feedback that nobody has looked at for as long goes with its request.
+    """
+    to_be_reviewed = Feedback.objects.filter(
+        request=OuterRef("pk"), status=Feedback.Status.OPEN, created_at__gte=cutoff
+    )
     return requests.filter(
         ~Exists(Event.objects.filter(subject_id=OuterRef("pk"))),
-        ~Exists(Feedback.objects.filter(request=OuterRef("pk"), status=Feedback.Status.OPEN)),
+        ~Exists(to_be_reviewed),
         status__in=FINAL,
         completed_at__lt=cutoff,
     )

@@ -268,6 +268,7 @@ PAVE_WEBHOOK_ALLOWED_NETWORKS = env.networks("PAVE_WEBHOOK_ALLOWED_NETWORKS", de
 PAVE_WEBHOOK_ALLOW_HTTP = env.bool("PAVE_WEBHOOK_ALLOW_HTTP", default=True)
 PAVE_MAX_WAITING = env.int("PAVE_MAX_WAITING", default=8)
 PAVE_RETENTION_DAYS = env.int("PAVE_RETENTION_DAYS", default=90)
+PAVE_HELD_DAYS = env.int("PAVE_HELD_DAYS", default=30)
 PAVE_AUDIT_DAYS = env.int("PAVE_AUDIT_DAYS", default=730)
 # Whether clients share answers for merchants outside the catalogue; see docs/security.md.
 PAVE_SHARE_UNKNOWN = env.bool("PAVE_SHARE_UNKNOWN", default=False)

@@ -26,14 +26,15 @@ from pave.clients.models import Client
 from pave.core.card_numbers.masking import masked_value, without_card_numbers
 from pave.core.database import advisory_locks, idle_limit, lock_limit, locked_rows
 from pave.core.database.along_index import exists_along, just
+from webhooks.endpoints import enabling
 from webhooks.endpoints.subscriptions import subscribers
 from webhooks.publishing import publish
 
 logger = logging.getLogger(__name__)
 
 MAX_ROWS = 50_000
-# Of its rows, each to each webhook.
-MAX_DELIVERIES = 250_000
+# Of its rows, each to each webhook; and those that may be held for its client then.
+MAX_DELIVERIES = 100_000
 # Errors that are listed; ``rejected`` counts all rejected rows.
 MAX_ERRORS = 500
 # The CPU time that one batch may take. Plain rows take some seconds; the worst 32 MiB that we know,
@@ -95,17 +96,26 @@ class TooManyRows(Exception):
 
 
 class TooManyDeliveries(Exception):
-    """The batch would have more than ``MAX_DELIVERIES``; the message is a sentence for the client.
+    """The batch would have, or be held for, too many; the message is a sentence for the client.
 
     Args:
         webhooks: How many webhooks its rows would be delivered to.
+        disabled: How many of them are disabled.
+        held: What is held for its client already.
     """
 
-    def __init__(self, webhooks: int) -> None:
+    def __init__(self, webhooks: int, *, disabled: int, held: int) -> None:
+        rows = MAX_DELIVERIES // webhooks
+        why = ""
+        if disabled:
+            rows = min(rows, max(MAX_DELIVERIES - held, 0) // disabled)
+            why = (
+                f", since {disabled} of them are disabled, for which {held:,} of at most "
+                f"{MAX_DELIVERIES:,} messages are held. Enable or delete those"
+            )
         super().__init__(
-            f"With deliver=each to {webhooks} webhooks a batch may have "
-            f"{MAX_DELIVERIES // webhooks:,} rows. Nothing was accepted; send fewer at once, or "
-            "with deliver=batch."
+            f"With deliver=each to {webhooks} webhooks a batch may have {rows:,} rows now{why}. "
+            "Nothing was accepted; send fewer at once, or with deliver=batch."
         )
 
 
@@ -128,7 +138,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
     Raises:
         NothingTaken: No row is valid.
         TooManyRows: There are more than ``MAX_ROWS``.
-        TooManyDeliveries: They would be more than ``MAX_DELIVERIES``.
+        TooManyDeliveries: They would be more than ``MAX_DELIVERIES``, or more would be held.
         TooMuchWork: Reading them takes more than ``MAX_CPU_SECONDS``.
         AnotherInProgress: Another batch of the client is being accepted.
         Client.DoesNotExist: The client is no longer active.
@@ -157,10 +167,7 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
             raise NothingTaken(errors)
         batch.deliver = (options or {}).get("deliver", Batch.Deliver.BATCH)
         if batch.deliver == Batch.Deliver.EACH:
-            # Whatever they subscribe to now.
-            webhooks = len(subscribers({client.pk})[client.pk])
-            if batch.accepted * webhooks > MAX_DELIVERIES:
-                raise TooManyDeliveries(webhooks)
+            _refuse_too_many_deliveries(client, batch.accepted)
         batch.errors = errors
         batch.save(update_fields=["accepted", "rejected", "deliver", "errors"])
         # By the quota of this moment, which may be a new one. Last, since it locks the row in which
@@ -173,6 +180,14 @@ def accept(*, client: Client, rows: Iterable[Row], options: dict[str, Any] | Non
         extra={"batch": batch.pk, "accepted": batch.accepted, "rejected": batch.rejected},
     )
     return batch
+
+
+def _refuse_too_many_deliveries(client: Client, rows: int) -> None:
+    webhooks = subscribers({client.pk})[client.pk]  # whatever they subscribe to now
+    disabled = sum(not webhook.enabled for webhook in webhooks)
+    held = enabling.count_held(client, most=MAX_DELIVERIES) if disabled else 0
+    if max(rows * len(webhooks), held + rows * disabled) > MAX_DELIVERIES:
+        raise TooManyDeliveries(len(webhooks), disabled=disabled, held=held)
 
 
 def _in_chunks(

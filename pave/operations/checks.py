@@ -33,6 +33,7 @@ def positive_numbers(app_configs: Any, **kwargs: Any) -> list[Error]:
         "PAVE_HEURISTIC_TIMEOUT": 1,
         "PAVE_WEBHOOK_TIMEOUT": 0.1,
         "PAVE_RETENTION_DAYS": 1,
+        "PAVE_HELD_DAYS": 1,
         "PAVE_AUDIT_DAYS": 1,
         "PAVE_MAX_WAITING": 0,
         "PAVE_CLIENT_QUEUE_DEPTH": 1,

@@ -23,6 +23,7 @@ MAX_LENGTH = 300
 # Who did something, if it was a client: followed by its id. No account has a blank in its name.
 BY_CLIENT = "client "
 MAX_OF_CLIENT = 500
+BY_COMMAND = "manage.py "
 # Who saw a transaction. A page that is opened again within this time adds no entry.
 OPENED = "opened"
 OPENED_FOR = timedelta(hours=1)
@@ -142,6 +143,23 @@ def record_of_client(
         object_name=str(obj)[:300],
         changes=dict(changes),
         address=request.META.get("REMOTE_ADDR", ""),
+    )
+
+
+def record_by_command(command: str, action: str, obj: Model) -> None:
+    """Record what somebody in a shell did.
+
+    Args:
+        command: The command of ``manage.py``; no account has a blank in its name either.
+        action: What, in a few words.
+        obj: To which object.
+    """
+    _record(
+        username=f"{BY_COMMAND}{command}",
+        action=action,
+        model=obj._meta.label_lower,
+        object_id=_id_of(obj),
+        object_name=str(obj)[:300],
     )
 
 

@@ -147,7 +147,7 @@ def test_an_action_of_a_list_asks_and_says_what_it_did(
     url = reverse("admin:webhooks_webhook_changelist")
     data = {"action": "disable", "_selected_action": str(failed_delivery.webhook_id)}
     asked = superuser.post(url, data)
-    assert "held, each for 90 days" in asked.content.decode()
+    assert "held, each for 30 days" in asked.content.decode()
     assert Webhook.objects.get().enabled
     done = superuser.post(url, data | {"confirmed": "yes"}, follow=True)
     assert "done for 1 of 1 selected" in done.content.decode()

@@ -5,7 +5,7 @@ import pytest
 from merchants.models import Batch, NormalizationRequest
 from merchants.requests import batches
 from tests.api.problems import problem
-from tests.factories import WebhookFactory
+from tests.factories import DeliveryFactory, WebhookFactory
 from tests.merchants.batching import CSV, JSON, MEDIA_TYPES, NDJSON, ROWS, post
 from tests.merchants.cluster import run_cluster
 
@@ -164,11 +164,29 @@ def test_rows_times_webhooks_are_limited(api, client_1234, monkeypatch):
     rows = [{"description": "A"}, {"description": "B"}]
     refused = post(api, rows, query="?deliver=each")
     assert refused.status_code == 413
-    assert "to 4 webhooks a batch may have 1 rows" in refused.json()["detail"]
+    assert "to 4 webhooks a batch may have 1 rows now" in refused.json()["detail"]
     assert not Batch.objects.exists()
     assert not NormalizationRequest.objects.exists()
     assert post(api, rows[:1], query="?deliver=each").status_code == 202
     assert post(api, rows).status_code == 202
+
+
+def test_rows_beside_what_is_held_already_are_limited(api, client_1234, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_DELIVERIES", 5)
+    off = WebhookFactory(client=client_1234.client, enabled=False, disabled_by="client")
+    WebhookFactory.create_batch(2, enabled=False, disabled_by="client")  # other clients'
+    DeliveryFactory.create_batch(4, webhook=off, status="held", held_by="client")
+    rows = [{"description": "A"}, {"description": "B"}]
+    refused = post(api, rows, query="?deliver=each")
+    assert refused.status_code == 413
+    assert "may have 1 rows now, since 1 of them are disabled" in refused.json()["detail"]
+    assert "4 of at most 5 messages are held" in refused.json()["detail"]
+    assert not NormalizationRequest.objects.exists()
+    assert post(api, rows).status_code == 202
+    assert post(api, rows[:1], query="?deliver=each").status_code == 202
+    off.enabled = True
+    off.save()
+    assert post(api, rows, query="?deliver=each").status_code == 202
 
 
 def test_a_list_has_the_first_errors_of_each_batch(api):

@@ -24,7 +24,9 @@ from tests.factories import (
     NormalizationRequestFactory,
     ResolutionFactory,
 )
-from webhooks.models import Delivery, DeliveryAttempt, Event
+from webhooks.delivery import recovery
+from webhooks.endpoints import enabling
+from webhooks.models import Delivery, DeliveryAttempt, Event, Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 
@@ -56,7 +58,11 @@ def delivery_of(request, status):
         created_at=request.created_at,
     )
     delivery = DeliveryFactory(
-        event=event, webhook__client=request.client, status=status, next_attempt_at=None
+        event=event,
+        webhook__client=request.client,
+        status=status,
+        next_attempt_at=None,
+        created_at=request.created_at,
     )
     DeliveryAttempt.objects.create(
         delivery=delivery, number=1, url="https://c.example", started_at=timezone.now() - age
@@ -93,15 +99,44 @@ def test_what_is_held_goes_when_it_is_as_old():
     assert not NormalizationRequest.objects.exists()
 
 
-@pytest.mark.parametrize("status", [Delivery.Status.SUCCEEDED, Delivery.Status.HELD])
-def test_what_is_young_stays(status):
-    delivery_of(request_of(timedelta(days=80)), status)
+@pytest.mark.parametrize(
+    ("status", "days"), [(Delivery.Status.SUCCEEDED, 80), (Delivery.Status.HELD, 29)]
+)
+def test_what_is_young_stays(status, days):
+    delivery = delivery_of(request_of(timedelta(days=days)), status)
+    Webhook.objects.update(enabled=False)
     assert prune() == 0
+    delivery.refresh_from_db()
+    assert delivery.status == status
 
 
-def test_a_request_with_feedback_to_be_looked_at_stays():
+def test_what_was_held_for_a_month_is_sent_only_if_somebody_asks_for_it():
+    delivery = delivery_of(request_of(timedelta(days=31)), Delivery.Status.HELD)
+    webhook = delivery.webhook
+    enabling.disable(webhook_id=webhook.pk, by="client")
+    prune()
+    delivery.refresh_from_db()
+    assert delivery.status == "failed"
+    enabling.enable(webhook=webhook)
+    delivery.refresh_from_db()
+    assert delivery.status == "failed"
+    now = timezone.now()
+    assert recovery.start(webhook=webhook, since=now - timedelta(days=40), until=now).total == 1
+
+
+def test_what_is_held_for_an_enabled_webhook_is_about_to_be_sent():
+    delivery = delivery_of(request_of(timedelta(days=31)), Delivery.Status.HELD)
+    prune()
+    delivery.refresh_from_db()
+    assert delivery.status == "held"
+
+
+def test_a_request_with_feedback_to_be_looked_at_stays_until_that_is_as_old():
     open_one = request_of(OLD)
     Feedback.objects.create(request=open_one, merchant_name="Other")
+    forgotten = request_of(OLD + timedelta(days=2))
+    Feedback.objects.create(request=forgotten, merchant_name="Other")
+    Feedback.objects.filter(request=forgotten).update(created_at=timezone.now() - OLD)
     closed = request_of(OLD + timedelta(days=1))
     Feedback.objects.create(request=closed, merchant_name="Other", status=Feedback.Status.REJECTED)
     prune()

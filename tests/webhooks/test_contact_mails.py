@@ -66,6 +66,15 @@ def test_what_staff_or_a_command_change_is_told_too(superuser, client_1234, mail
     assert URL in mailoutbox[1].body
 
 
+@pytest.mark.parametrize(("by", "told"), [("gone", True), ("staff", True), ("client", False)])
+def test_a_webhook_that_somebody_else_disables_is_told_of(client_1234, mailoutbox, by, told):
+    webhook = WebhookFactory(client=client_1234.client)
+    enabling.disable(webhook_id=webhook.pk, by=by)
+    tasks.tell_staff()
+    to_contact = [mail.body for mail in mailoutbox if mail.to == ["ops@bank.example"]]
+    assert [bool("held, each for 30 days" in body) for body in to_contact] == [True] * told
+
+
 def test_whoever_has_the_key_cannot_hide_a_change_among_others(api, mailoutbox, monkeypatch):
     monkeypatch.setattr(audit, "MAX_OF_CLIENT", 2)
     path = f"/v1/webhooks/{create(api)}"
@@ -142,8 +151,9 @@ def test_a_mail_that_could_not_be_sent_is_sent_later(api, mailoutbox, monkeypatc
 def test_a_mail_that_is_refused_keeps_no_other_mail_back(
     api, webhook, stranger, mailoutbox, monkeypatch, refusal
 ):
-    Client.objects.update(contact_email="ops@bank.example")
     enabling.disable(webhook_id=webhook.pk, by=Webhook.DisabledBy.GONE)
+    Webhook.objects.update(contact_due_at=None)  # only staff are to be told
+    Client.objects.update(contact_email="ops@bank.example")
     create(stranger.api)
     send_mail = mail.send_mail
     refuse = [True]

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from pave.clients import api_keys
 from pave.clients.models import ApiKey, Client
+from pave.staff.models import AuditEntry
 from webhooks.models import SigningSecret, Webhook
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
@@ -59,6 +60,16 @@ def test_again_completes_what_is_there(create_client):
     assert Webhook.objects.count() == 1
     assert third["webhook"]["id"] == second["webhook"]["id"]
     assert third["webhook"]["secret"] != second["webhook"]["secret"]
+    by_command = AuditEntry.objects.filter(username="manage.py create_client").order_by("pk")
+    assert list(by_command.values_list("action", "model")) == [
+        ("created", "clients.client"),
+        ("issued", "clients.apikey"),
+        ("issued", "clients.apikey"),
+        ("created", "webhooks.webhook"),
+        ("issued", "clients.apikey"),
+        ("rotated the secret of", "webhooks.webhook"),
+    ]
+    assert all(each["api_key"] not in str(by_command.values()) for each in (first, second, third))
 
 
 @pytest.mark.parametrize(

@@ -289,8 +289,15 @@ def test_one_success_ends_the_five_days(send, deliver, receiver, webhook):
 
 @pytest.mark.parametrize(
     "days",
-    [[0, 4.9], [0, 6], [0, 6, 6.01], [0, 0.1, 0.2, 0.3, 400]],
-    ids=["not yet five days", "six quiet days", "twice today", "a quiet year"],
+    [[0, 4.9], [0, 6], [0, 6, 6.01], [0, 0.1, 0.2, 0.3, 400], [0, 1, 2, 3, 6], [0, 20, 40]],
+    ids=[
+        "not yet five days",
+        "six quiet days",
+        "twice today",
+        "a quiet year",
+        "one after quiet days",
+        "now and then",
+    ],
 )
 def test_fewer_days_of_failure_disable_nothing(send, deliver, receiver, webhook, days):
     fail_on(days, send, deliver, receiver)
@@ -298,8 +305,8 @@ def test_fewer_days_of_failure_disable_nothing(send, deliver, receiver, webhook,
     assert webhook.enabled
 
 
-@pytest.mark.parametrize("days", [[0, 1, 5.5], [0, 20, 40], [0, 0.1, 3, 5.5]])
-def test_three_days_of_failure_in_five_or_more_disable_the_webhook(
+@pytest.mark.parametrize("days", [[0, 1, 2, 3, 4, 5.1], [0, 2, 4, 6], [0, 1, 20, 21, 22]])
+def test_three_days_of_failure_close_together_after_five_disable_the_webhook(
     send, deliver, receiver, webhook, days
 ):
     fail_on(days, send, deliver, receiver)

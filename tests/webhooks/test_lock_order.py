@@ -1,5 +1,6 @@
 """Whoever changes many deliveries locks them in one order, so that no two wait for each other."""
 
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,19 @@ from tests.factories import DeliveryFactory, EventFactory, SigningSecretFactory,
 from tests.locks import wait_until_somebody_waits
 from tests.servers import ON_SQLITE
 from webhooks.delivery import manual, recovery
+from webhooks.delivery.claims import Claim
 from webhooks.delivery.dispatcher import interrupted
+from webhooks.delivery.results import AttemptResult, record
 from webhooks.endpoints import enabling, health, services
 from webhooks.endpoints.health import Attempted
-from webhooks.models import Delivery, Recovery, Webhook
+from webhooks.models import Delivery, DeliveryAttempt, Recovery, Webhook
 from webhooks.receiver.application import Reply
 
 # SQLite has one writer at a time.
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# How often two senders each claim and record: some seconds, in which a wrong order shows at once.
+CROSSINGS = 150
 
 
 def hold(webhook):
@@ -87,6 +93,54 @@ def test_webhooks_that_do_well_and_others_are_locked_in_one_order(says):
 def note(outcomes):
     with transaction.atomic():
         health.update(outcomes, now=timezone.now())
+
+
+def test_two_senders_over_the_same_webhooks_never_wait_for_each_other_in_a_circle():
+    """Each records all kinds of outcomes, in any order, and enables what that has disabled."""
+    webhooks = WebhookFactory.create_batch(8)
+    well = replace(interrupted(ValueError()), ok=True, error="", status=200, duration_ms=5)
+    failed = replace(well, ok=False, error="http", status=500)
+    asks = replace(failed, response_headers={"webhook-delivery": "disable"})
+    kinds = [*[well, failed] * 5, replace(well, duration_ms=9_000), asks]
+
+    def send(worker):
+        dice = random.Random(worker)
+        deliveries = [DeliveryFactory(webhook=webhook) for webhook in webhooks]
+        mine = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
+        try:
+            for number in range(1, CROSSINGS + 1):
+                mine.update(status="delivering", claimed_by=worker, attempts=number)
+                results = [
+                    AttemptResult(claim_of(delivery, number), {}, outcome, outcome)
+                    for delivery in dice.sample(deliveries, 8)
+                    for outcome in [dice.choice(kinds)]
+                ]
+                record(results, now=timezone.now(), worker=worker)
+                release(dice.choice(webhooks))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(send, ["a/1/1", "b/2/2"]))
+    assert DeliveryAttempt.objects.count() == 2 * 8 * CROSSINGS
+
+
+def claim_of(delivery, number):
+    webhook, event = delivery.webhook, delivery.event
+    return Claim(
+        delivery_id=delivery.pk,
+        webhook_id=webhook.pk,
+        client_id=webhook.client_id,
+        event_id=event.pk,
+        subject_id=event.subject_id,
+        number=number,
+        trigger="automatic",
+        is_test=False,
+        url=webhook.url,
+        body=event.body,
+        headers={},
+        secrets=(),
+    )
 
 
 def test_who_deletes_a_webhook_waits_for_its_recovery_and_holds_nothing_meanwhile():

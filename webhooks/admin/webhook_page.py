@@ -46,7 +46,7 @@ def page_context(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     attach_last_attempts([*undelivered, *recent])
     return {
         "now": now,
-        "retention_days": settings.PAVE_RETENTION_DAYS,
+        "held_days": settings.PAVE_HELD_DAYS,
         "webhook": webhook,
         "span": span,
         "spans": SPANS.values(),

@@ -294,7 +294,7 @@ class WebhookAdmin(StaffAdmin):
         permission=OPERATE,
         look="danger",
         confirmation="Stop sending to it? Its deliveries are held, each for "
-        f"{settings.PAVE_RETENTION_DAYS} days.",
+        f"{settings.PAVE_HELD_DAYS} days.",
         offered=lambda webhook: (
             webhook.disabled_by != Webhook.DisabledBy.STAFF and not webhook.deleted_at
         ),

@@ -126,7 +126,9 @@ class DeliverySerializer(serializers.Serializer):
     event = EventSerializer()
     status = ShownTextField(words=Delivery.Status.values)
     held_by = ShownTextField(
-        allow_null=True, words=Webhook.DisabledBy.values, help_text="Why it is held."
+        allow_null=True,
+        words=Webhook.DisabledBy.values,
+        help_text="Why it is held, or was until it failed unsent.",
     )
     attempts: serializers.Field = serializers.IntegerField(
         min_value=0, help_text="How many attempts there were."

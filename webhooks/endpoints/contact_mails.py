@@ -1,4 +1,4 @@
-"""Mails to a client's contact about changes of where its results go, whoever made them."""
+"""Mails to a client's contact about changes of where its results go, or that they do not go."""
 
 import time
 from collections.abc import Sequence
@@ -127,7 +127,7 @@ def _send(client: Client, webhooks: Sequence[Webhook], others: int) -> bool:
         message="\n".join(
             [
                 f"Where Pave sends the results of client {client.client_id} was changed by an API",
-                "key of yours, or by our staff.\n",
+                "key of yours, by our staff, or by what your endpoint answered.\n",
                 *changes,
                 "If none of you wanted this, revoke your API keys and tell us at once.\n",
             ]

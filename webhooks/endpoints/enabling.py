@@ -9,11 +9,14 @@ from functools import partial
 from itertools import zip_longest
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from pave.clients.models import Client
 from pave.core.database.along_index import just
+from webhooks.endpoints import contact_mails
 from webhooks.models import Delivery, DeliveryQuerySet, Recovery, Webhook, claim_queries
 from webhooks.wakeups import SEND, SEND_MAILS
 
@@ -66,7 +69,20 @@ def disable(
             webhook.enabled, webhook.disabled_at = False, now
         if changed or by == Webhook.DisabledBy.STAFF:  # from now on only staff may enable it
             webhook.disabled_by = by
-            webhook.save(update_fields=["enabled", "disabled_by", "disabled_at"])
+            if changed and by != Webhook.DisabledBy.CLIENT:
+                contact_mails.add_change(
+                    webhook,
+                    f"disabled: {webhook.get_disabled_by_display()}. Its messages are held, each "
+                    f"for {settings.PAVE_HELD_DAYS} days, and sent if it is enabled before",
+                )
+            webhook.save(
+                update_fields=[
+                    "enabled",
+                    "disabled_by",
+                    "disabled_at",
+                    *contact_mails.CHANGE_FIELDS,
+                ]
+            )
         if not _end_recovery(webhook_id, now) and not changed:
             return False
         held = hold(webhook) if hold_at_once else 0
@@ -152,6 +168,13 @@ def hold(webhook: Webhook) -> int:
         resume_status="",
         resume_at=None,
     )
+
+
+def count_held(client: Client, *, most: int) -> int:
+    """Return how many deliveries are held for a client's webhooks, of more than ``most`` that."""
+    # As a list: their index begins with the webhook.
+    webhooks = list(Webhook.objects.for_client(client).values_list("pk", flat=True))
+    return Delivery.objects.held().filter(webhook__in=webhooks)[:most].count()
 
 
 def release(webhook_id: UUID) -> int:

@@ -15,10 +15,11 @@ from webhooks.models import Webhook
 from webhooks.policies.circuit_breaker import SLOW_MS
 
 GONE = 410
-# With nothing but failure for so long, and messages that failed on so many days of it, a webhook is
-# disabled.
+# With nothing but failure for so long, and messages that failed lately on so many days, a webhook
+# is disabled. At most one quiet day is between two of the latter, so that three are within five.
 FAILING_LIMIT = timedelta(days=5)
 FAILING_DAYS = 3
+_MOST_APART = timedelta(days=2)
 # The response header for an endpoint's directives, and its values.
 DIRECTIVE_HEADER = "webhook-delivery"
 DISABLE = "disable"
@@ -156,9 +157,11 @@ def _started_at(attempt: Attempted) -> datetime:
 
 
 def _count_failing_day(webhook: Webhook, now: datetime) -> None:
+    today = now.astimezone(UTC).date()
     if webhook.failing_since is None:
         webhook.failing_since, webhook.failing_days, webhook.failed_on = now, 0, None
-    today = now.astimezone(UTC).date()
+    elif webhook.failed_on and today - webhook.failed_on > _MOST_APART:
+        webhook.failing_days = 0
     if webhook.failed_on != today:
         webhook.failing_days = min(webhook.failing_days + 1, FAILING_DAYS)
         webhook.failed_on = today

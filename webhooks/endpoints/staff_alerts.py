@@ -61,7 +61,7 @@ def _send(client: Client, webhooks: Sequence[Webhook]) -> bool:
         parts.append(f"And {number - _LISTED} more.\n")
     parts.append(
         "Enabling a webhook releases what is held. Each delivery is held for "
-        f"{settings.PAVE_RETENTION_DAYS} days.\n"
+        f"{settings.PAVE_HELD_DAYS} days.\n"
     )
     return mail.send(
         subject=f"{what} of client {client.client_id} disabled",

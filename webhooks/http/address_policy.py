@@ -30,6 +30,15 @@ _PUBLIC_IPV6 = IPv6Network("2000::/3")
 # Registered as public, but never an endpoint.
 _NEVER_AN_ENDPOINT: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("168.63.129.16/32"),  # each Azure machine's own host: keys, configuration, DNS
+    # What other clouds route to services of theirs, and the Internet does not (their documents on
+    # private access): IBM's services and service endpoints; Google's interfaces, and its DNS.
+    IPv4Network("161.26.0.0/16"),
+    IPv4Network("166.8.0.0/14"),
+    IPv4Network("199.36.153.4/30"),
+    IPv4Network("199.36.153.8/30"),
+    IPv6Network("2600:2d00:2:1000::/56"),
+    IPv6Network("2600:2d00:2:2000::/56"),
+    IPv4Network("35.199.192.0/19"),
     IPv4Network("192.31.196.0/24"),  # AS112 (RFC 7535): the nearest server of an anycast
     IPv4Network("192.175.48.0/24"),  # AS112 (RFC 7534)
     IPv6Network("2001:4:112::/48"),

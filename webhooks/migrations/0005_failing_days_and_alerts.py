@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='webhook',
             name='failing_days',
-            field=models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, help_text='On how many days (UTC) since then a message failed, three at most.'),
+            field=models.PositiveSmallIntegerField(db_default=0, default=0, editable=False, help_text='On how many days (UTC) close together a message failed, three at most.'),
         ),
         migrations.AddField(
             model_name='webhook',

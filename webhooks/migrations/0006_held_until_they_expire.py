@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='webhook',
             name='enabled',
-            field=models.BooleanField(default=True, help_text='While it is disabled, deliveries are held, as long as transactions are kept.'),
+            field=models.BooleanField(default=True, help_text='While it is disabled, deliveries are held, for a month by default.'),
         ),
     ]

@@ -89,7 +89,7 @@ class Webhook(models.Model):
     )
     enabled = models.BooleanField(
         default=True,
-        help_text="While it is disabled, deliveries are held, as long as transactions are kept.",
+        help_text="While it is disabled, deliveries are held, for a month by default.",
     )
     disabled_by = models.CharField(max_length=16, choices=DisabledBy.choices, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
@@ -130,7 +130,7 @@ class Webhook(models.Model):
         default=0,
         db_default=0,
         editable=False,
-        help_text="On how many days (UTC) since then a message failed, three at most.",
+        help_text="On how many days (UTC) close together a message failed, three at most.",
     )
     failed_on = models.DateField(null=True, editable=False, help_text="The last of these days.")
     # The endpoint's health: an EndpointHealth of webhooks/policies/circuit_breaker.py.

@@ -5,6 +5,7 @@ It is in this app, not among the clients, since it creates the client's webhook 
 
 import json
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,9 +14,12 @@ from django.db import transaction
 
 from pave.clients import api_keys
 from pave.clients.models import Client
+from pave.staff import audit
 from webhooks.endpoints import services
 from webhooks.http.address_policy import AddressError
 from webhooks.models import Webhook
+
+record = partial(audit.record_by_command, "create_client")
 
 
 class Command(BaseCommand):
@@ -38,7 +42,8 @@ class Command(BaseCommand):
                 services.address_policy().check_resolves(url)
             with transaction.atomic():
                 client = self._client(options["client_id"], options["name"])
-                _, key = api_keys.issue(client=client, name="create_client")
+                stored_key, key = api_keys.issue(client=client, name="create_client")
+                record("issued", stored_key)
                 webhook, secret = self._webhook(client, url) if url else (None, None)
         except AddressError as error:
             raise CommandError(f"--webhook-url: {error}") from error
@@ -60,6 +65,8 @@ class Command(BaseCommand):
         client.name = name or client.name
         client.full_clean(validate_unique=client._state.adding)
         client.save(update_fields=["name"] if existing else None)
+        if existing is None:
+            record("created", client)
         return client
 
     def _webhook(self, client: Client, url: str) -> tuple[Webhook, str]:
@@ -67,8 +74,12 @@ class Command(BaseCommand):
         services.lock(client)  # the same command may run concurrently
         webhook = Webhook.objects.for_client(client).filter(url=url).first()
         if webhook is None:
-            return services.create(client=client, url=url)
-        return webhook, services.rotate_secret(webhook=webhook)
+            webhook, secret = services.create(client=client, url=url)
+            record("created", webhook)
+        else:
+            secret = services.rotate_secret(webhook=webhook)
+            record("rotated the secret of", webhook)
+        return webhook, secret
 
 
 def _as_text(created: dict[str, Any]) -> str:
