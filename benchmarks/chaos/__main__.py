@@ -13,7 +13,7 @@ from benchmarks.chaos import faults, verdict
 from benchmarks.chaos.callers import Callers
 from benchmarks.chaos.plant import Plant
 from benchmarks.chaos.report import Report
-from benchmarks.chaos.watching import Watcher
+from benchmarks.chaos.watching import WORKER_MB, Watcher
 
 ROOT = Path(__file__).resolve().parents[2]
 # Between one fault and the next, in seconds.
@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=12.0, help="posts per second")
     parser.add_argument("--broker", choices=["orm", "redis"], default="orm")
     parser.add_argument("--supervisors", type=int, default=2)
+    parser.add_argument("--each", type=int, default=0, help="do each fault so often at least")
     parser.add_argument("--only", nargs="*", help="faults, by parts of their names")
     parser.add_argument("--report", type=Path, default=ROOT / "var" / "chaos.json")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs in this file")
@@ -68,12 +69,19 @@ def _run(
     watcher.start()
     undone = []
     begun = time.monotonic()
+    chosen = [
+        name
+        for name in faults.FAULTS
+        if not options.only or any(part in name for part in options.only)
+    ]
     for name in faults.schedule(dice):
         pause = dice.uniform(*PAUSES)
-        if options.only and not any(part in name for part in options.only):
+        if name not in chosen:
             continue
         time.sleep(pause)
-        if time.monotonic() - begun > options.seconds:
+        rarer = [one for one in chosen if report.faults[one] < options.each]
+        if time.monotonic() - begun > options.seconds * (2 if rarer else 1):
+            undone += [f"{one}: {report.faults[one]} times" for one in rarer]
             break
         state = f"{report.faults.total()} faults, longest stall {watcher.longest:.0f} s"
         progress.update(bar, completed=time.monotonic() - begun, description=name, state=state)
@@ -89,6 +97,11 @@ def _run(
     evidence = verdict.gather(plant, callers.notes)
     report.promises = [
         *verdict.judge(plant, evidence),
+        verdict.promise("Nothing is answered 500", verdict.answered_500(plant, callers.notes)),
+        verdict.promise(
+            f"No worker takes more than {WORKER_MB} MB",
+            [watcher.largest_worker] if watcher.largest_worker > WORKER_MB else [],
+        ),
         verdict.promise("Clients are told of new URLs", verdict.mails_left(plant)),
         verdict.promise("Each fault could be done", undone),
         verdict.promise("No process outlives its supervisor", left),
@@ -101,6 +114,7 @@ def _run(
         + sum(rows for _, rows in callers.notes.batches.values()),
         "messages received": len(evidence.messages),
         "duplicates, with the same webhook-id": verdict.duplicates(evidence),
+        "largest worker, in MB": round(watcher.largest_worker),
         "mails taken": plant.mail_server.taken,
         "slowest answer to a post, in seconds": round(callers.notes.slowest, 2),
         "seconds until all was done, once nothing was broken": round(settled, 1),

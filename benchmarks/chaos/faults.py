@@ -1,12 +1,13 @@
 """What is broken, each by a function of its own, and the schedule that a seed settles."""
 
+import itertools
 import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,9 @@ from benchmarks.chaos.heuristic import DEAF, EXITS, HANGS, LEAKS, RAISES
 from benchmarks.chaos.plant import CLIENTS, Plant
 from benchmarks.chaos.receiver import BUSY, ENDLESS, ERROR, GONE, HANG, REFUSE, RESET, WELL
 
+# In seconds.
+_CLOCKS = (90, -90, 10_800, -10_800, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -25,6 +29,8 @@ class Scene:
     plant: Plant
     callers: Callers
     dice: random.Random
+    # How far the clock of a machine will be ahead, one after the other.
+    clocks: Iterator[int] = field(default_factory=lambda: itertools.cycle(_CLOCKS))
 
     def queues(self) -> list[str]:
         """Return the queues that clusters work on."""
@@ -45,12 +51,7 @@ class Scene:
     def worker(self, *, busy: bool) -> psutil.Process | None:
         """Return a worker that has rows in its hands, or one that has none."""
         claimed = self.plant.claimed_by()
-        workers = [
-            worker
-            for cluster in self.plant.clusters().values()
-            for worker in self.plant.parts(cluster, "worker")
-            if (worker.pid in claimed) == busy
-        ]
+        workers = [worker for worker in self.plant.workers() if (worker.pid in claimed) == busy]
         return self.dice.choice(workers) if workers else None
 
 
@@ -313,7 +314,7 @@ def messages_retried(scene: Scene) -> bool:
 
 
 def clock_set(scene: Scene) -> bool:
-    scene.plant.clock.set(scene.dice.choice([-10_800, -90, 0, 90, 10_800]))
+    scene.plant.clock.set(next(scene.clocks))
     return True
 
 
@@ -328,7 +329,7 @@ def _poison(word: str) -> Fault:
 
 def heuristic_leaks(scene: Scene) -> bool:
     """Have a few runs keep so much memory that their workers must be replaced."""
-    for _ in range(4):
+    for _ in range(8):
         scene.callers.post(scene.dice.choice(CLIENTS), f"{LEAKS} {scene.dice.randrange(10**9)}")
     return True
 

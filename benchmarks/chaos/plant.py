@@ -55,6 +55,8 @@ class Plant:
         self.keys: dict[str, str] = {}
         self.webhooks: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
+        # Statuses of what faults asked of the API.
+        self.statuses: list[int] = []
         self._supervisors: dict[str, subprocess.Popen[bytes]] = {}
         self._watch = threading.Event()
 
@@ -136,6 +138,11 @@ class Plant:
         """The web server's main process."""
         return self.stack._processes[0]
 
+    def workers(self) -> Iterator[psutil.Process]:
+        """Yield the workers of all clusters."""
+        for cluster in self.clusters().values():
+            yield from self.parts(cluster, "worker")
+
     def claimed_by(self) -> set[int]:
         """Return the process ids that stand in claimed rows."""
         rows = self.database.rows(
@@ -194,6 +201,7 @@ class Plant:
             )
         except requests.RequestException:
             return 0
+        self.statuses.append(response.status_code)
         return response.status_code
 
     def calm(self) -> None:

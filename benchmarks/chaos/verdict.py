@@ -85,6 +85,12 @@ def duplicates(evidence: Evidence) -> int:
     return len(evidence.messages) - len({one["id"] for one in evidence.messages})
 
 
+def answered_500(plant: Plant, notes: Notes) -> list[str]:
+    """Return how often a call was answered 500, by whom it was made."""
+    counts = {"callers": notes.answers["500"], "faults": plant.statuses.count(500)}
+    return [f"{count} of {who}" for who, count in counts.items() if count]
+
+
 def _of_requests(evidence: Evidence) -> Iterable[Promise]:
     requests, notes = evidence.requests, evidence.notes
     in_batches = Counter(batch for _, _, batch in requests.values())
@@ -172,6 +178,14 @@ def _of_rows(plant: Plant, evidence: Evidence) -> Iterable[Promise]:
             for pk, _, _, attempts, rows in evidence.deliveries
             if attempts != rows
         ],
+    )
+    yield promise(
+        "Nothing is sent again after its success was recorded, unless somebody asks for it",
+        plant.rows(
+            "SELECT a.delivery_id, a.number, later.number FROM webhooks_deliveryattempt a"
+            " JOIN webhooks_deliveryattempt later ON later.delivery_id = a.delivery_id"
+            " AND later.number > a.number AND later.trigger <> 'manual' WHERE a.error = ''"
+        ),
     )
     yield promise(
         "No lease is open",

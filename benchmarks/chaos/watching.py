@@ -1,14 +1,18 @@
-"""Measuring stalls: work was due, and nothing came of it."""
+"""Measuring stalls, when work was due and nothing came of it, and the memory of workers."""
 
 import threading
 import time
 from dataclasses import dataclass, field
 
+import psutil
 import psycopg2
 
 from benchmarks.chaos.plant import Plant
 
 LOOK_EVERY = 0.5
+# What a worker of the heuristic may take, in MB: it is some 100, may take 300 more, and is looked
+# at after each run, which leaks 150; the first may count as its usual size.
+WORKER_MB = 850
 # What is due, and a number that grows with whatever is done about it, by kind of work.
 _SQL = """
 SELECT
@@ -50,6 +54,7 @@ class Watcher(threading.Thread):
         super().__init__(name="watcher", daemon=True)
         self.stalls = {kind: Stall() for kind in KINDS}
         self.latest = dict.fromkeys(KINDS, 0)
+        self.largest_worker = 0.0  # MB
         self._plant = plant
         self._begun = time.monotonic()
         self._stopping = threading.Event()
@@ -67,6 +72,9 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         """Look."""
         while not self._stopping.wait(LOOK_EVERY):
+            self.largest_worker = max(
+                [self.largest_worker, *map(_megabytes, self._plant.workers())]
+            )
             try:
                 [row] = self._plant.database.rows(_SQL)
             except psycopg2.Error:
@@ -86,3 +94,10 @@ class Watcher(threading.Thread):
         if not due or done != stall.done:
             stall.since = now if due else None
         stall.done = done
+
+
+def _megabytes(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_info().rss) / 1e6
+    except psutil.Error:
+        return 0.0  # it has just ended

@@ -29,6 +29,7 @@ def _fill_in(folder: Path, **more: str) -> None:
         "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "PAVE_METRICS_TOKEN": secrets.token_urlsafe(30),
         "POSTGRES_PASSWORD": secrets.token_hex(20),
+        "REDIS_PASSWORD": secrets.token_hex(20),
     }
     lines = (folder / ".env.example").read_text().splitlines()
     filled = [line + values.get(line.removesuffix("="), "") for line in lines]

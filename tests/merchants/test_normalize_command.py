@@ -2,9 +2,11 @@
 
 import csv
 import io
+import os
 import stat
 import subprocess
 import sys
+from signal import SIGKILL
 
 import pytest
 from django.conf import settings
@@ -153,7 +155,9 @@ def test_where_a_link_is_given_its_target_is_written_and_the_link_stays(tmp_path
         (b"", "has no column description"),
         (b'description\nSHOP\n"SHOP" 2\n', "line 3"),
         (b'description\n"SHOP\n', "line 2"),
-        (b"description\nSHOP \xff\n", "can't decode"),
+        (b"description\nSHOP \xff\n", "line 2: not UTF-8"),
+        # Beyond what is decoded at a time.
+        (b"description\n" + b"SHOP\n" * 9_000 + b"SHOP \xff\n", "line 9002: not UTF-8"),
     ],
 )
 def test_what_cannot_be_read_whole_is_refused_and_nothing_is_written(tmp_path, content, why):
@@ -195,3 +199,15 @@ def test_card_numbers_are_masked_before_a_text_is_read(tmp_path):
     added = dict(zip(header[1:], row[1:], strict=True))
     assert added["merchant"] == "Fern Shop"
     assert not any("1111 1111" in cell for cell in row[1:])
+
+
+def test_a_process_that_is_killed_ends_the_run(tmp_path, monkeypatch):
+    """It ran for ever; and nothing of the target is lost."""
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    written(source, [["description"], *[["SHOP"]] * 2_000])
+    target.write_text("before")
+    monkeypatch.setattr(normalize, "_answer", lambda transaction: os.kill(os.getpid(), SIGKILL))
+    with pytest.raises(CommandError, match="terminated abruptly"):
+        run(source, target)
+    assert target.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]

@@ -12,7 +12,10 @@ import sys
 import tempfile
 from argparse import ArgumentParser
 from codecs import BOM_UTF8
-from collections.abc import Collection, Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -140,10 +143,13 @@ class Command(BaseCommand):
             _shape = _scan_input(source, content)
             names = self._added_names(source)
             encoding = "utf-8-sig" if _shape.has_bom else "utf-8"
-            with unfinished.open("x", newline="", encoding=encoding) as out:
+            with (
+                unfinished.open("x", newline="", encoding=encoding) as out,
+                closing(_rows(source, content)) as rows,
+            ):
                 writer = csv.writer(out)
                 writer.writerow([*_shape.pad(_shape.header), *names])
-                count = self._write_answers(_rows(source, content), writer, workers)
+                count = self._write_answers(rows, writer, workers)
             if target.exists():
                 shutil.copymode(target, unfinished)
             unfinished.replace(target)
@@ -167,19 +173,23 @@ class Command(BaseCommand):
 
     def _write_answers(self, rows: Iterator[Row], writer: Any, workers: int) -> int:
         """Write every row with its answer, in order; return the number of rows."""
-        count = 0
         next(rows)  # the header
         # Loaded before the fork, so that the processes share the catalogue's memory.
         global _heuristic, _merchants
         _heuristic = importer.offline_heuristic()
         _merchants = importer.offline_merchants()
         db.connections.close_all()
-        with (
-            multiprocessing.get_context("fork").Pool(workers) as pool,
-            Progress(console=Console(file=sys.stderr), transient=True) as progress,
-        ):
+        # Unlike ``multiprocessing.Pool``, it says so if a process is killed; else one would wait.
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, mp_context=fork) as pool:
+            pool.submit(int)  # fork now: ``Progress`` starts a thread
+            return self._write_chunks(_answered_chunks(pool, _chunks(rows), workers * 4), writer)
+
+    def _write_chunks(self, chunks: Iterator[list[list[Any]]], writer: Any) -> int:
+        count = 0
+        with Progress(console=Console(file=sys.stderr), transient=True) as progress:
             bar = progress.add_task("Normalizing", total=_shape.rows)
-            for chunk in _answered_chunks(pool, _chunks(rows), workers * 4):
+            for chunk in chunks:
                 writer.writerows(chunk)
                 count += sum(map(bool, chunk))
                 progress.advance(bar, len(chunk))
@@ -207,7 +217,7 @@ def _scan_input(source: Path, content: IO[bytes]) -> _InputShape:
     return _InputShape(header, names, width, count, has_bom)
 
 
-def _rows(source: Path, content: IO[bytes]) -> Iterator[Row]:
+def _rows(source: Path, content: IO[bytes]) -> Generator[Row]:
     """Yield the rows of the input from its beginning, the header first.
 
     Strict, since a misplaced quotation mark would otherwise be dropped or swallow lines.
@@ -220,10 +230,24 @@ def _rows(source: Path, content: IO[bytes]) -> Iterator[Row]:
         for row in rows:
             line = rows.line_num + 1
             yield row
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise CommandError(f"{source}, in or after line {line}: {error}") from error
+    except UnicodeDecodeError as error:
+        line = _undecodable_line(content)
+        raise CommandError(f"{source}, line {line}: not UTF-8, {error.reason}") from error
     finally:
         lines.detach()  # otherwise closing it would close the content
+
+
+def _undecodable_line(content: IO[bytes]) -> int:
+    """Return the number of the first line that is not UTF-8: the text was read ahead."""
+    content.seek(0)
+    for number, line in enumerate(content, 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return number
+    return 0
 
 
 def _free_name(name: str, used_names: Collection[str]) -> str:
@@ -236,19 +260,19 @@ def _free_name(name: str, used_names: Collection[str]) -> str:
 
 
 def _answered_chunks(
-    pool: Any, chunks: Iterator[list[Row]], max_pending: int
+    pool: Executor, chunks: Iterator[list[Row]], max_pending: int
 ) -> Iterator[list[list[Any]]]:
     """Yield answered chunks in order, at most ``max_pending`` ahead, so that memory stays bounded.
 
-    ``Pool.imap`` would read the whole input at once.
+    ``Executor.map`` would read the whole input at once.
     """
-    pending: list[Any] = []
+    pending: deque[Future[list[list[Any]]]] = deque()
     for chunk in chunks:
-        pending.append(pool.apply_async(_answer_chunk, (chunk,)))
+        pending.append(pool.submit(_answer_chunk, chunk))
         if len(pending) >= max_pending:
-            yield pending.pop(0).get()
-    for result in pending:
-        yield result.get()
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -6,7 +6,6 @@ recognised, and one that is also an everyday word counts only beside another nam
 
 import gzip
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 from merchants.matching.booking.channel_phrases import (
@@ -24,6 +23,7 @@ from merchants.matching.text.word_lists import (
     is_english,
     word_set,
 )
+from pave.core.caching.loading import load_once
 
 _DATA = Path(__file__).parents[2] / "data"
 COMPANY = (
@@ -90,12 +90,12 @@ _ALSO_CITIES = word_set(
 )
 
 
-@cache
+@load_once()
 def _first_names() -> frozenset[str]:
     return _read("first-names.txt.gz")
 
 
-@cache
+@load_once()
 def _surnames() -> frozenset[str]:
     return _read("surnames.txt.gz")
 

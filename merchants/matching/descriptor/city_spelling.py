@@ -1,19 +1,19 @@
 """Spells a city as its people do: `SAO PAULO` as São Paulo, `SOUTH LAKE TA` as South Lake Tahoe."""
 
-from functools import cache
 from pathlib import Path
 
 from merchants.matching.descriptor.gazetteer import load_gazetteer
 from merchants.matching.descriptor.location import city_key
 from merchants.matching.text.normalize import spell_out_umlauts
 from merchants.matching.text.titlecase import title_case_city
+from pave.core.caching.loading import load_once
 
 # Lines of a country, a tab, and its cities with letters that descriptors lack.
 _DATA_FILE = Path(__file__).parents[2] / "data" / "city_spellings.tsv"
 _MIN_CUT_LETTERS = 9  # letters that a column of 13 or fewer leaves of a longer name
 
 
-@cache
+@load_once()
 def _spellings() -> dict[tuple[str, str], str]:
     """The spelling of a city by country and printed name (also with ae for ä)."""
     lines = _DATA_FILE.read_text(encoding="utf-8").splitlines()

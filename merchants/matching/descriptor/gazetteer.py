@@ -6,10 +6,10 @@ and Australia with their state, larger ones of other countries.
 
 import gzip
 from bisect import bisect_left
-from functools import cache
 from pathlib import Path
 
 from merchants.matching.text.word_lists import word_set
+from pave.core.caching.loading import load_once
 
 DATA_FILE = Path(__file__).parents[2] / "data" / "places.tsv.gz"
 
@@ -111,7 +111,7 @@ class Gazetteer:
         return index < len(self._sorted) and self._sorted[index].startswith(start)
 
 
-@cache
+@load_once()
 def load_gazetteer() -> Gazetteer:
     """The shipped gazetteer, read once per process (0.1 s)."""
     with gzip.open(DATA_FILE, "rt", encoding="utf-8") as content:

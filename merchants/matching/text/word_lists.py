@@ -4,8 +4,9 @@ All in folded form (`merchants.matching.text.normalize`): lower case, no accents
 """
 
 import gzip
-from functools import cache
 from pathlib import Path
+
+from pave.core.caching.loading import load_once
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -238,17 +239,17 @@ _FOREIGN_COMMON = word_set(
 )
 
 
-@cache
+@load_once()
 def _english_words() -> frozenset[str]:
     return _read("english-words.txt.gz")
 
 
-@cache
+@load_once()
 def _everyday_words() -> frozenset[str]:
     return _FOREIGN_COMMON | SHOP_WORDS | _english_words()
 
 
-@cache
+@load_once()
 def _proper_names() -> frozenset[str]:
     return _read("proper-names.txt.gz")
 

@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model
 
+from pave.core import clock
+
 logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
@@ -46,17 +48,21 @@ def read_cached(name: str, restore: Callable[[Any], Value], *, seconds: int) -> 
 
 def write_cached(name: str, plain: Any, *, seconds: int) -> None:
     """Cache what JSON can hold for ``read_cached``, if there is none."""
-    cache.add(name, signing.dumps(plain, salt=name), seconds)
+    cache.add(name, signing.dumps([clock.timestamp(), plain], salt=name), seconds)
 
 
 def _restored(
     name: str, stored: object, restore: Callable[[Any], Value], seconds: int
 ) -> Value | None:
     try:
-        return restore(signing.loads(str(stored), salt=name, max_age=seconds))
+        # Not ``max_age``, which goes by the machine's clock.
+        written_at, plain = signing.loads(str(stored), salt=name)
+        if abs(clock.timestamp() - written_at) <= seconds:
+            return restore(plain)
     except _UNREADABLE:
-        cache.delete(name)
-        return None
+        pass
+    cache.delete(name)
+    return None
 
 
 class CachedLookup(Generic[Value]):
