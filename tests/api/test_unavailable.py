@@ -39,6 +39,23 @@ def test_a_connection_that_ends_without_a_word_is_503(api, client_1234):
         assert post(api).status_code == 503
 
 
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no sessions")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("code", ["25006", "25P02", "25P03", "XX000", "XX001"])
+def test_a_session_that_is_of_no_use_is_503_and_replaced(api, client_1234, code):
+    """psycopg2 raises InternalError for them, as for a mistake of ours."""
+    assert post(api).status_code == 202
+    session = connection.connection.info.backend_pid
+
+    def fails(execute, sql, params, *more):
+        return execute(f"DO $$ BEGIN RAISE 'no use' USING ERRCODE = '{code}'; END $$", None, *more)
+
+    with connection.execute_wrapper(fails):
+        assert post(api).status_code == 503
+    assert post(api).status_code == 202
+    assert connection.connection.info.backend_pid != session
+
+
 @pytest.mark.skipif(ON_SQLITE, reason="SQLite has no such locks")
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_ends_at_a_lock_is_503(api, client_1234):

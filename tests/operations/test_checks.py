@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from ipaddress import ip_network
 
 import pytest
@@ -11,6 +12,8 @@ from pave.operations import checks
 from pave.operations.monitoring import telemetry
 from pave.settings import INSECURE_ENCRYPTION_KEY, INSECURE_SECRET_KEY
 from tests.system.stack import ROOT
+
+ENCRYPTION_KEY = urlsafe_b64encode(b"0" * 32).decode()
 
 
 @pytest.mark.parametrize(
@@ -160,24 +163,35 @@ def test_manage_py_check_and_what_starts_refuse_them():
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "id_"),
+    ("setting", "value", "why"),
     [
         ("SECRET_KEY", "short", "pave.E007"),
+        ("SECRET_KEY", INSECURE_SECRET_KEY, "pave.E007"),
+        ("SECRET_KEY_FALLBACKS", INSECURE_SECRET_KEY, "pave.E007"),
+        ("FIELD_ENCRYPTION_KEYS", INSECURE_ENCRYPTION_KEY, "pave.E008"),
+        ("FIELD_ENCRYPTION_KEYS", f"{ENCRYPTION_KEY},{INSECURE_ENCRYPTION_KEY}", "pave.E008"),
+        ("FIELD_ENCRYPTION_KEYS", "no key", "pave.E008"),
         ("ALLOWED_HOSTS", "*", "pave.E011"),
         ("PAVE_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8", "pave.E012"),
+        ("PAVE_METRICS_TOKEN", "short", "pave.E014"),
+        # Without which there are no settings that could be checked.
+        ("SECRET_KEY", "", "SECRET_KEY is not set"),
+        ("FIELD_ENCRYPTION_KEYS", "", "FIELD_ENCRYPTION_KEYS is not set"),
     ],
 )
-def test_the_web_server_does_not_start_with_what_protects_nothing(setting, value, id_):
+def test_nothing_starts_with_what_protects_nothing(setting, value, why):
     gunicorn = ["-m", "gunicorn", "-c", "python:pave.gunicorn", "pave.wsgi", "-b", "127.0.0.1:0"]
     production = {
         "DEBUG": "false",
         "SECRET_KEY": "0" * checks.SECRET_KEY_LENGTH,
-        "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "FIELD_ENCRYPTION_KEYS": ENCRYPTION_KEY,
         "ALLOWED_HOSTS": "pave.example.com",
+        setting: value,
     }
-    ran = start(*gunicorn, **{**production, setting: value})
-    assert ran.returncode != 0
-    assert set(re.findall(r"pave\.E\d+", ran.stderr)) == {id_}
+    for command in (gunicorn, ["manage.py", "qcluster"], ["manage.py", "migrate"]):
+        ran = start(*command, **production)
+        assert ran.returncode != 0
+        assert set(re.findall(r"pave\.E\d+|\w+ is not set", ran.stderr)) == {why}
 
 
 def test_the_file_of_sqlite_is_its_owners_alone(tmp_path):

@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.utils import OperationalError
 from django.utils import timezone
 
-from pave.operations.models import ClusterBeat
+from pave.operations.models import CacheEntry, ClusterBeat
 from tests.servers import ON_SQLITE
 
 
@@ -77,6 +77,26 @@ def test_after_a_fail_over_each_old_session_is_used_at_most_once(api, client, fa
     fail_over()
     assert client.get("/readyz").status_code == 200
     assert api.post("/v1/normalizations", posted, format="json").status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_no_row_is_503(client):
+    """As one without room on its disk: its sessions read, and say that they may write."""
+
+    def full(execute, sql, *arguments):
+        if sql.startswith("INSERT"):
+            raise OperationalError("could not extend file: No space left on device")
+        return execute(sql, *arguments)
+
+    connection.execute_wrappers.append(full)  # not as a block: a new session adds another
+    try:
+        response = client.get("/readyz")
+    finally:
+        connection.execute_wrappers.remove(full)
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "failed"
+    client.get("/readyz")
+    assert not CacheEntry.objects.filter(cache_key__startswith="readyz").exists()
 
 
 @pytest.mark.skipif(ON_SQLITE, reason="SQLite has no sessions")

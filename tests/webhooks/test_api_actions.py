@@ -287,6 +287,20 @@ def test_recovering_answers_a_job_that_can_be_watched(api, path, failed, send, r
     assert again["counts"]["total"] == 0
 
 
+def test_a_second_recovery_is_refused_until_the_first_is_done(api, path, failed, send):
+    first = api.post(f"{path}/recover", {"since": since()}, format="json").json()["id"]
+    for _ in range(3):
+        refused = problem(api.post(f"{path}/recover", {"since": since()}, format="json"), 409)
+        assert first in refused["detail"]
+    assert Recovery.objects.count() == 1
+    counted = {"since": since(), "dry_run": True}
+    assert api.post(f"{path}/recover", counted, format="json").status_code == 200
+    recovery.advance_all()
+    send()
+    recovery.advance_all()
+    assert api.post(f"{path}/recover", {"since": since()}, format="json").status_code == 202
+
+
 def test_the_recovery_of_a_deleted_webhook_can_be_seen(api, path, failed):
     job = api.post(f"{path}/recover", {"since": since()}, format="json")
     recovery.advance_all()

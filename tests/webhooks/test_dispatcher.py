@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import pytest
 import time_machine
-from django.db import DataError
+from django.db import DataError, OperationalError
 from django.utils import timezone
 
 from webhooks.delivery.dispatcher import Dispatcher
 from webhooks.delivery.housekeeping import sweep
 from webhooks.delivery.test_event import send_test
+from webhooks.endpoints import enabling
 from webhooks.models import Delivery, DeliveryAttempt, Webhook
 from webhooks.receiver.application import Reply, always, in_turn
 
@@ -276,6 +277,17 @@ def test_five_days_of_nothing_but_failure_disable_the_webhook(send, deliver, rec
     delivery.refresh_from_db()
     assert (webhook.enabled, webhook.disabled_by) == (False, "failing")
     assert (delivery.status, delivery.held_by) == ("held", "failing")
+    # It keeps its retries.
+    step, receiver.behaviour = delivery.step, in_turn(Reply(status=500), Reply())
+    assert step == 1
+    enabling.enable(webhook=webhook)
+    send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.step, delivery.attempts) == ("pending", step + 1, 2)
+    Delivery.objects.update(next_attempt_at=timezone.now())
+    send()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempts) == ("succeeded", 3)
 
 
 def test_one_success_ends_the_five_days(send, deliver, receiver, webhook):
@@ -473,17 +485,29 @@ def test_a_message_that_never_ends_is_given_up_and_sent_again(deliver, monkeypat
     assert delivery in Delivery.objects.stale(timezone.now() + timedelta(minutes=10))
 
 
-def test_a_sender_that_cannot_record_leaves_no_threads_and_connections(deliver, monkeypatch):
+@pytest.mark.parametrize("error", [DataError, OperationalError], ids=["ours", "database away"])
+def test_a_sender_that_cannot_record_leaves_no_threads_and_connections(
+    send, deliver, receiver, monkeypatch, error
+):
+    """It hung for ever. What it has sent is sent again, once its lease has ended."""
     deliver(), deliver()
     sender, closed = Dispatcher(), []
     close = sender._transport.close
     monkeypatch.setattr(sender._transport, "close", lambda: closed.append(close()))
     # One result comes while it goes on, and one at its end.
     monkeypatch.setattr("webhooks.delivery.dispatcher.BATCH_SIZE", 1)
-    monkeypatch.setattr("webhooks.delivery.dispatcher.record", mock.Mock(side_effect=DataError))
+    record = mock.Mock(side_effect=error)
+    monkeypatch.setattr("webhooks.delivery.dispatcher.record", record)
+    monkeypatch.setattr("webhooks.delivery.dispatcher.RECORD_RETRY_SECONDS", 0.5)
     before = {thread for thread in threading.enumerate() if thread.name.startswith("send")}
-    with pytest.raises(DataError):
+    with pytest.raises(error):
         sender.run(seconds=5)
     after = {thread for thread in threading.enumerate() if thread.name.startswith("send")}
     assert closed
     assert after <= before
+    monkeypatch.undo()
+    sweep(now=timezone.now() + timedelta(minutes=10))
+    Delivery.objects.update(next_attempt_at=timezone.now())
+    send()
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"succeeded"}
+    assert len({message.webhook_id for message in receiver.messages}) == 2

@@ -14,8 +14,10 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 DATABASE_ERRORS = (db.OperationalError, db.InterfaceError)
-# PostgreSQL's code of a write in a session that only reads, as of a primary that is one no more.
-_READ_ONLY = "25006"
+# PostgreSQL's classes of errors that psycopg2 takes for ours, and that are the session's: its
+# transaction is in a wrong state (25: 25006 is a write where a primary is one no more), or the
+# server is (XX).
+_OF_THE_SESSION = ("25", "XX")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 # django-q2's pusher sleeps for ten seconds after an error, and then ends.
 _BROKER_PAUSE = 1.0
@@ -49,8 +51,8 @@ def classify_lost_connections(connection: Any, **kwargs: Any) -> None:
     """Have what makes ``connection`` useless be among ``DATABASE_ERRORS``.
 
     psycopg2 raises plain DatabaseError for one that ends without a word, as when its backend is
-    killed, and InternalError for one whose transaction was idle for too long, or that only reads
-    since a fail-over. Receiver of Django's ``connection_created``.
+    killed, and InternalError for one that only reads since a fail-over, whose transaction was idle
+    for too long, or whose server is in disorder. Receiver of Django's ``connection_created``.
     """
     if _as_operational_error not in connection.execute_wrappers:
         connection.execute_wrappers.append(_as_operational_error)
@@ -64,7 +66,7 @@ def _as_operational_error(execute: Callable[..., Any], *args: Any) -> Any:
     except db.DatabaseError as error:
         connection = args[-1]["connection"]
         lost = getattr(connection.connection, "closed", False)
-        if getattr(error.__cause__, "pgcode", None) == _READ_ONLY:
+        if (getattr(error.__cause__, "pgcode", None) or "").startswith(_OF_THE_SESSION):
             lost = True
             connection.close_at = 0  # by Django, after this request or task
         if lost or type(error) is db.DatabaseError:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from django.core.cache import cache
-from django.db import connection
+from django.db import Error, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 
 from pave.core import clock
 from pave.operations.cluster.wakeup import QUEUES
-from pave.operations.models import ClusterBeat
+from pave.operations.models import CacheEntry, ClusterBeat
 from pave.operations.monitoring.access import may_monitor
 
 logger = logging.getLogger(__name__)
@@ -69,10 +69,15 @@ def _database() -> bool:
 
 
 def _is_writable() -> bool:
-    with connection.cursor() as cursor:
-        is_postgresql = connection.vendor == "postgresql"
-        cursor.execute("SHOW transaction_read_only" if is_postgresql else "SELECT 'off'")
-        return bool(cursor.fetchone() == ("off",))
+    """Write a row and take it back."""
+    try:
+        with transaction.atomic():
+            CacheEntry.objects.create(cache_key=f"readyz:{uuid4()}", expires=timezone.now())
+            transaction.set_rollback(True)
+    except Error:
+        logger.warning("readyz.not_writable", exc_info=True)
+        return False
+    return True
 
 
 def _migrations() -> bool:
