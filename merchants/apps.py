@@ -26,14 +26,12 @@ class MerchantsConfig(app_config.PaveAppConfig):
 
     def preload(self) -> None:
         from merchants.catalogue import rulesets
-        from merchants.matching.reading import read
-        from merchants.matching.types import Transaction
         from merchants.requests import admission
+        from pave.core.caching.loading import load_at_start
 
         admission.SLOTS.create()
         rulesets.heuristic_for(rulesets.current().number)
-        for text in ("PAYMENT TO JANE DOE", "FERN CAFE SAO PAULO BR"):  # names; spellings of towns
-            read(Transaction(text))
+        load_at_start()
 
     def gauges(self) -> Iterable[Any]:
         from merchants import metrics

@@ -8,6 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from django.db import connection
+from django.db.models import Sum
 from django.utils import timezone
 from hypothesis import settings
 from hypothesis.stateful import (
@@ -26,6 +27,7 @@ from merchants.models import NormalizationRequest, Resolution, Waiter
 from merchants.requests import admission, cancellation, erasure, revision, submission, worker
 from merchants.requests.resolutions import attempts, claims
 from pave.clients.models import Client
+from pave.operations.models import Tally
 from tests.factories import ClientFactory, WebhookFactory
 from webhooks.models import Event
 
@@ -53,7 +55,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         with connection.cursor() as cursor:
-            for model in (Event, NormalizationRequest, Waiter, Resolution, Client):
+            for model in (Event, NormalizationRequest, Waiter, Resolution, Client, Tally):
                 self._empty(cursor, model)
         self.numbers = itertools.count()
         self.clients = [ClientFactory(), ClientFactory()]
@@ -165,6 +167,30 @@ class Life(RuleBasedStateMachine):
                 assert self.ends[pk] == (status, completed_at)
             elif status in FINAL:
                 self.ends[pk] = (status, completed_at)
+
+    @invariant()
+    def nothing_is_another_clients(self) -> None:
+        owners: dict[Any, int] = {}
+        requests = NormalizationRequest.objects.values_list(
+            "pk", "client_id", "resolution__client_id"
+        )
+        for pk, client, of_answer in requests:
+            owners[pk] = client
+            assert of_answer in (None, client)
+        told = Event.objects.values_list(
+            "subject_id", "client_id", "deliveries__webhook__client_id"
+        )
+        for subject, client, receiver in told:
+            assert owners[subject] == client == receiver
+
+    @invariant()
+    def counters_and_rows_agree(self) -> None:
+        for status in EVENTS:
+            counted = Tally.objects.filter(name="requests", label=status).aggregate(
+                all=Sum("count")
+            )
+            rows = NormalizationRequest.objects.filter(status=status).count()
+            assert self.erased or (counted["all"] or 0) == rows
 
     @invariant()
     def what_is_erased_is_gone(self) -> None:

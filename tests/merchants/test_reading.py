@@ -1,19 +1,34 @@
 """What is read from one transaction's own text: channel, place, and who took part."""
 
+import gzip
 import json
 import string
+from pathlib import Path
 
 import pytest
 from django.apps import apps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merchants.catalogue import rulesets
 from merchants.matching.booking import kind as kinds
 from merchants.matching.booking import persons
-from merchants.matching.descriptor import city_spelling
+from merchants.matching.descriptor import city_spelling, gazetteer
 from merchants.matching.reading import Counterparty, Reading, read
+from merchants.matching.text import word_lists
 from merchants.matching.types import Transaction
 
+# Of which some list is asked.
+TRICKY = [
+    "NETFLIX.COM",
+    "SQ *BLUE BOTTLE COFFEE OAKLAND CA",
+    "PAYMENT TO JOHN SMITH",
+    "ZELLE FROM MARIA GARCIA",
+    "KARTENZAHLUNG BAECKEREI MUELLER MUENCHEN DE",
+    "SO. LAKE TAHOE CA GROCERY OUTLET SOUTH LAKE TA",
+    "GREENFIELDORGANICMARKET PORTLAND OR",
+    "UNHEARDOFNAME 123",
+]
 CHANNELS = [
     ("MAPLE OUTFITTERS #12 TULSA OK", "in_store", "store number"),
     ("SQ *MAPLE COFFEE", "in_store", "processor of terminals"),
@@ -348,9 +363,27 @@ def test_a_postcode_before_its_town_is_no_stores_number(
 
 
 @pytest.mark.django_db
-def test_no_transaction_waits_for_a_list_to_be_read_from_its_file() -> None:
-    lists = (persons._first_names, persons._surnames, city_spelling._spellings)
-    for names in lists:
+def test_no_transaction_waits_for_a_list_to_be_read_from_its_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The cluster has read all of them before it takes work."""
+    for names in (
+        persons._first_names,
+        persons._surnames,
+        city_spelling._spellings,
+        gazetteer.load_gazetteer,
+        word_lists._english_words,
+        word_lists._everyday_words,
+        word_lists._proper_names,
+    ):
         names.cache_clear()
     apps.get_app_config("merchants").preload()
-    assert all(names.cache_info().currsize for names in lists)
+    opened = []
+    for module, name in ((gzip, "open"), (Path, "read_text"), (Path, "open")):
+        monkeypatch.setattr(module, name, lambda *given, **more: opened.append(given))
+    heuristic = rulesets.heuristic_for(rulesets.current().number)
+    for text in TRICKY:
+        heuristic.key(Transaction(text))
+        heuristic.match(Transaction(text))
+        read(Transaction(text))
+    assert not opened

@@ -44,6 +44,19 @@ def post(stack: Stack, key: str, **headers: str) -> tuple[float, requests.Respon
     return time.monotonic() - begun, response
 
 
+def test_who_asks_for_the_description_at_once_after_a_start_gets_it(stack: Stack) -> None:
+    """Half of them got 500: it is made by the first who asks."""
+
+    def ask(_: int) -> tuple[int, bytes]:
+        response = requests.get(f"{stack.web_url}/openapi.json", timeout=60)
+        return response.status_code, response.content
+
+    with ThreadPoolExecutor(16) as pool:
+        [(status, described)] = set(pool.map(ask, range(32)))
+    assert status == 200
+    assert json.loads(described)["openapi"] == "3.1.1"
+
+
 @pytest.mark.stack(PAVE_STATEMENT_TIMEOUT="1")
 def test_a_post_that_waits_for_a_locked_row_is_503_and_others_are_accepted(stack: Stack) -> None:
     held, other = (

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Count, Sum
 from django.test import override_settings
 from django.utils import timezone
 from hypothesis import settings
@@ -24,7 +25,8 @@ from hypothesis.stateful import (
 )
 
 from pave.clients.models import Client
-from tests.factories import ClientFactory, SigningSecretFactory, WebhookFactory
+from pave.operations.models import Tally
+from tests.factories import SigningSecretFactory, WebhookFactory
 from webhooks.delivery import housekeeping, manual, recovery
 from webhooks.delivery.claims import Claimer
 from webhooks.delivery.fair_share import Capacity
@@ -60,20 +62,20 @@ ASKED = {
 
 
 class Life(RuleBasedStateMachine):
-    """A client with two webhooks, any number of senders, and everything that may be asked."""
+    """Two clients with two webhooks, any number of senders, and everything that may be asked."""
 
     held = Bundle("held")
 
     @initialize()
     def begin(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"TRUNCATE {Client._meta.db_table} CASCADE")
+            for model in (Client, Tally):
+                cursor.execute(f"TRUNCATE {model._meta.db_table} CASCADE")
         self.numbers = itertools.count()
-        self.client = ClientFactory()
-        self.webhooks = [WebhookFactory(client=self.client) for _ in range(2)]
+        self.webhooks = [WebhookFactory() for _ in range(2)]
         for webhook in self.webhooks:
             SigningSecretFactory(webhook=webhook)
-        self.published = self.made = 0
+        self.published = self.made = self.recorded = 0
         self.taken: set[Any] = set()  # deliveries that an endpoint has answered 2xx for certain
         self.sending: dict[str, set[Any]] = {}  # by those who are not thought to be dead
         self.again: set[Any] = set()  # those that somebody asked to send again
@@ -81,22 +83,23 @@ class Life(RuleBasedStateMachine):
     # --- What happens ---------------------------------------------------------------------------
 
     @precondition(lambda self: self.published < 12)
-    @rule(count=st.integers(1, 3))
-    def publish(self, count: int) -> None:
+    @rule(number=st.integers(0, 1), count=st.integers(1, 3))
+    def publish(self, number: int, count: int) -> None:
         now = timezone.now()
+        webhook = self.webhooks[number]
         made = publish(
             [
                 Occurrence(
-                    client_pk=self.client.pk,
+                    client_pk=webhook.client.pk,
                     type=COMPLETED,
-                    subject_id=self.webhooks[0].pk,
+                    subject_id=webhook.pk,
                     data={},
                 )
                 for _ in range(count)
             ],
             now=now,
         )
-        assert made == count * Webhook.objects.existing().count()
+        assert made == count * Webhook.objects.existing().filter(pk=webhook.pk).count()
         self.made += made
         self.published += count
 
@@ -128,6 +131,7 @@ class Life(RuleBasedStateMachine):
             for one, ok in zip(claims, answers, strict=False)
         ]
         record(results, now=timezone.now(), worker=name)
+        self.recorded += len(results)
         for result in results:
             if result.outcome.ok and result.claim.delivery_id in owned:
                 self.taken.add(result.claim.delivery_id)
@@ -185,6 +189,21 @@ class Life(RuleBasedStateMachine):
         assert set(rows.values_list("status", flat=True)) <= {"succeeded"}
 
     @invariant()
+    def nothing_goes_to_another_client(self) -> None:
+        for of_event, of_webhook in Delivery.objects.values_list(
+            "event__client", "webhook__client"
+        ):
+            assert of_event == of_webhook
+
+    @invariant()
+    def counters_and_rows_agree(self) -> None:
+        counted = Tally.objects.filter(name="attempts").aggregate(all=Sum("count"))["all"] or 0
+        assert counted == self.recorded
+        rows = dict(Delivery.objects.annotate(rows=Count("attempt_set")).values_list("pk", "rows"))
+        for pk, status, attempts in Delivery.objects.values_list("pk", "status", "attempts"):
+            assert rows[pk] == attempts - (status == "delivering")
+
+    @invariant()
     def each_delivery_has_one_sender(self) -> None:
         for status, worker, lease in Delivery.objects.values_list(
             "status", "claimed_by", "lease_expires_at"
@@ -194,7 +213,7 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let all be sent: then each delivery has an end, and none is missing."""
         try:
-            if not hasattr(self, "client"):
+            if not hasattr(self, "webhooks"):
                 return
             for webhook in self.webhooks:
                 enabling.enable(webhook=webhook)

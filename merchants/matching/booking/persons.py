@@ -90,12 +90,12 @@ _ALSO_CITIES = word_set(
 )
 
 
-@load_once()
+@load_once(at_start=True)
 def _first_names() -> frozenset[str]:
     return _read("first-names.txt.gz")
 
 
-@load_once()
+@load_once(at_start=True)
 def _surnames() -> frozenset[str]:
     return _read("surnames.txt.gz")
 

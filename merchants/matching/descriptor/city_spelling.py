@@ -13,7 +13,7 @@ _DATA_FILE = Path(__file__).parents[2] / "data" / "city_spellings.tsv"
 _MIN_CUT_LETTERS = 9  # letters that a column of 13 or fewer leaves of a longer name
 
 
-@load_once()
+@load_once(at_start=True)
 def _spellings() -> dict[tuple[str, str], str]:
     """The spelling of a city by country and printed name (also with ae for ä)."""
     lines = _DATA_FILE.read_text(encoding="utf-8").splitlines()

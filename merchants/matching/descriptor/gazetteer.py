@@ -111,7 +111,7 @@ class Gazetteer:
         return index < len(self._sorted) and self._sorted[index].startswith(start)
 
 
-@load_once()
+@load_once(at_start=True)
 def load_gazetteer() -> Gazetteer:
     """The shipped gazetteer, read once per process (0.1 s)."""
     with gzip.open(DATA_FILE, "rt", encoding="utf-8") as content:

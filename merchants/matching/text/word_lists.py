@@ -239,17 +239,17 @@ _FOREIGN_COMMON = word_set(
 )
 
 
-@load_once()
+@load_once(at_start=True)
 def _english_words() -> frozenset[str]:
     return _read("english-words.txt.gz")
 
 
-@load_once()
+@load_once(at_start=True)
 def _everyday_words() -> frozenset[str]:
     return _FOREIGN_COMMON | SHOP_WORDS | _english_words()
 
 
-@load_once()
+@load_once(at_start=True)
 def _proper_names() -> frozenset[str]:
     return _read("proper-names.txt.gz")
 

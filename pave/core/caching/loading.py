@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, wraps
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar, cast
 
 Parameters = ParamSpec("Parameters")
 Value = TypeVar("Value")
@@ -48,16 +48,30 @@ class LoadOnce(Generic[Parameters, Value]):
         self._cached.cache_clear()
 
 
+# What ``load_at_start`` loads.
+_at_start: list[Callable[[], object]] = []
+
+
 def load_once(
-    *, maxsize: int = 1
+    *, maxsize: int = 1, at_start: bool = False
 ) -> Callable[[Callable[Parameters, Value]], LoadOnce[Parameters, Value]]:
     """Decorate a function that loads something: one thread runs it, the others wait for it.
 
     Args:
         maxsize: The number of different arguments whose results are kept.
+        at_start: Whether ``load_at_start`` loads it; then it has no arguments.
     """
 
     def decorate(function: Callable[Parameters, Value]) -> LoadOnce[Parameters, Value]:
-        return LoadOnce(function, maxsize)
+        loader = LoadOnce(function, maxsize)
+        if at_start:
+            _at_start.append(cast(Callable[[], object], loader))
+        return loader
 
     return decorate
+
+
+def load_at_start() -> None:
+    """Load what is marked so in the modules imported by now, so that no work waits for it."""
+    for load in _at_start:
+        load()
