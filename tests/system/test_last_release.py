@@ -9,8 +9,10 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from tests.servers import ON_SQLITE
 from tests.system.databases import PostgresDatabase
@@ -94,6 +96,91 @@ def releases(tmp_path: Path, last_release: Path) -> Iterator[Releases]:
             stack.database.drop()
 
 
+class Before:
+    """What a client has of the last release: answers, a batch, feedback, a held message.
+
+    Args:
+        releases: Where its cluster runs.
+        url: Its web server.
+        endpoint: Where the client's webhook leads.
+    """
+
+    def __init__(self, releases: Releases, url: str, endpoint: Receiver) -> None:
+        self._releases, self._endpoint = releases, endpoint
+        made = json.loads(
+            releases.manage_old(
+                "create_client", "old", "--webhook-url", endpoint.url("/old"), "--json"
+            )
+        )
+        self._key, self._webhook = made["api_key"], f"/v1/webhooks/{made['webhook']['id']}"
+        netflix = {"description": "NETFLIX.COM", "reference": "r-1", "amount": "12.99"}
+        self._single = self._ask(url, "POST", "/v1/normalizations", json=netflix).json()[
+            "request_id"
+        ]
+        rows = "description,reference\nSPOTIFY,r-2\nSTARBUCKS STORE 00123,r-3\n,r-4\n"
+        csv = {"Content-Type": "text/csv"}
+        self._batch = self._ask(url, "POST", "/v1/batches", data=rows, headers=csv).json()["id"]
+        releases.wait_for(lambda: self._is_done(url), 60)
+        wrong = {"merchant": "Another Shop", "comment": "It was that."}
+        self._ask(url, "POST", f"/v1/normalizations/{self._single}/feedback", json=wrong)
+        self._ask(url, "PATCH", self._webhook, json={"enabled": False})
+        self._held = self._post(url, netflix)
+        releases.wait_for(lambda: self._deliveries(url, "held"), 60)
+        self._found = self._read(url)
+
+    def is_found_again(self, url: str) -> None:
+        """Read all of it from a web server of this release, and have sent what was held."""
+        assert self._read(url) == self._found
+        assert self._releases.database.rows(
+            "SELECT merchant_name, comment, status FROM merchants_feedback"
+        ) == [("Another Shop", "It was that.", "open")]
+        assert len(self._deliveries(url, "held")) == 1
+        self._ask(url, "PATCH", self._webhook, json={"enabled": True})
+
+        def told() -> bool:
+            messages = [message for message in [*self._endpoint.messages] if message.path == "/old"]
+            return any(message.json.get("request_id") == self._held for message in messages)
+
+        self._releases.wait_for(told, 60)
+
+    def _read(self, url: str) -> list[Any]:
+        single = self._ask(url, "GET", f"/v1/normalizations/{self._single}").json()
+        batch = self._ask(url, "GET", f"/v1/batches/{self._batch}").json()
+        lines = self._ask(url, "GET", f"/v1/batches/{self._batch}/results").text.splitlines()
+        return [
+            *(_shown(answer) for answer in [single, *map(json.loads, lines)]),
+            batch["status"],
+            [batch["counts"][name] for name in ("accepted", "rejected", "completed", "failed")],
+            [error["row"] for error in batch["errors"]],
+        ]
+
+    def _is_done(self, url: str) -> bool:
+        single = self._ask(url, "GET", f"/v1/normalizations/{self._single}").json()
+        batch = self._ask(url, "GET", f"/v1/batches/{self._batch}").json()
+        return (single["status"], batch["status"]) == ("completed", "completed")
+
+    def _deliveries(self, url: str, status: str) -> list[Any]:
+        return self._ask(url, "GET", f"{self._webhook}/deliveries?status={status}").json()["data"]
+
+    def _post(self, url: str, transaction: dict[str, str]) -> str:
+        return self._ask(url, "POST", "/v1/normalizations", json=transaction).json()["request_id"]
+
+    def _ask(self, url: str, method: str, path: str, **more: Any) -> requests.Response:
+        headers = {"Authorization": f"Api-Key {self._key}", **more.pop("headers", {})}
+        response = requests.request(method, f"{url}{path}", headers=headers, timeout=30, **more)
+        assert response.ok, response.text
+        return response
+
+
+def _shown(answer: dict[str, Any]) -> list[Any]:
+    transaction, merchant = answer["transaction"], answer["merchant"]
+    return [
+        *(answer[name] for name in ("request_id", "status")),
+        *(transaction[name] for name in ("description", "amount", "reference")),
+        merchant and merchant["name"],
+    ]
+
+
 def test_clients_notice_nothing_of_the_way_there_and_of_web_on_the_way_back(
     releases: Releases, endpoint: Receiver
 ) -> None:
@@ -116,6 +203,7 @@ def test_clients_notice_nothing_of_the_way_there_and_of_web_on_the_way_back(
 
     with balancer.posting():
         releases.wait_for(lambda: len(endpoint.messages) > 30, 60)
+        before = Before(releases, old_url, endpoint)
         old_cluster.terminate()
         assert old_cluster.wait(60) == 0
         [(stopped,)] = releases.database.rows("SELECT clock_timestamp()")
@@ -130,6 +218,7 @@ def test_clients_notice_nothing_of_the_way_there_and_of_web_on_the_way_back(
         assert old_web.wait(40) == 0
         balancer.backends.remove(old_url)
         more()
+        before.is_found_again(new_url)
         # And back: web only.
         _, again_url = releases.start_old_web("old-web-again")
         balancer.backends.append(again_url)
@@ -142,7 +231,7 @@ def test_clients_notice_nothing_of_the_way_there_and_of_web_on_the_way_back(
     assert balancer.refused == []
     taken = set(balancer.accepted)
     releases.wait_for(
-        lambda: {message.json["request_id"] for message in tuple(endpoint.messages)} >= taken, 120
+        lambda: {one.json.get("request_id") for one in tuple(endpoint.messages)} >= taken, 120
     )
     # On a busy machine the last release lets some fail, whose key takes a second; this one, none.
     failed = (
