@@ -266,6 +266,27 @@ def test_an_overloaded_endpoint_gets_less_and_a_pause(send, deliver, receiver, w
     assert (waiting.status, waiting.attempts) == ("pending", 0)
 
 
+@pytest.mark.parametrize(("limit", "steady"), [(100, False), (60_000, True)])
+def test_an_answer_that_trickles_in_and_ends_well_is_slow_by_its_end(
+    send, deliver, receiver, webhook, monkeypatch, limit, steady
+):
+    """However soon it began: its endpoint gets more, but shares the threads for slow ones."""
+    for module in ("policies.circuit_breaker", "endpoints.health", "delivery.dispatcher"):
+        monkeypatch.setattr(f"webhooks.{module}.SLOW_MS", limit)
+    Webhook.objects.update(window=3, steady=True)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    letters = [b"h", b"e", b"l", b"l", b"o"]
+    receiver.behaviour = always(Reply(raw=[answer, *letters], pause=0.05, keep_open=True))
+    delivery = deliver()
+    send()
+    delivery.refresh_from_db()
+    attempt = delivery.attempt_set.get()
+    assert (delivery.status, attempt.response_head) == ("succeeded", "hello")
+    assert attempt.duration_ms >= 250
+    webhook.refresh_from_db()
+    assert (webhook.window, webhook.steady, webhook.breaker) == (4, steady, "closed")
+
+
 def test_five_days_of_nothing_but_failure_disable_the_webhook(send, deliver, receiver, webhook):
     receiver.behaviour = always(Reply(status=500))
     Webhook.objects.update(

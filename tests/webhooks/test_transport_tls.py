@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +184,42 @@ def test_a_kept_connection_that_died_is_replaced(receiver: Receiver, certificate
         assert post(transport, receiver.port).ok
         assert post(transport, receiver.port).ok
     assert len(receiver.messages) == 3
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_an_answer_without_a_length_ends_with_the_connection(
+    certificate: Path, says_so: bool
+) -> None:
+    """RFC 9112, 9.8, has one doubt it without TLS's own end, which many servers do not send."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(make_transport(certificate)) as transport,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        posting = pool.submit(post, transport, server.getsockname()[1])
+        connection, _ = server.accept()
+        with context.wrap_socket(connection, server_side=True) as tls:
+            received = b""
+            while not received.endswith(b"{}"):  # what is not read would end it with a reset
+                received += tls.recv(65536)
+            tls.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
+            if says_so:
+                with suppress(OSError):  # we end it without a word of our own
+                    tls.unwrap()
+        outcome = posting.result(20)
+    assert (outcome.ok, outcome.status, outcome.response_head) == (True, 200, "hello")
+
+
+def test_bytes_behind_an_answer_end_its_connection(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    left = b"HTTP/1.1 201 Not yours\r\nContent-Length: 0\r\n\r\n"
+    with Receiver(tls=context) as receiver, closing(make_transport(certificate)) as transport:
+        receiver.behaviour = in_turn(
+            Reply(raw=[b"HTTP/1.1 204 No Content\r\n\r\n" + left], keep_open=True), Reply()
+        )
+        assert post(transport, receiver.port).status == 204
+        following = post(transport, receiver.port)
+    assert (following.status, "tls" in following.timings) == (200, True)

@@ -7,8 +7,6 @@ whichever thread sends next to that host.
 import socket
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from requests import PreparedRequest, Response
@@ -18,32 +16,13 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.retry import Retry
 
+from webhooks.http.answers import Answer
 from webhooks.http.sockets import Dialler, TLSContext
 
 # Seconds. A connection is replaced after this, so that an endpoint that has moved is found; an idle
 # one is used no longer than routers on the way usually keep its state.
 MAX_AGE = 300.0
 MAX_IDLE = 30.0
-# Interim answers before the final one; nobody needs more than a few.
-MAX_INTERIM = 8
-
-
-class _FinalResponse(HTTPResponse):
-    """Passes over every interim answer, where Python's own does so for 100 alone.
-
-    Only 101 is left: after it nothing more comes that is HTTP (RFC 9110, 15.2).
-    """
-
-    _interim = 0
-
-    def _read_status(self) -> tuple[str, int, str]:
-        version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
-        if not 100 <= status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
-            return version, status, reason
-        self._interim += 1
-        if self._interim > MAX_INTERIM:
-            raise HTTPException(f"got more than {MAX_INTERIM} interim answers")
-        return version, HTTPStatus.CONTINUE, reason
 
 
 class _Dialled:
@@ -52,7 +31,7 @@ class _Dialled:
     sock: Any
     port: int
     _dns_host: str
-    response_class: Any = _FinalResponse
+    response_class: Any = Answer
 
     def __init__(self, *args: Any, dialler: Dialler, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,7 +48,11 @@ class _Dialled:
 
     def is_stale(self) -> bool:
         now = time.monotonic()
-        return now - self._dialled_at > MAX_AGE or now - self._used_at > MAX_IDLE
+        return bool(
+            self.sock.exchange.left_over
+            or now - self._dialled_at > MAX_AGE
+            or now - self._used_at > MAX_IDLE
+        )
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         exchange = self._dialler.exchange

@@ -124,10 +124,6 @@ def _classify_one(cause: BaseException) -> tuple[ErrorClass, str] | None:
             return ErrorClass.RESET, "The connection was closed before the answer was complete."
         case TooLarge():
             return ErrorClass.TOO_LARGE, "The answer is too large."
-        case http.client.LineTooLong():
-            return ErrorClass.TOO_LARGE, "The answer has a line that is too long."
-        case http.client.HTTPException() if "more than" in str(cause):
-            return ErrorClass.TOO_LARGE, "The answer has too many headers, or others before it."
         case http.client.HTTPException():
             return ErrorClass.HTTP, "The answer is not valid HTTP."
         case OSError(errno=int()):

@@ -19,9 +19,9 @@ from urllib3.util.ssltransport import SSLTransport
 from webhooks.http.address_policy import AddressPolicy, Resolved
 from webhooks.http.outcome import TooLarge
 
-# Bytes of one response, head and body, and of TLS around it: the parser bounds headers and lines,
-# and the transport the body, but nothing in them bounds interim answers (1xx), the trailers of a
-# chunked body, and messages of TLS alone.
+# Bytes of one response, head and body, and of TLS around it: its reader bounds the head and lines,
+# and the transport the body, but nothing in them bounds the trailers of a chunked body, the
+# extensions of its chunks, and messages of TLS alone.
 MAX_RECEIVED = 256 * 1024
 
 
@@ -32,7 +32,10 @@ class Exchange:
     place, so none for dns, connect and tls where a kept connection was used.
     """
 
-    __slots__ = ("address", "deadline", "fresh", "received", "reused", "started", "timings")
+    __slots__ = (
+        *("address", "deadline", "ended", "fresh", "left_over", "received", "reused"),
+        *("started", "timings"),
+    )
 
     def __init__(self, timeout: float, *, fresh: bool = False) -> None:
         self.started = time.monotonic()
@@ -40,6 +43,8 @@ class Exchange:
         self.fresh = fresh  # whether a new connection is required
         self.reused = False
         self.received = 0
+        self.ended = False  # whether its answer has: nothing more is read for it
+        self.left_over = False  # whether more has come than that answer
         self.address: str | None = None
         self.timings: dict[str, int] = {}
 
@@ -61,6 +66,7 @@ class Exchange:
         """The same exchange, to be made on a new connection in the remaining time."""
         exchange = Exchange(0, fresh=True)
         exchange.started, exchange.deadline = self.started, self.deadline
+        exchange.received = self.received
         return exchange
 
     def record_timing(self, stage: str, since: float) -> None:
@@ -94,6 +100,8 @@ class DeadlineSocket(socket.socket):
         return received
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        if self.exchange.ended:
+            return 0
         self.settimeout(self.exchange.remaining())
         count = super().recv_into(*args, **kwargs)
         self.exchange.count_received(count)
@@ -138,6 +146,8 @@ class TLSOverDeadlineSocket(SSLTransport):
         return bool(self.incoming.pending or self.sslobj.pending())
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        if self.exchange.ended:
+            return 0
         count = cast(int, super().recv_into(*args, **kwargs))
         self.exchange.record_first_byte(count)
         return count

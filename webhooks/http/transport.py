@@ -6,8 +6,9 @@ How responses are classified:
   off or does not end is a failure: a repeated delivery can be recognised by its `webhook-id`, a
   lost one cannot.
 - 3xx is `redirect` and never followed; any other status is `http`, as is a response that is not
-  HTTP at all (then without a status). Once the status says failure, the body changes nothing.
-- A 2xx body longer than 64 KiB is `too_large`; so are endless headers.
+  valid HTTP (then without a status, unless only its chunks are not). Once the status says failure,
+  the body changes nothing.
+- A 2xx body longer than 64 KiB is `too_large`; so is any longer head, or one of many headers.
 - A reused connection that turns out to be closed, or on which bytes follow that belong to no
   answer, says nothing about the endpoint: the post is made once more, at once and within the same
   deadline, on a new one.

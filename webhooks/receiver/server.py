@@ -25,9 +25,9 @@ class Reply:
         delay: seconds before anything is sent.
         hang: send nothing, until the receiver stops.
         reset: end the connection with a TCP reset in place of an answer.
-        raw: bytes to send in place of a proper answer, piece by piece; may be endless. The
-            connection ends after them.
+        raw: bytes to send in place of a proper answer, piece by piece; may be endless.
         pause: seconds between the pieces of `raw`.
+        keep_open: whether the connection goes on after `raw`; else it ends.
     """
 
     status: int = 200
@@ -38,6 +38,7 @@ class Reply:
     reset: bool = False
     raw: Iterable[bytes] | None = None
     pause: float = 0
+    keep_open: bool = False
 
 
 Handle = Callable[[str, dict[str, str], bytes], Reply]
@@ -134,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif reply.raw is not None:
             self._trickle(reply.raw, reply.pause, server.stopping)
-            self.close_connection = True
+            self.close_connection = not reply.keep_open
         else:
             self._answer(reply)
 
