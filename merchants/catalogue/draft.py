@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Any, cast
 
+from django.core.cache import cache
 from django.db.models import Count, Max
 
 from merchants.catalogue import rulesets
@@ -20,6 +21,8 @@ from pave.core.database import advisory_locks, lock_limit
 
 # A preview takes seconds of CPU, and publishing after it must not wait again.
 _PREVIEW_CACHE_SECONDS = 3600
+# One is kept, of the draft as it was seen last.
+_PREVIEW = "preview"
 
 # Concurrent requests mostly want the same preview: one computes it.
 _preview_lock = threading.Lock()
@@ -108,21 +111,32 @@ def preview_of_draft(*, compute: bool) -> Preview | None:
         compute: Whether to compute it, which takes seconds, if it is not cached and no other
             thread of the process does.
     """
-    key = f"preview:{fingerprint()}".replace(" ", "_")
-    cached = _cached_preview(key)
+    of_draft = fingerprint()
+    cached = _cached_preview(of_draft)
     if cached is None and compute and _preview_lock.acquire(blocking=False):
         try:
-            cached = _cached_preview(key)  # it may have been stored just now
+            cached = _cached_preview(of_draft)  # it may have been stored just now
             if cached is None:
                 cached = preview()
-                write_cached(key, asdict(cached), seconds=_PREVIEW_CACHE_SECONDS)
+                plain = [of_draft, asdict(cached)]
+                write_cached(_PREVIEW, plain, seconds=_PREVIEW_CACHE_SECONDS)
         finally:
             _preview_lock.release()
     return cached
 
 
-def _cached_preview(key: str) -> Preview | None:
-    return read_cached(key, lambda plain: Preview(**plain), seconds=_PREVIEW_CACHE_SECONDS)
+def forget_preview() -> None:
+    """Drop the cached preview, which has ids of requests."""
+    cache.delete(_PREVIEW)
+
+
+def _cached_preview(of_draft: str) -> Preview | None:
+    def restore(plain: Any) -> Preview:
+        if plain[0] != of_draft:
+            raise LookupError(of_draft)  # so it makes room for this one's
+        return Preview(**plain[1])
+
+    return read_cached(_PREVIEW, restore, seconds=_PREVIEW_CACHE_SECONDS)
 
 
 def examples_of(result: Preview) -> dict[str, list[Example]]:

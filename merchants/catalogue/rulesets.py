@@ -285,7 +285,7 @@ def _publish(content: Content, *, note: str, by: str, restores: Ruleset | None =
     _publish_merchants(content)
     # One revision is enough, with the newest ruleset.
     Revision.objects.filter(status=Revision.Status.RUNNING).update(
-        status=Revision.Status.DONE, finished_at=now
+        status=Revision.Status.DONE, finished_at=now, **Revision.NO_PROGRESS
     )
     Revision.objects.create(ruleset=ruleset, since=since, total=total)
     REVISE.send()

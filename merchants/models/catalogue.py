@@ -1,6 +1,7 @@
 """Merchants with aliases and rules, and the rulesets published from them."""
 
 import re
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -257,6 +258,13 @@ class Revision(models.Model):
     class Status(models.TextChoices):
         RUNNING = "running"
         DONE = "done"
+
+    # Of one that has ended, which keeps no ids of requests and clients: these may be erased.
+    NO_PROGRESS: ClassVar[dict[str, Any]] = {
+        "position": None,
+        "clients": None,
+        "locked_clients": [],
+    }
 
     ruleset = models.OneToOneField(Ruleset, on_delete=models.CASCADE, related_name="revision")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)

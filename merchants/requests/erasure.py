@@ -16,20 +16,21 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from merchants.catalogue import feedback
+from merchants.catalogue import draft, feedback
 from merchants.models import (
     Batch,
     Feedback,
     Merchant,
     NormalizationRequest,
     Resolution,
+    Revision,
     Rule,
     Waiter,
 )
-from merchants.requests import cancellation
+from merchants.requests import cancellation, usage
 from merchants.requests.resolutions.keys import ALL_CLIENTS
 from pave.api.models import IdempotencyKey
-from pave.clients import api_keys
+from pave.clients import api_keys, rate_limit
 from pave.clients.models import ApiKey, Client
 from pave.core import clock
 from pave.core.caching.cached_lookup import PROCESS_SECONDS
@@ -136,6 +137,17 @@ def _erase_rows(client: Client) -> Iterator[tuple[str, int]]:
     for prefix in prefixes:  # who called meanwhile had its key, and the client, cached again
         api_keys.drop_cached(prefix=prefix)
     yield from _erase_batchwise("idempotency keys", IdempotencyKey, client)
+    _forget_elsewhere(client)
+
+
+def _forget_elsewhere(client: Client) -> None:
+    """Drop counts of the client beside its rows, and ids in what is not its own."""
+    usage.forget(client, now=timezone.now())
+    rate_limit.forget(client=client)
+    draft.forget_preview()
+    # Of those that earlier releases have ended.
+    ended = Revision.objects.exclude(status=Revision.Status.RUNNING)
+    ended.update(**Revision.NO_PROGRESS)
 
 
 def _erase_requests(client: Client) -> Iterator[tuple[str, int]]:

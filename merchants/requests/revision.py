@@ -332,6 +332,7 @@ def _finish(revision: Revision) -> None:
     if not _ours(revision).update(
         status=Revision.Status.DONE,
         finished_at=timezone.now(),
+        **Revision.NO_PROGRESS,
         lease_expires_at=None,
         claimed_by="",
     ):

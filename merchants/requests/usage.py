@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import cache
+
 from merchants.models import NormalizationRequest
 from pave.clients import quotas
 from pave.clients.models import Client
@@ -54,7 +56,7 @@ def counts(client: Client, *, now: datetime) -> dict[str, int]:
     Each number is counted by an index; the number of completed ones is the rest.
     """
     start, _ = quotas.month_of(now)
-    key = f"usage:{client.pk}:{start:%Y-%m}"
+    key = _cache_key(client, start)
     numbers: dict[str, int] | None = read_cached(key, dict, seconds=_CACHED_SECONDS)
     if numbers is None:
         month = NormalizationRequest.objects.filter(client=client, id__gte=first_id_at(start))
@@ -66,6 +68,16 @@ def counts(client: Client, *, now: datetime) -> dict[str, int]:
         numbers = {"total": total, **by_status, "completed": completed}
         write_cached(key, numbers, seconds=_CACHED_SECONDS)
     return numbers
+
+
+def forget(client: Client, *, now: datetime) -> None:
+    """Drop what is cached of a client's use."""
+    start, _ = quotas.month_of(now)
+    cache.delete(_cache_key(client, start))
+
+
+def _cache_key(client: Client, start: datetime) -> str:
+    return f"usage:{client.pk}:{start:%Y-%m}"
 
 
 def describe(client: Client, *, now: datetime) -> dict[str, Any]:

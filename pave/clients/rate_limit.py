@@ -78,14 +78,25 @@ def take(*, client: Client) -> TakeResult | None:
         return TakeResult(*_take_from_row(client, interval, size), size, interval)
     try:
         connection = get_redis_connection("default")
-        allowed, pause, until_full = connection.eval(
-            _SCRIPT, 1, f"pave:rate:{client.pk}", interval, size
-        )
+        allowed, pause, until_full = connection.eval(_SCRIPT, 1, _redis_key(client), interval, size)
     except redis.RedisError:
         # Fail open: too many requests for a while are better than none.
         logger.warning("rate.no_redis", extra={"client": client.client_id})
         return None
     return TakeResult(bool(allowed), float(pause), float(until_full), size, interval)
+
+
+def forget(*, client: Client) -> None:
+    """Drop a client's bucket from Redis; one that cannot be reached drops it once it is full."""
+    if settings.REDIS_URL:
+        try:
+            get_redis_connection("default").delete(_redis_key(client))
+        except redis.RedisError:
+            logger.warning("rate.no_redis", extra={"client": client.client_id})
+
+
+def _redis_key(client: Client) -> str:
+    return f"pave:rate:{client.pk}"
 
 
 def _take_from_row(client: Client, interval: float, size: int) -> tuple[bool, float, float]:
