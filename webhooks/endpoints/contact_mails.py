@@ -129,7 +129,8 @@ def _send(client: Client, webhooks: Sequence[Webhook], others: int) -> bool:
                 f"Where Pave sends the results of client {client.client_id} was changed by an API",
                 "key of yours, by our staff, or by what your endpoint answered.\n",
                 *changes,
-                "If none of you wanted this, revoke your API keys and tell us at once.\n",
+                "If none of you wanted this, and no endpoint of yours fails, revoke your API keys",
+                "and tell us at once.\n",
             ]
         ),
         to=[client.contact_email],
