@@ -25,8 +25,15 @@ _SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local interval, size = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-full_at = math.min(full_at, now + size * interval)
+local known = redis.call('TYPE', KEYS[1]).ok == 'string' and tonumber(redis.call('GET', KEYS[1]))
+if not known or known ~= known then known = now end
+local full_at = math.max(known, now)
+if full_at > now + size * interval then
+  -- The limit was lowered; or somebody else wrote it, and it would stay.
+  full_at = now + size * interval
+  local fills = math.ceil(size * interval * 1000)
+  redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', fills)
+end
 local after = full_at + interval
 local pause = after - size * interval - now
 if pause > 0 then

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.webhooks.posting import GENEROUS_MS, OK, post
+from webhooks.http import sockets
 from webhooks.http.transport import ErrorClass, Transport
 from webhooks.receiver.application import Message, Receiver, Reply, in_turn
 
@@ -574,14 +575,34 @@ def test_every_byte_counts(transport: Transport, endpoint: Receiver, raw: bytes)
     assert_comes_out(row, transport, endpoint.url())
 
 
+@pytest.mark.parametrize(("count", "error"), [(99, ""), (100, ErrorClass.TOO_LARGE)])
+def test_as_many_trailers_may_come_as_headers(
+    transport: Transport, endpoint: Receiver, count: int, error: str
+) -> None:
+    """60,000 short ones cost a sender as much CPU as a hundred messages."""
+    raw = CHUNKED + b"0\r\n" + b"a:\r\n" * count + b"\r\n"
+    answer_with(endpoint, Reply(raw=[raw], keep_open=True))
+    row = Row("", raw, 200, str(error), not error, not error)
+    assert_comes_out(row, transport, endpoint.url())
+
+
+def test_an_answer_may_not_come_in_very_many_pieces(
+    transport: Transport, endpoint: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "MAX_READS", 5)
+    pieces = [LENGTH[at : at + 2] for at in range(0, len(LENGTH), 2)]
+    answer_with(endpoint, Reply(raw=pieces, pause=0.05))
+    assert post(transport, endpoint.url(), FIRST).error == ErrorClass.TOO_LARGE
+
+
 def test_what_came_on_a_connection_that_was_replaced_counts_too(
     transport: Transport, endpoint: Receiver
 ) -> None:
-    trailers = (b"X: " + b"a" * 50_000 + b"\r\n") * 4
+    chunks = (b"1;" + b"a" * 50_000 + b"\r\nx\r\n") * 4
     endpoint.behaviour = in_turn(
         Reply(),
         Reply(raw=[b"a" * 65_000 + b"\n"]),
-        Reply(raw=[CHUNKED + b"0\r\n" + trailers + b"\r\n"]),
+        Reply(raw=[CHUNKED + chunks + b"0\r\n\r\n"]),
     )
     assert post(transport, endpoint.url()).ok
     outcome = post(transport, endpoint.url())

@@ -22,9 +22,10 @@ from typing import Any
 from webhooks.http.outcome import TooLarge
 from webhooks.http.sockets import DeadlineSocket, TLSOverDeadlineSocket
 
-# Bytes of the head of an answer, interim ones before it included, and of one other line.
+# Bytes of the head of an answer, interim ones before it and trailers included, and of one other
+# line.
 MAX_HEAD = 64 * 1024
-# Lines of one head, the empty one at its end included; Python's own limit.
+# Lines of one head, or of the trailers, the empty one at its end included; Python's own limit.
 MAX_LINES = 100
 # Interim answers before the final one; nobody needs more than a few.
 MAX_INTERIM = 8
@@ -163,9 +164,13 @@ class Answer(HTTPResponse):
         return int(size[1], 16)
 
     def _read_and_discard_trailer(self) -> None:
-        while line := self._line().removesuffix(b"\n").removesuffix(b"\r"):
+        for _ in range(MAX_LINES):
+            line = self._head_line()
+            if not line:
+                return
             if not _FIELD.fullmatch(line):
                 raise HTTPException("an invalid trailer")
+        raise TooLarge
 
     def _close_conn(self) -> None:
         # What is behind an answer must not become the next one's (RFC 9112, 6.3).

@@ -23,6 +23,8 @@ from webhooks.http.outcome import TooLarge
 # and the transport the body, but nothing in them bounds the trailers of a chunked body, the
 # extensions of its chunks, and messages of TLS alone.
 MAX_RECEIVED = 256 * 1024
+# Pieces in which they come: each costs a sender's CPU, however short it is.
+MAX_READS = 4_000
 
 
 class Exchange:
@@ -33,8 +35,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *("address", "deadline", "ended", "fresh", "left_over", "received", "reused"),
-        *("started", "timings"),
+        *("address", "deadline", "ended", "fresh", "left_over", "received", "reads"),
+        *("reused", "started", "timings"),
     )
 
     def __init__(self, timeout: float, *, fresh: bool = False) -> None:
@@ -42,7 +44,7 @@ class Exchange:
         self.deadline = self.started + timeout
         self.fresh = fresh  # whether a new connection is required
         self.reused = False
-        self.received = 0
+        self.received = self.reads = 0
         self.ended = False  # whether its answer has: nothing more is read for it
         self.left_over = False  # whether more has come than that answer
         self.address: str | None = None
@@ -66,7 +68,7 @@ class Exchange:
         """The same exchange, to be made on a new connection in the remaining time."""
         exchange = Exchange(0, fresh=True)
         exchange.started, exchange.deadline = self.started, self.deadline
-        exchange.received = self.received
+        exchange.received, exchange.reads = self.received, self.reads
         return exchange
 
     def record_timing(self, stage: str, since: float) -> None:
@@ -76,10 +78,11 @@ class Exchange:
         """Count received bytes: of the response, and of TLS around it.
 
         Raises:
-            TooLarge: they are more than ``MAX_RECEIVED``.
+            TooLarge: they are more than ``MAX_RECEIVED``, or in more than ``MAX_READS`` pieces.
         """
         self.received += count
-        if self.received > MAX_RECEIVED:
+        self.reads += 1
+        if self.received > MAX_RECEIVED or self.reads > MAX_READS:
             raise TooLarge
 
     def record_first_byte(self, count: int) -> None:

@@ -21,7 +21,10 @@ Row = TypeVar("Row", bound=Model)
 
 _CHANGED = "changed"
 # Altered or too old; or of another form, which ``restore`` does not know.
-_UNREADABLE = (signing.BadSignature, ValidationError, LookupError, TypeError, ValueError)
+_UNREADABLE = (
+    *(signing.BadSignature, ValidationError),
+    *(LookupError, RecursionError, TypeError, ValueError),
+)
 # Longer than any request that has read the old row but not cached it yet.
 _CHANGED_SECONDS = 30
 # For how long a process uses what it has read without looking into the cache again, in seconds, and

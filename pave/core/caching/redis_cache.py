@@ -6,7 +6,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django_redis import cache
 
 # By so much the times differ for which the same key is stored.
-_SLACK_SECONDS = 10
+SLACK_SECONDS = 10
 
 
 class RedisCache(cache.RedisCache):
@@ -48,4 +48,4 @@ class RedisCache(cache.RedisCache):
         """Return whether a key stays for longer than Pave lets it."""
         left = self.ttl(key, version=version)
         seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
-        return left is None or left > seconds + _SLACK_SECONDS
+        return left is None or left > seconds + SLACK_SECONDS
