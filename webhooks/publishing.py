@@ -29,6 +29,7 @@ class Occurrence:
         subject_id: The object's id.
         data: The object as the API gives it.
         extra: Further members of the message, beside ``type``, ``timestamp`` and ``data``.
+        most: To how many of the webhooks that want it, the oldest first; None: to all.
     """
 
     client_pk: int
@@ -36,6 +37,7 @@ class Occurrence:
     subject_id: UUID
     data: dict[str, Any]
     extra: dict[str, Any] = field(default_factory=dict)
+    most: int | None = None
 
 
 def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
@@ -59,7 +61,7 @@ def publish(occurrences: Sequence[Occurrence], *, now: datetime) -> int:
             subscriber
             for subscriber in by_client[occurrence.client_pk]
             if subscriber.wants(occurrence.type)
-        ]
+        ][: occurrence.most]
         if not subscribed:
             continue
         event = Event(

@@ -208,17 +208,20 @@ def _in_chunks(
         yield chunk
 
 
-def with_own_event(requests: Sequence[NormalizationRequest]) -> Sequence[NormalizationRequest]:
-    """Return the requests that get a webhook each."""
+def with_own_event(
+    requests: Sequence[NormalizationRequest],
+) -> list[tuple[NormalizationRequest, int | None]]:
+    """Return the requests that get a webhook each, and to how many webhooks each goes at most.
+
+    Those that were there when a batch was accepted are not too many: others may be created since.
+    """
     batch_ids = {request.batch_id for request in requests if request.batch_id}
-    if not batch_ids:
-        return requests
-    loud = set(
-        Batch.objects.filter(pk__in=batch_ids, deliver=Batch.Deliver.EACH).values_list(
-            "pk", flat=True
-        )
-    )
-    return [request for request in requests if request.batch_id is None or request.batch_id in loud]
+    most: dict[UUID | None, int | None] = {None: None}
+    if batch_ids:
+        loud = Batch.objects.filter(pk__in=batch_ids, deliver=Batch.Deliver.EACH)
+        for pk, rows in loud.values_list("pk", "accepted"):
+            most[pk] = max(1, MAX_DELIVERIES // max(rows, 1))
+    return [(request, most[request.batch_id]) for request in requests if request.batch_id in most]
 
 
 def count(requests: Iterable[NormalizationRequest], *, now: datetime) -> None:

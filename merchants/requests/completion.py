@@ -4,7 +4,7 @@ import collections
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import cast
@@ -197,8 +197,8 @@ def _notify(event_type: str, requests: Sequence[NormalizationRequest], now: date
     """Publish an event for each request, except rows of batches with one webhook."""
     publish(
         [
-            occurrence(event_type, request, request.resolution)
-            for request in batches.with_own_event(requests)
+            replace(occurrence(event_type, request, request.resolution), most=most)
+            for request, most in batches.with_own_event(requests)
         ],
         now=now,
     )

@@ -8,6 +8,7 @@ from tests.api.problems import problem
 from tests.factories import DeliveryFactory, WebhookFactory
 from tests.merchants.batching import CSV, JSON, MEDIA_TYPES, NDJSON, ROWS, post
 from tests.merchants.cluster import run_cluster
+from webhooks.models import Delivery
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage, pytest.mark.usefixtures("first_word")]
 
@@ -187,6 +188,20 @@ def test_rows_beside_what_is_held_already_are_limited(api, client_1234, monkeypa
     off.enabled = True
     off.save()
     assert post(api, rows, query="?deliver=each").status_code == 202
+
+
+def test_webhooks_that_are_created_after_a_batch_get_no_more_than_its_limit(
+    api, client_1234, monkeypatch
+):
+    monkeypatch.setattr(batches, "MAX_DELIVERIES", 5)
+    first = WebhookFactory(client=client_1234.client)
+    batch = post(api, [{"description": "A"}, {"description": "B"}], query="?deliver=each").json()
+    WebhookFactory.create_batch(3, client=client_1234.client, enabled=False, disabled_by="client")
+    run_cluster()
+    rows = Delivery.objects.filter(event__type="normalization.completed")
+    assert rows.count() == 4
+    assert rows.filter(webhook=first).count() == 2
+    assert api.get(f"/v1/batches/{batch['id']}").json()["status"] == "completed"
 
 
 def test_a_list_has_the_first_errors_of_each_batch(api):

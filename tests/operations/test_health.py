@@ -1,17 +1,22 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.utils import OperationalError
 from django.utils import timezone
 
 from pave.operations.models import CacheEntry, ClusterBeat
+from pave.operations.monitoring import health
+from tests.factories import ClientFactory
 from tests.servers import ON_SQLITE
 
 
 @pytest.fixture(autouse=True)
-def development(settings):
+def development(settings, monkeypatch):
     settings.DEBUG = True
+    monkeypatch.setattr(health, "WRITE_EVERY", 0)
 
 
 def beat(queue, seen_at):
@@ -97,6 +102,51 @@ def test_a_database_that_takes_no_row_is_503(client):
     assert response.json()["checks"]["database"] == "failed"
     client.get("/readyz")
     assert not CacheEntry.objects.filter(cache_key__startswith="readyz").exists()
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no stand-by")
+@pytest.mark.django_db(transaction=True)
+def test_commits_that_wait_for_a_stand_by_that_is_away_are_503(client, monkeypatch):
+    """What is asked for by posts would get no answer, and what only reads would."""
+    monkeypatch.setattr(health, "COMMIT_SECONDS", 0)
+
+    def commit():
+        ClientFactory()
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        synchronous_with("nobody")
+        try:
+            committed = pool.submit(commit)
+            end = time.monotonic() + 20
+            while client.get("/readyz").status_code != 503:
+                assert time.monotonic() < end
+        finally:
+            synchronous_with("")
+        committed.result(20)
+    assert client.get("/readyz").status_code == 200
+
+
+def synchronous_with(stand_by):
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{stand_by}'")
+        cursor.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no sessions")
+@pytest.mark.django_db(transaction=True)
+def test_readyz_does_not_wait_for_who_has_locked_its_table(client):
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE pave_cache IN ACCESS EXCLUSIVE MODE")
+        assert pool.submit(ask, client).result(30) == 200
+
+
+def ask(client):
+    try:
+        return client.get("/readyz").status_code
+    finally:
+        connection.close()
 
 
 @pytest.mark.skipif(ON_SQLITE, reason="SQLite has no sessions")

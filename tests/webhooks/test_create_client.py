@@ -60,6 +60,8 @@ def test_again_completes_what_is_there(create_client):
     assert Webhook.objects.count() == 1
     assert third["webhook"]["id"] == second["webhook"]["id"]
     assert third["webhook"]["secret"] != second["webhook"]["secret"]
+    create_client("1234", "--name", "Bank", "--json")
+    create_client("1234", "--name", "Bank & Co", "--json")
     by_command = AuditEntry.objects.filter(username="manage.py create_client").order_by("pk")
     assert list(by_command.values_list("action", "model")) == [
         ("created", "clients.client"),
@@ -68,6 +70,9 @@ def test_again_completes_what_is_there(create_client):
         ("created", "webhooks.webhook"),
         ("issued", "clients.apikey"),
         ("rotated the secret of", "webhooks.webhook"),
+        ("issued", "clients.apikey"),
+        ("renamed", "clients.client"),
+        ("issued", "clients.apikey"),
     ]
     assert all(each["api_key"] not in str(by_command.values()) for each in (first, second, third))
 

@@ -38,6 +38,8 @@ _NEVER_AN_ENDPOINT: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("199.36.153.8/30"),
     IPv6Network("2600:2d00:2:1000::/56"),
     IPv6Network("2600:2d00:2:2000::/56"),
+    IPv4Network("34.126.0.0/18"),
+    IPv6Network("2001:4860:8040::/42"),
     IPv4Network("35.199.192.0/19"),
     IPv4Network("192.31.196.0/24"),  # AS112 (RFC 7535): the nearest server of an anycast
     IPv4Network("192.175.48.0/24"),  # AS112 (RFC 7534)

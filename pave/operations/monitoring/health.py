@@ -1,18 +1,21 @@
 """Liveness of this process, and readiness of Pave."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
 from django.core.cache import cache
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from pave.core import clock
+from pave.core.database import lock_limit
+from pave.core.database.lock_limit import Locked
 from pave.operations.cluster.wakeup import QUEUES
 from pave.operations.models import CacheEntry, ClusterBeat
 from pave.operations.monitoring.access import may_monitor
@@ -21,6 +24,11 @@ logger = logging.getLogger(__name__)
 
 # A supervisor writes its clusters' heartbeats every five seconds.
 SEEN_WITHIN = timedelta(seconds=30)
+# How long after a row that could be written none is tried, and how long a commit may wait for a
+# stand-by; seconds.
+WRITE_EVERY = 1.0
+COMMIT_SECONDS = 5.0
+_written_at = float("-inf")
 
 _migrated = False
 
@@ -68,16 +76,48 @@ def _database() -> bool:
     return _is_writable()
 
 
+class _TakenBack(Exception):
+    """Rolls the row of a look back."""
+
+
 def _is_writable() -> bool:
-    """Write a row and take it back."""
+    """Write a row and take it back; return whether that works, and others' commits end.
+
+    After one that worked, none is written for a second: anybody may ask as often as he likes.
+    """
+    global _written_at
+    if time.monotonic() - _written_at < WRITE_EVERY:
+        return True
     try:
-        with transaction.atomic():
+        with lock_limit.atomic(lock_seconds=1.0):
             CacheEntry.objects.create(cache_key=f"readyz:{uuid4()}", expires=timezone.now())
-            transaction.set_rollback(True)
+            raise _TakenBack
+    except _TakenBack:
+        pass
+    except Locked:  # by somebody who empties or vacuums the table
+        logger.warning("readyz.locked")
     except Error:
         logger.warning("readyz.not_writable", exc_info=True)
         return False
+    if _commits_wait():
+        logger.warning("readyz.commits_wait")
+        return False
+    _written_at = time.monotonic()
     return True
+
+
+def _commits_wait() -> bool:
+    """Return whether commits have waited for a synchronous stand-by, which is away, for seconds."""
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event = 'SyncRep'"
+            " AND query_start < clock_timestamp() - %s * interval '1 s')",
+            [COMMIT_SECONDS],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def _migrations() -> bool:

@@ -62,11 +62,12 @@ class Command(BaseCommand):
         # Locked, since one that is being erased or deactivated must not be written again.
         existing = Client.objects.select_for_update(no_key=True).filter(client_id=client_id).first()
         client = existing or Client(client_id=client_id)
+        renamed = bool(existing and name and name != client.name)
         client.name = name or client.name
         client.full_clean(validate_unique=client._state.adding)
         client.save(update_fields=["name"] if existing else None)
-        if existing is None:
-            record("created", client)
+        if existing is None or renamed:
+            record("renamed" if existing else "created", client)
         return client
 
     def _webhook(self, client: Client, url: str) -> tuple[Webhook, str]:
