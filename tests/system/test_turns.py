@@ -42,7 +42,9 @@ def _in_progress(
     connections: list[socket.socket] = []
     try:
         each = itertools.islice(itertools.cycle(sources), count)
-        connections.extend(connect(stack, request, source=source) for source in each)
+        for source in each:
+            with suppress(ConnectionResetError):  # of more than there may be, some make room
+                connections.append(connect(stack, request, source=source))
         yield connections
     finally:
         for connection in connections:
