@@ -197,7 +197,11 @@ def _notify(event_type: str, requests: Sequence[NormalizationRequest], now: date
     """Publish an event for each request, except rows of batches with one webhook."""
     publish(
         [
-            replace(occurrence(event_type, request, request.resolution), most=most)
+            # A correction concerns whoever listens now.
+            replace(
+                occurrence(event_type, request, request.resolution),
+                most=None if event_type == UPDATED else most,
+            )
             for request, most in batches.with_own_event(requests)
         ],
         now=now,

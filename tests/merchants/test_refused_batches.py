@@ -1,9 +1,10 @@
 """What a batch is refused for, whole or row by row."""
 
 import pytest
+from django.utils import timezone
 
 from merchants.models import Batch, NormalizationRequest
-from merchants.requests import batches
+from merchants.requests import batches, completion
 from tests.api.problems import problem
 from tests.factories import DeliveryFactory, WebhookFactory
 from tests.merchants.batching import CSV, JSON, MEDIA_TYPES, NDJSON, ROWS, post
@@ -202,6 +203,10 @@ def test_webhooks_that_are_created_after_a_batch_get_no_more_than_its_limit(
     assert rows.count() == 4
     assert rows.filter(webhook=first).count() == 2
     assert api.get(f"/v1/batches/{batch['id']}").json()["status"] == "completed"
+    # A correction goes to all of them.
+    requests = list(NormalizationRequest.objects.select_related("resolution"))
+    completion._notify("normalization.updated", requests, timezone.now())
+    assert Delivery.objects.filter(event__type="normalization.updated").count() == 2 * 4
 
 
 def test_a_list_has_the_first_errors_of_each_batch(api):
